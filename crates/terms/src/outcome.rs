@@ -1,0 +1,31 @@
+//! What is known of a shipment's delivery as of some moment.
+
+use serde::{Deserialize, Serialize};
+
+/// Below this a delivery is a look-up in inventory and routes; above it an estimate is learned.
+pub const TWO_DAYS_HOURS: f64 = 48.0;
+
+/// A shipment open for longer counts as lost, a competing outcome, and not as a long delivery.
+pub const LOST_AFTER_HOURS: f64 = 60.0 * 24.0;
+
+/// A shipment's delivery time as known as of one moment. Units: hours from `ordered_at`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Delivered after so many hours.
+    Delivered(f32),
+    /// Not known to be delivered: its delivery time exceeds so many hours (censored).
+    Open(f32),
+    /// No delivery time to learn from: not yet ordered, cancelled, returned, lost, or in doubt
+    /// because a version of it is in quarantine.
+    Excluded,
+}
+
+impl Outcome {
+    /// The delivery time, if it is known.
+    pub fn delivered(self) -> Option<f32> {
+        match self {
+            Self::Delivered(hours) => Some(hours),
+            Self::Open(_) | Self::Excluded => None,
+        }
+    }
+}
