@@ -1,1 +1,136 @@
-fn main() {}
+//! The program: flags to settings, settings to one command, one report.
+//!
+//! Rooms below know neither flags nor files nor the clock. `settings` is the only place that gives
+//! meaning to the environment, `report` the only one that prints and chooses the exit code.
+
+mod commands;
+mod flags;
+mod predictions;
+mod refusal;
+mod report;
+mod settings;
+mod stage;
+mod stages;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use flags::{Command, Config, Flags, Global, Job, LogFormat, Models};
+use report::Reporter;
+use settings::Resolved;
+use stage::Night;
+use store::Store;
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    start_logs(flags.global.log_format);
+    let reporter = Reporter::new(&flags.global);
+    match dispatch(&flags, &reporter) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ExitCode::from(reporter.failed(&error)),
+    }
+}
+
+/// Logs go to stderr; `RUST_LOG` chooses how much. As text only warnings show, since the reporter
+/// writes its own lines.
+fn start_logs(format: LogFormat) {
+    let default = if format == LogFormat::Json { "longhaul=info,warn" } else { "warn" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => logs.without_time().init(),
+        LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
+}
+
+fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
+    let global = &flags.global;
+    match &flags.command {
+        Command::Run(job) => on_night(job, global, reporter, stages::run_all),
+        Command::Check(job) => on_night(job, global, reporter, stages::check_only),
+        Command::Features(job) => on_night(job, global, reporter, stages::features_only),
+        Command::Train(job) => on_night(job, global, reporter, stages::train_only),
+        Command::Evaluate(job) => on_night(job, global, reporter, stages::evaluate_only),
+        Command::Publish(job) => on_night(job, global, reporter, stages::publish_only),
+        Command::Score(job) => on_night(job, global, reporter, stages::score_only),
+        Command::Backtest { job, from, to, every, train_every, export } => {
+            let resolved = resolve(Some(&job.pipeline), global)?;
+            let span = commands::backtest::Span {
+                from: *from,
+                to: *to,
+                every_days: *every,
+                train_every_days: train_every.unwrap_or(*every),
+            };
+            commands::backtest::run(&resolved, job, span, *export, reporter)
+        }
+        Command::Import { name, from, imports, force } => {
+            let resolved = resolve(None, global)?;
+            commands::import::run(&resolved, name, from, imports, *force, reporter)
+        }
+        Command::Simulate { pipeline, force } => {
+            let resolved = resolve(Some(pipeline), global)?;
+            commands::simulate::run(&resolved, *force, reporter)
+        }
+        Command::Predict { model, rows, out } => {
+            let resolved = resolve(None, global)?;
+            commands::predict::run(&resolved, model, rows, out)
+        }
+        Command::Models(Models::List) => {
+            commands::models::list(&open(&resolve(None, global)?)?, reporter)
+        }
+        Command::Models(Models::Show { model_id }) => {
+            commands::models::show(&open(&resolve(None, global)?)?, model_id, reporter)
+        }
+        Command::Config(Config::Show { pipeline }) => {
+            commands::config::show(&resolve(Some(pipeline), global)?, reporter);
+            Ok(())
+        }
+        Command::Doctor { pipeline } => {
+            commands::doctor::run(&resolve(pipeline.as_deref(), global)?, reporter)
+        }
+        Command::Completions { shell } => {
+            commands::manual::completions(*shell);
+            Ok(())
+        }
+        Command::Man => commands::manual::page(),
+    }
+}
+
+/// Runs stages of a pipeline, then prints what they found.
+fn on_night(
+    job: &Job,
+    global: &Global,
+    reporter: &Reporter,
+    stages: impl FnOnce(&Night<'_>, &Resolved) -> Result<stages::Outcome>,
+) -> Result<()> {
+    let resolved = resolve(Some(&job.pipeline), global)?;
+    let store = open(&resolved)?;
+    let as_of = resolved.as_of(job.as_of)?;
+    let night = Night { store: &store, as_of, force: job.force, reporter };
+    let outcome = stages(&night, &resolved)?;
+    reporter.result(&outcome.json, || outcome.text.clone());
+    match outcome.refused {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(()),
+    }
+}
+
+fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    Ok(Resolved::new(pipeline, global, variables)?)
+}
+
+fn open(resolved: &Resolved) -> Result<Store> {
+    Ok(Store::open(&resolved.store()?)?)
+}
+
+/// The envelope of every `--json` result.
+fn envelope(command: &str, result: Value) -> Value {
+    serde_json::json!({ "schema_version": 1, "command": command, "result": result })
+}

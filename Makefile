@@ -1,0 +1,57 @@
+# Names for what people and CI run; the logic is in Rust. `make help` lists them.
+
+CARGO ?= cargo
+STORE ?= store
+DIR ?=
+AS_OF ?= 2018-05-01
+# Respected wherever it points, so that CI and several clones can share one.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+LONGHAUL := $(TARGET)/debug/longhaul
+
+.PHONY: help run test test-olist olist s3 lint audit release bench-olist clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(LONGHAUL): build
+.PHONY: build
+build:
+	@$(CARGO) build --workspace
+
+run: build ## Simulates a small world and runs the whole job on it [STORE=s3://bucket/prefix]
+	$(LONGHAUL) simulate pipelines/demo.toml --store $(STORE)
+	$(LONGHAUL) run pipelines/demo.toml --store $(STORE)
+
+test: ## Runs all tests
+	$(CARGO) test --workspace
+
+olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folder [STORE=…] [AS_OF=…]
+	@test -n "$(DIR)" || { echo 'make olist DIR=<folder with the public CSVs>'; exit 2; }
+	$(LONGHAUL) import olist --from $(DIR) --store $(STORE)-olist
+	$(LONGHAUL) run pipelines/olist.toml --as-of $(AS_OF) --store $(STORE)-olist
+
+test-olist: ## Runs the tests that need the Olist CSVs: DIR=folder
+	@test -n "$(DIR)" || { echo 'make test-olist DIR=<folder with the public CSVs>'; exit 2; }
+	OLIST_DIR=$(abspath $(DIR)) $(CARGO) test --workspace -- --ignored olist
+
+s3: build ## Starts an S3-compatible server on loopback and says how to use it
+	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo
+
+lint: ## Formatting, clippy and unused dependencies
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+audit: ## Licences, advisories, duplicate and unused dependencies (needs cargo-deny, cargo-machete)
+	cargo deny check
+	cargo machete
+
+release: ## Builds the binary that is shipped
+	$(CARGO) build --release -p longhaul
+
+bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=folder
+	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
+	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
+
+clean: ## Removes what was built and the default store
+	$(CARGO) clean
+	rm -rf store store-olist .s3

@@ -1,0 +1,101 @@
+//! What can go wrong with a bundle.
+
+use terms::AsOf;
+
+/// Errors of this room.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No manifest under that id.
+    #[error("model {model_id:?}: not found in {store}")]
+    NotFound {
+        /// The id asked for.
+        model_id: String,
+        /// Where it was looked for.
+        store: String,
+    },
+    /// A manifest or pointer that cannot be read.
+    #[error("{path}: expected {expected}")]
+    Unreadable {
+        /// The object.
+        path: String,
+        /// What it should have held.
+        expected: &'static str,
+        /// What the reader says.
+        source: serde_json::Error,
+    },
+    /// A manifest whose files do not add up to its model id.
+    #[error("{path}: expected model id {expected}, its files make {found}")]
+    WrongId {
+        /// The manifest.
+        path: String,
+        /// The id in it.
+        expected: String,
+        /// The id that its file digests make.
+        found: String,
+    },
+    /// Another process moved the pointer first.
+    #[error(
+        "models/current.json: moved by another run to model {model_id} while this one published"
+    )]
+    Moved {
+        /// What it points to now.
+        model_id: String,
+    },
+    /// The champion knows more than this model.
+    #[error(
+        "model {model_id}: as-of {as_of}, while the champion {champion} is as of {champion_as_of}"
+    )]
+    Older {
+        /// The model that was to be promoted.
+        model_id: String,
+        /// Its moment.
+        as_of: AsOf,
+        /// The champion.
+        champion: String,
+        /// The champion's moment.
+        champion_as_of: AsOf,
+    },
+    /// The scorer refuses the files.
+    #[error("model {model_id}: its files do not make a scorer")]
+    Scorer {
+        /// The model.
+        model_id: String,
+        /// What the scorer says.
+        source: scorer::Error,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// The exit code that a scheduler sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 11,
+            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => 10,
+            Self::Moved { .. } => 21,
+            Self::Older { .. } => 12,
+            Self::Store(error) => error.exit_code(),
+        }
+    }
+
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { .. } => Some("longhaul models list shows what is there".to_owned()),
+            Self::Moved { .. } => {
+                Some("run publish again: it compares with the new champion".into())
+            }
+            Self::Older { .. } => Some(
+                "a rerun of an old night does not replace a newer champion; the model is kept"
+                    .to_owned(),
+            ),
+            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
+                Some("the bundle was altered after it was published: publish it again".to_owned())
+            }
+            Self::Store(error) => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The feature matrix as a frame, as Parquet bytes, and as numbers.
+
+use std::io::Cursor;
+
+use polars::prelude::*;
+use terms::{Feature, FeatureKind, FeatureList, Matrix, column};
+
+use crate::Error;
+use crate::timeline::{instants, texts};
+
+/// What was promised, in hours from the order: beside the features, for judging.
+pub const PROMISED_HOURS: &str = "promised_hours";
+
+/// Columns of the frame that are no features.
+const NOT_FEATURES: [&str; 4] =
+    [column::SHIPMENT_ID, column::ORDER_ID, column::ORDERED_AT, PROMISED_HOURS];
+
+/// One row a shipment, by (ordered_at, shipment_id): its keys and its features. Numbers are f32,
+/// categories texts; missing is null.
+pub struct Frame(DataFrame);
+
+impl Frame {
+    pub(crate) fn new(columns: Vec<Column>) -> Result<Self, Error> {
+        let height = columns.first().map_or(0, Column::len);
+        Ok(Self(DataFrame::new(height, columns)?))
+    }
+
+    /// The frame behind it.
+    pub fn frame(&self) -> &DataFrame {
+        &self.0
+    }
+
+    /// How many shipments.
+    pub fn n_rows(&self) -> usize {
+        self.0.height()
+    }
+
+    /// A column of texts.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn texts(&self, name: &str) -> Result<Vec<Option<String>>, Error> {
+        Ok(texts(&self.0, name)?.iter().map(|text| text.map(str::to_owned)).collect())
+    }
+
+    /// A column of numbers.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn numbers(&self, name: &str) -> Result<Vec<Option<f32>>, Error> {
+        Ok(self.0.column(name)?.cast(&DataType::Float32)?.f32()?.iter().collect())
+    }
+
+    /// When each shipment was ordered, in microseconds since the epoch.
+    ///
+    /// # Errors
+    /// If the column is not there.
+    pub fn ordered_at(&self) -> Result<Vec<i64>, Error> {
+        let instants = instants(&self.0, column::ORDERED_AT)?;
+        Ok(instants.into_iter().map(Option::unwrap_or_default).collect())
+    }
+
+    /// As Parquet: the same features give the same bytes.
+    ///
+    /// # Errors
+    /// If Polars cannot write it.
+    pub fn to_parquet(&self) -> Result<Vec<u8>, Error> {
+        to_parquet(self.0.clone())
+    }
+
+    /// From the bytes of [`Frame::to_parquet`].
+    ///
+    /// # Errors
+    /// If they are no Parquet.
+    pub fn from_parquet(bytes: &[u8]) -> Result<Self, Error> {
+        Ok(Self(from_parquet(bytes)?))
+    }
+}
+
+/// Equal frames give equal bytes.
+pub(crate) fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(1 << 17))
+        .finish(&mut frame)?;
+    Ok(bytes)
+}
+
+pub(crate) fn from_parquet(bytes: &[u8]) -> Result<DataFrame, Error> {
+    Ok(ParquetReader::new(Cursor::new(bytes)).finish()?)
+}
+
+/// The features of a frame with the levels of its categories: the signature of a model trained on
+/// it.
+///
+/// # Errors
+/// If Polars cannot read a column.
+pub fn feature_list(frame: &Frame) -> Result<FeatureList, Error> {
+    let mut features = Vec::new();
+    for column in frame.0.columns() {
+        let name = column.name().to_string();
+        if NOT_FEATURES.contains(&name.as_str()) {
+            continue;
+        }
+        let kind = match column.dtype() {
+            DataType::String => {
+                let mut levels: Vec<String> =
+                    texts(&frame.0, &name)?.iter().flatten().map(str::to_owned).collect();
+                levels.sort_unstable();
+                levels.dedup();
+                FeatureKind::Categorical { levels }
+            }
+            _ => FeatureKind::Numeric,
+        };
+        features.push(Feature { name, kind });
+    }
+    Ok(FeatureList(features))
+}
+
+/// The features named in `list` as numbers, in its order; missing is NaN.
+///
+/// # Errors
+/// If the frame lacks one of them.
+pub fn encode(frame: &Frame, list: &FeatureList) -> Result<Matrix, Error> {
+    let mut columns = Vec::with_capacity(list.len());
+    for feature in &list.0 {
+        let missing = || Error::FeatureMissing { name: feature.name.clone() };
+        frame.0.column(&feature.name).map_err(|_| missing())?;
+        columns.push(if feature.is_categorical() {
+            let texts = texts(&frame.0, &feature.name)?;
+            texts.iter().map(|text| text.map_or(f32::NAN, |text| feature.code(text))).collect()
+        } else {
+            let numbers = frame.numbers(&feature.name)?;
+            numbers.into_iter().map(|number| number.unwrap_or(f32::NAN)).collect()
+        });
+    }
+    Ok(Matrix { features: list.clone(), columns })
+}

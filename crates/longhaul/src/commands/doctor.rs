@@ -1,0 +1,56 @@
+//! Shows the store's settings and tries it.
+
+use anyhow::Result;
+use serde_json::json;
+use store::Store;
+
+use crate::envelope;
+use crate::report::{Reporter, table};
+use crate::settings::Resolved;
+
+/// Tries the store, one kind of request after another.
+///
+/// # Errors
+/// The first request that failed, after all were tried and shown.
+pub fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
+    let settings = resolved.store()?;
+    let shown = settings.describe();
+    let store = Store::open(&settings)?;
+    let steps = store.probe();
+    let result = json!({
+        "settings": shown
+            .iter()
+            .map(|s| json!({ "name": s.name, "value": s.value, "origin": s.origin }))
+            .collect::<Vec<_>>(),
+        "probe": steps
+            .iter()
+            .map(|step| json!({
+                "step": step.name,
+                "ok": step.result.is_ok(),
+                "error": step.result.as_ref().err().map(ToString::to_string),
+            }))
+            .collect::<Vec<_>>(),
+    });
+    reporter.result(&envelope("doctor", result), || {
+        let settings: Vec<Vec<String>> = shown
+            .iter()
+            .map(|s| vec![s.name.to_string(), s.value.to_string(), s.origin.to_string()])
+            .collect();
+        let probe: Vec<Vec<String>> = steps
+            .iter()
+            .map(|step| {
+                let said = step.result.as_ref().err().map(ToString::to_string);
+                vec![step.name.to_string(), said.unwrap_or_else(|| "ok".to_owned())]
+            })
+            .collect();
+        format!(
+            "{}\n\n{}",
+            table(&["setting", "value", "from"], &settings),
+            table(&["probe", "result"], &probe)
+        )
+    });
+    match steps.into_iter().find_map(|step| step.result.err()) {
+        Some(error) => Err(error.into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,45 @@
+//! Brings foreign tables in, by SQL.
+
+use std::path::Path;
+
+use anyhow::Result;
+use store::Store;
+
+use crate::envelope;
+use crate::report::{Reporter, count, table};
+use crate::settings::Resolved;
+
+/// Imports the files under `from` as the folder `imports/name` describes.
+///
+/// # Errors
+/// If a source or a statement is not as described; then nothing is written.
+pub fn run(
+    resolved: &Resolved,
+    name: &str,
+    from: &Path,
+    imports: &Path,
+    force: bool,
+    reporter: &Reporter,
+) -> Result<()> {
+    let store = Store::open(&resolved.store()?)?;
+    reporter.started("import");
+    let folder = imports.join(name);
+    let imported = intake::import(&store, &folder, from, &resolved.contracts()?, force)?;
+    reporter.result(&envelope("import", serde_json::to_value(&imported)?), || {
+        let rows: Vec<Vec<String>> = imported
+            .tables
+            .iter()
+            .map(|t| {
+                vec![
+                    t.table.clone(),
+                    count(t.rows as usize),
+                    count(t.partitions_written as usize),
+                    count(t.partitions_same as usize),
+                    format!("{} to {}", t.first, t.last),
+                ]
+            })
+            .collect();
+        table(&["table", "rows", "partitions written", "there already", "recorded"], &rows)
+    });
+    Ok(())
+}

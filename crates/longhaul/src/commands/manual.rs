@@ -1,0 +1,19 @@
+//! The manual page and completion scripts, from the flags themselves.
+
+use anyhow::Result;
+use clap::CommandFactory;
+
+use crate::flags::Flags;
+
+/// Prints a completion script.
+pub fn completions(shell: clap_complete::Shell) {
+    clap_complete::generate(shell, &mut Flags::command(), "longhaul", &mut std::io::stdout());
+}
+
+/// Prints the manual page.
+///
+/// # Errors
+/// If stdout cannot be written.
+pub fn page() -> Result<()> {
+    Ok(clap_mangen::Man::new(Flags::command()).render(&mut std::io::stdout())?)
+}

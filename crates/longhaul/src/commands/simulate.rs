@@ -1,0 +1,69 @@
+//! Makes the tables of an invented network, night by night.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use bytes::Bytes;
+use serde_json::json;
+use simulate::CheckedWorld;
+use store::{PutOutcome, Store};
+use terms::{AsOf, Digest};
+
+use crate::envelope;
+use crate::refusal::Refusal;
+use crate::report::{Reporter, count};
+use crate::settings::Resolved;
+use crate::stage::{self, Night, Output};
+
+/// Simulates the world of the settings into `tables/`.
+///
+/// # Errors
+/// If a setting is out of range, or the tables hold something else already.
+pub fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> {
+    let world = resolved.settings.simulate.clone().check()?;
+    let store = Store::open(&resolved.store()?)?;
+    let days = i64::from(world.settings().days);
+    let first: AsOf = world.settings().first_day.to_string().parse()?;
+    let night = Night { store: &store, as_of: first.plus_days(days + 1), force, reporter };
+    let inputs = BTreeMap::from([("world".to_owned(), serde_json::to_string(world.settings())?)]);
+    let done = stage::run(&night, "simulate", inputs, || work(&night, &world))?;
+    let result = json!({ "as_of": night.as_of, "world": done.manifest.summary });
+    reporter.result(&envelope("simulate", result), || {
+        format!("{}/tables/ holds the world as of {}", store.url().trim_end_matches('/'), night.as_of)
+    });
+    Ok(())
+}
+
+fn work(night: &Night<'_>, world: &CheckedWorld) -> Result<Output> {
+    let mut simulation = simulate::simulate(world);
+    for recorded in simulation.by_ref() {
+        let recorded = recorded?;
+        for table in recorded.tables {
+            let (name, date) = (table.name, recorded.recorded_on);
+            let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
+            write(night, &path, table.parquet)?;
+        }
+    }
+    let summary = simulation.summary();
+    let line = format!(
+        "{} shipments, {:.1}% within two days, {} odd rows",
+        count(summary.shipments as usize),
+        100.0 * summary.share_within_two_days(),
+        count(summary.n_odd_versions() as usize)
+    );
+    Ok(Output { files: BTreeMap::new(), summary: serde_json::to_value(summary)?, line })
+}
+
+/// Writes a partition, unless it is there; with other bytes it is replaced only if forced.
+fn write(night: &Night<'_>, path: &str, parquet: Bytes) -> Result<()> {
+    if night.store.put_if_absent(path, parquet.clone())? == PutOutcome::Created {
+        return Ok(());
+    }
+    if Digest::of(&night.store.get(path)?) == Digest::of(&parquet) {
+        return Ok(());
+    }
+    if !night.force {
+        return Err(Refusal::Occupied { path: path.to_owned() }.into());
+    }
+    Ok(night.store.put(path, parquet)?)
+}

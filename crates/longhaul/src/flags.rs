@@ -1,0 +1,205 @@
+//! What was typed. Nothing here reads a file or the environment's settings; see `settings`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use terms::AsOf;
+
+/// Learns nightly how long deliveries take once they take more than two days.
+#[derive(Debug, Parser)]
+#[command(name = "longhaul", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done · 1 unexpected · 2 usage · 10 contract failed · \
+    11 input stale or missing · 12 gate refused · 13 approval pending · \
+    20 storage failed after retries (a retry may help) · 21 lock held · 30 configuration")]
+pub struct Flags {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Where tables, runs and models are kept: a folder, file:///abs/path or s3://bucket/prefix
+    #[arg(long, global = true, value_name = "URL")]
+    pub store: Option<String>,
+    /// Sets one key over the pipeline file, such as train.boost.rounds=200
+    #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Prints the result as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Prints nothing but the result and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// How messages on stderr are written
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+/// How messages on stderr are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// A pipeline and the moment whose knowledge it may use.
+#[derive(Debug, Args)]
+pub struct Job {
+    /// The pipeline file, such as pipelines/demo.toml
+    pub pipeline: PathBuf,
+    /// Uses only facts recorded before this date or instant; default: the pipeline's, or today
+    #[arg(long, value_name = "DATE")]
+    pub as_of: Option<AsOf>,
+    /// Computes again what was done before, and insists on the same bytes
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs all stages: check, features, train, evaluate, publish, score
+    Run(Job),
+    /// Checks the tables against their contracts; bad rows go to quarantine
+    Check(Job),
+    /// Builds point-in-time features
+    Features(Job),
+    /// Trains the gate and the regressors of every family
+    Train(Job),
+    /// Judges the families on a hold-out in time, against baselines and the champion
+    Evaluate(Job),
+    /// Publishes the best family if the gates let it through
+    Publish(Job),
+    /// Scores the open shipments with the champion
+    Score(Job),
+    /// Trains and predicts at one origin after another, as if it were then
+    Backtest {
+        /// The pipeline and the moment up to which outcomes are known (default: all there are)
+        #[command(flatten)]
+        job: Job,
+        /// The first origin
+        #[arg(long, value_name = "DATE")]
+        from: AsOf,
+        /// No origin at or after this
+        #[arg(long, value_name = "DATE")]
+        to: AsOf,
+        /// The step from origin to origin, in days, such as 7d
+        #[arg(long, value_name = "DAYS", value_parser = days)]
+        every: u32,
+        /// Trains anew at every so many days; default: at every origin
+        #[arg(long, value_name = "DAYS", value_parser = days)]
+        train_every: Option<u32>,
+        /// Also writes the matrix and the labels of each origin, for another learner to try
+        #[arg(long)]
+        export: bool,
+    },
+    /// Brings foreign tables in, by SQL
+    Import {
+        /// A folder under pipelines/imports
+        name: String,
+        /// The folder of the source files
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// Where the folder NAME is
+        #[arg(long, value_name = "DIR", default_value = "pipelines/imports")]
+        imports: PathBuf,
+        /// Replaces partitions that hold other bytes
+        #[arg(long)]
+        force: bool,
+    },
+    /// Makes the tables of an invented network
+    Simulate {
+        /// The pipeline file with a [simulate] section
+        pipeline: PathBuf,
+        /// Replaces partitions that hold other bytes
+        #[arg(long)]
+        force: bool,
+    },
+    /// Predicts rows of features, as JSON lines or Parquet
+    Predict {
+        /// A model id in the store, "current", or a folder that holds a bundle
+        #[arg(long, default_value = "current")]
+        model: String,
+        /// The rows: a .parquet file, a .jsonl file, or - for JSON lines on stdin
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        rows: PathBuf,
+        /// The predictions: a .parquet file, a .jsonl file, or - for JSON lines on stdout
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        out: PathBuf,
+    },
+    /// Shows published models
+    #[command(subcommand)]
+    Models(Models),
+    /// Shows settings and where each comes from
+    #[command(subcommand)]
+    Config(Config),
+    /// Shows the store's settings and tries it: list, put, conditional put, delete
+    Doctor {
+        /// A pipeline file whose [store] section counts
+        pipeline: Option<PathBuf>,
+    },
+    /// Prints a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page
+    Man,
+}
+
+/// Shows published models.
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// One line a model, the newest first
+    List,
+    /// Everything about one
+    Show {
+        /// Its id, or "current"
+        model_id: String,
+    },
+}
+
+/// Shows settings.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Every key with its value and its origin
+    Show {
+        /// The pipeline file
+        pipeline: PathBuf,
+    },
+}
+
+/// A number of days, with or without the unit.
+fn days(text: &str) -> Result<u32, String> {
+    let digits = text.strip_suffix('d').unwrap_or(text);
+    match digits.parse() {
+        Ok(days) if days > 0 => Ok(days),
+        _ => Err(format!("expected a number of days such as 7d, found {text:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory;
+        Flags::command().debug_assert();
+    }
+
+    #[test]
+    fn days_need_to_be_days() {
+        assert_eq!(days("7d"), Ok(7));
+        assert_eq!(days("7"), Ok(7));
+        assert!(days("0d").is_err() && days("1w").is_err());
+    }
+}

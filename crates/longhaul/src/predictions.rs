@@ -1,0 +1,107 @@
+//! Predictions as a table: one row a shipment.
+
+use anyhow::Result;
+use polars::prelude::*;
+use scorer::Distribution;
+use terms::{AsOf, DAYS_AHEAD, column};
+
+/// Predictions in the making. Shapes: every column n_rows.
+#[derive(Default)]
+pub struct Predictions {
+    /// Which shipment.
+    pub shipment_id: Vec<String>,
+    /// Its order.
+    pub order_id: Vec<String>,
+    /// Only facts recorded before this went into the model.
+    pub predicted_as_of: Vec<i64>,
+    /// The model.
+    pub model_id: Vec<String>,
+    /// What is predicted.
+    pub distributions: Vec<Distribution>,
+    /// Columns of a backtest; empty when open shipments are scored.
+    pub backtest: Vec<Column>,
+}
+
+impl Predictions {
+    /// Adds the prediction of one shipment.
+    pub fn push(
+        &mut self,
+        (shipment_id, order_id): (&str, &str),
+        as_of: AsOf,
+        model_id: &str,
+        distribution: Distribution,
+    ) {
+        self.shipment_id.push(shipment_id.to_owned());
+        self.order_id.push(order_id.to_owned());
+        self.predicted_as_of.push(as_of.micros());
+        self.model_id.push(model_id.to_owned());
+        self.distributions.push(distribution);
+    }
+
+    /// As a frame. Units: hours from `ordered_at`, instants in UTC microseconds.
+    ///
+    /// # Errors
+    /// If Polars refuses, which it has no reason to.
+    pub fn to_frame(self) -> Result<DataFrame> {
+        let mut columns = vec![
+            Column::new(column::SHIPMENT_ID.into(), &self.shipment_id),
+            Column::new(column::ORDER_ID.into(), &self.order_id),
+            instants(column::PREDICTED_AS_OF, &self.predicted_as_of)?,
+            Column::new(column::MODEL_ID.into(), &self.model_id),
+        ];
+        let distributions: Vec<&Distribution> = self.distributions.iter().collect();
+        let n_rows = distributions.len();
+        columns.extend(distribution_columns(&distributions));
+        columns.push(by_day_column(&distributions));
+        columns.extend(self.backtest);
+        Ok(DataFrame::new(n_rows, columns)?)
+    }
+}
+
+/// The probability of more than two days, and the quantiles.
+pub fn distribution_columns(distributions: &[&Distribution]) -> Vec<Column> {
+    let over: Vec<f32> = distributions.iter().map(|d| d.probability_over_2d).collect();
+    let mut columns = vec![Column::new(column::PROBABILITY_OVER_2D.into(), over)];
+    for (level, name) in column::HOURS.into_iter().enumerate() {
+        let hours: Vec<f32> = distributions.iter().map(|d| d.hours[level]).collect();
+        columns.push(Column::new(name.into(), hours));
+    }
+    columns
+}
+
+/// The probability of delivery within 1, 2, … days, as lists.
+pub fn by_day_column(distributions: &[&Distribution]) -> Column {
+    let n_rows = distributions.len();
+    let mut by_day = ListPrimitiveChunkedBuilder::<Float32Type>::new(
+        column::PROBABILITY_BY_DAY.into(),
+        n_rows,
+        n_rows * DAYS_AHEAD,
+        DataType::Float32,
+    );
+    for distribution in distributions {
+        by_day.append_slice(&distribution.by_day);
+    }
+    by_day.finish().into_column()
+}
+
+/// A column of UTC instants.
+///
+/// # Errors
+/// If Polars refuses, which it has no reason to.
+pub fn instants(name: &str, micros: &[i64]) -> Result<Column> {
+    let utc = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
+    Ok(Column::new(name.into(), micros).cast(&utc)?)
+}
+
+/// A frame as Parquet; equal frames give equal bytes.
+///
+/// # Errors
+/// If Polars cannot write it.
+pub fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(1 << 17))
+        .finish(&mut frame)?;
+    Ok(bytes)
+}

@@ -1,0 +1,117 @@
+//! Refusals of the program itself; those of the rooms are their own errors.
+
+use terms::AsOf;
+
+/// Why the program would not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The command's words are off.
+    #[error("{what}")]
+    Usage {
+        /// What is off.
+        what: String,
+    },
+    /// A setting makes no sense.
+    #[error("{place}: {problem}")]
+    Configuration {
+        /// The file, variable or key.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A key that does not exist.
+    #[error("{place}: unknown key {key:?}")]
+    UnknownKey {
+        /// What named it.
+        place: String,
+        /// The key.
+        key: String,
+        /// The key that was meant, perhaps.
+        nearest: Option<String>,
+    },
+    /// A row or file that was handed in and makes no sense.
+    #[error("{place}: {problem}")]
+    Input {
+        /// The file and row.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something that should have been there before.
+    #[error("{what}: expected {expected}, found none")]
+    Missing {
+        /// What needs it.
+        what: String,
+        /// What is missing.
+        expected: String,
+        /// How to get it.
+        way_out: String,
+    },
+    /// Tables of another world are in the way.
+    #[error("{path}: expected no such partition, found one with other bytes")]
+    Occupied {
+        /// The partition.
+        path: String,
+    },
+    /// The model did not pass.
+    #[error("model {model_id} is kept but not current: {}", gates.join("; "))]
+    GateRefused {
+        /// The model.
+        model_id: String,
+        /// The gates that said no.
+        gates: Vec<String>,
+    },
+    /// A rerun made other bytes.
+    #[error("{path}: recomputing as of {as_of} made other bytes")]
+    NotReproduced {
+        /// The object that differs.
+        path: String,
+        /// The moment.
+        as_of: AsOf,
+    },
+    /// An object is not what its manifest says.
+    #[error("{path}: expected {expected}")]
+    Unreadable {
+        /// The object.
+        path: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+}
+
+impl Refusal {
+    /// The exit code that a scheduler sees.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } => 2,
+            Self::Configuration { .. } | Self::UnknownKey { .. } => 30,
+            Self::Missing { .. } => 11,
+            Self::GateRefused { .. } => 12,
+            Self::Occupied { .. } => 10,
+            Self::Input { .. } | Self::Unreadable { .. } => 10,
+            Self::NotReproduced { .. } => 1,
+        }
+    }
+
+    /// The way out, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownKey { nearest, .. } => {
+                nearest.as_ref().map(|key| format!("did you mean {key:?}?"))
+            }
+            Self::Occupied { .. } => Some(
+                "choose another --store, empty this one, or replace partitions with --force".into(),
+            ),
+            Self::Missing { way_out, .. } => Some(way_out.clone()),
+            Self::GateRefused { .. } => Some(
+                "the champion stays; report.html of the evaluate stage says why, and \
+                 evaluate.gates in the pipeline file sets the limits"
+                    .to_owned(),
+            ),
+            Self::NotReproduced { .. } => {
+                Some("a stage is not deterministic: please report it with the pipeline file".into())
+            }
+            _ => None,
+        }
+    }
+}

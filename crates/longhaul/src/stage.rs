@@ -1,0 +1,202 @@
+//! How a stage is run: an id from what goes in, outputs, and a manifest last.
+//!
+//! The id is a digest of the stage's name, the code, the digests of its inputs and the settings
+//! that it reads, so running it again finds the manifest and skips. Nothing is visible until the
+//! manifest is; a crash before it leaves files that the next run writes again, with equal bytes.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use store::{PutOutcome, Store};
+use terms::{AsOf, Digest, Fingerprint};
+
+use crate::refusal::Refusal;
+use crate::report::Reporter;
+
+/// A digest of the sources that this program was built from.
+pub const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
+
+/// What every stage of one night shares.
+pub struct Night<'a> {
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// The moment whose knowledge may be used.
+    pub as_of: AsOf,
+    /// Whether to compute again what was done before.
+    pub force: bool,
+    /// Where lines for people go.
+    pub reporter: &'a Reporter,
+}
+
+/// What a stage left behind.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StageManifest {
+    /// Version of this form.
+    pub schema_version: u32,
+    /// The stage.
+    pub stage: String,
+    /// Its id.
+    pub id: String,
+    /// The moment whose knowledge was used.
+    pub as_of: AsOf,
+    /// A digest of the sources of the program.
+    pub code_version: String,
+    /// What went in, by name.
+    pub inputs: BTreeMap<String, String>,
+    /// What came out: digests by file name.
+    pub outputs: BTreeMap<String, Digest>,
+    /// What the stage says of itself: counts and findings.
+    pub summary: serde_json::Value,
+}
+
+/// A finished stage.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Where its outputs are.
+    pub folder: String,
+    /// What it left behind.
+    pub manifest: StageManifest,
+    /// Whether it had been done before.
+    pub skipped: bool,
+}
+
+impl Done {
+    /// An output, verified.
+    ///
+    /// # Errors
+    /// If the stage has no such output, or its bytes are not those that it wrote.
+    pub fn read(&self, store: &Store, name: &str) -> Result<Bytes> {
+        let path = format!("{}/{name}", self.folder);
+        let digest = self
+            .manifest
+            .outputs
+            .get(name)
+            .ok_or_else(|| Refusal::Unreadable { path: path.clone(), expected: "an output" })?;
+        Ok(store.get_verified(&path, digest)?)
+    }
+
+    /// The digest of an output.
+    pub fn digest(&self, name: &str) -> String {
+        self.manifest.outputs.get(name).map(Digest::to_string).unwrap_or_default()
+    }
+
+    /// The summary as the type that the stage wrote.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn summary<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(self.manifest.summary.clone())
+            .with_context(|| format!("{}/manifest.json", self.folder))
+    }
+}
+
+/// What a stage makes: named files, and what it says of itself.
+#[derive(Debug, Default)]
+pub struct Output {
+    /// The files by name.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Counts and findings.
+    pub summary: serde_json::Value,
+    /// One line for people.
+    pub line: String,
+}
+
+/// Runs one stage of a night in `runs/<id>/<stage>/`, or finds that it was done.
+///
+/// # Errors
+/// What `work` or the store says; then there is no manifest.
+pub fn run(
+    night: &Night<'_>,
+    stage: &str,
+    inputs: BTreeMap<String, String>,
+    work: impl FnOnce() -> Result<Output>,
+) -> Result<Done> {
+    let id = id(night.as_of, stage, &inputs);
+    run_in(night, format!("runs/{id}/{stage}"), id, stage, inputs, work)
+}
+
+/// Runs a backtest in `backtests/<id>/`, or finds that it was done.
+///
+/// # Errors
+/// What `work` or the store says; then there is no manifest.
+pub fn run_backtest(
+    night: &Night<'_>,
+    inputs: BTreeMap<String, String>,
+    work: impl FnOnce() -> Result<Output>,
+) -> Result<Done> {
+    let id = id(night.as_of, "backtest", &inputs);
+    run_in(night, format!("backtests/{id}"), id, "backtest", inputs, work)
+}
+
+fn run_in(
+    night: &Night<'_>,
+    folder: String,
+    id: String,
+    stage: &str,
+    inputs: BTreeMap<String, String>,
+    work: impl FnOnce() -> Result<Output>,
+) -> Result<Done> {
+    let path = format!("{folder}/manifest.json");
+    let before = read_manifest(night.store, &path)?;
+    if let (Some(manifest), false) = (&before, night.force) {
+        night.reporter.skipped(stage, &id);
+        return Ok(Done { folder, manifest: manifest.clone(), skipped: true });
+    }
+    let started = Instant::now();
+    night.reporter.started(stage);
+    let output = work()?;
+    let outputs: BTreeMap<String, Digest> =
+        output.files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
+    if let Some(before) = &before {
+        if let Some((name, _)) =
+            before.outputs.iter().find(|(name, digest)| outputs.get(*name) != Some(*digest))
+        {
+            let path = format!("{folder}/{name}");
+            return Err(Refusal::NotReproduced { path, as_of: night.as_of }.into());
+        }
+    }
+    let manifest = StageManifest {
+        schema_version: 1,
+        stage: stage.to_owned(),
+        as_of: night.as_of,
+        code_version: CODE_VERSION.to_owned(),
+        inputs,
+        outputs,
+        summary: output.summary,
+        id,
+    };
+    let files = output.files.into_iter();
+    night.store.put_many(
+        files.map(|(name, bytes)| (format!("{folder}/{name}"), bytes.into())).collect(),
+    )?;
+    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
+    bytes.push(b'\n');
+    let outcome = night.store.put_if_absent(&path, bytes.into())?;
+    night.reporter.finished(stage, started.elapsed(), &output.line);
+    if outcome == PutOutcome::Exists && before.is_none() {
+        night.reporter.note("another run finished this stage first, with the same inputs");
+    }
+    Ok(Done { folder, manifest, skipped: false })
+}
+
+/// The id of a stage with these inputs.
+fn id(as_of: AsOf, stage: &str, inputs: &BTreeMap<String, String>) -> String {
+    let start = Fingerprint::new()
+        .with("stage", stage)
+        .with("code", CODE_VERSION)
+        .with("as_of", as_of.to_string());
+    let all = inputs.iter().fold(start, |hash, (name, value)| hash.with(name, value));
+    all.finish().short().to_owned()
+}
+
+fn read_manifest(store: &Store, path: &str) -> Result<Option<StageManifest>> {
+    let Some((bytes, _)) = store.get_versioned(path)? else { return Ok(None) };
+    let manifest = serde_json::from_slice(&bytes).map_err(|_| Refusal::Unreadable {
+        path: path.to_owned(),
+        expected: "the manifest of a stage",
+    })?;
+    Ok(Some(manifest))
+}

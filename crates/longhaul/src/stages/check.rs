@@ -1,0 +1,159 @@
+//! Check: every table against its contract, bad rows into quarantine.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use features::Doubt;
+use intake::{Check, CheckedFrame, Contract};
+use serde::{Deserialize, Serialize};
+use store::Store;
+use terms::{AsOf, Digest, Fingerprint};
+
+use crate::refusal::Refusal;
+use crate::report::count;
+use crate::settings::Resolved;
+use crate::stage::{self, Done, Night, Output};
+
+/// Everything that the check found.
+const CHECK: &str = "check.json";
+
+/// What the stage says of itself: `rows_in = rows_ok + rows_quarantined + rows_dropped`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// Rows recorded before the as-of.
+    pub rows_in: usize,
+    /// Rows that may be used.
+    pub rows_ok: usize,
+    /// Rows kept aside.
+    pub rows_quarantined: usize,
+    /// Rows left out, by rules that say so.
+    pub rows_dropped: usize,
+    /// Rows kept aside or left out by table and reason.
+    pub reasons: BTreeMap<String, usize>,
+}
+
+/// Tables that passed their check.
+pub struct Checked {
+    /// What the stage left.
+    pub done: Done,
+    check: Check,
+    contracts: Vec<Contract>,
+}
+
+/// Checks every table as of the night.
+///
+/// # Errors
+/// If a table breaks a rule that fails it. Then the store is as it was.
+pub fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
+    let contracts = resolved.contracts()?;
+    let mut inputs = BTreeMap::from([("listing".to_owned(), listing(night.store, night.as_of)?)]);
+    for contract in &contracts {
+        inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
+    }
+    let done = stage::run(night, "check", inputs, || {
+        let check = intake::check(night.store, &contracts, night.as_of)?;
+        intake::write_quarantine(night.store, &check)?;
+        let summary = summary(&check);
+        Ok(Output {
+            line: format!(
+                "{} rows in = {} ok + {} in quarantine",
+                count(summary.rows_in),
+                count(summary.rows_ok),
+                count(summary.rows_quarantined)
+            ),
+            summary: serde_json::to_value(&summary)?,
+            files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&check)?)]),
+        })
+    })?;
+    let check = serde_json::from_slice(&done.read(night.store, CHECK)?)
+        .with_context(|| format!("{}/{CHECK}", done.folder))?;
+    Ok(Checked { done, check, contracts })
+}
+
+fn summary(check: &Check) -> Summary {
+    let mut summary = Summary::default();
+    for (name, table) in &check.tables {
+        summary.rows_in += table.rows_in as usize;
+        summary.rows_ok += table.rows_ok as usize;
+        summary.rows_quarantined += table.rows_quarantined as usize;
+        summary.rows_dropped += table.rows_dropped as usize;
+        for (reason, &rows) in &table.reasons {
+            summary.reasons.insert(format!("{name}: {reason}"), rows as usize);
+        }
+    }
+    summary
+}
+
+/// A digest of the files that the check would look at, without reading them.
+fn listing(store: &Store, as_of: AsOf) -> Result<String> {
+    let mut hash = Fingerprint::new();
+    for entry in store.list("tables/")? {
+        if recorded_on(&entry.path).is_some_and(|start| start < as_of) {
+            let version = format!("{} {}", entry.size, entry.etag.unwrap_or_default());
+            hash = hash.with(&entry.path, version);
+        }
+    }
+    Ok(hash.finish().to_string())
+}
+
+/// The midnight at the start of the partition that `path` lies in.
+fn recorded_on(path: &str) -> Option<AsOf> {
+    let date = path.split('/').find_map(|part| part.strip_prefix("recorded_on="))?;
+    date.parse().ok()
+}
+
+/// The first moment at which everything in the tables was known.
+///
+/// # Errors
+/// If there are no tables.
+pub fn end_of_tables(store: &Store) -> Result<AsOf> {
+    let entries = store.list("tables/")?;
+    let last = entries.iter().filter_map(|entry| recorded_on(&entry.path)).max();
+    last.map(|start| start.plus_days(1)).ok_or_else(|| {
+        Refusal::Missing {
+            what: format!("{}/tables/", store.url().trim_end_matches('/')),
+            expected: "partitions such as orders/recorded_on=2026-11-20/".to_owned(),
+            way_out: "bring tables in with longhaul import or longhaul simulate".to_owned(),
+        }
+        .into()
+    })
+}
+
+impl Checked {
+    /// A digest of the bytes that were checked and of what was found, the same in any store.
+    ///
+    /// # Errors
+    /// If the finding cannot be encoded, which it has no reason to.
+    pub fn content(&self) -> Result<String> {
+        Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
+    }
+
+    /// The good rows of a table.
+    ///
+    /// # Errors
+    /// If the table is not there, or its bytes are not those that were checked.
+    pub fn read(&self, night: &Night<'_>, table: &str) -> Result<CheckedFrame> {
+        let contract = self.contracts.iter().find(|contract| contract.table() == table);
+        let (contract, checked) = contract.zip(self.check.tables.get(table)).ok_or_else(|| {
+            Refusal::Missing {
+                what: format!("tables/{table}/"),
+                expected: "a table that passed its check".to_owned(),
+                way_out: format!("import {table}, and give it a contract"),
+            }
+        })?;
+        Ok(intake::read_checked(night.store, contract, checked, None, night.as_of)?)
+    }
+
+    /// Versions of shipments that are in quarantine.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let shipments = self.check.tables.get("shipments");
+        let quarantined =
+            shipments.into_iter().flat_map(|t| &t.files).flat_map(|file| &file.quarantined);
+        quarantined
+            .filter_map(|row| {
+                let shipment_id = row.key.clone()?;
+                Some(Doubt { shipment_id, recorded_at: row.recorded_at })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,122 @@
+//! Publish: the best family as a bundle; champion only if the gates let it through.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use artifact::{About, Bundle, Promotion};
+use serde::{Deserialize, Serialize};
+use terms::Digest;
+
+use crate::refusal::Refusal;
+use crate::settings::Resolved;
+use crate::stage::{self, CODE_VERSION, Done, Night, Output};
+use crate::stages::{evaluate, features};
+
+/// What the stage says of itself.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Summary {
+    /// The bundle.
+    pub model_id: String,
+    /// The family of its regressors.
+    pub family: String,
+    /// Whether it became champion.
+    pub promoted: bool,
+}
+
+/// A finished stage, and whether the gates refused the model.
+pub struct Published {
+    /// What the stage left.
+    pub done: Done,
+    /// Why the model is not champion, if the gates said no.
+    pub refused: Option<Refusal>,
+}
+
+/// Writes the bundle of the best family and, if it passed, moves the pointer to it.
+///
+/// # Errors
+/// If the store fails, or another run moved the pointer meanwhile.
+pub fn run(
+    night: &Night<'_>,
+    resolved: &Resolved,
+    features: &Done,
+    train: &Done,
+    evaluate: &Done,
+) -> Result<Published> {
+    let judged: evaluate::Summary = evaluate.summary()?;
+    let inputs = BTreeMap::from([
+        ("train".to_owned(), train.manifest.id.clone()),
+        ("evaluate".to_owned(), evaluate.manifest.id.clone()),
+    ]);
+    let done = stage::run(night, "publish", inputs, || {
+        let bundle = bundle(night, resolved, features, train, evaluate, &judged.family)?;
+        artifact::write(night.store, &bundle)?;
+        let (promoted, line) = if judged.passed {
+            promote(night, &bundle)?
+        } else {
+            (false, "the gates refused it; the champion stays".to_owned())
+        };
+        let model_id = bundle.model_id().to_owned();
+        let line = format!("model {model_id} ({}): {line}", judged.family);
+        let summary = Summary { model_id, family: judged.family.clone(), promoted };
+        Ok(Output {
+            files: BTreeMap::new(),
+            summary: serde_json::to_value(&summary)?,
+            line,
+        })
+    })?;
+    let refused = match judged.passed {
+        true => None,
+        false => {
+            let summary: Summary = done.summary()?;
+            Some(Refusal::GateRefused { model_id: summary.model_id, gates: judged.refused })
+        }
+    };
+    Ok(Published { done, refused })
+}
+
+fn bundle(
+    night: &Night<'_>,
+    resolved: &Resolved,
+    features: &Done,
+    train: &Done,
+    evaluate: &Done,
+    family: &str,
+) -> Result<Bundle> {
+    let mut files = BTreeMap::new();
+    let prefix = format!("{family}/");
+    for name in train.manifest.outputs.keys() {
+        if let Some(file) = name.strip_prefix(&prefix) {
+            files.insert(file.to_owned(), train.read(night.store, name)?.to_vec());
+        }
+    }
+    for name in [evaluate::METRICS, evaluate::REPORT] {
+        files.insert(name.to_owned(), evaluate.read(night.store, name)?.to_vec());
+    }
+    let (_, declaration) = resolved.declaration()?;
+    files.insert("feature_declaration.toml".to_owned(), declaration.into_bytes());
+    let features_digest = features.manifest.outputs.get(features::MATRIX).cloned();
+    let about = About {
+        as_of: night.as_of,
+        pipeline: resolved.settings.name.clone(),
+        family: family.to_owned(),
+        code_version: CODE_VERSION.to_owned(),
+        features_digest: features_digest.unwrap_or_else(|| Digest::of(b"")),
+        seed: resolved.settings.seed,
+    };
+    Ok(Bundle::new(about, files))
+}
+
+/// Makes the bundle champion. A rerun of an old night does not replace a newer champion.
+fn promote(night: &Night<'_>, bundle: &Bundle) -> Result<(bool, String)> {
+    match artifact::promote(night.store, bundle) {
+        Ok(Promotion::Promoted { previous: None }) => Ok((true, "the first champion".to_owned())),
+        Ok(Promotion::Promoted { previous: Some(before) }) => {
+            Ok((true, format!("champion, in place of {before}")))
+        }
+        Ok(Promotion::AlreadyCurrent) => Ok((true, "champion already".to_owned())),
+        Err(artifact::Error::Older { champion, champion_as_of, .. }) => {
+            Ok((false, format!("kept; the champion {champion} is newer, as of {champion_as_of}")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,147 @@
+//! Bad input: one clear message, its exit code, and a store that is as it was.
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+
+use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
+
+/// Breaks one partition of a world, and insists that a run refuses and leaves the store alone.
+#[track_caller]
+fn broken(table: &str, breaks: impl FnOnce(&Path), code: i32, words: &[&str]) {
+    let store = Folder::with_world();
+    let partitions = store.partitions(table);
+    let partition: &PathBuf = &partitions[partitions.len() / 2];
+    breaks(partition);
+    let before = store.files();
+    let ended = store.run("run", &[]);
+    let name = partition.strip_prefix(store.path()).unwrap().display().to_string();
+    let mut words = words.to_vec();
+    words.push(&name);
+    ended.refuses(code, &words);
+    assert_eq!(store.files(), before, "the store is as it was");
+}
+
+/// Rewrites a partition.
+fn with(change: impl FnOnce(DataFrame) -> DataFrame) -> impl FnOnce(&Path) {
+    |path| write_frame(path, &mut change(read_frame(path)))
+}
+
+#[test]
+fn a_missing_column_is_named() {
+    let drop = with(|frame| frame.drop("origin_zone").unwrap());
+    broken("shipments", drop, 10, &["origin_zone", "hint:"]);
+}
+
+#[test]
+fn a_column_of_the_wrong_type_is_named_with_both_types() {
+    let text = with(|mut frame| {
+        let units = frame.column("n_units").unwrap().cast(&DataType::String).unwrap();
+        frame.with_column(units).unwrap();
+        frame
+    });
+    broken("shipments", text, 10, &["n_units", "expected", "found"]);
+}
+
+#[test]
+fn a_time_without_a_zone_is_refused() {
+    let zoneless = with(|mut frame| {
+        let naive = DataType::Datetime(TimeUnit::Microseconds, None);
+        let promised = frame.column("promised_at").unwrap().cast(&naive).unwrap();
+        frame.with_column(promised).unwrap();
+        frame
+    });
+    broken("orders", zoneless, 10, &["promised_at", "zone", "hint:"]);
+}
+
+#[test]
+fn an_empty_partition_is_refused() {
+    broken("orders", with(|frame| frame.head(Some(0))), 11, &["row"]);
+}
+
+#[test]
+fn a_truncated_file_is_refused() {
+    let cut = |path: &Path| {
+        let bytes = std::fs::read(path).unwrap();
+        std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    broken("shipments", cut, 10, &["Parquet"]);
+}
+
+#[test]
+fn duplicate_keys_are_refused_with_the_key() {
+    let twice = with(|frame| frame.vstack(&frame.head(Some(1))).unwrap());
+    broken("shipments", twice, 10, &["shipment_id", "hint:"]);
+}
+
+#[test]
+fn a_missing_table_is_refused() {
+    let store = Folder::with_world();
+    std::fs::remove_dir_all(store.path().join("tables/shipments")).unwrap();
+    let before = store.files();
+    store.run("run", &[]).refuses(11, &["shipments", "hint:"]);
+    assert_eq!(store.files(), before);
+}
+
+#[test]
+fn an_as_of_before_any_data_is_refused() {
+    let store = Folder::with_world();
+    let before = store.files();
+    let early = ["run", PIPELINE, "--store", store.url(), "--as-of", "2020-01-01"];
+    longhaul(&early).refuses(11, &["2020-01-01", "hint:"]);
+    assert_eq!(store.files(), before);
+}
+
+#[test]
+fn too_few_matured_rows_to_train_are_refused() {
+    let store = Folder::with_world();
+    let early = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-07-04"];
+    longhaul(&early).refuses(11, &["boost", "hint:"]);
+    assert!(!store.path().join("models").exists());
+}
+
+#[test]
+fn an_unknown_family_statistic_or_flag_value_is_refused() {
+    let store = Folder::with_world();
+    let set = |assignment: &str| store.run("train", &["--set", assignment]);
+    set("train.families=[\"oracle\"]").refuses(30, &["oracle", "boost"]);
+    set("train.boost.learning_rate=-1").refuses(30, &["learning_rate", "-1"]);
+    set("simulate.shipments=0").ok();
+    let world = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.odd_rate=2"];
+    longhaul(&world).refuses(30, &["odd_rate", "2"]);
+}
+
+#[test]
+fn a_declaration_that_names_what_does_not_exist_is_refused() {
+    let store = Folder::with_world();
+    let path = store.path().join("declared.toml");
+    std::fs::write(&path, "facts = [\"horoscope\"]\n").unwrap();
+    let set = format!("features.declaration={:?}", path.to_str().unwrap());
+    store.run("features", &["--set", &set]).refuses(30, &["horoscope", "distance_km"]);
+}
+
+#[test]
+fn other_tables_in_the_way_are_not_overwritten() {
+    let store = Folder::with_world();
+    let before = store.files();
+    let other = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.seed=8"];
+    longhaul(&other).refuses(10, &["recorded_on=", "--force"]);
+    assert_eq!(store.files(), before);
+}
+
+#[test]
+fn rows_for_predict_need_every_feature_by_its_name() {
+    let store = Folder::with_world();
+    store.run("publish", &[]).ok();
+    let rows = store.path().join("rows.jsonl");
+    std::fs::write(&rows, "{\"distance_km\": 12.5}\n").unwrap();
+    let rows = rows.to_str().unwrap();
+    let ended = longhaul(&["predict", "--store", store.url(), "--rows", rows]);
+    ended.refuses(10, &["rows.jsonl", "line 1", "no such key"]);
+}
+
+#[test]
+fn a_folder_that_is_no_url_of_a_store_is_refused() {
+    longhaul(&["doctor", "--store", "ftp://host/place"]).refuses(30, &["ftp"]);
+    longhaul(&["doctor", "--store", "s3://"]).refuses(30, &["bucket"]);
+}

@@ -1,0 +1,206 @@
+//! A small world from simulate to score, by hand and at once; reruns, and the same bytes.
+
+use polars::prelude::*;
+use serde_json::Value;
+
+use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame};
+
+const STAGES: [&str; 6] = ["check", "features", "train", "evaluate", "publish", "score"];
+
+#[test]
+fn a_night_runs_from_tables_to_predictions_and_a_second_run_skips_it_all() {
+    let store = Folder::with_world();
+    let first = store.run("run", &["--json"]).ok().json();
+    assert_eq!(first["skipped"], serde_json::json!([]));
+    let check = &first["check"];
+    let count = |name: &str| check[name].as_u64().expect("a count");
+    assert!(count("rows_quarantined") > 0, "the world has odd rows: {check}");
+    assert_eq!(count("rows_in"), count("rows_ok") + count("rows_quarantined"));
+    let reasons: u64 =
+        check["reasons"].as_object().expect("reasons").values().filter_map(Value::as_u64).sum();
+    assert_eq!(reasons, count("rows_quarantined"));
+    assert_eq!(first["publish"]["promoted"], true);
+    assert_eq!(first["score"]["model_id"].as_str(), Some(store.model_id().as_str()));
+
+    let before = store.files();
+    let second = store.run("run", &["--json"]).ok().json();
+    assert_eq!(second["skipped"], serde_json::json!(STAGES));
+    assert_eq!(store.files(), before, "a second run writes nothing");
+
+    // Forced, every stage is computed again and insists on the same bytes.
+    let forced = store.run("run", &["--json", "--force"]).ok().json();
+    assert_eq!(forced["skipped"], serde_json::json!([]));
+    assert_eq!(store.files(), before);
+}
+
+#[test]
+fn stages_by_hand_give_the_same_model_as_a_run() {
+    let (by_hand, at_once) = (Folder::with_world(), Folder::with_world());
+    for stage in STAGES {
+        by_hand.run(stage, &[]).ok();
+    }
+    at_once.run("run", &[]).ok();
+    assert_eq!(by_hand.files(), at_once.files());
+}
+
+#[test]
+fn predictions_have_one_sane_row_for_each_open_shipment() {
+    let store = Folder::with_world();
+    let result = store.run("score", &["--json"]);
+    result.refuses(11, &["published model"]);
+    store.run("publish", &[]).ok();
+    let scored = store.run("score", &["--json"]).ok().json();
+    let path = store.path().join(scored["folder"].as_str().unwrap()).join("predictions.parquet");
+    let frame = read_frame(&path);
+    let names: Vec<String> =
+        frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
+    assert_eq!(names, [
+        "shipment_id", "order_id", "predicted_as_of", "model_id", "probability_over_2d",
+        "hours_p05", "hours_p10", "hours_p25", "hours_p40", "hours_p50", "hours_p60", "hours_p75",
+        "hours_p90", "hours_p95", "probability_by_day",
+    ]);
+    assert!(frame.height() > 100, "{} rows", frame.height());
+    let ids = frame.column("shipment_id").unwrap();
+    assert_eq!(ids.n_unique().unwrap(), frame.height());
+    for pair in names[5..14].windows(2) {
+        let lower = frame.column(&pair[0]).unwrap().f32().unwrap();
+        let upper = frame.column(&pair[1]).unwrap().f32().unwrap();
+        for (a, b) in lower.iter().zip(upper.iter()) {
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert!(0.0 < a && a <= b, "{} {a} > {} {b}", pair[0], pair[1]);
+        }
+    }
+    let by_day = frame.column("probability_by_day").unwrap().list().unwrap().clone();
+    for days in by_day.into_iter().flatten() {
+        let days: Vec<f32> = days.f32().unwrap().iter().flatten().collect();
+        assert_eq!(days.len(), 60);
+        assert!(days.is_sorted() && days[0] >= 0.0 && days[59] <= 1.0, "{days:?}");
+    }
+}
+
+#[test]
+fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
+    let store = Folder::with_world();
+    store.run("run", &[]).ok();
+    // Rows of the feature matrix go in as they are, by both doors.
+    let features = store.run("features", &["--json"]).ok().json();
+    let matrix = store.path().join(features["folder"].as_str().unwrap()).join("matrix.parquet");
+    let predict = |rows: &str| {
+        let out = store.path().join("out.parquet");
+        let out = out.to_str().unwrap();
+        longhaul(&["predict", "--store", store.url(), "--rows", rows, "--out", out]).ok();
+        read_frame(&store.path().join("out.parquet"))
+    };
+    let from_parquet = predict(matrix.to_str().unwrap());
+    let lines = store.path().join("rows.jsonl");
+    std::fs::write(&lines, as_json_lines(&read_frame(&matrix))).unwrap();
+    let from_lines = predict(lines.to_str().unwrap());
+    assert_eq!(from_parquet.height(), read_frame(&matrix).height());
+    assert!(from_parquet.equals_missing(&from_lines), "both doors give the same");
+
+    // What is not conditioned on being open still is the same as what the score stage writes.
+    let scored = store
+        .run("score", &["--json", "--set", "score.given_still_open=false"])
+        .ok()
+        .json();
+    let scored = store.path().join(scored["folder"].as_str().unwrap()).join("predictions.parquet");
+    let scored = read_frame(&scored);
+    let ids: Vec<_> = from_parquet.column("shipment_id").unwrap().str().unwrap().iter().collect();
+    let medians = from_parquet.column("hours_p50").unwrap().f32().unwrap().clone();
+    for (id, median) in scored
+        .column("shipment_id")
+        .unwrap()
+        .str()
+        .unwrap()
+        .iter()
+        .zip(scored.column("hours_p50").unwrap().f32().unwrap().iter())
+    {
+        let row = ids.iter().position(|known| *known == id).expect("a row of the matrix");
+        assert_eq!(medians.get(row), median, "shipment {id:?}");
+    }
+}
+
+fn as_json_lines(frame: &DataFrame) -> String {
+    let mut text = String::new();
+    for row in 0..frame.height() {
+        let mut object = serde_json::Map::new();
+        for column in frame.columns() {
+            let value = match column.get(row).unwrap() {
+                AnyValue::Null => Value::Null,
+                AnyValue::String(text) => text.into(),
+                AnyValue::StringOwned(text) => text.as_str().into(),
+                AnyValue::Float32(number) => f64::from(number).into(),
+                _ => continue,
+            };
+            object.insert(column.name().to_string(), value);
+        }
+        text += &Value::from(object).to_string();
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
+    let store = Folder::with_world();
+    let arguments = [
+        "backtest", PIPELINE, "--store", store.url(), "--from", "2025-09-15", "--to",
+        "2025-10-06", "--every", "7d", "--json",
+    ];
+    let result = longhaul(&arguments).ok().json();
+    let scores = result["summary"]["scores"].as_array().unwrap();
+    let pinball = |score: &Value| score["mean_pinball_days"].as_f64().unwrap();
+    assert_eq!(scores[0]["name"], "boost");
+    assert_eq!(scores.len(), 4, "the model and three baselines: {scores:?}");
+    for baseline in &scores[1..] {
+        assert!(pinball(&scores[0]) < pinball(baseline), "{scores:?}");
+    }
+    let folder = store.path().join(result["folder"].as_str().unwrap());
+    assert!(result["folder"].as_str().unwrap().starts_with("backtests/"));
+    let frame = read_frame(&folder.join("predictions.parquet"));
+    let origins = frame.column("origin").unwrap().n_unique().unwrap();
+    assert_eq!(origins, 3);
+    let known = frame.height() - frame.column("actual_hours").unwrap().null_count();
+    assert_eq!(result["summary"]["counts"]["judged"].as_u64(), Some(known as u64));
+    assert!(folder.join("metrics.json").is_file());
+    let again = longhaul(&arguments).ok();
+    assert!(again.stderr.contains("skipped"), "{}", again.stderr);
+}
+
+#[test]
+fn a_rerun_of_an_old_night_keeps_the_newer_champion() {
+    let store = Folder::with_world();
+    store.run("run", &[]).ok();
+    let champion = store.model_id();
+    let earlier = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-10-20", "--json"];
+    let result = longhaul(&earlier).ok().json();
+    assert_eq!(result["publish"]["promoted"], false);
+    assert_eq!(store.model_id(), champion);
+    // It is scored by the model of its own night, since the champion knows more than it may.
+    assert_eq!(result["score"]["model_id"], result["publish"]["model_id"]);
+    let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
+    assert_eq!(listed["champion"].as_str(), Some(champion.as_str()));
+    assert_eq!(listed["models"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_model_that_the_gates_refuse_is_kept_but_not_current() {
+    let store = Folder::with_world();
+    let refused = store.run("run", &["--set", "evaluate.gates.rows_min=1000000"]);
+    refused.refuses(12, &["is kept but not current", "hint:"]);
+    assert!(!store.path().join("models/current.json").exists());
+    let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
+    assert_eq!(listed["models"].as_array().unwrap().len(), 1, "{AS_OF}");
+}
+
+#[test]
+fn an_altered_model_is_noticed_before_it_scores() {
+    let store = Folder::with_world();
+    store.run("publish", &[]).ok();
+    let path = store.path().join("models").join(store.model_id()).join("regressor.bin");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    store.run("score", &[]).refuses(10, &["regressor.bin"]);
+}

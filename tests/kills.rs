@@ -1,0 +1,41 @@
+//! Killed at any moment, a rerun finishes the job with the same bytes.
+
+use std::time::Duration;
+
+use crate::program::{AS_OF, Folder, PIPELINE, command};
+
+#[test]
+fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
+    let whole = Folder::with_world();
+    whole.run("run", &[]).ok();
+
+    let killed = Folder::with_world();
+    let mut kills = 0;
+    // Later and later, so that the kills spread over all stages.
+    for millis in (0..40).map(|step| 30 + 60 * step) {
+        let arguments = ["run", PIPELINE, "--store", killed.url(), "--as-of", AS_OF];
+        let mut child = command(&arguments)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        std::thread::sleep(Duration::from_millis(millis));
+        if child.try_wait().expect("a child").is_some() {
+            break;
+        }
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+        kills += 1;
+        if let Ok(pointer) = std::fs::read(killed.path().join("models/current.json")) {
+            let whole = std::fs::read(whole.path().join("models/current.json")).expect("one");
+            assert_eq!(pointer, whole, "a pointer is whole or not there");
+        }
+    }
+    assert!(kills > 3, "only {kills} kills");
+    killed.run("run", &[]).ok();
+    let (mut found, expected) = (killed.files(), whole.files());
+    // What a killed write leaves behind is beside its object, and no reader ever lists it.
+    found.retain(|name, _| expected.contains_key(name) || !name.contains('#'));
+    assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    assert_eq!(found, expected);
+}

@@ -1,0 +1,107 @@
+//! What happens after the as-of changes nothing before it: a first form of the proof.
+
+use polars::prelude::*;
+use serde_json::Value;
+
+use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
+
+const AS_OF: &str = "2025-10-10";
+
+fn digests(store: &Folder) -> (Value, Value) {
+    let stage = |verb: &str| {
+        let arguments = [verb, PIPELINE, "--store", store.url(), "--as-of", AS_OF, "--json"];
+        longhaul(&arguments).ok().json()["outputs"].clone()
+    };
+    (stage("features"), stage("train"))
+}
+
+/// The partitions recorded at or after the as-of.
+fn later(store: &Folder, table: &str) -> Vec<std::path::PathBuf> {
+    let is_later = |path: &std::path::PathBuf| {
+        let text = path.display().to_string();
+        let date = text.split("recorded_on=").nth(1).expect("a partition");
+        &date[..10] >= AS_OF
+    };
+    let paths: Vec<_> = store.partitions(table).into_iter().filter(is_later).collect();
+    assert!(!paths.is_empty(), "the world goes on after {AS_OF}");
+    paths
+}
+
+/// Every value but keys and times of record is moved to another row.
+fn scramble(path: &std::path::Path) {
+    let mut frame = read_frame(path);
+    let kept = ["shipment_id", "order_id", "recorded_at"];
+    let names: Vec<String> =
+        frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
+    for name in names.iter().filter(|name| !kept.contains(&name.as_str())) {
+        let turned = frame.column(name).unwrap().as_materialized_series().reverse();
+        frame.with_column(turned.into_column()).unwrap();
+    }
+    write_frame(path, &mut frame);
+}
+
+#[test]
+fn scrambling_the_future_leaves_features_and_models_unchanged() {
+    let untouched = digests(&Folder::with_world());
+    let scrambled = Folder::with_world();
+    for table in ["orders", "shipments"] {
+        later(&scrambled, table).iter().for_each(|path| scramble(path));
+    }
+    assert_eq!(digests(&scrambled), untouched);
+}
+
+#[test]
+fn deleting_the_future_leaves_features_and_models_unchanged() {
+    let untouched = digests(&Folder::with_world());
+    let deleted = Folder::with_world();
+    for table in ["orders", "shipments"] {
+        for path in later(&deleted, table) {
+            std::fs::remove_file(path).unwrap();
+        }
+    }
+    assert_eq!(digests(&deleted), untouched);
+}
+
+#[test]
+fn scrambling_the_past_does_change_the_features() {
+    // The tests above could not fail if nothing ever changed the digests.
+    let untouched = digests(&Folder::with_world());
+    let scrambled = Folder::with_world();
+    let past: Vec<_> = scrambled.partitions("shipments").into_iter().take(60).collect();
+    for path in past {
+        let mut frame = read_frame(&path);
+        let turned = frame.column("weight_g").unwrap().as_materialized_series().reverse();
+        frame.with_column(turned.into_column()).unwrap();
+        write_frame(&path, &mut frame);
+    }
+    assert_ne!(digests(&scrambled), untouched);
+}
+
+#[test]
+fn features_of_a_row_do_not_change_when_more_becomes_known() {
+    let store = Folder::with_world();
+    let matrix = |as_of: &str| {
+        let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
+        let result = longhaul(&arguments).ok().json();
+        let folder = result["folder"].as_str().unwrap().to_owned();
+        read_frame(&store.path().join(folder).join("matrix.parquet"))
+    };
+    let (early, late) = (matrix("2025-09-10"), matrix("2025-10-20"));
+    assert!(early.height() > 1000 && late.height() > early.height());
+    // Rows recorded late come in between, so the rows are matched by their key.
+    let keys = late.column("shipment_id").unwrap().str().unwrap().clone();
+    let position: std::collections::HashMap<&str, IdxSize> =
+        keys.iter().flatten().zip(0..).collect();
+    let rows: IdxCa = early
+        .column("shipment_id")
+        .unwrap()
+        .str()
+        .unwrap()
+        .iter()
+        .flatten()
+        .map(|id| position.get(id).copied())
+        .collect();
+    assert_eq!(rows.null_count(), 0);
+    let same_rows = late.take(&rows).unwrap();
+    assert!(early.equals_missing(&same_rows), "a feature looked past its own midnight");
+}

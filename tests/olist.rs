@@ -1,0 +1,87 @@
+//! Real orders, where they are at hand: `make test-olist DIR=<folder with the public CSVs>`.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::program::{Ended, Folder, longhaul, read_frame};
+
+fn source() -> String {
+    std::env::var("OLIST_DIR").expect("OLIST_DIR names the folder with the public CSVs")
+}
+
+fn import(store: &Folder) -> Ended {
+    longhaul(&["import", "olist", "--from", &source(), "--store", store.url(), "--json"]).ok()
+}
+
+#[test]
+#[ignore = "needs the public Olist CSVs: make test-olist DIR=folder"]
+fn olist_runs_from_import_to_predictions() {
+    let store = Folder::empty();
+    let started = Instant::now();
+    let imported = import(&store).json();
+    assert!(started.elapsed().as_secs() < 60, "import took {:?}", started.elapsed());
+    let rows = |table: &str| -> u64 {
+        let tables = imported["tables"].as_array().unwrap();
+        tables.iter().find(|t| t["table"] == table).unwrap()["rows"].as_u64().unwrap()
+    };
+
+    // Every version that was imported is ok or in quarantine, with a reason.
+    let end = ["--as-of", "2100-01-01", "--json"];
+    let mut arguments = vec!["check", "pipelines/olist.toml", "--store", store.url()];
+    arguments.extend(end);
+    let check = longhaul(&arguments).ok().json()["summary"].clone();
+    let count = |name: &str| check[name].as_u64().unwrap();
+    assert_eq!(count("rows_in"), rows("orders") + rows("shipments"));
+    assert_eq!(count("rows_in"), count("rows_ok") + count("rows_quarantined"));
+    let reasons = check["reasons"].as_object().unwrap();
+    let named: u64 = reasons.values().filter_map(Value::as_u64).sum();
+    assert_eq!(named, count("rows_quarantined"));
+    for reason in ["delivered_before_handover", "handed_over_before_ordered"] {
+        assert!(reasons.keys().any(|known| known.ends_with(reason)), "{reason}: {reasons:?}");
+    }
+
+    // A second import finds everything in place.
+    let again = import(&store).json();
+    for table in again["tables"].as_array().unwrap() {
+        assert_eq!(table["partitions_written"], 0, "{table}");
+    }
+
+    let boost_only = ["--set", "train.families=[\"boost\"]", "--json"];
+    let mut arguments =
+        vec!["run", "pipelines/olist.toml", "--store", store.url(), "--as-of", "2018-05-01"];
+    arguments.extend(boost_only);
+    let run = longhaul(&arguments).ok().json();
+    let scores = run["evaluate"]["scores"].as_array().unwrap();
+    let pinball = |score: &Value| score["mean_pinball_days"].as_f64().unwrap();
+    let mae = |score: &Value| score["mae_days"].as_f64().unwrap();
+    for baseline in &scores[1..] {
+        assert!(pinball(&scores[0]) < pinball(baseline), "{scores:?}");
+        assert!(mae(&scores[0]) < mae(baseline), "{scores:?}");
+    }
+    assert!(run["score"]["rows"].as_u64().unwrap() > 1000);
+}
+
+#[test]
+#[ignore = "needs the public Olist CSVs: make test-olist DIR=folder"]
+fn olist_backtest_beats_all_three_baselines() {
+    let store = Folder::empty();
+    import(&store);
+    let result = longhaul(&[
+        "backtest", "pipelines/olist.toml", "--store", store.url(), "--from", "2018-01-01",
+        "--to", "2018-02-26", "--every", "28d", "--json",
+    ])
+    .ok()
+    .json();
+    let scores = result["summary"]["scores"].as_array().unwrap();
+    assert_eq!(scores.len(), 4, "{scores:?}");
+    for name in ["mean_pinball_days", "mae_days"] {
+        let of = |score: &Value| score[name].as_f64().unwrap();
+        for baseline in &scores[1..] {
+            assert!(of(&scores[0]) < of(baseline), "{name}: {scores:?}");
+        }
+    }
+    let folder = store.path().join(result["folder"].as_str().unwrap());
+    let frame = read_frame(&folder.join("predictions.parquet"));
+    assert_eq!(frame.column("origin").unwrap().n_unique().unwrap(), 2);
+}

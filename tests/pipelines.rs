@@ -1,0 +1,49 @@
+//! Every shipped pipeline and declaration resolves; the command line is consistent.
+
+use crate::program::{Folder, longhaul, root};
+
+#[test]
+fn every_shipped_pipeline_resolves_and_says_where_each_value_comes_from() {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(root().join("pipelines")).unwrap().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            let name = path.to_str().unwrap();
+            let shown = longhaul(&["config", "show", name, "--json"]).ok().json();
+            let families = &shown["train.families"];
+            assert_eq!(families["origin"].as_str(), Some(name), "{families}");
+            assert_eq!(shown["evaluate.bootstrap_rounds"]["origin"], "default");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 2, "demo and olist, at least");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_near_one() {
+    let folder = Folder::empty();
+    let path = folder.path().join("job.toml");
+    std::fs::write(&path, "[evaluate]\nholdout_dayz = 7\n").unwrap();
+    let ended = longhaul(&["check", path.to_str().unwrap(), "--store", folder.url()]);
+    ended.refuses(30, &["evaluate.holdout_dayz", "job.toml", "evaluate.holdout_days"]);
+}
+
+#[test]
+fn help_manual_and_completions_print() {
+    let help = longhaul(&["--help"]).ok().stdout;
+    for word in ["import", "simulate", "backtest", "doctor", "Exit codes", "12 gate refused"] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert!(longhaul(&["man"]).ok().stdout.contains("longhaul"));
+    assert!(longhaul(&["completions", "bash"]).ok().stdout.contains("_longhaul"));
+    assert_eq!(longhaul(&["forecast"]).code, 2);
+}
+
+#[test]
+fn doctor_tries_the_store_and_leaves_nothing() {
+    let folder = Folder::empty();
+    let result = longhaul(&["doctor", "--store", folder.url(), "--json"]).ok().json();
+    let probe = result["probe"].as_array().unwrap();
+    assert!(probe.len() >= 5 && probe.iter().all(|step| step["ok"] == true), "{probe:?}");
+    assert!(folder.files().is_empty(), "{:?}", folder.files().keys());
+}

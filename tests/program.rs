@@ -1,0 +1,165 @@
+//! Runs the program and reads what it leaves.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use polars::prelude::*;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ended {
+    /// Insists on success.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The result of `--json`.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str::<Value>(&self.stdout).expect("JSON on stdout")["result"].clone()
+    }
+
+    /// Insists on an exit code, on words in the message, and on a way out.
+    #[track_caller]
+    pub fn refuses(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        for word in words {
+            assert!(self.stderr.contains(word), "{word:?} is not in: {}", self.stderr);
+        }
+        assert_eq!(self.stderr.matches("error:").count(), 1, "one message: {}", self.stderr);
+    }
+}
+
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+}
+
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
+    command.current_dir(root()).args(arguments).env_remove("RUST_LOG");
+    for (name, _) in std::env::vars() {
+        if name.starts_with("AWS_") || name.starts_with("LONGHAUL_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command.stdin(Stdio::null());
+    command
+}
+
+pub fn ended(command: &mut Command) -> Ended {
+    let output = command.output().expect("the program starts");
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+pub fn longhaul(arguments: &[&str]) -> Ended {
+    ended(&mut command(arguments))
+}
+
+/// A small world: enough to learn from in a few seconds.
+pub const PIPELINE: &str = "tests/small.toml";
+pub const AS_OF: &str = "2025-10-29";
+
+/// A store in a folder that goes away with the test.
+pub struct Folder {
+    folder: TempDir,
+}
+
+impl Folder {
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// A copy of the simulated world, made once.
+    pub fn with_world() -> Self {
+        static WORLD: OnceLock<Folder> = OnceLock::new();
+        let world = WORLD.get_or_init(|| {
+            let folder = Self::empty();
+            longhaul(&["simulate", PIPELINE, "--store", folder.url()]).ok();
+            std::fs::remove_dir_all(folder.path().join("runs")).expect("the manifest of simulate");
+            folder
+        });
+        let copy = Self::empty();
+        copy_all(world.path(), copy.path());
+        copy
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn url(&self) -> &str {
+        self.folder.path().to_str().expect("a path in UTF-8")
+    }
+
+    /// Runs a command of the small pipeline on this store.
+    pub fn run(&self, verb: &str, more: &[&str]) -> Ended {
+        let mut arguments = vec![verb, PIPELINE, "--store", self.url(), "--as-of", AS_OF];
+        arguments.extend(more);
+        longhaul(&arguments)
+    }
+
+    /// All files, by path from the store's root.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        walk(self.path(), &mut |path| {
+            let name = path.strip_prefix(self.path()).expect("inside").display().to_string();
+            files.insert(name, std::fs::read(path).expect("a file"));
+        });
+        files
+    }
+
+    /// The files of a table's partitions, by date.
+    pub fn partitions(&self, table: &str) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        walk(&self.path().join("tables").join(table), &mut |path| paths.push(path.to_owned()));
+        paths.sort();
+        paths
+    }
+
+    pub fn model_id(&self) -> String {
+        let bytes = std::fs::read(self.path().join("models/current.json")).expect("a champion");
+        let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");
+        pointer["model_id"].as_str().expect("an id").to_owned()
+    }
+}
+
+fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { walk(&path, visit) } else { visit(&path) }
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    walk(from, &mut |path| {
+        let target = to.join(path.strip_prefix(from).expect("inside"));
+        std::fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
+        std::fs::copy(path, target).expect("a copy");
+    });
+}
+
+pub fn read_frame(path: &Path) -> DataFrame {
+    ParquetReader::new(std::fs::File::open(path).expect("a file")).finish().expect("Parquet")
+}
+
+pub fn write_frame(path: &Path, frame: &mut DataFrame) {
+    let file = std::fs::File::create(path).expect("a file");
+    ParquetWriter::new(file).finish(frame).expect("Parquet");
+}
