@@ -1,0 +1,163 @@
+//! A target table: computed by SQL, cast to its contract, split by the day it was recorded on.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use polars::prelude::{
+    Column, DataFrame, DataType, ParquetCompression, ParquetWriter, PolarsResult,
+    SortMultipleOptions, StatisticsOptions,
+};
+use polars::sql::SQLContext;
+use rayon::prelude::*;
+use terms::{AsOf, column};
+
+use crate::column_type::ColumnType;
+use crate::contract::{ColumnSpec, Contract};
+use crate::error::Error;
+use crate::rows::instants;
+
+/// One partition of a target, as the bytes of its file.
+pub(crate) struct Partition {
+    pub(crate) recorded_on: NaiveDate,
+    pub(crate) rows: u64,
+    pub(crate) bytes: Bytes,
+}
+
+/// Runs the SQL of a target over the sources in `context`.
+pub(crate) fn compute(
+    context: &mut SQLContext,
+    contract: &Contract,
+    sql: &Path,
+) -> Result<Vec<Partition>, Error> {
+    let text = std::fs::read_to_string(sql)
+        .map_err(|source| Error::ImportFile { path: sql.to_owned(), source })?;
+    let frame = context
+        .execute(&text)
+        .and_then(polars::prelude::LazyFrame::collect)
+        .map_err(|source| Error::TargetSql { path: sql.to_owned(), source })?;
+    if frame.height() == 0 {
+        return Err(Error::TargetEmpty { path: sql.to_owned() });
+    }
+    let frame = Target { contract, sql }.fit(&frame)?;
+    let failed = |source| Error::Frame { place: format!("rows of {}", sql.display()), source };
+    let frame = in_order(contract, &frame).map_err(failed)?;
+    split(&frame).map_err(failed)
+}
+
+struct Target<'a> {
+    contract: &'a Contract,
+    sql: &'a Path,
+}
+
+impl Target<'_> {
+    fn refuse(&self, column: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
+        Error::TargetColumn {
+            path: PathBuf::from(self.sql),
+            column: column.to_owned(),
+            expected: expected.into(),
+            found: found.into(),
+        }
+    }
+
+    /// The columns of the contract, in its order and types.
+    fn fit(&self, frame: &DataFrame) -> Result<DataFrame, Error> {
+        for name in frame.get_column_names() {
+            if self.contract.column(name).is_none() {
+                let expected: Vec<&str> =
+                    self.contract.columns().iter().map(|column| column.name.as_str()).collect();
+                let expected = format!("one of {}", expected.join(", "));
+                return Err(self.refuse(
+                    name,
+                    expected,
+                    "a column that the contract does not name",
+                ));
+            }
+        }
+        let mut columns = Vec::with_capacity(frame.width());
+        for spec in self.contract.columns() {
+            match frame.column(&spec.name) {
+                Ok(column) => columns.push(self.cast(spec, column)?),
+                Err(_) if spec.required => {
+                    let expected = spec.physical.in_words();
+                    return Err(self.refuse(&spec.name, expected, "no such column"));
+                }
+                Err(_) => {}
+            }
+        }
+        let fitted = DataFrame::new(frame.height(), columns)
+            .map_err(|source| Error::TargetSql { path: self.sql.to_owned(), source })?;
+        // Without it nobody can say which day a row belongs to.
+        let nulls = fitted.column(column::RECORDED_AT).map_or(0, Column::null_count);
+        if nulls > 0 {
+            let found = format!("{nulls} rows without");
+            return Err(self.refuse(column::RECORDED_AT, "an instant in every row", found));
+        }
+        Ok(fitted)
+    }
+
+    fn cast(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, Error> {
+        let expected = spec.physical.in_words();
+        let from = column.dtype();
+        let possible = match spec.physical {
+            ColumnType::Instant => {
+                matches!(from, DataType::Datetime(_, Some(_)) | DataType::Null)
+            }
+            ColumnType::Date => matches!(from, DataType::Date | DataType::Null),
+            ColumnType::Boolean => matches!(from, DataType::Boolean | DataType::Null),
+            ColumnType::Text => {
+                from.is_integer() || matches!(from, DataType::String | DataType::Null)
+            }
+            ColumnType::Int64 | ColumnType::Float64 => {
+                from.is_primitive_numeric() || matches!(from, DataType::String | DataType::Null)
+            }
+        };
+        if !possible {
+            let found = match from {
+                DataType::Datetime(_, None) => "timestamp without zone".to_owned(),
+                other => other.to_string(),
+            };
+            return Err(self.refuse(&spec.name, expected, found));
+        }
+        column
+            .strict_cast(&spec.physical.polars())
+            .map_err(|error| self.refuse(&spec.name, expected, error.to_string()))
+    }
+}
+
+/// Rows in a total order, so that the same rows always make the same bytes.
+fn in_order(contract: &Contract, frame: &DataFrame) -> PolarsResult<DataFrame> {
+    let mut by = vec![column::RECORDED_AT.to_owned()];
+    by.extend(contract.keys().iter().filter(|key| *key != column::RECORDED_AT).cloned());
+    // Rows that share a key are for the check to refuse; here they only must not flip.
+    let rest = frame.get_column_names().into_iter().map(ToString::to_string);
+    let rest: Vec<String> = rest.filter(|name| !by.contains(name)).collect();
+    by.extend(rest);
+    frame.sort(by, SortMultipleOptions::default())
+}
+
+fn split(frame: &DataFrame) -> PolarsResult<Vec<Partition>> {
+    let days: Vec<AsOf> = instants(frame, column::RECORDED_AT)?
+        .into_iter()
+        .flatten()
+        .map(|at| AsOf::from_micros(at).midnight())
+        .collect();
+    let mut start = 0;
+    let mut slices = Vec::new();
+    for same_day in days.chunk_by(|a, b| a == b) {
+        slices.push((same_day[0].date(), frame.slice(start as i64, same_day.len())));
+        start += same_day.len();
+    }
+    slices
+        .into_par_iter()
+        .map(|(recorded_on, mut rows)| {
+            let mut bytes = Vec::new();
+            ParquetWriter::new(&mut bytes)
+                .with_compression(ParquetCompression::Zstd(None))
+                .with_statistics(StatisticsOptions::default())
+                .set_parallel(false)
+                .finish(&mut rows)?;
+            Ok(Partition { recorded_on, rows: rows.height() as u64, bytes: Bytes::from(bytes) })
+        })
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! The part of the Open Data Contract Standard v3.1 that is read, as it stands in the file.
+//!
+//! Descriptive fields (purpose, team, servers …) are for people and pass unread. Whatever would
+//! constrain the data is either understood or refused: a constraint that nobody executes is worse
+//! than none.
+
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Document {
+    pub(crate) api_version: String,
+    pub(crate) kind: String,
+    pub(crate) version: String,
+    pub(crate) schema: Vec<SchemaObject>,
+    #[serde(default)]
+    pub(crate) custom_properties: Vec<CustomProperty>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct SchemaObject {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) quality: Vec<Quality>,
+    pub(crate) properties: Vec<Property>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Property {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) physical_type: Option<String>,
+    #[serde(default)]
+    pub(crate) required: bool,
+    #[serde(default)]
+    pub(crate) unique: bool,
+    #[serde(default)]
+    pub(crate) primary_key: bool,
+    #[serde(default)]
+    pub(crate) primary_key_position: i64,
+    #[serde(default)]
+    pub(crate) partitioned: bool,
+    #[serde(default)]
+    pub(crate) tags: Vec<String>,
+    #[serde(default)]
+    pub(crate) logical_type_options: TypeOptions,
+    #[serde(default)]
+    pub(crate) quality: Vec<Quality>,
+    #[serde(default)]
+    pub(crate) custom_properties: Vec<CustomProperty>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct TypeOptions {
+    pub(crate) minimum: Option<f64>,
+    pub(crate) maximum: Option<f64>,
+    pub(crate) pattern: Option<String>,
+    /// Said by the physical type; read so that it is not refused.
+    #[serde(default, rename = "timezone")]
+    _timezone: Option<bool>,
+    #[serde(default, rename = "defaultTimezone")]
+    _default_timezone: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Quality {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    #[serde(rename = "type")]
+    pub(crate) kind: Option<String>,
+    pub(crate) metric: Option<String>,
+    pub(crate) query: Option<String>,
+    #[serde(default)]
+    pub(crate) arguments: Arguments,
+    pub(crate) must_be: Option<f64>,
+    pub(crate) severity: Option<String>,
+    #[serde(default)]
+    pub(crate) custom_properties: Vec<CustomProperty>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Arguments {
+    pub(crate) valid_values: Option<Vec<String>>,
+    pub(crate) pattern: Option<String>,
+    pub(crate) properties: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct CustomProperty {
+    pub(crate) property: String,
+    pub(crate) value: Value,
+}
+
+/// The value of the custom property called `name`.
+pub(crate) fn custom<'a>(properties: &'a [CustomProperty], name: &str) -> Option<&'a Value> {
+    properties.iter().find(|custom| custom.property == name).map(|custom| &custom.value)
+}

@@ -1,0 +1,209 @@
+//! The only way to the rows of a checked table.
+
+use std::ops::Deref;
+
+use bytes::Bytes;
+use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray, PolarsResult, Schema};
+use rayon::prelude::*;
+use store::Store;
+use terms::{AsOf, Digest, column};
+
+use crate::check::batches;
+use crate::contract::{ColumnSpec, Contract};
+use crate::error::Error;
+use crate::footer::check_footer;
+use crate::layout::{TableFile, start_of};
+use crate::report::{FileCheck, TableCheck};
+use crate::rows::{instants, read_rows};
+
+/// Rows of a table that passed its check: of the bytes that were checked, without quarantine, and
+/// recorded before the as-of.
+#[derive(Debug, Clone)]
+pub struct CheckedFrame(DataFrame);
+
+impl CheckedFrame {
+    /// The rows alone.
+    pub fn into_inner(self) -> DataFrame {
+        self.0
+    }
+}
+
+impl Deref for CheckedFrame {
+    type Target = DataFrame;
+
+    fn deref(&self) -> &DataFrame {
+        &self.0
+    }
+}
+
+/// Reads rows of a checked table, by partition, file and position. Without `columns` all columns
+/// of the contract are read; those that a file lacks are null.
+///
+/// As of: rows recorded strictly before, which may be earlier than the check's own as-of.
+///
+/// # Errors
+/// If a file is not what it was when it was checked, a column is not in the contract, or the
+/// check does not reach to `as_of`.
+pub fn read_checked(
+    store: &Store,
+    contract: &Contract,
+    checked: &TableCheck,
+    columns: Option<&[&str]>,
+    as_of: AsOf,
+) -> Result<CheckedFrame, Error> {
+    if as_of > checked.as_of {
+        let (table, checked) = (checked.table.clone(), checked.as_of);
+        return Err(Error::ReadPastCheck { table, checked, asked: as_of });
+    }
+    let asked = asked(contract, columns)?;
+    // The as-of needs `recorded_at`, whether or not it is asked for.
+    let mut read = asked.clone();
+    if !read.iter().any(|column| column.name == column::RECORDED_AT) {
+        read.extend(contract.column(column::RECORDED_AT));
+    }
+    let files: Vec<&FileCheck> =
+        checked.files.iter().filter(|file| start_of(file.recorded_on) < as_of).collect();
+    let schema: Schema =
+        read.iter().map(|column| (column.name.as_str().into(), column.physical.polars())).collect();
+    let mut rows = DataFrame::empty_with_schema(&schema);
+    let failed = |source| Error::Frame { place: format!("rows of {}", checked.table), source };
+    // A file's size is not in the manifest; a version takes some tens of bytes on the disk.
+    for batch in batches(&files, |file| (1, file.rows * 64)) {
+        let paths: Vec<String> = batch.iter().map(|file| file.path.clone()).collect();
+        let with_bytes: Vec<(&FileCheck, Bytes)> =
+            batch.iter().copied().zip(store.get_many(&paths)?).collect();
+        let frames: Vec<Result<DataFrame, Error>> = with_bytes
+            .par_iter()
+            .map(|(file, bytes)| read_file(store, contract, file, bytes, &read, as_of))
+            .collect();
+        for frame in frames {
+            rows.vstack_mut_owned(frame?).map_err(failed)?;
+        }
+    }
+    let mut rows = rows.select(asked.iter().map(|column| column.name.as_str())).map_err(failed)?;
+    rows.rechunk_mut_par();
+    Ok(CheckedFrame(rows))
+}
+
+fn asked<'a>(
+    contract: &'a Contract,
+    columns: Option<&[&str]>,
+) -> Result<Vec<&'a ColumnSpec>, Error> {
+    let Some(names) = columns else { return Ok(contract.columns().iter().collect()) };
+    let specs = names.iter().map(|name| {
+        contract.column(name).ok_or_else(|| Error::UnknownColumn {
+            table: contract.table().to_owned(),
+            column: (*name).to_owned(),
+        })
+    });
+    specs.collect()
+}
+
+fn read_file(
+    store: &Store,
+    contract: &Contract,
+    file: &FileCheck,
+    bytes: &Bytes,
+    columns: &[&ColumnSpec],
+    as_of: AsOf,
+) -> Result<DataFrame, Error> {
+    let found = Digest::of(bytes);
+    if found != file.digest {
+        let (url, expected) = (store.url_of(&file.path), file.digest.clone());
+        return Err(store::Error::Corrupt { url, expected, found }.into());
+    }
+    let listed = TableFile {
+        recorded_on: file.recorded_on,
+        path: file.path.clone(),
+        bytes: bytes.len() as u64,
+    };
+    let present = check_footer(contract, &listed, bytes)?;
+    let frame = read_rows(contract, &file.path, bytes, &present, columns)?;
+    usable(file, &frame, as_of).map_err(|source| Error::Unreadable {
+        table: contract.table().to_owned(),
+        path: file.path.clone(),
+        source,
+    })
+}
+
+fn usable(file: &FileCheck, frame: &DataFrame, as_of: AsOf) -> PolarsResult<DataFrame> {
+    let mut keep: Vec<bool> = instants(frame, column::RECORDED_AT)?
+        .into_iter()
+        .map(|at| at.is_some_and(|at| at < as_of.micros()))
+        .collect();
+    let bad = file.quarantined.iter().map(|row| row.row).chain(file.dropped.iter().copied());
+    for row in bad {
+        if let Some(keep) = keep.get_mut(row as usize) {
+            *keep = false;
+        }
+    }
+    if keep.iter().all(|keep| *keep) {
+        return Ok(frame.clone());
+    }
+    frame.filter(&BooleanChunked::from_slice("keep".into(), &keep))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::check;
+    use crate::fixture::*;
+
+    #[test]
+    fn quarantined_and_later_rows_are_not_read_and_absent_columns_are_null() {
+        let store = world();
+        let mut rows = delivered();
+        rows[0].n_units = 0;
+        put(&store, "shipments", "2026-01-05", shipments_frame(&rows));
+        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let shipments = &checked.tables["shipments"];
+        let contract = contract("shipments");
+        let read = |columns, as_of| {
+            read_checked(&store, &contract, shipments, columns, at(as_of)).unwrap()
+        };
+
+        let all = read(None, "2026-01-06");
+        assert_eq!(all.shape(), (79, contract.columns().len()));
+        assert_eq!(all.column("carrier").unwrap().null_count(), 79);
+        assert_eq!(all.column("ship_by_at").unwrap().dtype(), &crate::ColumnType::Instant.polars());
+
+        let some = read(Some(&["order_id", "carrier"]), "2026-01-05T12:00:00Z");
+        assert_eq!(some.get_column_names(), ["order_id", "carrier"]);
+        assert_eq!(some.height(), 40 + 24 - 1);
+        assert_eq!(some.column("order_id").unwrap().str().unwrap().get(40), Some("o01"));
+
+        let only_absent = read(Some(&["carrier"]), "2026-01-03");
+        assert_eq!(only_absent.shape(), (40, 1));
+    }
+
+    #[test]
+    fn a_file_altered_after_its_check_is_refused() {
+        let store = world();
+        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        put(&store, "orders", "2026-01-02", orders_frame(&orders()[1..]));
+        let orders = &checked.tables["orders"];
+        let error =
+            read_checked(&store, &contract("orders"), orders, None, at("2026-01-06")).unwrap_err();
+        assert!(
+            error.to_string().starts_with(
+                "memory://tables/orders/recorded_on=2026-01-02/part-0000.parquet: expected SHA-256"
+            ) || error
+                .to_string()
+                .contains("recorded_on=2026-01-02/part-0000.parquet: expected SHA-256"),
+            "{error}"
+        );
+        assert_eq!(error.exit_code(), 10);
+    }
+
+    #[test]
+    fn what_was_not_checked_is_not_read() {
+        let store = world();
+        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let (orders, contract) = (&checked.tables["orders"], contract("orders"));
+        let later = read_checked(&store, &contract, orders, None, at("2026-01-07")).unwrap_err();
+        assert_eq!(later.to_string(), "orders: checked as of 2026-01-06, asked as of 2026-01-07");
+        let other = read_checked(&store, &contract, orders, Some(&["colour"]), at("2026-01-06"))
+            .unwrap_err();
+        assert_eq!(other.to_string(), "orders: column \"colour\": not in the contract");
+    }
+}
