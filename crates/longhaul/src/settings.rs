@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use features::Declaration;
 use intake::Contract;
+use learn::FamilyName;
 use serde::{Deserialize, Serialize};
 use store::StoreSettings;
 use terms::AsOf;
@@ -17,6 +18,9 @@ use crate::flags::Global;
 use crate::refusal::Refusal;
 
 const ENV_PREFIX: &str = "LONGHAUL__";
+
+/// Keys without a default.
+const OPTIONAL: [&str; 2] = ["train.history_days", "train.boost.threads"];
 
 /// The tables that are checked.
 const TABLES: [&str; 3] = ["orders", "shipments", "nodes"];
@@ -29,8 +33,6 @@ pub struct Settings {
     pub name: String,
     /// The as-of when no flag gives one; empty: today.
     pub as_of: String,
-    /// The seed of everything random in training.
-    pub seed: u64,
     /// Where things are kept.
     pub store: StoreSection,
     /// The invented network, for `simulate`.
@@ -100,7 +102,7 @@ pub struct ScoreSection {
 #[serde(default, deny_unknown_fields)]
 pub struct BacktestSection {
     /// The family that is trained at each origin.
-    pub family: String,
+    pub family: FamilyName,
 }
 
 impl Default for Settings {
@@ -108,7 +110,6 @@ impl Default for Settings {
         Self {
             name: String::new(),
             as_of: String::new(),
-            seed: 1,
             store: StoreSection::default(),
             simulate: simulate::World::default(),
             check: CheckSection::default(),
@@ -116,7 +117,7 @@ impl Default for Settings {
             train: learn::Settings::default(),
             evaluate: EvaluateSection::default(),
             score: ScoreSection { given_still_open: true },
-            backtest: BacktestSection { family: "boost".to_owned() },
+            backtest: BacktestSection { family: FamilyName::Boost },
         }
     }
 }
@@ -347,7 +348,8 @@ fn flat(table: &Table) -> BTreeMap<String, Value> {
 
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let known = Table::try_from(Settings::default()).unwrap_or_default();
-    let known: Vec<String> = flat(&known).into_keys().collect();
+    let known: Vec<String> =
+        flat(&known).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
     for key in flat(table).into_keys() {
         if !known.contains(&key) {
             let nearest = known
@@ -381,15 +383,15 @@ mod tests {
     #[test]
     fn a_flag_beats_a_variable_and_each_says_where_it_came_from() {
         let variables = BTreeMap::from([
-            ("LONGHAUL__SEED".to_owned(), "5".to_owned()),
+            ("LONGHAUL__TRAIN__SEED".to_owned(), "5".to_owned()),
             ("LONGHAUL__EVALUATE__HOLDOUT_DAYS".to_owned(), "9".to_owned()),
         ]);
-        let resolved = Resolved::new(None, &global(&["seed=7"]), variables).unwrap();
-        assert_eq!(resolved.settings.seed, 7);
+        let resolved = Resolved::new(None, &global(&["train.seed=7"]), variables).unwrap();
+        assert_eq!(resolved.settings.train.seed, 7);
         assert_eq!(resolved.settings.evaluate.holdout_days, 9);
         let shown = resolved.show();
         let origin = |key: &str| shown.iter().find(|(k, ..)| k == key).unwrap().2.clone();
-        assert_eq!(origin("seed"), "--set");
+        assert_eq!(origin("train.seed"), "--set");
         assert_eq!(origin("evaluate.holdout_days"), "LONGHAUL__EVALUATE__HOLDOUT_DAYS");
         assert_eq!(origin("evaluate.maturity_days"), "default");
     }
@@ -405,7 +407,7 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_refused() {
-        let error = Resolved::new(None, &global(&["seed=many"]), BTreeMap::new()).unwrap_err();
+        let error = Resolved::new(None, &global(&["train.seed=many"]), BTreeMap::new()).unwrap_err();
         assert_eq!(error.exit_code(), 30);
         assert!(error.to_string().contains("seed") || error.to_string().contains("u64"), "{error}");
     }

@@ -125,7 +125,7 @@ fn work(
     span: Span,
     export: bool,
 ) -> Result<Output> {
-    let family = &resolved.settings.backtest.family;
+    let family = resolved.settings.backtest.family;
     let train_every = span.train_every_days / span.every_days;
     let mut folds: Vec<Fold> = Vec::new();
     let mut labels = Labels::default();
@@ -157,7 +157,7 @@ fn work(
     }
     let evaluation = judge(night, resolved, known, &folds)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
-    files.insert("predictions.parquet".to_owned(), predictions(night, known, family, folds)?);
+    files.insert("predictions.parquet".to_owned(), predictions(night, known, &stages::family_name(family), folds)?);
     let scores = stages::scores(&evaluation);
     let line = format!("{} shipments judged", count(evaluation.counts.judged));
     Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
@@ -173,7 +173,7 @@ fn judge(
     let shipments = stages::shipments(known, &rows, night.as_of)?;
     let all: Vec<Distribution> =
         folds.iter().flat_map(|fold| fold.distributions.iter().cloned()).collect();
-    let model = stages::forecast(&resolved.settings.backtest.family, &all);
+    let model = stages::forecast(&stages::family_name(resolved.settings.backtest.family), &all);
     let mut baselines: Vec<evaluate::Forecast> = Vec::new();
     for fold in folds {
         for forecast in &fold.baselines {
@@ -194,7 +194,7 @@ fn judge(
     };
     let settings = evaluate::Settings {
         rounds: resolved.settings.evaluate.bootstrap_rounds as usize,
-        seed: resolved.settings.seed,
+        seed: resolved.settings.train.seed,
         ..Default::default()
     };
     Ok(evaluate::evaluate(&contest, &settings, None)?)

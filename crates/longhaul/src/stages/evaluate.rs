@@ -79,10 +79,11 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Do
         let held = Held::new(&known, start, end, night.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
-        for name in &resolved.settings.train.families {
+        for &family in &resolved.settings.train.families {
+            let name = train::name(family);
             night.reporter.progress(format!("evaluate {name}"));
-            let family = train::train(&known, resolved, name, start)?;
-            candidates.push(held.forecast(name, &family.scorer)?);
+            let family = train::train(&known, resolved, family, start)?;
+            candidates.push(held.forecast(&name, &family.scorer)?);
             trained.push(family);
         }
         let champion = match &champion_id {
@@ -102,7 +103,7 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Do
         };
         let how = ::evaluate::Settings {
             rounds: settings.bootstrap_rounds as usize,
-            seed: resolved.settings.seed,
+            seed: resolved.settings.train.seed,
             ..Default::default()
         };
         let evaluation = ::evaluate::evaluate(&contest, &how, Some(&settings.gates))?;
@@ -166,13 +167,15 @@ fn report(
         ("families trained as of", start.to_string()),
         ("judged on orders", format!("from {start} up to {end}")),
         ("features", features.manifest.id.clone()),
-        ("seed", resolved.settings.seed.to_string()),
+        ("seed", resolved.settings.train.seed.to_string()),
     ];
-    let header = header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let header: Vec<(String, String)> =
+        header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let extras = ReportExtras {
-        header,
-        gate_rules: trained.gate_rules.to_string(),
-        importance: trained.importance.clone(),
+        title: &format!("{} as of {}", resolved.settings.name, night.as_of),
+        header: &header,
+        gate_rules: &trained.gate_rules.text(),
+        importance: &trained.importance,
     };
     ::evaluate::report(evaluation, &extras)
 }

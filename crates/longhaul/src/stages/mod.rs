@@ -21,7 +21,7 @@ use crate::stage::{Done, Night};
 pub use self::check::end_of_tables;
 pub use self::evaluate::{Held, baselines, forecast, scores, shipments};
 pub use self::features::Known;
-pub use self::train::{inputs as train_inputs, train as train_family};
+pub use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// What a command leaves for its user.
 pub struct Outcome {

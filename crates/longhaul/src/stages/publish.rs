@@ -101,7 +101,7 @@ fn bundle(
         family: family.to_owned(),
         code_version: CODE_VERSION.to_owned(),
         features_digest: features_digest.unwrap_or_else(|| Digest::of(b"")),
-        seed: resolved.settings.seed,
+        seed: resolved.settings.train.seed,
     };
     Ok(Bundle::new(about, files))
 }

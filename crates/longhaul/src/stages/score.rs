@@ -93,7 +93,7 @@ fn score(
     let open_for: Option<Vec<f32>> =
         given_still_open.then(|| open.iter().map(|&(_, hours)| hours).collect());
     let distributions = match &open_for {
-        Some(hours) => scorer.score_given_open_for(&matrix.take(&rows), hours)?,
+        Some(hours) => scorer.score_open(&matrix.take(&rows), hours)?,
         None => scorer.score(&matrix.take(&rows))?,
     };
     let mut predictions = Predictions::default();
