@@ -1,15 +1,14 @@
 //! A contract, compiled: the columns of one table, its key, its rules in the order in which they
 //! are tried, and what they may read of other tables.
 
-use polars::prelude::{DataType, Field, Schema};
 use serde::Deserialize;
-use serde_yaml_ng::Value;
-use terms::{Digest, column};
+use terms::Digest;
 
 use crate::column_type::ColumnType;
+use crate::compile::Compiler;
 use crate::error::Error;
-use crate::odcs::{self, CustomProperty, Document, Property, Quality, SchemaObject};
-use crate::rule::{OnViolation, Rule, condition_of};
+use crate::odcs::Document;
+use crate::rule::Rule;
 
 /// The contract that is shipped for `table`, as text.
 pub fn shipped(table: &str) -> Option<&'static str> {
@@ -55,19 +54,16 @@ pub struct JoinSpec {
 /// The contract of one table.
 #[derive(Debug, Clone)]
 pub struct Contract {
-    table: String,
-    version: String,
-    digest: Digest,
-    columns: Vec<ColumnSpec>,
-    keys: Vec<String>,
-    rules: Vec<Rule>,
-    joins: Vec<JoinSpec>,
-    quarantine_share_max: f64,
-    optional: bool,
+    pub(crate) table: String,
+    pub(crate) version: String,
+    pub(crate) digest: Digest,
+    pub(crate) columns: Vec<ColumnSpec>,
+    pub(crate) keys: Vec<String>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) joins: Vec<JoinSpec>,
+    pub(crate) quarantine_share_max: f64,
+    pub(crate) optional: bool,
 }
-
-/// Below this share of bad rows a table passes, if its contract does not say otherwise.
-const QUARANTINE_SHARE_MAX: f64 = 0.05;
 
 impl Contract {
     /// Reads a contract. `origin` names the text in messages, as a path does.
@@ -78,7 +74,7 @@ impl Contract {
     pub fn parse(origin: &str, text: &str) -> Result<Self, Error> {
         let document: Document = serde_yaml_ng::from_str(text)
             .map_err(|source| Error::ContractYaml { contract: origin.to_owned(), source })?;
-        Reader { origin }.contract(document, Digest::of(text.as_bytes()))
+        Compiler { origin }.contract(document, Digest::of(text.as_bytes()))
     }
 
     /// The table's name.
@@ -137,359 +133,5 @@ impl Contract {
     /// Whether a store without this table is fine.
     pub fn is_optional(&self) -> bool {
         self.optional
-    }
-}
-
-/// Compiles a document; holds what messages need.
-struct Reader<'a> {
-    origin: &'a str,
-}
-
-impl Reader<'_> {
-    fn refuse(
-        &self,
-        place: impl Into<String>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
-    ) -> Error {
-        Error::Contract {
-            contract: self.origin.to_owned(),
-            place: place.into(),
-            expected: expected.into(),
-            found: found.into(),
-        }
-    }
-
-    fn contract(&self, document: Document, digest: Digest) -> Result<Contract, Error> {
-        if document.kind != "DataContract" || !document.api_version.starts_with("v3.") {
-            let found = format!("{} {}", document.kind, document.api_version);
-            return Err(self.refuse("kind", "DataContract v3.1.0", found));
-        }
-        let custom = &document.custom_properties;
-        let [object] = <[SchemaObject; 1]>::try_from(document.schema)
-            .map_err(|all| self.refuse("schema", "one table", format!("{}", all.len())))?;
-        let default = match odcs::custom(custom, "onViolation") {
-            Some(value) => self.on_violation("customProperties.onViolation", value)?,
-            None => OnViolation::Quarantine,
-        };
-        let columns = self.columns(&object)?;
-        let keys = self.keys(&object)?;
-        let joins: Vec<JoinSpec> = match odcs::custom(custom, "joins") {
-            Some(value) => serde_yaml_ng::from_value(value.clone()).map_err(|source| {
-                Error::ContractYaml { contract: self.origin.to_owned(), source }
-            })?,
-            None => Vec::new(),
-        };
-        let contract = Contract {
-            rules: self.rules(&object, &columns, &keys, default)?,
-            table: object.name,
-            version: document.version,
-            digest,
-            columns,
-            keys,
-            joins,
-            quarantine_share_max: self
-                .number(custom, "quarantineShareMax")?
-                .unwrap_or(QUARANTINE_SHARE_MAX),
-            optional: odcs::custom(custom, "optionalTable").and_then(Value::as_bool) == Some(true),
-        };
-        self.resolve_rules(&contract)?;
-        Ok(contract)
-    }
-
-    fn columns(&self, object: &SchemaObject) -> Result<Vec<ColumnSpec>, Error> {
-        let mut columns = Vec::new();
-        for property in object.properties.iter().filter(|property| !property.partitioned) {
-            let named = property.physical_type.as_deref().unwrap_or("none");
-            let physical = ColumnType::parse(named).ok_or_else(|| {
-                let place = format!("column {:?} physicalType", property.name);
-                self.refuse(place, ColumnType::NAMES, named)
-            })?;
-            columns.push(ColumnSpec {
-                name: property.name.clone(),
-                description: property.description.clone(),
-                physical,
-                required: property.required,
-                tags: property.tags.clone(),
-                unit: odcs::custom(&property.custom_properties, "unit")
-                    .and_then(Value::as_str)
-                    .map(str::to_owned),
-            });
-        }
-        let recorded_at = columns.iter().find(|column| column.name == column::RECORDED_AT);
-        match recorded_at {
-            Some(spec) if spec.required && spec.physical == ColumnType::Instant => {}
-            found => {
-                let found = if found.is_some() { "another column" } else { "none" };
-                let expected = "a required timestamp[us, tz=UTC]";
-                return Err(self.refuse("column \"recorded_at\"", expected, found));
-            }
-        }
-        let partitions: Vec<&str> = object
-            .properties
-            .iter()
-            .filter(|property| property.partitioned)
-            .map(|property| property.name.as_str())
-            .collect();
-        if partitions != [column::RECORDED_ON] {
-            let found = format!("{partitions:?}");
-            return Err(self.refuse("partitioned columns", "recorded_on alone", found));
-        }
-        Ok(columns)
-    }
-
-    fn keys(&self, object: &SchemaObject) -> Result<Vec<String>, Error> {
-        let mut keys: Vec<&Property> =
-            object.properties.iter().filter(|property| property.primary_key).collect();
-        keys.sort_by_key(|property| property.primary_key_position);
-        let keys: Vec<String> = keys.iter().map(|property| property.name.clone()).collect();
-        if keys.len() < 2 || keys.last().map(String::as_str) != Some(column::RECORDED_AT) {
-            let expected = "at least one column, and recorded_at last";
-            return Err(self.refuse("primaryKey", expected, format!("{keys:?}")));
-        }
-        Ok(keys)
-    }
-
-    /// Rules in the order in which they are tried: nulls, then values column by column, then
-    /// those of the table.
-    fn rules(
-        &self,
-        object: &SchemaObject,
-        columns: &[ColumnSpec],
-        keys: &[String],
-        default: OnViolation,
-    ) -> Result<Vec<Rule>, Error> {
-        let mut rules: Vec<Rule> = columns
-            .iter()
-            .filter(|column| column.required)
-            .map(|column| Rule::missing(&column.name, default))
-            .collect();
-        for column in columns {
-            let property = object.properties.iter().find(|property| property.name == column.name);
-            if let Some(property) = property {
-                self.column_rules(property, column, default, &mut rules)?;
-            }
-        }
-        for quality in &object.quality {
-            self.table_rule(quality, keys, default, &mut rules)?;
-        }
-        Ok(rules)
-    }
-
-    fn column_rules(
-        &self,
-        property: &Property,
-        column: &ColumnSpec,
-        default: OnViolation,
-        rules: &mut Vec<Rule>,
-    ) -> Result<(), Error> {
-        let name = column.name.as_str();
-        if property.unique {
-            let place = format!("column {name:?} unique");
-            return Err(self.refuse(place, "duplicateValues over the key", "unique: true"));
-        }
-        let options = &property.logical_type_options;
-        if let Some(pattern) = &options.pattern {
-            rules.push(Rule::pattern(&format!("{name}_pattern"), name, pattern, default));
-        }
-        rules.extend(Rule::range(column, options.minimum, options.maximum, default));
-        for quality in &property.quality {
-            let place = format!("column {name:?} quality");
-            if quality.kind.as_deref() == Some("text") {
-                continue;
-            }
-            if quality.metric.as_deref() != Some("invalidValues") {
-                let found = quality.metric.as_deref().or(quality.kind.as_deref()).unwrap_or("none");
-                return Err(self.refuse(place, "metric: invalidValues", found));
-            }
-            let on = self.must_be_zero(&place, quality, default)?;
-            let rule = quality.name.as_deref().or(quality.id.as_deref());
-            let rule = rule.map_or_else(|| format!("{name}_invalid"), str::to_owned);
-            match (&quality.arguments.valid_values, &quality.arguments.pattern) {
-                (Some(values), None) => rules.push(Rule::allowed(&rule, name, values, on)),
-                (None, Some(pattern)) => rules.push(Rule::pattern(&rule, name, pattern, on)),
-                _ => return Err(self.refuse(place, "validValues or pattern", "neither or both")),
-            }
-        }
-        Ok(())
-    }
-
-    fn table_rule(
-        &self,
-        quality: &Quality,
-        keys: &[String],
-        default: OnViolation,
-        rules: &mut Vec<Rule>,
-    ) -> Result<(), Error> {
-        let name = quality.name.as_deref().or(quality.id.as_deref()).unwrap_or_default();
-        let place = format!("quality {name:?}");
-        let on = match (quality.kind.as_deref(), quality.metric.as_deref()) {
-            (Some("text"), _) => return Ok(()),
-            (None | Some("library"), Some("duplicateValues")) => {
-                let on = self.must_be_zero(&place, quality, default)?;
-                let over = quality.arguments.properties.as_deref().unwrap_or_default();
-                if over != keys || on != OnViolation::Fail {
-                    let expected = format!("over {keys:?} with onViolation: fail");
-                    return Err(self.refuse(place, expected, format!("over {over:?}, {on:?}")));
-                }
-                return Ok(());
-            }
-            (Some("sql"), None) if !name.is_empty() => {
-                self.must_be_zero(&place, quality, default)?
-            }
-            (kind, metric) => {
-                let found = metric.or(kind).unwrap_or("none");
-                let expected = "type: sql with an id, or metric: duplicateValues";
-                return Err(self.refuse(place, expected, found));
-            }
-        };
-        let query = quality.query.as_deref().unwrap_or_default();
-        let condition = condition_of(query).ok_or_else(|| {
-            let expected = "SELECT count(*) FROM {object} WHERE <which rows are bad>";
-            self.refuse(place.clone(), expected, query)
-        })?;
-        let rule = Rule::sql(name, condition, on)
-            .map_err(|source| self.refuse(place, "a condition in SQL", source.to_string()))?;
-        rules.push(rule);
-        Ok(())
-    }
-
-    /// What happens on a violation of `quality`, which must allow none.
-    fn must_be_zero(
-        &self,
-        place: &str,
-        quality: &Quality,
-        default: OnViolation,
-    ) -> Result<OnViolation, Error> {
-        if quality.must_be != Some(0.0) {
-            return Err(self.refuse(place, "mustBe: 0", "another bound"));
-        }
-        match odcs::custom(&quality.custom_properties, "onViolation") {
-            Some(value) => self.on_violation(place, value),
-            None if quality.severity.as_deref() == Some("warning") => Ok(OnViolation::Warn),
-            None => Ok(default),
-        }
-    }
-
-    fn on_violation(&self, place: &str, value: &Value) -> Result<OnViolation, Error> {
-        serde_yaml_ng::from_value(value.clone()).map_err(|_| {
-            self.refuse(place, "onViolation: fail, quarantine, drop or warn", format!("{value:?}"))
-        })
-    }
-
-    fn number(&self, custom: &[CustomProperty], name: &str) -> Result<Option<f64>, Error> {
-        let Some(value) = odcs::custom(custom, name) else { return Ok(None) };
-        let share = value.as_f64().filter(|share| (0.0..=1.0).contains(share));
-        share.map(Some).ok_or_else(|| {
-            let place = format!("customProperties.{name}");
-            self.refuse(place, "a number from 0 to 1", format!("{value:?}"))
-        })
-    }
-
-    /// Tries every rule on an empty table, so that a wrong name is found now and not in the night.
-    fn resolve_rules(&self, contract: &Contract) -> Result<(), Error> {
-        // The types of joined columns stand in another contract; rules compare them with instants.
-        let joined = contract.joins.iter().flat_map(|join| {
-            join.columns.iter().map(|column| {
-                let name = format!("{}.{column}", join.table);
-                Field::new(name.into(), ColumnType::Instant.polars())
-            })
-        });
-        let own = contract
-            .columns
-            .iter()
-            .map(|column| Field::new(column.name.as_str().into(), column.physical.polars()));
-        let schema: Schema = own.chain(joined).collect();
-        for rule in &contract.rules {
-            let place = format!("quality {:?}", rule.name);
-            match rule.resolve(&schema) {
-                Ok(DataType::Boolean) => {}
-                Ok(other) => return Err(self.refuse(place, "a condition", other.to_string())),
-                Err(source) => {
-                    let expected = "a condition over columns of the table and its joins";
-                    return Err(self.refuse(place, expected, source.to_string()));
-                }
-            }
-        }
-        for join in &contract.joins {
-            let on = contract.column(&join.on);
-            if on.is_none_or(|column| column.physical != ColumnType::Text) {
-                let place = format!("joins {:?}", join.table);
-                return Err(self.refuse(place, "a column of text", join.on.as_str()));
-            }
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shipped_contracts_are_understood() {
-        for table in ["orders", "shipments", "nodes"] {
-            let contract = Contract::parse(table, shipped(table).unwrap()).unwrap();
-            assert_eq!(contract.table(), table);
-            assert_eq!(contract.keys()[1], "recorded_at");
-            assert_eq!(contract.tagged("knowledge_time").collect::<Vec<_>>(), ["recorded_at"]);
-            assert_eq!(contract.is_optional(), table == "nodes");
-        }
-        assert_eq!(shipped("moons"), None);
-    }
-
-    #[test]
-    fn the_useful_reason_is_tried_before_the_general_one() {
-        let contract = Contract::parse("shipments", shipped("shipments").unwrap()).unwrap();
-        let position = |name| contract.rules().iter().position(|rule| rule.name == name).unwrap();
-        assert!(position("shipment_id_missing") < position("n_units_range"));
-        assert!(position("n_units_range") < position("delivered_before_handover"));
-        assert!(position("delivered_before_handover") < position("handed_over_after_recorded"));
-        assert_eq!(contract.joins()[0].rule, "order_known");
-    }
-
-    #[track_caller]
-    fn refused(from: &str, to: &str, message: &str) {
-        let text = shipped("shipments").unwrap();
-        assert!(text.contains(from), "{from}");
-        let error = Contract::parse("s.yaml", &text.replacen(from, to, 1)).unwrap_err();
-        assert_eq!(error.to_string(), message);
-        assert_eq!(error.exit_code(), 30);
-    }
-
-    #[test]
-    fn a_constraint_that_is_not_understood_is_refused() {
-        refused(
-            "physicalType: int64",
-            "physicalType: decimal(9, 2)",
-            "s.yaml: column \"n_units\" physicalType: expected utf8, int64, float64, boolean, \
-             date32 or timestamp[us, tz=UTC], found decimal(9, 2)",
-        );
-        refused(
-            "metric: invalidValues",
-            "metric: nullValues",
-            "s.yaml: column \"status\" quality: expected metric: invalidValues, found nullValues",
-        );
-        refused(
-            "SELECT count(*) FROM {object} WHERE delivered_at < handed_over_at",
-            "SELECT sum(n_units) FROM {object}",
-            "s.yaml: quality \"delivered_before_handover\": expected SELECT count(*) FROM \
-             {object} WHERE <which rows are bad>, found SELECT sum(n_units) FROM {object}",
-        );
-        refused(
-            "value: 0.05",
-            "value: 5",
-            "s.yaml: customProperties.quarantineShareMax: expected a number from 0 to 1, found \
-             Number(5)",
-        );
-    }
-
-    #[test]
-    fn a_rule_over_a_column_that_is_not_there_is_refused() {
-        let text =
-            shipped("orders").unwrap().replace("paid_at < ordered_at", "payed_at < ordered_at");
-        let error = Contract::parse("o.yaml", &text).unwrap_err().to_string();
-        assert!(error.starts_with("o.yaml: quality \"paid_before_ordered\": expected"), "{error}");
-        assert!(error.contains("payed_at"), "{error}");
     }
 }

@@ -21,8 +21,10 @@
 //! Limits: a file is held in memory whole, a few at a time. Duplicate keys are looked for within
 //! a partition, which is enough because the key holds `recorded_at`.
 
+mod advice;
 mod check;
 mod column_type;
+mod compile;
 mod contract;
 mod error;
 mod evaluate;

@@ -28,7 +28,7 @@ pub(crate) struct Source {
     pub(crate) format: Option<Format>,
     /// What separates the values of a CSV file.
     pub(crate) separator: Option<char>,
-    /// Columns of a CSV file that are text whatever they look like.
+    /// Columns that are text whatever they look like.
     #[serde(default)]
     pub(crate) text: Vec<String>,
     /// Columns that hold local times without a zone.
@@ -66,6 +66,16 @@ impl<'a> Description<'a> {
             .map_err(|source| Error::ImportFile { path: path.clone(), source })?;
         let file: File = toml::from_str(&text)
             .map_err(|source| Error::ImportToml { path: path.clone(), source: Box::new(source) })?;
+        for (name, source) in &file.sources {
+            if let Some(separator) = source.separator.filter(|separator| !separator.is_ascii()) {
+                return Err(Error::ImportDescription {
+                    path,
+                    place: format!("sources.{name}.separator"),
+                    expected: "one ASCII character".to_owned(),
+                    found: format!("{separator:?}"),
+                });
+            }
+        }
         let mut targets = Vec::new();
         for (table, target) in file.targets {
             let contract = contracts.iter().find(|contract| contract.table() == table);

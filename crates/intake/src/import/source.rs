@@ -55,6 +55,11 @@ pub(crate) fn read(
             });
         }
     }
+    for column in &source.text {
+        let failed = |source| Error::Frame { place: format!("source {name:?} {column:?}"), source };
+        let text = frame.column(column).and_then(|values| values.cast(&DataType::String));
+        frame.with_column(text.map_err(failed)?).map_err(failed)?;
+    }
     for column in &source.local_times {
         let time = |row: usize, found: String| Error::SourceTime {
             name: name.to_owned(),

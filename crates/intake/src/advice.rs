@@ -1,0 +1,94 @@
+//! What to do about an error: the exit code for the scheduler, a way out for the person.
+
+use crate::error::Error;
+
+impl Error {
+    /// The exit code that a scheduler reads.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Store(source) => source.exit_code(),
+            Self::NoPartition { .. } | Self::EmptyFile { .. } | Self::SourceFile { .. } => 11,
+            Self::Contract { .. }
+            | Self::ContractYaml { .. }
+            | Self::JoinOrder { .. }
+            | Self::ImportFile { .. }
+            | Self::ImportToml { .. }
+            | Self::ImportDescription { .. }
+            | Self::TargetSql { .. } => 30,
+            Self::ReadPastCheck { .. }
+            | Self::UnknownColumn { .. }
+            | Self::QuarantineWrite { .. }
+            | Self::Frame { .. } => 1,
+            _ => 10,
+        }
+    }
+
+    /// A way out, where there is one to name.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Store(source) => return source.hint(),
+            Self::NoPartition { first: None, table, .. } => format!(
+                "import or simulate {table} first, or name the store that holds it with --store"
+            ),
+            Self::NoPartition { first: Some(first), .. } => {
+                format!("choose an --as-of after {first}")
+            }
+            Self::EmptyFile { path, .. } => {
+                format!("export the day again, or remove {path} if it has no rows")
+            }
+            Self::Misplaced { path, .. } => {
+                format!("move {path} into the partition of its day, or out of the table")
+            }
+            Self::NotParquet { path, .. } | Self::Unreadable { path, .. } => {
+                format!("upload {path} again: it is likely cut off")
+            }
+            Self::MissingColumn { table, column, .. } => format!(
+                "add {column:?} at export, or make it optional (required: false) in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::WrongType { found, table, column, .. } if found.starts_with("timestamp") => {
+                format!(
+                    "write {column:?} as timestamp[us, tz=UTC] at export; \
+                     schemas/{table}.odcs.yaml describes it"
+                )
+            }
+            Self::WrongType { expected, table, column, .. } => format!(
+                "write {column:?} as {expected} at export; schemas/{table}.odcs.yaml describes it"
+            ),
+            Self::WrongDay { .. } => {
+                "a partition holds the versions recorded on its UTC date; sort them at export"
+                    .to_owned()
+            }
+            Self::NullRecordedAt { .. } => {
+                "fill recorded_at at export with the time at which each row became known".to_owned()
+            }
+            Self::DuplicateKey { .. } => "a correction is a new version with a later \
+                recorded_at; remove rows that were exported twice"
+                .to_owned(),
+            Self::RuleBroken { table, .. } | Self::TooManyQuarantined { table, .. } => format!(
+                "mend the rows at their source, or change onViolation or quarantineShareMax in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::ImportFile { .. } => {
+                "an import is a folder with import.toml and one SQL file for each target; \
+                 pipelines/imports/README.md says how to write one"
+                    .to_owned()
+            }
+            Self::SourceFile { path, .. } => format!(
+                "put the file there, or name the folder that holds it with --from (now {})",
+                path.parent().map_or_else(String::new, |folder| folder.display().to_string())
+            ),
+            Self::SourceTime { .. } => "local_times are texts or timestamps without a zone; a \
+                column that carries its zone needs no entry there"
+                .to_owned(),
+            Self::TargetColumn { found, .. } if found.ends_with("without zone") => {
+                "name the source column in local_times with its local_time_zone in import.toml"
+                    .to_owned()
+            }
+            Self::PartitionDiffers { .. } => "import into an empty store, or pass --force to \
+                replace what is there"
+                .to_owned(),
+            _ => return None,
+        })
+    }
+}
