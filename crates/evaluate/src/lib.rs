@@ -26,6 +26,7 @@ mod judged;
 mod metrics;
 mod probability;
 mod promise;
+mod report;
 mod segment;
 mod tally;
 mod verdict;
@@ -39,5 +40,6 @@ pub use evaluation::{
 pub use forecast::{Forecast, SegmentFamily, Shipments};
 pub use metrics::{DayScore, DayScores, Interval, Metrics, Settings, Spread, judge};
 pub use promise::PromiseScore;
+pub use report::{ReportExtras, report};
 pub use segment::{FEW_ROWS, SegmentScore, SegmentScores};
 pub use verdict::{Gate, GateSettings, Needed, Verdict, choose_champion};
