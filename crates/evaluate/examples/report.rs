@@ -1,0 +1,177 @@
+//! Writes the report of an invented evaluation: `cargo run -p evaluate --example report out.html`.
+//!
+//! The world has 12 weeks of orders on six lanes, a strike in the eighth week, and a last week whose
+//! outcomes are not all known. The model knows the lanes and not the strike.
+
+use std::error::Error;
+
+use evaluate::baseline::{self, History};
+use evaluate::{
+    Contest, Forecast, GateSettings, ReportExtras, SegmentFamily, Settings, Shipments, evaluate,
+    report,
+};
+use terms::{AsOf, DAY_MICROS, DAYS_AHEAD, LEVELS, N_LEVELS};
+
+const LANES: [(&str, f64); 6] = [
+    ("SP-SP", 60.0),
+    ("SP-RJ", 130.0),
+    ("SP-MG", 160.0),
+    ("RJ-BA", 260.0),
+    ("SP-CE", 330.0),
+    ("SP-AM", 480.0),
+];
+const DAYS: i64 = 84;
+const PER_DAY: usize = 80;
+const STRIKE: std::ops::Range<i64> = 49..56;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "report.html".into());
+    let origin: AsOf = "2018-02-05".parse()?;
+    let past = World::new(origin.plus_days(-60), 60, 1);
+    let world = World::new(origin, DAYS, 2);
+    let known_at = vec![origin.micros() - 1; past.hours.len()];
+    let history = History { lanes: &past.lanes, known_at: &known_at, hours: &past.hours };
+    let global = baseline::global_quantiles(&history, origin, world.hours.len())?;
+    let lane = baseline::lane_median_28d(&history, origin, &world.lanes)?;
+    let shipments = world.shipments();
+    let promise = baseline::promise(&shipments.promised_hours, &global)?;
+    let baselines: Vec<Forecast> = promise.into_iter().chain([lane, global]).collect();
+    let candidates =
+        [world.forecast("boost", 0.42, 1.0), world.forecast("extra_trees", 0.55, 1.05)];
+    let champion = world.forecast("2018-01-29", 0.5, 0.93);
+    let contest = Contest {
+        shipments: &shipments,
+        candidates: &candidates,
+        chosen: None,
+        champion: Some(&champion),
+        baselines: &baselines,
+    };
+    let evaluation = evaluate(&contest, &Settings::default(), Some(&GateSettings::default()))?;
+    let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let header = [
+        text("Pipeline", "pipelines/demo.toml"),
+        text("As of", "2018-05-01"),
+        text("Orders", "204,118 rows, 2017-11-02 to 2018-04-30"),
+        text("Quarantined", "611 delivered before handover, 87 without a weight"),
+        text("Seed", "7"),
+    ];
+    let importance = ["lane_km50_28d", "distance_km", "seller_handle50", "day_of_week", "weight_g"];
+    let importance: Vec<(String, f64)> = importance
+        .iter()
+        .zip([40.0, 25.0, 18.0, 4.0, 1.5])
+        .map(|(n, g)| (n.to_string(), g))
+        .collect();
+    let extras = ReportExtras {
+        title: "Delivery time: demo, as of 2018-05-01",
+        header: &header,
+        gate_rules: "distance_km <= 83.5\n├─ yes: carrier is one of {north, east}\n│  ├─ yes: within 2 days  (n 8,114, purity 0.91)\n│  └─ no:  over 2 days    (n 3,201, purity 0.77)\n└─ no:  over 2 days       (n 41,009, purity 0.98)",
+        importance: &importance,
+    };
+    std::fs::write(&path, report(&evaluation, &extras))?;
+    std::fs::write(format!("{path}.metrics.json"), evaluation.to_json()?)?;
+    Ok(())
+}
+
+/// Shipments with a lane, a log-normal delivery time, and what a model could have known of it.
+struct World {
+    ordered_at: Vec<i64>,
+    lanes: Vec<&'static str>,
+    /// The part of the delivery time that can be known.
+    knowable: Vec<f64>,
+    hours: Vec<f32>,
+    days: Vec<i64>,
+}
+
+impl World {
+    fn new(from: AsOf, days: i64, seed: u64) -> Self {
+        let mut random = Random(seed);
+        let mut world = Self {
+            ordered_at: Vec::new(),
+            lanes: Vec::new(),
+            knowable: Vec::new(),
+            hours: Vec::new(),
+            days: Vec::new(),
+        };
+        for day in 0..days {
+            for _ in 0..PER_DAY {
+                let (lane, typical) = LANES[(random.uniform().powi(2) * 6.0) as usize % 6];
+                let knowable = typical * (0.45 * random.normal()).exp();
+                let strike = if STRIKE.contains(&day) { 1.5 } else { 1.0 };
+                world.ordered_at.push(from.micros() + day * DAY_MICROS);
+                world.lanes.push(lane);
+                world.knowable.push(knowable);
+                world.hours.push((knowable * strike * (0.4 * random.normal()).exp()) as f32);
+                world.days.push(day);
+            }
+        }
+        world
+    }
+
+    fn shipments(&self) -> Shipments {
+        // The last outcomes that are known are those of the day after the last order.
+        let known = |(hours, day): (&f32, &i64)| {
+            (f64::from(*hours) < 24.0 * (DAYS + 9 - day) as f64).then_some(*hours)
+        };
+        let band = |hours: &f64| match hours {
+            ..100.0 => "near",
+            100.0..300.0 => "middle",
+            _ => "far",
+        };
+        let family = |name: &str, values: Vec<&str>| SegmentFamily {
+            name: name.into(),
+            values: values.into_iter().map(str::to_owned).collect(),
+        };
+        let when = |day: &i64| if STRIKE.contains(day) { "strike" } else { "ordinary" };
+        Shipments {
+            ordered_at: self.ordered_at.clone(),
+            actual_hours: self.hours.iter().zip(&self.days).map(known).collect(),
+            promised_hours: self.knowable.iter().map(|k| Some((k * 1.3 + 150.0) as f32)).collect(),
+            segments: vec![
+                family("lane", self.lanes.clone()),
+                family("distance band", self.knowable.iter().map(band).collect()),
+                family("week", self.days.iter().map(when).collect()),
+            ],
+        }
+    }
+
+    fn forecast(&self, name: &str, sigma: f64, scale: f64) -> Forecast {
+        let quantile = |knowable: f64, z: f64| (knowable * scale * (sigma * z).exp()) as f32;
+        let by_day = |knowable: f64| {
+            let mut days = [0.0; DAYS_AHEAD];
+            for (day, p) in days.iter_mut().enumerate() {
+                let z = (24.0 * (day + 1) as f64 / (knowable * scale)).ln() / sigma;
+                *p = (1.0 / (1.0 + (-1.702 * z).exp())) as f32;
+            }
+            days
+        };
+        let by_day: Vec<[f32; DAYS_AHEAD]> = self.knowable.iter().map(|k| by_day(*k)).collect();
+        let hours =
+            |k: &f64| -> [f32; N_LEVELS] { LEVELS.map(|p| quantile(*k, normal_quantile(p))) };
+        Forecast {
+            name: name.into(),
+            hours: self.knowable.iter().map(hours).collect(),
+            probability_over_2d: Some(by_day.iter().map(|p| 1.0 - p[1]).collect()),
+            probability_by_day: Some(by_day),
+        }
+    }
+}
+
+/// The logistic stand-in for the normal quantile, near enough for a picture.
+fn normal_quantile(level: f64) -> f64 {
+    (level / (1.0 - level)).ln() / 1.702
+}
+
+/// Numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn uniform(&mut self) -> f64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+}

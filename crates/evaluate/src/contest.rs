@@ -1,0 +1,322 @@
+//! A whole evaluation: candidates, baselines and champion on the same rows, and the verdict.
+//!
+//! Choosing among candidates on the rows that then judge them flatters the chosen one a little; a
+//! caller that minds chooses elsewhere and says whom.
+
+use crate::bootstrap::{Estimate, range_of};
+use crate::evaluation::{
+    Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,
+};
+use crate::judged::{Judged, Scored, date};
+use crate::segment::score_family;
+use crate::tally::Tally;
+use crate::{Error, Forecast, GateSettings, Metrics, Settings, Shipments, Verdict};
+
+/// Who is compared on which rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Contest<'a> {
+    /// The shipments to predict.
+    pub shipments: &'a Shipments,
+    /// Forecasts of the families that compete.
+    pub candidates: &'a [Forecast],
+    /// Which of them is the model; `None` chooses the smallest mean pinball on these rows.
+    pub chosen: Option<usize>,
+    /// The forecast of the model that is published now.
+    pub champion: Option<&'a Forecast>,
+    /// Forecasts that need no model.
+    pub baselines: &'a [Forecast],
+}
+
+/// Judges everybody on the same rows; with `gates`, says whether the model may be published.
+///
+/// # Errors
+/// If columns differ in length, a number is not finite, no outcome is known, there is no candidate,
+/// or gates are set and there is no baseline.
+pub fn evaluate(
+    contest: &Contest<'_>,
+    settings: &Settings,
+    gates: Option<&GateSettings>,
+) -> Result<Evaluation, Error> {
+    let judged = Judged::new(contest.shipments, settings)?;
+    for forecast in contest.everybody() {
+        forecast.check(contest.shipments.len())?;
+    }
+    let (model, ranked) = contest.ranked(&judged)?;
+    let over = judged.over_two_days();
+    let overall = entries(&judged, &ranked, &judged.rows);
+    let over_two_days = if over.is_empty() { Vec::new() } else { entries(&judged, &ranked, &over) };
+    let best_baseline = contest.best_baseline(&judged);
+    let segments = match best_baseline {
+        Some(baseline) => contest
+            .shipments
+            .segments
+            .iter()
+            .map(|family| score_family(&judged, family, model, baseline, settings))
+            .collect(),
+        None => Vec::new(),
+    };
+    Ok(Evaluation {
+        schema_version: SCHEMA_VERSION,
+        model: model.name.clone(),
+        best_baseline: best_baseline.map(|forecast| forecast.name.clone()),
+        settings: *settings,
+        counts: counts(&judged, over.len()),
+        verdict: gates.map(|gates| verdict(&overall, gates)).transpose()?,
+        overall,
+        over_two_days,
+        segments,
+        weeks: weeks(&judged, &ranked),
+    })
+}
+
+/// Everybody with a role, in the order of the tables.
+type Ranked<'a> = Vec<(Role, &'a Forecast)>;
+
+impl<'a> Contest<'a> {
+    fn everybody(&self) -> impl Iterator<Item = &'a Forecast> {
+        self.candidates.iter().chain(self.champion).chain(self.baselines)
+    }
+
+    /// The model, and everybody.
+    fn ranked(&self, judged: &Judged<'_>) -> Result<(&'a Forecast, Ranked<'a>), Error> {
+        let no_candidate =
+            || Error::NoCandidate { candidates: self.candidates.len(), chosen: self.chosen };
+        let chosen = match self.chosen {
+            Some(chosen) => chosen,
+            None => least_pinball(judged, self.candidates).ok_or_else(no_candidate)?,
+        };
+        let model = self.candidates.get(chosen).ok_or_else(no_candidate)?;
+        let others = self.candidates.iter().enumerate().filter(|(place, _)| *place != chosen);
+        let mut ranked = vec![(Role::Model, model)];
+        ranked.extend(others.map(|(_, forecast)| (Role::Candidate, forecast)));
+        ranked.extend(self.champion.map(|forecast| (Role::Champion, forecast)));
+        ranked.extend(self.baselines.iter().map(|forecast| (Role::Baseline, forecast)));
+        Ok((model, ranked))
+    }
+
+    fn best_baseline(&self, judged: &Judged<'_>) -> Option<&'a Forecast> {
+        self.baselines.get(least_pinball(judged, self.baselines)?)
+    }
+}
+
+/// Position of the forecast with the smallest mean pinball, the first of equals.
+fn least_pinball(judged: &Judged<'_>, forecasts: &[Forecast]) -> Option<usize> {
+    let pinball = |forecast: &Forecast| judged.tally(&forecast.hours, &judged.rows).mean_pinball();
+    forecasts
+        .iter()
+        .map(pinball)
+        .enumerate()
+        .min_by(|(_, one), (_, other)| one.total_cmp(other))
+        .map(|(place, _)| place)
+}
+
+fn entries(judged: &Judged<'_>, ranked: &[(Role, &Forecast)], rows: &[usize]) -> Vec<Entry> {
+    let scored: Vec<Scored> =
+        ranked.iter().map(|(_, forecast)| judged.score(forecast, rows)).collect();
+    let Some(model) = scored.first() else { return Vec::new() };
+    let entry = |(&(role, forecast), scored): (&(Role, &Forecast), &Scored)| Entry {
+        forecast: forecast.name.clone(),
+        role,
+        metrics: Metrics::of(judged, forecast, rows, scored),
+        difference: (role != Role::Model).then(|| Difference::between(model, scored)),
+    };
+    ranked.iter().zip(&scored).map(entry).collect()
+}
+
+impl Difference {
+    fn between(model: &Scored, other: &Scored) -> Self {
+        let estimate = |statistic: &dyn Fn(&Tally) -> f64| {
+            let pairs = model.resampled.iter().zip(&other.resampled);
+            Estimate {
+                value: statistic(&model.total) - statistic(&other.total),
+                range: range_of(
+                    pairs.map(|(one, other)| statistic(one) - statistic(other)).collect(),
+                ),
+            }
+        };
+        Self {
+            mae_hours: estimate(&Tally::mae),
+            mean_pinball_hours: estimate(&Tally::mean_pinball),
+            coverage_80: estimate(&Tally::coverage_80),
+        }
+    }
+}
+
+fn counts(judged: &Judged<'_>, over_two_days: usize) -> Counts {
+    let day = |day: Option<&i32>| day.map(|&day| date(day)).unwrap_or_default();
+    Counts {
+        rows: judged.shipments.len(),
+        judged: judged.rows.len(),
+        not_known_yet: judged.shipments.len() - judged.rows.len(),
+        over_two_days,
+        first_day: day(judged.days.first()),
+        last_day: day(judged.days.last()),
+        order_days: judged.days.len(),
+    }
+}
+
+fn verdict(overall: &[Entry], gates: &GateSettings) -> Result<Verdict, Error> {
+    let of = |role| overall.iter().filter(move |entry| entry.role == role);
+    let no_candidate = || Error::NoCandidate { candidates: 0, chosen: None };
+    let model = of(Role::Model).next().ok_or_else(no_candidate)?;
+    let champion = of(Role::Champion).next();
+    let baselines: Vec<(&str, &Metrics)> =
+        of(Role::Baseline).map(|entry| (entry.forecast.as_str(), &entry.metrics)).collect();
+    Verdict::of(&model.metrics, champion.map(|entry| &entry.metrics), &baselines, gates)
+}
+
+fn weeks(judged: &Judged<'_>, ranked: &[(Role, &Forecast)]) -> Vec<Week> {
+    let score = |forecast: &Forecast, rows: &[usize]| {
+        let tally = judged.tally(&forecast.hours, rows);
+        WeekScore {
+            forecast: forecast.name.clone(),
+            mae_hours: tally.mae(),
+            mean_pinball_hours: tally.mean_pinball(),
+            coverage_80: tally.coverage_80(),
+        }
+    };
+    let week = |(monday, all): (i32, Vec<usize>)| {
+        let known = |row: &usize| judged.shipments.actual_hours[*row].is_some();
+        let rows: Vec<usize> = all.iter().copied().filter(known).collect();
+        let shown = ranked.iter().filter(|(role, _)| *role != Role::Candidate);
+        Week {
+            monday: date(monday),
+            rows: all.len(),
+            judged: rows.len(),
+            scores: if rows.is_empty() {
+                Vec::new()
+            } else {
+                shown.map(|(_, forecast)| score(forecast, &rows)).collect()
+            },
+        }
+    };
+    judged.weeks().into_iter().map(week).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use terms::{DAY_MICROS, N_LEVELS};
+
+    use super::*;
+    use crate::SegmentFamily;
+
+    fn forecast(name: &str, hours: f32) -> Forecast {
+        Forecast { name: name.into(), hours: vec![[hours; N_LEVELS]; 60], ..Forecast::default() }
+    }
+
+    /// Sixty orders on twenty days; the last three are not delivered yet.
+    fn shipments() -> Shipments {
+        let actual = |row: usize| (row < 57).then_some(40.0 + row as f32);
+        Shipments {
+            ordered_at: (0..60).map(|row| (row / 3) * DAY_MICROS).collect(),
+            actual_hours: (0..60).map(actual).collect(),
+            promised_hours: vec![Some(90.0); 60],
+            segments: vec![SegmentFamily { name: "all".into(), values: vec!["x".into(); 60] }],
+        }
+    }
+
+    fn evaluated(chosen: Option<usize>, seed: u64) -> Result<Evaluation, Error> {
+        let shipments = shipments();
+        let candidates = [forecast("poor", 150.0), forecast("good", 70.0)];
+        let baselines = [forecast("high", 120.0), forecast("low", 50.0)];
+        let contest = Contest {
+            shipments: &shipments,
+            candidates: &candidates,
+            chosen,
+            champion: Some(&candidates[0]),
+            baselines: &baselines,
+        };
+        let settings = Settings { seed, ..Settings::default() };
+        evaluate(&contest, &settings, Some(&GateSettings::default()))
+    }
+
+    #[test]
+    fn the_model_is_the_candidate_with_the_least_pinball_unless_it_is_named() {
+        let free = evaluated(None, 0).unwrap();
+        assert_eq!(free.model, "good");
+        let roles: Vec<_> =
+            free.overall.iter().map(|entry| (entry.forecast.as_str(), entry.role)).collect();
+        assert_eq!(
+            roles,
+            [
+                ("good", Role::Model),
+                ("poor", Role::Candidate),
+                ("poor", Role::Champion),
+                ("high", Role::Baseline),
+                ("low", Role::Baseline),
+            ]
+        );
+        assert_eq!(evaluated(Some(0), 0).unwrap().model, "poor");
+        assert!(matches!(evaluated(Some(2), 0), Err(Error::NoCandidate { candidates: 2, .. })));
+    }
+
+    #[test]
+    fn rows_are_counted_in_all_and_by_week() {
+        let evaluation = evaluated(None, 0).unwrap();
+        let counts = &evaluation.counts;
+        assert_eq!((counts.rows, counts.judged, counts.not_known_yet), (60, 57, 3));
+        assert_eq!((counts.over_two_days, counts.order_days), (48, 19));
+        assert_eq!(
+            (counts.first_day.as_str(), counts.last_day.as_str()),
+            ("1970-01-01", "1970-01-19")
+        );
+        let weeks: Vec<_> = evaluation
+            .weeks
+            .iter()
+            .map(|week| (week.monday.as_str(), week.rows, week.judged))
+            .collect();
+        assert_eq!(
+            weeks,
+            [
+                ("1969-12-29", 12, 12),
+                ("1970-01-05", 21, 21),
+                ("1970-01-12", 21, 21),
+                ("1970-01-19", 6, 3)
+            ]
+        );
+        assert_eq!(evaluation.weeks[0].scores.len(), 4);
+    }
+
+    #[test]
+    fn a_difference_is_the_model_minus_the_other_on_the_same_resamples() {
+        let evaluation = evaluated(None, 0).unwrap();
+        let (model, high) = (&evaluation.overall[0], &evaluation.overall[3]);
+        let difference = high.difference.unwrap().mae_hours;
+        assert!(
+            (difference.value - (model.metrics.mae_hours - high.metrics.mae_hours)).abs() < 1e-9
+        );
+        let range = difference.range.unwrap();
+        assert!(
+            range.low <= difference.value && difference.value <= range.high && range.high < 0.0
+        );
+        assert!(model.difference.is_none());
+        assert_eq!(evaluation.best_baseline.as_deref(), Some("low"));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_which_read_back() {
+        let text = evaluated(None, 5).unwrap().to_json().unwrap();
+        assert_eq!(text, evaluated(None, 5).unwrap().to_json().unwrap());
+        assert_ne!(text, evaluated(None, 6).unwrap().to_json().unwrap());
+        let read: Evaluation = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.to_json().unwrap(), text);
+        assert!(text.starts_with("{\n  \"schema_version\": 1,\n  \"model\": \"good\","));
+    }
+
+    #[test]
+    fn gates_without_a_baseline_are_an_error() {
+        let shipments = shipments();
+        let contest = Contest {
+            shipments: &shipments,
+            candidates: &[forecast("good", 70.0)],
+            chosen: None,
+            champion: None,
+            baselines: &[],
+        };
+        let gates = GateSettings::default();
+        let gated = evaluate(&contest, &Settings::default(), Some(&gates));
+        assert!(matches!(gated, Err(Error::NoBaseline)));
+        let free = evaluate(&contest, &Settings::default(), None).unwrap();
+        assert!(free.verdict.is_none() && free.segments.is_empty());
+    }
+}

@@ -1,0 +1,101 @@
+//! What can go wrong when forecasts are judged.
+
+use terms::AsOf;
+
+/// Why nothing could be judged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A column of the shipments or of a forecast has another length than the shipments.
+    #[error("{column}: expected {expected} rows, found {found}")]
+    Length {
+        /// The column, with its forecast or segment family.
+        column: String,
+        /// Rows of the shipments.
+        expected: usize,
+        /// Rows of the column.
+        found: usize,
+    },
+    /// A prediction or an outcome is infinite or no number.
+    #[error("{column}: expected a finite number, found {found} in row {row}")]
+    NotFinite {
+        /// The column, with its forecast.
+        column: String,
+        /// Position of the row.
+        row: usize,
+        /// What is there.
+        found: f32,
+    },
+    /// No outcome is known, so nothing can be judged.
+    #[error("shipments to judge: expected at least one known outcome, found none in {rows} rows")]
+    NothingMatured {
+        /// Rows of which none has an outcome.
+        rows: usize,
+    },
+    /// A baseline has nothing to look back on.
+    #[error("baseline {baseline}: expected deliveries known before {origin}, found none")]
+    NoHistory {
+        /// Name of the baseline.
+        baseline: String,
+        /// Moment whose knowledge may be used.
+        origin: AsOf,
+    },
+    /// There is nobody to choose from, or the choice is not in the list.
+    #[error("candidates: expected a choice below {candidates}, found {chosen:?}")]
+    NoCandidate {
+        /// How many candidates there are.
+        candidates: usize,
+        /// The position that was asked for.
+        chosen: Option<usize>,
+    },
+    /// The gates compare with baselines, and there are none.
+    #[error("gates: expected at least one baseline to compare with, found none")]
+    NoBaseline,
+    /// The metrics could not be written as JSON.
+    #[error("metrics as JSON")]
+    Json {
+        /// What the encoder said.
+        source: serde_json::Error,
+    },
+}
+
+impl Error {
+    /// The exit code that a scheduler reads: 11 for input that is missing, 1 for our own mistakes.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::NothingMatured { .. } | Self::NoHistory { .. } => 11,
+            Self::Length { .. }
+            | Self::NotFinite { .. }
+            | Self::NoCandidate { .. }
+            | Self::NoBaseline
+            | Self::Json { .. } => 1,
+        }
+    }
+
+    /// What a person can do about it, if anything.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NothingMatured { .. } => {
+                Some("judge an earlier hold-out, or wait until its deliveries are recorded".into())
+            }
+            Self::NoHistory { .. } => {
+                Some("choose a later as-of, or import the deliveries before it".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_input_has_its_exit_code_and_a_way_out() {
+        let error = Error::NothingMatured { rows: 3 };
+        assert_eq!(error.exit_code(), 11);
+        assert!(error.hint().is_some());
+        assert_eq!(Error::NoBaseline.exit_code(), 1);
+        assert!(Error::NoBaseline.hint().is_none());
+    }
+}

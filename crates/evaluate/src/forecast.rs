@@ -1,0 +1,171 @@
+//! What is judged: predictions of one forecaster, and the shipments that they are for.
+//!
+//! Both are plain columns of equal length, wherever they came from. Order of the rows is free, but
+//! the same in both.
+
+use terms::{DAYS_AHEAD, N_LEVELS};
+
+use crate::Error;
+
+/// Predictions of one forecaster, one row a shipment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Forecast {
+    /// Who predicts: a family of models, a baseline, the champion.
+    pub name: String,
+    /// Predicted quantiles. Shapes: n_rows × [`terms::LEVELS`]. Units: hours from `ordered_at`.
+    pub hours: Vec<[f32; N_LEVELS]>,
+    /// Predicted probability of more than two days.
+    pub probability_over_2d: Option<Vec<f32>>,
+    /// Predicted probability of delivery within d days, d = 1 … [`DAYS_AHEAD`].
+    pub probability_by_day: Option<Vec<[f32; DAYS_AHEAD]>>,
+}
+
+impl Forecast {
+    /// Puts the rows of `other` after these, as when a backtest goes from origin to origin.
+    /// Probabilities stay only if both have them; a forecast without rows takes those of `other`.
+    pub fn append(&mut self, other: Self) {
+        if self.hours.is_empty() {
+            *self = Self { name: std::mem::take(&mut self.name), ..other };
+            return;
+        }
+        self.hours.extend(other.hours);
+        self.probability_over_2d =
+            joined(self.probability_over_2d.take(), other.probability_over_2d);
+        self.probability_by_day = joined(self.probability_by_day.take(), other.probability_by_day);
+    }
+
+    pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
+        let column = |name: &str| format!("{} of {}", name, self.name);
+        same_length(rows, self.hours.len(), || column("hours"))?;
+        for (row, quantiles) in self.hours.iter().enumerate() {
+            all_finite(quantiles, row, || column("hours"))?;
+        }
+        if let Some(over) = &self.probability_over_2d {
+            same_length(rows, over.len(), || column("probability_over_2d"))?;
+            for (row, value) in over.iter().enumerate() {
+                all_finite(std::slice::from_ref(value), row, || column("probability_over_2d"))?;
+            }
+        }
+        if let Some(by_day) = &self.probability_by_day {
+            same_length(rows, by_day.len(), || column("probability_by_day"))?;
+            for (row, values) in by_day.iter().enumerate() {
+                all_finite(values, row, || column("probability_by_day"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn joined<T>(first: Option<Vec<T>>, second: Option<Vec<T>>) -> Option<Vec<T>> {
+    let (mut first, second) = (first?, second?);
+    first.extend(second);
+    Some(first)
+}
+
+/// A way to cut the shipments into segments.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SegmentFamily {
+    /// What is cut by: region, distance band, carrier, month …
+    pub name: String,
+    /// The segment of each row.
+    pub values: Vec<String>,
+}
+
+/// The shipments whose predictions are judged. Shapes: every column n_rows.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shipments {
+    /// When each was ordered. Units: microseconds since the epoch, UTC.
+    pub ordered_at: Vec<i64>,
+    /// Hours from `ordered_at` to delivery, where they are known already.
+    pub actual_hours: Vec<Option<f32>>,
+    /// Hours from `ordered_at` to the shop's promise, where there is one.
+    pub promised_hours: Vec<Option<f32>>,
+    /// Ways to cut them, in the order of the report.
+    pub segments: Vec<SegmentFamily>,
+}
+
+impl Shipments {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.ordered_at.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ordered_at.is_empty()
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let rows = self.len();
+        same_length(rows, self.actual_hours.len(), || "actual_hours".into())?;
+        same_length(rows, self.promised_hours.len(), || "promised_hours".into())?;
+        for family in &self.segments {
+            same_length(rows, family.values.len(), || format!("segment {}", family.name))?;
+        }
+        for (row, hours) in self.actual_hours.iter().enumerate() {
+            all_finite(hours.as_slice(), row, || "actual_hours".into())?;
+        }
+        for (row, hours) in self.promised_hours.iter().enumerate() {
+            all_finite(hours.as_slice(), row, || "promised_hours".into())?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn same_length(
+    expected: usize,
+    found: usize,
+    column: impl Fn() -> String,
+) -> Result<(), Error> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Length { column: column(), expected, found })
+}
+
+fn all_finite(values: &[f32], row: usize, column: impl Fn() -> String) -> Result<(), Error> {
+    match values.iter().find(|value| !value.is_finite()) {
+        Some(&found) => Err(Error::NotFinite { column: column(), row, found }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forecast(rows: usize) -> Forecast {
+        Forecast {
+            name: "one".into(),
+            hours: vec![[50.0; N_LEVELS]; rows],
+            probability_over_2d: Some(vec![0.5; rows]),
+            probability_by_day: None,
+        }
+    }
+
+    #[test]
+    fn a_short_column_is_named() {
+        let error = forecast(2).check(3).unwrap_err();
+        assert_eq!(error.to_string(), "hours of one: expected 3 rows, found 2");
+    }
+
+    #[test]
+    fn a_missing_prediction_is_named_with_its_row() {
+        let mut forecast = forecast(3);
+        forecast.hours[1][4] = f32::NAN;
+        let error = forecast.check(3).unwrap_err();
+        assert_eq!(error.to_string(), "hours of one: expected a finite number, found NaN in row 1");
+    }
+
+    #[test]
+    fn appending_keeps_only_probabilities_that_both_have() {
+        let mut both = Forecast { name: "all".into(), ..Forecast::default() };
+        both.append(forecast(2));
+        both.append(forecast(1));
+        assert_eq!(both.name, "all");
+        assert_eq!(both.probability_over_2d.as_ref().map(Vec::len), Some(3));
+        both.append(Forecast { probability_over_2d: None, ..forecast(1) });
+        assert_eq!(both.probability_over_2d, None);
+        assert_eq!(both.hours.len(), 4);
+    }
+}

@@ -1,0 +1,292 @@
+//! The report: one HTML file that opens offline, prints, and needs no script.
+//!
+//! What is here: the order of the sections. The numbers on top are in `headline`, tables in
+//! `tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what they
+//! share in `series`, the SVG under them in `chart`, the look in `style.css`. Every text that comes from outside is escaped.
+
+mod chart;
+mod figures;
+mod format;
+mod headline;
+mod over_time;
+mod promise_table;
+mod segment_table;
+mod series;
+mod tables;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use self::format::{count, percent};
+use crate::{Entry, Evaluation, Role};
+
+/// What the report tells beside the evaluation.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReportExtras<'a> {
+    /// The title: pipeline and as-of, say.
+    pub title: &'a str,
+    /// What was run, as the reader should see it: data range, rows, quarantined rows by reason, seed.
+    pub header: &'a [(String, String)],
+    /// The rules of the gate that decides on two days, as text.
+    pub gate_rules: &'a str,
+    /// Gain of each feature, in any order.
+    pub importance: &'a [(String, f64)],
+}
+
+/// Draws the report.
+pub fn report(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> String {
+    let title = if extras.title.is_empty() { "Evaluation" } else { extras.title };
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body { main {
+                (opening(evaluation, title))
+                (sections(evaluation, extras))
+            } }
+        }
+    };
+    page.into_string()
+}
+
+fn opening(evaluation: &Evaluation, title: &str) -> Markup {
+    let counts = &evaluation.counts;
+    html! {
+        header {
+            h1 { (title) }
+            p.lead {
+                "The model is " code { (evaluation.model) } ", judged on " (count(counts.judged))
+                " shipments ordered from " (counts.first_day) " to " (counts.last_day) "."
+            }
+            @if let Some(verdict) = &evaluation.verdict {
+                @let passed = verdict.gates.iter().filter(|gate| gate.passed).count();
+                p.verdict.yes[verdict.passed].no[!verdict.passed] {
+                    strong { @if verdict.passed { "Passed" } @else { "Refused" } }
+                    ": " (passed) " of " (verdict.gates.len()) " gates."
+                }
+            }
+            (headline::headline(evaluation))
+        }
+    }
+}
+
+fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
+    html! {
+        @if let Some(verdict) = &evaluation.verdict {
+            (section("Verdict", &tables::gates(verdict)))
+        }
+        (section("The run", &html! {
+            @if !extras.header.is_empty() { (tables::header(extras.header)) }
+            (rows(evaluation))
+        }))
+        (section("Against baselines and families", &html! {
+            (tables::points("Error of the median, all judged rows", &evaluation.overall))
+            (tables::distributions(
+                "Loss of the whole distribution, all judged rows", &evaluation.overall,
+            ))
+            (tables::probabilities(&evaluation.overall))
+            @for entry in &evaluation.overall {
+                @if entry.metrics.crossing_share > 0.0 {
+                    p.warning {
+                        "The quantiles of " (name(entry)) " cross in "
+                        (percent(entry.metrics.crossing_share)) " of the rows."
+                    }
+                }
+            }
+            p.note {
+                "Small figures hold 95% of " (evaluation.settings.rounds) " bootstrap resamples of whole "
+                "UTC order days. Bias is predicted minus actual. Pinball is the mean over nine "
+                "levels. CRPS is exact for the distribution that is linear between the quantiles."
+            }
+        }))
+        (section("Deliveries that took more than two days", &over_two_days(evaluation)))
+        (section("Calibration and sharpness", &html! {
+            div.pair {
+                (figures::calibration(evaluation)) (figures::width_and_coverage(evaluation))
+            }
+            (figures::pinball_by_level(evaluation))
+        }))
+        (section("Over time", &over_time::weeks(evaluation)))
+        @if !evaluation.segments.is_empty() {
+            (section("Segments", &segment_table::segments(evaluation)))
+        }
+        (section("The promise", &promise_table::promises(&evaluation.overall)))
+        @if !extras.importance.is_empty() {
+            (section("Features", &tables::importance(extras.importance)))
+        }
+        @if !extras.gate_rules.is_empty() {
+            (section("Rules of the two-day gate", &html! {
+                p { "The shallow tree that a person can audit." }
+                pre tabindex="0" { (extras.gate_rules) }
+            }))
+        }
+    }
+}
+
+fn rows(evaluation: &Evaluation) -> Markup {
+    let counts = &evaluation.counts;
+    let known = counts.judged as f64 / counts.rows.max(1) as f64;
+    html! {
+        p {
+            (count(counts.rows)) " shipments were predicted; the outcome of " (count(counts.judged))
+            " (" (percent(known)) ") is known, of " (count(counts.not_known_yet)) " not yet. "
+            (count(counts.over_two_days)) " took more than two days. They were ordered on "
+            (count(counts.order_days)) " days."
+        }
+        @if known < over_time::MATURED_SHARE {
+            p.warning {
+                strong { "Many outcomes are not known yet." }
+                " The known ones are the fast ones, so every error here looks smaller than it is."
+            }
+        }
+    }
+}
+
+fn over_two_days(evaluation: &Evaluation) -> Markup {
+    html! {
+        @if evaluation.over_two_days.is_empty() {
+            p { "None of the judged shipments took more than two days." }
+        } @else {
+            p {
+                "The " (count(evaluation.counts.over_two_days)) " rows are chosen by their true outcome, "
+                "which makes every forecast look too early: compare forecasts here, and read bias and "
+                "coverage above."
+            }
+            (tables::points("Error of the median, more than two days", &evaluation.over_two_days))
+            (tables::distributions(
+                "Loss of the whole distribution, more than two days", &evaluation.over_two_days,
+            ))
+        }
+    }
+}
+
+fn section(title: &str, content: &Markup) -> Markup {
+    html! { section { h2 { (title) } (content) } }
+}
+
+/// The name of a forecast with its role, where the name alone does not say it.
+fn name(entry: &Entry) -> String {
+    match entry.role {
+        Role::Model => format!("{} (the model)", entry.forecast),
+        Role::Champion => format!("{} (champion)", entry.forecast),
+        Role::Candidate | Role::Baseline => entry.forecast.clone(),
+    }
+}
+
+/// Whether a forecast is a point: its quantiles have no width.
+fn is_point(entry: &Entry) -> bool {
+    entry.metrics.interval_90.mean_width_hours <= 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use terms::{DAY_MICROS, N_LEVELS};
+
+    use super::*;
+    use crate::{Contest, Forecast, GateSettings, SegmentFamily, Settings, Shipments, evaluate};
+
+    const HOSTILE: &str = "<script>alert('&')</script>";
+
+    fn forecast(name: &str, shift: f32, rows: usize) -> Forecast {
+        let hours: [f32; N_LEVELS] = std::array::from_fn(|k| 60.0 + shift + 10.0 * k as f32);
+        Forecast { name: name.into(), hours: vec![hours; rows], ..Forecast::default() }
+    }
+
+    /// An evaluation of `rows` rows, 40 a day, each in a segment of `segments`.
+    fn evaluation(rows: usize, segments: usize, name: &str) -> Evaluation {
+        let shipments = Shipments {
+            ordered_at: (0..rows).map(|row| (row / 40) as i64 * DAY_MICROS).collect(),
+            actual_hours: (0..rows).map(|row| Some(40.0 + (row * 37 % 120) as f32)).collect(),
+            promised_hours: vec![Some(150.0); rows],
+            segments: vec![SegmentFamily {
+                name: name.into(),
+                values: (0..rows).map(|row| format!("{name} {}", row % segments)).collect(),
+            }],
+        };
+        let candidates = [forecast(name, 0.0, rows)];
+        let baselines = [forecast("one", 20.0, rows), forecast("two", -20.0, rows)];
+        let contest = Contest {
+            shipments: &shipments,
+            candidates: &candidates,
+            chosen: None,
+            champion: Some(&candidates[0]),
+            baselines: &baselines,
+        };
+        evaluate(&contest, &Settings::default(), Some(&GateSettings::default())).unwrap()
+    }
+
+    #[test]
+    fn the_report_holds_every_gate_and_every_section() {
+        let evaluation = evaluation(800, 3, "boost");
+        let header = [("Seed".to_owned(), "7".to_owned())];
+        let importance = [("distance_km".to_owned(), 3.0), ("weight_g".to_owned(), 1.0)];
+        let extras = ReportExtras {
+            title: "A night",
+            header: &header,
+            gate_rules: "distance_km <= 80",
+            importance: &importance,
+        };
+        let page = report(&evaluation, &extras);
+        for gate in &evaluation.verdict.unwrap().gates {
+            assert!(page.contains(&format!("<code>{}</code>", gate.name)), "{}", gate.name);
+            assert!(page.contains(&gate.needed.to_string()), "{}", gate.needed);
+        }
+        for text in ["A night", "Seed", "75.0%", "distance_km &lt;= 80", "Segments", "The promise"]
+        {
+            assert!(page.contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_escaped_everywhere() {
+        let evaluation = evaluation(200, 2, HOSTILE);
+        let header = [(HOSTILE.to_owned(), HOSTILE.to_owned())];
+        let importance = [(HOSTILE.to_owned(), 1.0)];
+        let extras = ReportExtras {
+            title: HOSTILE,
+            header: &header,
+            gate_rules: HOSTILE,
+            importance: &importance,
+        };
+        let page = report(&evaluation, &extras);
+        assert!(!page.contains("<script"));
+        assert!(page.contains("&lt;script&gt;alert('&amp;')&lt;/script&gt;"));
+    }
+
+    #[test]
+    fn a_large_report_is_small_and_asks_nothing_of_the_network() {
+        let page = report(&evaluation(40 * 7 * 110, 500, "lane"), &ReportExtras::default());
+        assert!(page.len() < 300_000, "{} bytes", page.len());
+        assert!(!page.contains("http") && !page.contains("url(") && !page.contains("<script"));
+        assert!(page.contains("Shown are the worst 40 of 500"));
+    }
+
+    #[test]
+    fn one_row_without_rounds_gives_a_whole_report() {
+        let shipments = Shipments {
+            ordered_at: vec![0],
+            actual_hours: vec![Some(30.0)],
+            promised_hours: vec![None],
+            segments: Vec::new(),
+        };
+        let contest = Contest {
+            shipments: &shipments,
+            candidates: &[Forecast { hours: vec![[30.0; N_LEVELS]], ..Forecast::default() }],
+            chosen: None,
+            champion: None,
+            baselines: &[],
+        };
+        let settings = Settings { rounds: 0, ..Settings::default() };
+        let evaluation = evaluate(&contest, &settings, None).unwrap();
+        let page = report(&evaluation, &ReportExtras::default());
+        assert!(page.ends_with("</html>"));
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+        assert!(page.contains("None of the judged shipments took more than two days."));
+        assert!(page.contains("No shipment has a promise."));
+    }
+}

@@ -1,0 +1,174 @@
+//! Where the model is worse than it should be.
+//!
+//! A segment's damage is the pinball loss, in hours summed over its rows, beyond what the model
+//! would lose there if it beat the baseline by as much as it does over all rows. So a far region is
+//! not damage for being hard, and the damages of one family add up to about nothing.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bootstrap::{Estimate, range_of};
+use crate::judged::Judged;
+use crate::tally::Tally;
+use crate::{Forecast, SegmentFamily, Settings};
+
+/// The segments of one family.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentScores {
+    /// What is cut by.
+    pub family: String,
+    /// Segments by falling damage, the pooled ones among them.
+    pub segments: Vec<SegmentScore>,
+}
+
+/// How the model does on one segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentScore {
+    /// The segment, or [`FEW_ROWS`].
+    pub segment: String,
+    /// How many segments this pools, each with too few rows to be shown alone; otherwise 1.
+    pub pools: usize,
+    /// Rows judged.
+    pub rows: usize,
+    /// Mean absolute error of the median.
+    pub mae_hours: f64,
+    /// Mean of predicted median minus actual.
+    pub bias_hours: f64,
+    /// Mean pinball loss of the model.
+    pub mean_pinball_hours: f64,
+    /// Mean pinball loss of the best baseline.
+    pub baseline_pinball_hours: f64,
+    /// Mean pinball loss of the model minus the baseline's: below zero the model is better.
+    pub difference_hours: Estimate,
+    /// Share of outcomes inside the 80% interval.
+    pub coverage_80: f64,
+    /// Mean width of the 80% interval.
+    pub width_80_hours: f64,
+    /// Loss beyond what the model's advantage over all rows would leave, summed over the rows.
+    pub damage_hours: f64,
+}
+
+/// The name of the pooled segments.
+pub const FEW_ROWS: &str = "few rows";
+
+pub(crate) fn score_family(
+    judged: &Judged<'_>,
+    family: &SegmentFamily,
+    model: &Forecast,
+    baseline: &Forecast,
+    settings: &Settings,
+) -> SegmentScores {
+    let mut by_value: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &row in &judged.rows {
+        by_value.entry(family.values[row].as_str()).or_default().push(row);
+    }
+    let (large, few): (Vec<_>, Vec<_>) =
+        by_value.into_iter().partition(|(_, rows)| rows.len() >= settings.few_rows);
+    let mut parts: Vec<(&str, usize, Vec<usize>)> =
+        large.into_iter().map(|(value, rows)| (value, 1, rows)).collect();
+    if !few.is_empty() {
+        let pools = few.len();
+        let mut rows: Vec<usize> = few.into_iter().flat_map(|(_, rows)| rows).collect();
+        rows.sort_unstable();
+        parts.push((FEW_ROWS, pools, rows));
+    }
+    let ratio = advantage(judged, model, baseline);
+    let mut segments: Vec<SegmentScore> = parts
+        .into_iter()
+        .map(|(value, pools, rows)| SegmentScore {
+            segment: value.into(),
+            pools,
+            ..score(judged, &rows, model, baseline, ratio)
+        })
+        .collect();
+    segments.sort_by(|one, other| other.damage_hours.total_cmp(&one.damage_hours));
+    SegmentScores { family: family.name.clone(), segments }
+}
+
+/// The model's mean pinball as a share of the baseline's, over all rows.
+fn advantage(judged: &Judged<'_>, model: &Forecast, baseline: &Forecast) -> f64 {
+    let pinball = |forecast: &Forecast| judged.tally(&forecast.hours, &judged.rows).mean_pinball();
+    let baseline = pinball(baseline);
+    if baseline > 0.0 { pinball(model) / baseline } else { 1.0 }
+}
+
+fn score(
+    judged: &Judged<'_>,
+    rows: &[usize],
+    model: &Forecast,
+    baseline: &Forecast,
+    ratio: f64,
+) -> SegmentScore {
+    let total = judged.tally(&model.hours, rows);
+    let pinball_of = |forecast: &Forecast, row: usize| {
+        Tally::of(&forecast.hours[row], judged.actual(row)).mean_pinball()
+    };
+    let gaps: Vec<f64> =
+        rows.iter().map(|&row| pinball_of(model, row) - pinball_of(baseline, row)).collect();
+    let baseline_pinball = judged.tally(&baseline.hours, rows).mean_pinball();
+    SegmentScore {
+        segment: String::new(),
+        pools: 1,
+        rows: rows.len(),
+        mae_hours: total.mae(),
+        bias_hours: total.signed / total.rows,
+        mean_pinball_hours: total.mean_pinball(),
+        baseline_pinball_hours: baseline_pinball,
+        difference_hours: Estimate {
+            value: total.mean_pinball() - baseline_pinball,
+            range: range_of(judged.resampled_means(rows, &gaps)),
+        },
+        coverage_80: total.coverage_80(),
+        width_80_hours: total.width_80 / total.rows,
+        damage_hours: total.rows * (total.mean_pinball() - ratio * baseline_pinball),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shipments;
+
+    /// Two regions of 30 rows and two of one row; the model is right but in "far".
+    fn scores() -> SegmentScores {
+        let mut values = [["near"; 30], ["far"; 30]].concat();
+        values.extend(["rare", "rarer"]);
+        let rows = values.len();
+        let shipments = Shipments {
+            ordered_at: vec![0; rows],
+            actual_hours: vec![Some(100.0); rows],
+            promised_hours: vec![None; rows],
+            segments: Vec::new(),
+        };
+        let hours = |value: &&str| if *value == "far" { [110.0; 9] } else { [100.0; 9] };
+        let model = Forecast { hours: values.iter().map(hours).collect(), ..Forecast::default() };
+        let baseline = Forecast { hours: vec![[120.0; 9]; rows], ..Forecast::default() };
+        let values = values.into_iter().map(str::to_owned).collect();
+        let family = SegmentFamily { name: "region".into(), values };
+        let settings = Settings::default();
+        let judged = Judged::new(&shipments, &settings).unwrap();
+        score_family(&judged, &family, &model, &baseline, &settings)
+    }
+
+    #[test]
+    fn the_worst_segment_comes_first_and_small_ones_are_pooled() {
+        let scores = scores();
+        let names: Vec<_> =
+            scores.segments.iter().map(|score| (score.segment.as_str(), score.rows)).collect();
+        assert_eq!(names, [("far", 30), (FEW_ROWS, 2), ("near", 30)]);
+        assert_eq!(scores.segments[1].pools, 2);
+    }
+
+    #[test]
+    fn damages_of_a_family_add_up_to_nothing() {
+        let scores = scores();
+        let sum: f64 = scores.segments.iter().map(|score| score.damage_hours).sum();
+        assert!(sum.abs() < 1e-9, "{sum}");
+        // Right but in "far", where the loss of all 62 rows is: 5 hours a row instead of 10.
+        let far = &scores.segments[0];
+        assert!((far.mean_pinball_hours - 5.0).abs() < 1e-9);
+        assert!((far.difference_hours.value + 5.0).abs() < 1e-9);
+        assert!((far.damage_hours - 150.0 * (1.0 - 30.0 / 62.0)).abs() < 1e-9);
+    }
+}
