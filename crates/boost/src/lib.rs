@@ -1,1 +1,65 @@
-//! Placeholder.
+//! Quantile, mean and probability trees by histogram gradient boosting: columns of numbers in, an
+//! ensemble out.
+//!
+//! What is here: training ([`train`]) from [`Columns`] and a [`Target`] under [`Params`], and the
+//! [`Model`] that it gives: predicting, encoding to stable bytes, decoding with every index checked.
+//!
+//! What is not: no I/O, no clock, no data frames, no names of columns. This room knows numbers,
+//! not parcels.
+//!
+//! The order of work, one file each:
+//!
+//! 1. `binning`: every column becomes at most 255 ordered bins, plus one for missing values.
+//! 2. `loss`, `quantile`: the gradient of every row, rounded to fixed-point integers (`numbers`).
+//! 3. `grower`: the leaf with the best split is split until there are enough leaves, with
+//!    `histogram` (the smaller child is scanned, the larger is its parent minus the smaller),
+//!    `splitting` (the best split of a histogram) and `partition` (rows stay contiguous by leaf).
+//! 4. `leaf`: the values of each leaf; for quantiles, Kaplan-Meier quantiles of its residuals.
+//! 5. `train` adds the tree and begins again at 2.
+//!
+//! Exact: the sums of histograms (integers, so that neither the number of threads nor the order of
+//! the rows can change a bit), subtraction, routing (a threshold lies on a bin's border, so
+//! `x <= threshold` says what the bin says), leaf quantiles (order statistics, no sketch), bytes
+//! after encoding and decoding.
+//!
+//! Approximate: split points are limited to bin borders; gradients are rounded to fixed point
+//! (2^22 steps at a million rows); all quantiles share one tree structure, chosen by the mean of
+//! their gradients; categories are split along one sorted order (optimal for squared error, a
+//! heuristic otherwise), and beyond `bins_max` levels the rare ones share a bin; a censored row's
+//! rank is its expectation under the current model.
+//!
+//! Sources: Friedman, "Greedy function approximation" (2001), for boosting and leaf values by line
+//! search; Koenker and Bassett, "Regression quantiles" (1978); Ke et al., "LightGBM" (2017), for
+//! histograms, subtraction and leaf-wise growth; Fisher, "On grouping for maximum homogeneity"
+//! (1958) and Breiman et al., "Classification and regression trees" (1984), for sorted
+//! categories; Kaplan and Meier (1958), Efron (1967) and Portnoy, "Censored regression quantiles"
+//! (2003), for rows whose outcome is still open; Chernozhukov, Fernández-Val and Galichon (2010)
+//! for rearranging quantiles so that they never cross.
+
+mod binning;
+mod columns;
+mod encode;
+mod error;
+mod grower;
+mod histogram;
+mod leaf;
+mod loss;
+mod model;
+#[cfg(test)]
+mod naive;
+mod numbers;
+mod params;
+mod partition;
+mod predict;
+mod quantile;
+mod sampling;
+mod splitting;
+mod train;
+mod tree;
+
+pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
+pub use error::Error;
+pub use model::{Model, OutputOrder};
+pub use params::{CheckedParams, Params};
+pub use train::train;
+pub use tree::{Child, Rule, Split, Tree};

@@ -1,0 +1,289 @@
+//! The obvious slow trainer, which the tests hold the fast one to.
+//!
+//! It shares with the fast one the bins, the choice of columns, the packing of numbers (so that
+//! equal sums are equal to the bit) and the gain of two sides. Its own are the search (every
+//! place of every column, each time from all rows of the leaf), growth (recursive lists of rows, no
+//! histograms and no subtraction), the gradients, the leaves (Kaplan-Meier by its definition) and
+//! the routing (of values, not bins). One thread.
+
+use crate::binning::{Binned, MISSING_BIN, Meaning};
+use crate::leaf::{Quantile, kaplan_meier_by_definition};
+use crate::numbers::{Packing, Word, add};
+use crate::quantile::Pinball;
+use crate::sampling::{WHOLE_TREE, draw};
+use crate::splitting::Judge;
+use crate::{CheckedParams, Child, Columns, Model, OutputOrder, Rule, Split, Target, Tree};
+
+/// A split, and the rows on either side.
+struct Found {
+    gain: f64,
+    feature: usize,
+    rule: Rule,
+    missing_left: bool,
+    sides: [Vec<usize>; 2],
+}
+
+struct Leaf {
+    rows: Vec<usize>,
+    parent: Option<(usize, usize)>,
+    best: Option<Found>,
+}
+
+/// Trains a model of quantiles.
+pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
+    let Target::Quantiles { values, observed, levels } = *target else { panic!("quantiles") };
+    let binned = Binned::new(columns, params.bins_max.into());
+    let n_rows = values.len();
+    let pinball = Pinball::new(values, observed, levels);
+    let residual_quantile = |rows: &[usize], prediction: &dyn Fn(usize) -> f32, level| {
+        let of = |wanted: bool| -> Vec<f32> {
+            let rows = rows.iter().filter(|&&row| observed[row] == wanted);
+            rows.map(|&row| values[row] - prediction(row)).collect()
+        };
+        kaplan_meier_by_definition(&of(true), &of(false), level)
+    };
+    let all: Vec<usize> = (0..n_rows).collect();
+    let base: Vec<f32> = levels
+        .iter()
+        .map(|&level| match residual_quantile(&all, &|_| 0.0, level) {
+            Quantile::At(value) | Quantile::Beyond(value) => value,
+        })
+        .collect();
+    let mut current: Vec<Vec<f32>> = vec![base.clone(); n_rows];
+    let mut trees = Vec::new();
+    for round in 0..params.rounds {
+        let packing = Packing::new(n_rows, 1.0, 1.0);
+        let words: Vec<Word<1>> = (0..n_rows)
+            .map(|row| {
+                let n_below = current[row].iter().filter(|&&q| values[row] < q).count();
+                let observed_gradient = n_below as f64 - levels.iter().sum::<f64>();
+                let mut rising = current[row].clone();
+                rising.sort_by(f32::total_cmp);
+                packing.pack(if observed[row] {
+                    observed_gradient / levels.len() as f64
+                } else {
+                    pinball.open_gradient(values[row].into(), &rising)
+                })
+            })
+            .collect();
+        let (splits, leaves) = grow(columns, &binned, params, &words, &packing, round);
+        let mut leaf_values = Vec::new();
+        for rows in &leaves {
+            let step: Vec<f32> = (0..levels.len())
+                .map(|k| match residual_quantile(rows, &|row| current[row][k], levels[k]) {
+                    Quantile::At(value) => value,
+                    Quantile::Beyond(value) => value.max(0.0),
+                })
+                .map(|value| value * params.learning_rate as f32)
+                .collect();
+            leaf_values.extend(&step);
+            for &row in rows {
+                current[row].iter_mut().zip(&step).for_each(|(q, step)| *q += step);
+            }
+        }
+        if !splits.is_empty() || leaf_values.iter().any(|&value| value != 0.0) {
+            trees.push(Tree::new(&splits, leaf_values, levels.len()).unwrap());
+        }
+    }
+    Model::new(base, trees, columns.columns.len(), OutputOrder::Rising).unwrap()
+}
+
+/// Grows a tree; gives its splits and the rows of its leaves.
+fn grow(
+    columns: &Columns<'_>,
+    binned: &Binned,
+    params: &CheckedParams,
+    words: &[Word<1>],
+    packing: &Packing,
+    round: u32,
+) -> (Vec<Split>, Vec<Vec<usize>>) {
+    let is_useful = |&feature: &usize| binned.features[feature].is_useful();
+    let useful: Vec<usize> = (0..binned.features.len()).filter(is_useful).collect();
+    let drawn = |from: &[usize], fraction, node| -> Vec<usize> {
+        let drawn = draw(from.len(), fraction, params.seed, round, node);
+        from.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(&feature, _)| feature).collect()
+    };
+    let of_tree = drawn(&useful, params.feature_fraction_per_tree, WHOLE_TREE);
+    let best = |rows: &[usize], node| {
+        let mut best: Option<Found> = None;
+        for feature in drawn(&of_tree, params.feature_fraction_per_split, node) {
+            let judge = Judge { params, packing };
+            for found in every_split(columns, binned, judge, words, rows, feature) {
+                if best.as_ref().is_none_or(|best| found.gain > best.gain) {
+                    best = Some(found);
+                }
+            }
+        }
+        best
+    };
+    let all: Vec<usize> = (0..words.len()).collect();
+    let mut leaves = vec![Leaf { best: best(&all, 0), rows: all, parent: None }];
+    let mut splits: Vec<Split> = Vec::new();
+    while leaves.len() < params.leaves as usize {
+        let gain = |leaf: &Leaf| leaf.best.as_ref().map_or(0.0, |best| best.gain);
+        let most = leaves.iter().map(gain).fold(0.0, f64::max);
+        if most == 0.0 {
+            break;
+        }
+        let at = leaves.iter().position(|leaf| gain(leaf) == most).unwrap();
+        let found = leaves[at].best.take().unwrap();
+        let split = splits.len();
+        match leaves[at].parent {
+            Some((parent, 0)) => splits[parent].left = Child::Split(split as u32),
+            Some((parent, _)) => splits[parent].right = Child::Split(split as u32),
+            None => {}
+        }
+        splits.push(Split {
+            feature: found.feature as u32,
+            rule: found.rule,
+            missing_left: found.missing_left,
+            left: Child::Leaf(at as u32),
+            right: Child::Leaf(leaves.len() as u32),
+            gain: found.gain as f32,
+        });
+        let [left, right] = found.sides;
+        let child = |rows: Vec<usize>, side: usize| {
+            let best = best(&rows, (2 * split + 1 + side) as u64);
+            Leaf { rows, parent: Some((split, side)), best }
+        };
+        leaves[at] = child(left, 0);
+        leaves.push(child(right, 1));
+    }
+    (splits, leaves.into_iter().map(|leaf| leaf.rows).collect())
+}
+
+/// Every allowed split of some rows by a column, in the order in which ties are decided.
+fn every_split(
+    columns: &Columns<'_>,
+    binned: &Binned,
+    judge: Judge<'_>,
+    words: &[Word<1>],
+    rows: &[usize],
+    feature: usize,
+) -> Vec<Found> {
+    let values = &columns.columns[feature];
+    let bins = &binned.features[feature].bins;
+    let sum = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut sum = [0; 1];
+        rows.for_each(|row| add(&mut sum, &words[row]));
+        judge.packing.sums(&sum)
+    };
+    let mut present: Vec<u8> = rows.iter().map(|&row| bins[row]).collect();
+    present.sort_unstable();
+    present.dedup();
+    present.retain(|&bin| bin != MISSING_BIN);
+    let any_missing = rows.iter().any(|&row| values[row].is_nan());
+    let mut l2 = judge.params.l2;
+    if let Meaning::Categorical { .. } = &binned.features[feature].meaning {
+        l2 += judge.params.category_l2;
+        let whole = sum(&mut rows.iter().copied());
+        let smoothing = judge.params.category_smoothing;
+        let mean = |bin: u8| {
+            let sums = sum(&mut rows.iter().copied().filter(|&row| bins[row] == bin));
+            (sums.gradient + whole.gradient / whole.hessian * smoothing)
+                / (sums.hessian + smoothing)
+        };
+        // Stable, so that equal means stay in the order of their bins.
+        present.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)));
+    }
+    let mut found = Vec::new();
+    for last in 0..present.len() {
+        let n_below = rows.iter().filter(|&&row| present[..=last].contains(&bins[row])).count();
+        let larger_left = n_below >= rows.len() - n_below;
+        let missing_sides = if any_missing { vec![false, true] } else { vec![larger_left] };
+        for missing_left in missing_sides {
+            let rule = match &binned.features[feature].meaning {
+                Meaning::Numeric { borders } => {
+                    let border = borders.get(present[last] as usize);
+                    Rule::AtMost(border.copied().unwrap_or(f32::MAX))
+                }
+                Meaning::Categorical { codes } => {
+                    let apart = if missing_left { &present[last + 1..] } else { &present[..=last] };
+                    let mut codes: Vec<u32> =
+                        apart.iter().flat_map(|&bin| codes[bin as usize].clone()).collect();
+                    codes.sort_unstable();
+                    Rule::Codes(codes)
+                }
+            };
+            let goes_left = |row: &usize| match (&rule, values[*row]) {
+                (_, value) if value.is_nan() => missing_left,
+                (Rule::AtMost(threshold), value) => value <= *threshold,
+                (Rule::Codes(codes), value) => codes.contains(&(value as u32)) != missing_left,
+            };
+            let (left, right): (Vec<usize>, Vec<usize>) =
+                rows.iter().partition(|row| goes_left(row));
+            let sides = [&left, &right].map(|rows| sum(&mut rows.iter().copied()));
+            if let Some(gain) = judge.gain(&sides[0], &sides[1], l2) {
+                found.push(Found { gain, feature, rule, missing_left, sides: [left, right] });
+            }
+        }
+    }
+    found
+}
+
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A value of a column: few distinct ones, so that ties and full bins are common.
+    fn column(n: usize, categorical: bool) -> impl Strategy<Value = Vec<f32>> {
+        let value = if categorical { 0i16..12 } else { -20i16..20 };
+        let value = prop_oneof![
+            9 => value.prop_map(move |v| if categorical { v.into() } else { f32::from(v) / 4.0 }),
+            1 => Just(f32::NAN),
+        ];
+        prop::collection::vec(value, n)
+    }
+
+    fn world() -> impl Strategy<Value = (Vec<Vec<f32>>, Vec<f32>, Vec<bool>)> {
+        (20usize..120).prop_flat_map(|n| {
+            (
+                (column(n, false), column(n, true), column(n, false)),
+                prop::collection::vec(0.0f32..8.0, n),
+                prop::collection::vec(prop::bool::weighted(0.8), n),
+            )
+                .prop_map(|((a, b, c), noise, mut observed)| {
+                    let signal = a.iter().zip(&b).map(|(a, b)| {
+                        10.0 + if a.is_nan() { 5.0 } else { *a } + if *b == 3.0 { 9.0 } else { 0.0 }
+                    });
+                    let values = signal.zip(noise).map(|(signal, noise)| signal + noise).collect();
+                    observed[0] = true;
+                    (vec![a, b, c], values, observed)
+                })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn the_fast_trainer_grows_the_trees_of_the_obvious_one(
+            (columns, values, observed) in world(),
+            rows_in_leaf_min in 1u32..12,
+            leaves in 2u32..12,
+            bins_max in 4u16..30,
+            seed: u64,
+        ) {
+            prop_assume!(columns.iter().flatten().any(|value| !value.is_nan()));
+            let params = crate::Params {
+                rounds: 6,
+                learning_rate: 0.5,
+                rows_in_leaf_min,
+                leaves,
+                bins_max,
+                seed,
+                category_smoothing: 1.0,
+                category_l2: 1.0,
+                ..crate::Params::default()
+            };
+            let params = params.check().unwrap();
+            let columns = Columns { columns: &columns, categorical: &[false, true, false] };
+            let levels = [0.1, 0.5, 0.9];
+            let target =
+                Target::Quantiles { values: &values, observed: &observed, levels: &levels };
+            let expected = train(&columns, &target, &params);
+            let model = crate::train(&columns, &target, &params).unwrap();
+            prop_assert_eq!(model, expected);
+        }
+    }
+}

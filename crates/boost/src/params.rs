@@ -1,0 +1,157 @@
+//! The parameters of training: what was written ([`Params`]) and what was checked
+//! ([`CheckedParams`]). Training takes only the checked ones.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// Parameters of training as written, not yet checked.
+///
+/// The defaults are those measured on nine quantiles of delivery times. Trees of means and
+/// probabilities do well with fewer rows in a leaf.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// Trees to grow, 1 to 100,000. Default 120.
+    pub rounds: u32,
+    /// The share of each leaf's step that is taken, above 0 and at most 1. Default 0.1.
+    pub learning_rate: f64,
+    /// Leaves of a tree at most, 2 to 4,096. Default 31.
+    pub leaves: u32,
+    /// Rows of a leaf at least, from 1. Default 200: extreme quantiles of smaller leaves overfit.
+    pub rows_in_leaf_min: u32,
+    /// Bins of a column at most, 2 to 255; missing values have one more. Default 255.
+    pub bins_max: u16,
+    /// The share of the columns that a tree may use, above 0 and at most 1. Default 1.
+    pub feature_fraction_per_tree: f64,
+    /// The share of the tree's columns that a split may use, above 0 and at most 1. Default 0.6.
+    pub feature_fraction_per_split: f64,
+    /// Added to the count (or hessian) of each leaf in gains and in leaf values of means and
+    /// probabilities, from 0. Default 1.
+    pub l2: f64,
+    /// Rows of the node's mean that each category is mixed with before categories are sorted,
+    /// from 0. Default 10.
+    pub category_smoothing: f64,
+    /// Added to `l2` in the gains of categorical splits, from 0: they have more ways to overfit.
+    /// Default 10.
+    pub category_l2: f64,
+    /// Gain that a split must exceed, from 0. Default 0.
+    pub gain_min: f64,
+    /// Seed of the choice of columns. Default 0.
+    pub seed: u64,
+    /// Threads, 1 to 1,024; none: as many as rayon's pool has. Changes no byte of the model.
+    pub threads: Option<usize>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            rounds: 120,
+            learning_rate: 0.1,
+            leaves: 31,
+            rows_in_leaf_min: 200,
+            bins_max: 255,
+            feature_fraction_per_tree: 1.0,
+            feature_fraction_per_split: 0.6,
+            l2: 1.0,
+            category_smoothing: 10.0,
+            category_l2: 10.0,
+            gain_min: 0.0,
+            seed: 0,
+            threads: None,
+        }
+    }
+}
+
+/// Parameters of which each lies in its range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedParams(Params);
+
+impl Params {
+    /// Checks every parameter against its range.
+    ///
+    /// # Errors
+    /// [`Error::Param`] with the first parameter outside its range.
+    pub fn check(self) -> Result<CheckedParams, Error> {
+        let threads = self.threads.unwrap_or(1);
+        let whole = |name, found: usize, min: usize, max: usize, expected| {
+            if (min..=max).contains(&found) {
+                Ok(())
+            } else {
+                Err(Error::Param { name, found: found as f64, expected })
+            }
+        };
+        let share = |name, found: f64| {
+            if found > 0.0 && found <= 1.0 {
+                Ok(())
+            } else {
+                Err(Error::Param { name, found, expected: "above 0 and at most 1" })
+            }
+        };
+        let at_least_zero = |name, found: f64| {
+            if found >= 0.0 && found.is_finite() {
+                Ok(())
+            } else {
+                Err(Error::Param { name, found, expected: "at least 0 and finite" })
+            }
+        };
+        whole("rounds", self.rounds as usize, 1, 100_000, "1 to 100000")?;
+        share("learning_rate", self.learning_rate)?;
+        whole("leaves", self.leaves as usize, 2, 4_096, "2 to 4096")?;
+        whole("rows_in_leaf_min", self.rows_in_leaf_min as usize, 1, usize::MAX, "at least 1")?;
+        whole("bins_max", self.bins_max as usize, 2, 255, "2 to 255")?;
+        share("feature_fraction_per_tree", self.feature_fraction_per_tree)?;
+        share("feature_fraction_per_split", self.feature_fraction_per_split)?;
+        at_least_zero("l2", self.l2)?;
+        at_least_zero("category_smoothing", self.category_smoothing)?;
+        at_least_zero("category_l2", self.category_l2)?;
+        at_least_zero("gain_min", self.gain_min)?;
+        whole("threads", threads, 1, 1_024, "1 to 1024")?;
+        Ok(CheckedParams(self))
+    }
+}
+
+impl std::ops::Deref for CheckedParams {
+    type Target = Params;
+
+    fn deref(&self) -> &Params {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_pass_the_check() {
+        assert!(Params::default().check().is_ok());
+    }
+
+    #[track_caller]
+    fn refused(params: Params, message: &str) {
+        assert_eq!(params.check().unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn a_parameter_out_of_range_is_refused_by_name_and_value() {
+        let good = Params::default;
+        refused(Params { rounds: 0, ..good() }, "parameter rounds must be 1 to 100000, found 0");
+        refused(
+            Params { learning_rate: f64::NAN, ..good() },
+            "parameter learning_rate must be above 0 and at most 1, found NaN",
+        );
+        refused(
+            Params { bins_max: 256, ..good() },
+            "parameter bins_max must be 2 to 255, found 256",
+        );
+        refused(
+            Params { l2: -1.0, ..good() },
+            "parameter l2 must be at least 0 and finite, found -1",
+        );
+        refused(
+            Params { threads: Some(0), ..good() },
+            "parameter threads must be 1 to 1024, found 0",
+        );
+    }
+}

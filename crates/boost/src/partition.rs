@@ -1,0 +1,83 @@
+//! Rows of a leaf to its two children, in place and in order.
+//!
+//! Blocks of rows are parted side by side in a second buffer, the left ones from the front, the
+//! right ones from the back; then each block is copied to its place. The order of rows within a
+//! child stays that of the leaf, so it is the same for any number of threads, and memory is read
+//! forwards.
+
+use rayon::prelude::*;
+
+/// Rows of a block: enough to be worth a task.
+const BLOCK_ROWS: usize = 1 << 15;
+
+/// Parts `rows` by `goes_left` of their bin and returns how many went left.
+///
+/// Shapes: `bins` n_rows; `scratch` as long as `rows`, overwritten.
+pub(crate) fn partition(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    bins: &[u8],
+    goes_left: &[bool; 256],
+) -> usize {
+    let part = |(rows, scratch): (&[u32], &mut [u32])| {
+        let (mut n_left, mut n_right) = (0, 0);
+        for &row in rows {
+            let left = goes_left[bins[row as usize] as usize];
+            // Both are written, one of them stays: no branch to predict.
+            scratch[n_left] = row;
+            scratch[rows.len() - 1 - n_right] = row;
+            n_left += usize::from(left);
+            n_right += usize::from(!left);
+        }
+        n_left
+    };
+    if rows.len() <= BLOCK_ROWS {
+        let n_left = part((rows, scratch));
+        rows[..n_left].copy_from_slice(&scratch[..n_left]);
+        copy_reversed(&mut rows[n_left..], &scratch[n_left..]);
+        return n_left;
+    }
+    let lefts: Vec<usize> =
+        (rows.par_chunks(BLOCK_ROWS)).zip(scratch.par_chunks_mut(BLOCK_ROWS)).map(part).collect();
+    let n_left = lefts.iter().sum();
+    let (mut left, mut right) = rows.split_at_mut(n_left);
+    let mut copies = Vec::with_capacity(lefts.len());
+    for (&n_left, block) in lefts.iter().zip(scratch.chunks(BLOCK_ROWS)) {
+        let (left_here, left_rest) = left.split_at_mut(n_left);
+        let (right_here, right_rest) = right.split_at_mut(block.len() - n_left);
+        copies.push((left_here, right_here, block.split_at(n_left)));
+        (left, right) = (left_rest, right_rest);
+    }
+    copies.into_par_iter().for_each(|(left, right, (left_rows, right_rows))| {
+        left.copy_from_slice(left_rows);
+        copy_reversed(right, right_rows);
+    });
+    n_left
+}
+
+fn copy_reversed(target: &mut [u32], source: &[u32]) {
+    for (target, source) in target.iter_mut().zip(source.iter().rev()) {
+        *target = *source;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parted_rows_keep_their_order() {
+        let mut goes_left = [false; 256];
+        goes_left[1] = true;
+        for n in [0, 1, 10, BLOCK_ROWS, 3 * BLOCK_ROWS + 17] {
+            let bins: Vec<u8> = (0..n).map(|row| (row * row % 3) as u8).collect();
+            let mut rows: Vec<u32> = (0..n as u32).collect();
+            let mut scratch = vec![0; n];
+            let is_left = |row: &u32| bins[*row as usize] == 1;
+            let (left, right): (Vec<u32>, Vec<u32>) = rows.iter().partition(|row| is_left(row));
+            let n_left = partition(&mut rows, &mut scratch, &bins, &goes_left);
+            assert_eq!(rows[..n_left], left);
+            assert_eq!(rows[n_left..], right);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Which columns a tree and a split may use: drawn from the seed, the round and the split's
+//! number, so that neither threads nor earlier draws matter.
+
+/// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
+struct Draws(u64);
+
+impl Draws {
+    fn new(seed: u64, round: u32, node: u64) -> Self {
+        let mut draws = Self(seed);
+        draws.0 = draws.next() ^ u64::from(round);
+        draws.0 = draws.next() ^ node;
+        draws
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `limit`, by multiplication (the bias is below 2^-32 for the limits here).
+    fn below(&mut self, limit: usize) -> usize {
+        ((u128::from(self.next()) * limit as u128) >> 64) as usize
+    }
+}
+
+/// The number of the node whose columns are drawn; the tree itself draws as this one.
+pub(crate) const WHOLE_TREE: u64 = u64::MAX;
+
+/// For each of `n` columns, whether it is drawn: `fraction` of them, at least one.
+pub(crate) fn draw(n: usize, fraction: f64, seed: u64, round: u32, node: u64) -> Vec<bool> {
+    let wanted = ((n as f64 * fraction).ceil() as usize).clamp(1.min(n), n);
+    if wanted == n {
+        return vec![true; n];
+    }
+    let mut draws = Draws::new(seed, round, node);
+    let mut order: Vec<usize> = (0..n).collect();
+    let mut drawn = vec![false; n];
+    for place in 0..wanted {
+        let other = place + draws.below(n - place);
+        order.swap(place, other);
+        drawn[order[place]] = true;
+    }
+    drawn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_of_the_columns_is_drawn() {
+        let count = |n, fraction| draw(n, fraction, 1, 2, 3).iter().filter(|&&d| d).count();
+        assert_eq!(count(10, 0.6), 6);
+        assert_eq!(count(10, 0.01), 1);
+        assert_eq!(count(10, 1.0), 10);
+        assert_eq!(count(0, 0.5), 0);
+    }
+
+    #[test]
+    fn every_column_has_its_turn_and_seeds_differ() {
+        let mut times = [0u32; 8];
+        for round in 0..1000 {
+            for (times, drawn) in times.iter_mut().zip(draw(8, 0.5, 7, round, 0)) {
+                *times += u32::from(drawn);
+            }
+        }
+        assert!(times.iter().all(|times| (440..560).contains(times)), "{times:?}");
+        assert_ne!(draw(64, 0.5, 0, 0, 0), draw(64, 0.5, 1, 0, 0));
+        assert_eq!(draw(64, 0.5, 1, 0, 0), draw(64, 0.5, 1, 0, 0));
+    }
+}

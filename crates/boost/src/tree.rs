@@ -1,0 +1,349 @@
+//! One tree: splits in a flat list, a vector of values in each leaf.
+//!
+//! A tree can be built from [`Split`]s by anybody (a converted forest, decoded bytes); what is
+//! built is checked: every split points only forwards and every split and leaf is pointed to once,
+//! so a walk always ends in a leaf.
+//!
+//! How a row is routed: a missing value (NaN) goes to the split's missing side. A number goes left
+//! if it is at most the threshold. A category that is in the split's set goes to the side that
+//! missing values do not go to; every other value, known or not, goes with the missing ones.
+
+use crate::Error;
+
+/// Where one side of a split leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Child {
+    /// To another split, later in the list.
+    Split(u32),
+    /// To a leaf.
+    Leaf(u32),
+}
+
+/// How a split divides the values that are not missing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rule {
+    /// Values up to the threshold go left.
+    AtMost(f32),
+    /// Categories with these codes go to the side that missing values do not go to.
+    Codes(Vec<u32>),
+}
+
+/// One split of a tree, as it is given and read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Split {
+    /// Position of the column.
+    pub feature: u32,
+    /// Which values go left.
+    pub rule: Rule,
+    /// Whether missing values go left.
+    pub missing_left: bool,
+    /// Where left leads.
+    pub left: Child,
+    /// Where right leads.
+    pub right: Child,
+    /// How much the loss fell by this split; for importance only.
+    pub gain: f32,
+}
+
+/// A tree whose links have been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) gains: Vec<f32>,
+    /// Bit sets of codes, one after the other.
+    pub(crate) sets: Vec<u64>,
+    /// Shapes: n_leaves x n_outputs.
+    pub(crate) values: Vec<f32>,
+    pub(crate) n_outputs: usize,
+}
+
+/// A split as it is walked: 20 bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Node {
+    /// For a set of codes, unused.
+    pub(crate) threshold: f32,
+    /// Left and right: a node, or the complement of a leaf.
+    pub(crate) children: [i32; 2],
+    pub(crate) feature: u16,
+    /// Words of the set of codes; [`NO_SET`] for a threshold.
+    pub(crate) set_words: u16,
+    /// First word of the set of codes.
+    pub(crate) set_start: u32,
+    pub(crate) missing_left: bool,
+}
+
+/// The number of set words of a node that has a threshold instead.
+pub(crate) const NO_SET: u16 = u16::MAX;
+
+impl Tree {
+    /// A tree from its splits (the first is the root) and its leaves' values.
+    ///
+    /// Shapes: `values` n_leaves x `n_outputs`, with one leaf more than splits.
+    ///
+    /// # Errors
+    /// A link that is not forwards, a split or leaf that is pointed to twice or never, a number
+    /// that is not finite, a code or feature beyond its limit, or values of the wrong length.
+    pub fn new(splits: &[Split], values: Vec<f32>, n_outputs: usize) -> Result<Self, Error> {
+        let n_leaves = splits.len() + 1;
+        if n_outputs == 0 {
+            return Err(Error::Empty { what: "outputs" });
+        }
+        if values.len() != n_leaves * n_outputs {
+            let found = values.len();
+            return Err(Error::Length {
+                what: "leaf values",
+                found,
+                expected: n_leaves * n_outputs,
+            });
+        }
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Error::NotFinite { what: "leaf value", index, found: values[index] });
+        }
+        check_links(splits)?;
+        let mut tree = Self {
+            nodes: Vec::with_capacity(splits.len()),
+            gains: Vec::with_capacity(splits.len()),
+            sets: Vec::new(),
+            values,
+            n_outputs,
+        };
+        for (index, split) in splits.iter().enumerate() {
+            tree.push(index, split)?;
+        }
+        Ok(tree)
+    }
+
+    fn push(&mut self, index: usize, split: &Split) -> Result<(), Error> {
+        let feature = u16::try_from(split.feature).map_err(|_| Error::Link {
+            split: index,
+            what: "feature",
+            found: split.feature.into(),
+            expected: "at most 65535",
+        })?;
+        if !split.gain.is_finite() {
+            return Err(Error::NotFinite { what: "gain of split", index, found: split.gain });
+        }
+        let set_start = self.sets.len() as u32;
+        let (threshold, set_words) = match &split.rule {
+            Rule::AtMost(threshold) => (*threshold, NO_SET),
+            Rule::Codes(codes) => (0.0, self.push_set(index, codes)?),
+        };
+        if threshold.is_nan() {
+            return Err(Error::NotFinite { what: "threshold of split", index, found: threshold });
+        }
+        let child = |child| match child {
+            Child::Split(split) => split as i32,
+            Child::Leaf(leaf) => !(leaf as i32),
+        };
+        let children = [child(split.left), child(split.right)];
+        let missing_left = split.missing_left;
+        self.nodes.push(Node { threshold, children, feature, set_words, set_start, missing_left });
+        self.gains.push(split.gain);
+        Ok(())
+    }
+
+    /// Appends a set of codes and returns its number of words.
+    fn push_set(&mut self, split: usize, codes: &[u32]) -> Result<u16, Error> {
+        let max = codes.iter().copied().max().unwrap_or(0);
+        if crate::CATEGORY_CODE_MAX < max {
+            let (what, expected) = ("category code", "at most 65535");
+            return Err(Error::Link { split, what, found: max.into(), expected });
+        }
+        let words = max as usize / 64 + 1;
+        let start = self.sets.len();
+        self.sets.resize(start + words, 0);
+        for &code in codes {
+            self.sets[start + code as usize / 64] |= 1 << (code % 64);
+        }
+        Ok(words as u16)
+    }
+
+    /// The number of leaves.
+    pub fn n_leaves(&self) -> usize {
+        self.nodes.len() + 1
+    }
+
+    /// The number of values in each leaf.
+    pub fn n_outputs(&self) -> usize {
+        self.n_outputs
+    }
+
+    /// The values of a leaf.
+    ///
+    /// # Panics
+    /// If there is no such leaf.
+    pub fn leaf(&self, leaf: usize) -> &[f32] {
+        &self.values[leaf * self.n_outputs..][..self.n_outputs]
+    }
+
+    /// The splits, root first, as they would be given to [`Tree::new`].
+    pub fn splits(&self) -> impl Iterator<Item = Split> + '_ {
+        self.nodes.iter().zip(&self.gains).map(|(node, &gain)| {
+            let rule = if node.set_words == NO_SET {
+                Rule::AtMost(node.threshold)
+            } else {
+                let set = self.set(node);
+                let is_in = |code: &u32| set[*code as usize / 64] >> (code % 64) & 1 == 1;
+                Rule::Codes((0..set.len() as u32 * 64).filter(is_in).collect())
+            };
+            let [left, right] = node.children.map(|child| match u32::try_from(child) {
+                Ok(split) => Child::Split(split),
+                Err(_) => Child::Leaf(!child as u32),
+            });
+            let (feature, missing_left) = (node.feature.into(), node.missing_left);
+            Split { feature, rule, missing_left, left, right, gain }
+        })
+    }
+
+    /// The leaf that a row ends in.
+    ///
+    /// # Panics
+    /// If the row has fewer values than the tree's features.
+    #[inline]
+    pub fn leaf_of(&self, row: &[f32]) -> usize {
+        if self.nodes.is_empty() {
+            return 0;
+        }
+        let mut at = 0;
+        loop {
+            let node = &self.nodes[at as usize];
+            let value = row[node.feature as usize];
+            let left = if node.set_words == NO_SET {
+                (value <= node.threshold) | (node.missing_left & value.is_nan())
+            } else {
+                self.is_in_set(node, value) != node.missing_left
+            };
+            at = node.children[usize::from(!left)];
+            if at < 0 {
+                return !at as usize;
+            }
+        }
+    }
+
+    fn set(&self, node: &Node) -> &[u64] {
+        &self.sets[node.set_start as usize..][..node.set_words as usize]
+    }
+
+    /// Whether a value is one of the node's codes; never for NaN, negatives and fractions.
+    fn is_in_set(&self, node: &Node, value: f32) -> bool {
+        // Casting saturates, and gives 0 for NaN.
+        let code = value as u32;
+        let word = self.set(node).get(code as usize / 64).copied().unwrap_or(0);
+        code as f32 == value && word >> (code % 64) & 1 == 1
+    }
+}
+
+/// Every link must lead forwards, and to every split but the root and to every leaf just one.
+fn check_links(splits: &[Split]) -> Result<(), Error> {
+    let n_leaves = splits.len() + 1;
+    let mut is_split_used = vec![false; splits.len()];
+    let mut is_leaf_used = vec![splits.is_empty(); n_leaves];
+    if let Some(root) = is_split_used.first_mut() {
+        *root = true;
+    }
+    for (index, split) in splits.iter().enumerate() {
+        for child in [split.left, split.right] {
+            let (what, found, used, forwards) = match child {
+                Child::Split(to) => {
+                    ("split", to, is_split_used.get_mut(to as usize), index < to as usize)
+                }
+                Child::Leaf(to) => ("leaf", to, is_leaf_used.get_mut(to as usize), true),
+            };
+            let link = |expected| Error::Link { split: index, what, found: found.into(), expected };
+            let used = used.ok_or(link("within the tree"))?;
+            if !forwards {
+                return Err(link("later in the list"));
+            }
+            if std::mem::replace(used, true) {
+                return Err(link("pointed to once"));
+            }
+        }
+    }
+    // Each of the 2n links used another of the n splits after the root and n + 1 leaves: all.
+    match is_leaf_used.iter().position(|used| !used) {
+        Some(index) => Err(Error::Unreachable { what: "leaf", index }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(rule: Rule, missing_left: bool, left: Child, right: Child) -> Split {
+        Split { feature: 0, rule, missing_left, left, right, gain: 1.0 }
+    }
+
+    fn stump(rule: Rule, missing_left: bool) -> Tree {
+        let split = split(rule, missing_left, Child::Leaf(0), Child::Leaf(1));
+        Tree::new(&[split], vec![0.0, 1.0], 1).unwrap()
+    }
+
+    #[test]
+    fn numbers_up_to_the_threshold_go_left_and_missing_to_their_side() {
+        for missing_left in [false, true] {
+            let tree = stump(Rule::AtMost(2.0), missing_left);
+            assert_eq!(tree.leaf_of(&[2.0]), 0);
+            assert_eq!(tree.leaf_of(&[2.0001]), 1);
+            assert_eq!(tree.leaf_of(&[f32::NEG_INFINITY]), 0);
+            assert_eq!(tree.leaf_of(&[f32::NAN]), usize::from(!missing_left));
+        }
+    }
+
+    #[test]
+    fn codes_leave_the_missing_side_and_all_else_joins_it() {
+        for missing_left in [false, true] {
+            let tree = stump(Rule::Codes(vec![3, 200]), missing_left);
+            let missing_side = usize::from(!missing_left);
+            for known in [3.0, 200.0] {
+                assert_eq!(tree.leaf_of(&[known]), 1 - missing_side);
+            }
+            for other in [0.0, 4.0, 3.5, 1e9, -3.0, f32::NAN, f32::INFINITY] {
+                assert_eq!(tree.leaf_of(&[other]), missing_side, "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn splits_come_back_as_they_were_given() {
+        let splits = [
+            split(Rule::Codes(vec![1, 64, 130]), true, Child::Split(1), Child::Leaf(2)),
+            split(Rule::AtMost(-0.5), false, Child::Leaf(1), Child::Leaf(0)),
+        ];
+        let tree = Tree::new(&splits, vec![0.0; 6], 2).unwrap();
+        assert_eq!(tree.splits().collect::<Vec<_>>(), splits);
+    }
+
+    #[track_caller]
+    fn refused(splits: &[Split], message: &str) {
+        let values = vec![0.0; splits.len() + 1];
+        assert_eq!(Tree::new(splits, values, 1).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn trees_that_are_no_trees_are_refused() {
+        let rule = || Rule::AtMost(0.0);
+        let (a, b) = (Child::Leaf(0), Child::Leaf(1));
+        refused(&[split(rule(), false, a, a)], "split 0: leaf 0 must be pointed to once");
+        refused(
+            &[split(rule(), false, a, Child::Leaf(2))],
+            "split 0: leaf 2 must be within the tree",
+        );
+        refused(
+            &[split(rule(), false, Child::Split(1), a), split(rule(), false, Child::Split(1), b)],
+            "split 1: split 1 must be later in the list",
+        );
+        refused(
+            &[split(rule(), false, a, b), split(rule(), false, Child::Leaf(2), a)],
+            "split 1: leaf 0 must be pointed to once",
+        );
+        refused(
+            &[split(Rule::AtMost(f32::NAN), false, a, b)],
+            "threshold of split 0 must be finite, found NaN",
+        );
+        refused(
+            &[split(Rule::Codes(vec![70_000]), false, a, b)],
+            "split 0: category code 70000 must be at most 65535",
+        );
+    }
+}
