@@ -1,0 +1,279 @@
+//! What can go wrong with a store, and what to do about it.
+
+use terms::Digest;
+
+use crate::remote::N_RETRIES;
+
+/// An error of a store. Every one names the URL it happened at; none holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No object at this URL.
+    #[error("{url}: not found")]
+    NotFound {
+        /// The object.
+        url: String,
+    },
+    /// The bucket itself does not exist.
+    #[error("{url}: bucket {bucket:?} does not exist at {endpoint}")]
+    BucketMissing {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The bucket.
+        bucket: String,
+        /// The server that was asked.
+        endpoint: String,
+    },
+    /// The server knows us not, or not for this.
+    #[error("{url}: refused by {endpoint}: {code}: {message}")]
+    Forbidden {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The server that was asked.
+        endpoint: String,
+        /// The server's word for it, such as `SignatureDoesNotMatch`.
+        code: String,
+        /// The server's sentence.
+        message: String,
+    },
+    /// The bucket lives in another region.
+    #[error("{url}: not in region {region:?}, says {endpoint}: {message}")]
+    WrongRegion {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The server that was asked.
+        endpoint: String,
+        /// The region that requests were signed for.
+        region: String,
+        /// The server's sentence.
+        message: String,
+    },
+    /// No key was configured and the instance offers none.
+    #[error("{url}: no credentials configured, and none from the instance: {cause}")]
+    CredentialsMissing {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// What asking the instance met.
+        cause: String,
+    },
+    /// Nobody answered.
+    #[error("{url}: cannot reach {endpoint}, attempts: {n_attempts}: {cause}")]
+    Unreachable {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The server that was asked.
+        endpoint: String,
+        /// How often.
+        n_attempts: u32,
+        /// What the last attempt met.
+        cause: String,
+    },
+    /// The server answered that it cannot, and went on doing so.
+    #[error("{url}: {endpoint} failed, attempts: {n_attempts}: {status} {code}: {message}")]
+    Unavailable {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The server that was asked.
+        endpoint: String,
+        /// How often.
+        n_attempts: u32,
+        /// The last HTTP status.
+        status: u16,
+        /// The server's word for it, such as `SlowDown`.
+        code: String,
+        /// The server's sentence.
+        message: String,
+    },
+    /// The server took the request for wrong.
+    #[error("{url}: not accepted by {endpoint}: {status} {code}: {message}")]
+    NotAccepted {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// The server that was asked.
+        endpoint: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's word for it.
+        code: String,
+        /// The server's sentence.
+        message: String,
+    },
+    /// The server wrote although the condition of the put did not hold.
+    #[error("{url}: a put was accepted although its condition ({condition}) did not hold")]
+    ConditionIgnored {
+        /// The object.
+        url: String,
+        /// The condition, as the header of the request.
+        condition: &'static str,
+    },
+    /// The bytes are not those that were written.
+    #[error("{url}: expected SHA-256 {expected}, found {found}")]
+    Corrupt {
+        /// The object.
+        url: String,
+        /// The digest of what was written.
+        expected: Digest,
+        /// The digest of what was read.
+        found: Digest,
+    },
+    /// Fewer or more bytes came than were announced or asked for.
+    #[error("{url}: expected {expected} bytes, found {found}")]
+    Truncated {
+        /// The object.
+        url: String,
+        /// How many bytes were to come.
+        expected: u64,
+        /// How many came.
+        found: u64,
+    },
+    /// The object was replaced while its parts were read.
+    #[error("{url}: replaced while it was read")]
+    Replaced {
+        /// The object.
+        url: String,
+    },
+    /// A text that is no key.
+    #[error("key {key:?}: expected {expected}")]
+    Key {
+        /// The text.
+        key: String,
+        /// What a key must be.
+        expected: &'static str,
+    },
+    /// A setting that cannot be used.
+    #[error("{name}: expected {expected}, found {found:?}")]
+    Setting {
+        /// The setting: a variable, a line of a file, or `store`.
+        name: String,
+        /// What it may be.
+        expected: String,
+        /// What it is, or a word for it if it is secret.
+        found: String,
+    },
+    /// A profile that was asked for is in neither file.
+    #[error("AWS_PROFILE: profile {profile:?} is neither in {config} nor in {credentials}")]
+    ProfileMissing {
+        /// The profile.
+        profile: String,
+        /// The config file that was read.
+        config: String,
+        /// The credentials file that was read.
+        credentials: String,
+    },
+    /// The file system said no.
+    #[error("{url}: the file system failed")]
+    File {
+        /// The object, folder or file.
+        url: String,
+        /// What it said.
+        source: std::io::Error,
+    },
+    /// Anything else that the client of the storage reports.
+    #[error("{url}: the storage client failed")]
+    Other {
+        /// The object or prefix that was asked for.
+        url: String,
+        /// What it said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// The exit code of a program that ends with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Key { .. } => 1,
+            Self::Corrupt { .. } => 10,
+            Self::NotFound { .. } => 11,
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                30
+            }
+            Self::Unreachable { .. }
+            | Self::Unavailable { .. }
+            | Self::Truncated { .. }
+            | Self::Replaced { .. }
+            | Self::File { .. }
+            | Self::Other { .. } => 20,
+            Self::BucketMissing { .. }
+            | Self::Forbidden { .. }
+            | Self::WrongRegion { .. }
+            | Self::CredentialsMissing { .. }
+            | Self::NotAccepted { .. }
+            | Self::ConditionIgnored { .. }
+            | Self::Setting { .. }
+            | Self::ProfileMissing { .. } => 30,
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody changing a thing.
+    pub fn is_transient(&self) -> bool {
+        self.exit_code() == 20
+    }
+
+    /// A way out, as one sentence.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::BucketMissing { bucket, .. } => format!(
+                "create the bucket {bucket:?}, or check AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and \
+                 the store's URL"
+            ),
+            Self::Forbidden { code, .. } if code == "RequestTimeTooSkewed" => {
+                "set the clock of this machine: signatures carry the time".to_owned()
+            }
+            Self::Forbidden { code, .. } if code.starts_with("Expired") => {
+                "the session has ended: get new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and \
+                 AWS_SESSION_TOKEN"
+                    .to_owned()
+            }
+            Self::Forbidden { code, .. } if code == "SignatureDoesNotMatch" => {
+                "check AWS_SECRET_ACCESS_KEY, and that AWS_REGION is the server's region".to_owned()
+            }
+            Self::Forbidden { .. } => {
+                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what the \
+                                       key may do in this bucket"
+                    .to_owned()
+            }
+            Self::WrongRegion { .. } => "set AWS_REGION to the region of the bucket".to_owned(),
+            Self::CredentialsMissing { .. } => {
+                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or \
+                 AWS_SKIP_SIGNATURE=true for a public bucket"
+                    .to_owned()
+            }
+            Self::Unreachable { endpoint, .. } => format!(
+                "check AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL, and that {endpoint} is up and can \
+                 be reached from here"
+            ),
+            Self::Unavailable { .. } => format!(
+                "the server was asked {} times within some seconds; run again later",
+                N_RETRIES + 1
+            ),
+            Self::ConditionIgnored { .. } => {
+                "this server cannot keep two runs apart: use one that \
+                                              honours If-None-Match and If-Match on put"
+                    .to_owned()
+            }
+            Self::Corrupt { .. } => {
+                "restore the object, or run the stage that wrote it again with --force".to_owned()
+            }
+            Self::Replaced { .. } | Self::Truncated { .. } => "run again".to_owned(),
+            Self::ProfileMissing { .. } => {
+                "name a profile of these files, or unset AWS_PROFILE and set AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY"
+                    .to_owned()
+            }
+            Self::File { source, .. } => match source.kind() {
+                std::io::ErrorKind::PermissionDenied => {
+                    "let this user read and write the folder".to_owned()
+                }
+                std::io::ErrorKind::StorageFull => "make room on the disk".to_owned(),
+                _ => return None,
+            },
+            Self::NotFound { .. }
+            | Self::NotAccepted { .. }
+            | Self::Key { .. }
+            | Self::Setting { .. }
+            | Self::Other { .. } => return None,
+        };
+        Some(hint)
+    }
+}

@@ -1,0 +1,72 @@
+//! Which texts are keys: the same rules on every store, so that what works in a folder works in a
+//! bucket.
+
+use crate::error::Error;
+
+/// Marks the names that a folder keeps for itself: temporary files and locks.
+pub(crate) const RESERVED: char = '#';
+
+/// Accepts a key: segments between single slashes, none empty, `.` or `..`; no control characters,
+/// no `#` and no backslash.
+pub(crate) fn check(key: &str) -> Result<(), Error> {
+    match fault(key) {
+        None => Ok(()),
+        Some(expected) => Err(Error::Key { key: key.to_owned(), expected }),
+    }
+}
+
+/// Accepts the prefix of a list: a key, or nothing for the whole store; one slash at its end is
+/// taken off.
+pub(crate) fn check_prefix(prefix: &str) -> Result<&str, Error> {
+    let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
+    if !prefix.is_empty() {
+        check(prefix)?;
+    }
+    Ok(prefix)
+}
+
+/// What a key must be that `key` is not.
+pub(crate) fn fault(key: &str) -> Option<&'static str> {
+    if key.is_empty() {
+        Some("a name")
+    } else if key.split('/').any(str::is_empty) {
+        Some("no empty segment and no slash at either end")
+    } else if key.split('/').any(|segment| segment == "." || segment == "..") {
+        Some("no segment . or ..")
+    } else if key.contains(|c: char| c.is_control() || c == RESERVED || c == '\\') {
+        Some("no control character, # or backslash")
+    } else {
+        None
+    }
+}
+
+/// `prefix` and `key` with a slash between them, or `key` alone under no prefix.
+pub(crate) fn join(prefix: &str, key: &str) -> String {
+    match (prefix, key) {
+        ("", key) => key.to_owned(),
+        (prefix, "") => prefix.to_owned(),
+        (prefix, key) => format!("{prefix}/{key}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_spaces_and_other_scripts_are_keys() {
+        for key in ["a", "tables/orders/recorded_on=2026-11-20/part-0000.parquet", "são paulo/1%"]
+        {
+            assert_eq!(fault(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_key_cannot_climb_or_hide() {
+        for key in ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a#1", "a\\b", "a\nb"] {
+            assert!(fault(key).is_some(), "{key:?}");
+        }
+        assert_eq!(check_prefix("a/b/").unwrap(), "a/b");
+        assert_eq!(check_prefix("").unwrap(), "");
+    }
+}

@@ -1,0 +1,253 @@
+//! The settings of a store, resolved once: the only place that knows what `AWS_…` variables mean.
+//!
+//! Order of work: the URL says which store; for S3 each setting is taken from the variables, else
+//! from the profile, else a default that is said as such. Region and endpoint are always set, so
+//! that no client has to guess. An empty variable counts as not set.
+//!
+//! Limits: the variables are handed in as a map; of files only those of the profile are read.
+
+use std::collections::BTreeMap;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+
+use crate::credentials::{self, Credentials};
+use crate::error::Error;
+use crate::location::Location;
+use crate::profile::Profile;
+use crate::vars::{Sourced, Vars, unusable};
+
+/// The region when nothing names one.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// Variables that are handed to the S3 client as they are: the ways to credentials without a key,
+/// and what a bucket may demand of each request.
+const PASSED_ON: [&str; 17] = [
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_METADATA_ENDPOINT",
+    "AWS_IMDSV1_FALLBACK",
+    "AWS_REQUEST_PAYER",
+    "AWS_UNSIGNED_PAYLOAD",
+    "AWS_CHECKSUM_ALGORITHM",
+    "AWS_SERVER_SIDE_ENCRYPTION",
+    "AWS_SSE_KMS_KEY_ID",
+    "AWS_SSE_BUCKET_KEY_ENABLED",
+    "AWS_S3_EXPRESS",
+    "AWS_DISABLE_TAGGING",
+];
+
+/// Where a store is and how to reach it.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    url: String,
+    location: Location,
+    s3: Option<S3Settings>,
+}
+
+/// One resolved setting, for people to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// What it is.
+    pub name: &'static str,
+    /// Its value; masked if it is secret.
+    pub value: String,
+    /// The variable or file it came from, or `default`.
+    pub origin: String,
+}
+
+/// How to reach a bucket.
+#[derive(Debug, Clone)]
+pub(crate) struct S3Settings {
+    pub(crate) bucket: String,
+    pub(crate) prefix: String,
+    pub(crate) region: Sourced<String>,
+    pub(crate) endpoint: Sourced<String>,
+    pub(crate) allow_http: Sourced<bool>,
+    /// A file of certificates to trust beside those of the system.
+    pub(crate) ca_bundle: Option<Sourced<String>>,
+    virtual_hosted: Sourced<bool>,
+    credentials: Sourced<Credentials>,
+    passed_on: BTreeMap<&'static str, String>,
+}
+
+impl StoreSettings {
+    /// Resolves the settings of the store at `url` from `vars`, which are the variables of the
+    /// process as the binary hands them in.
+    ///
+    /// # Errors
+    /// If the URL or a variable cannot be used, or a profile is named that does not exist.
+    pub fn resolve(url: &str, vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let location = Location::parse(url)?;
+        let s3 = match &location {
+            Location::Folder(_) | Location::Memory => None,
+            Location::S3 { bucket, prefix } => Some(S3Settings::resolve(bucket, prefix, vars)?),
+        };
+        Ok(Self { url: url.to_owned(), location, s3 })
+    }
+
+    /// The URL of the store.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Every setting with its value and origin. Secrets are masked.
+    pub fn describe(&self) -> Vec<Setting> {
+        let mut all =
+            vec![Setting { name: "store", value: self.url.clone(), origin: "as given".to_owned() }];
+        if let Some(s3) = &self.s3 {
+            s3.describe(&mut all);
+        }
+        all
+    }
+
+    pub(crate) fn location(&self) -> &Location {
+        &self.location
+    }
+
+    pub(crate) fn s3(&self) -> Option<&S3Settings> {
+        self.s3.as_ref()
+    }
+}
+
+impl S3Settings {
+    fn resolve(bucket: &str, prefix: &str, vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let profile = Profile::read(vars)?;
+        let vars = Vars(vars);
+        let region = vars
+            .first(&["AWS_REGION", "AWS_DEFAULT_REGION"])
+            .or_else(|| profile.get("region").map(Sourced::pair))
+            .unwrap_or_else(|| Sourced::default(DEFAULT_REGION.to_owned()));
+        let virtual_hosted = vars.flag("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")?;
+        let endpoint = vars
+            .first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
+            .or_else(|| profile.endpoint().map(Sourced::pair));
+        let endpoint = match endpoint {
+            Some(endpoint) => endpoint,
+            None => Sourced::default(amazon(bucket, &region.value, virtual_hosted.value)),
+        };
+        let endpoint = Sourced {
+            value: endpoint.value.trim_end_matches('/').to_owned(),
+            origin: endpoint.origin,
+        };
+        let allow_http = allow_http(&vars, &endpoint)?;
+        let ca_bundle =
+            vars.first(&["AWS_CA_BUNDLE"]).or_else(|| profile.get("ca_bundle").map(Sourced::pair));
+        let credentials = credentials::find(&vars, &profile)?;
+        let passed_on = PASSED_ON
+            .into_iter()
+            .filter_map(|name| Some((name, vars.get(name)?.to_owned())))
+            .collect();
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            prefix: prefix.to_owned(),
+            region,
+            endpoint,
+            allow_http,
+            ca_bundle,
+            virtual_hosted,
+            credentials,
+            passed_on,
+        })
+    }
+
+    /// Whether credentials are asked of the instance, because nothing else was configured.
+    pub(crate) fn asks_instance(&self) -> bool {
+        matches!(self.credentials.value, Credentials::Instance)
+    }
+
+    /// Tells the client all of it.
+    pub(crate) fn apply(&self, builder: AmazonS3Builder) -> Result<AmazonS3Builder, Error> {
+        let mut builder = builder
+            .with_bucket_name(&self.bucket)
+            .with_region(&self.region.value)
+            .with_endpoint(&self.endpoint.value)
+            .with_virtual_hosted_style_request(self.virtual_hosted.value);
+        for (name, value) in &self.passed_on {
+            let key: AmazonS3ConfigKey = name
+                .to_ascii_lowercase()
+                .parse()
+                .map_err(|_| unusable(name, "a variable that the S3 client knows", value))?;
+            builder = builder.with_config(key, value);
+        }
+        Ok(self.credentials.value.apply(builder))
+    }
+
+    fn describe(&self, all: &mut Vec<Setting>) {
+        let mut add = |name, value: &str, origin: &str| {
+            all.push(Setting { name, value: value.to_owned(), origin: origin.to_owned() });
+        };
+        let flag = |flag: &Sourced<bool>| flag.value.to_string();
+        add("bucket", &self.bucket, "store");
+        add("prefix", &self.prefix, "store");
+        add("endpoint", &self.endpoint.value, &self.endpoint.origin);
+        add("region", &self.region.value, &self.region.origin);
+        add("allow http", &flag(&self.allow_http), &self.allow_http.origin);
+        if let Some(bundle) = &self.ca_bundle {
+            add("ca bundle", &bundle.value, &bundle.origin);
+        }
+        let hosted = &self.virtual_hosted;
+        add("virtual hosted style", &flag(hosted), &hosted.origin);
+        let origin = &self.credentials.origin;
+        match &self.credentials.value {
+            Credentials::Anonymous => add("credentials", "none, requests are not signed", origin),
+            Credentials::Key { id, secret, token } => {
+                add("access key id", id, origin);
+                add("secret access key", &format!("{secret:?}"), origin);
+                if let Some(token) = token {
+                    add("session token", &format!("{token:?}"), origin);
+                }
+            }
+            Credentials::WebIdentity => add("credentials", "web identity", origin),
+            Credentials::Container => add("credentials", "container", origin),
+            Credentials::Instance => add("credentials", "instance", origin),
+        }
+        for (name, value) in &self.passed_on {
+            add(name, value, "as given");
+        }
+    }
+}
+
+/// Plain HTTP is allowed where somebody said so, and on the machine itself.
+fn allow_http(vars: &Vars<'_>, endpoint: &Sourced<String>) -> Result<Sourced<bool>, Error> {
+    let mut allowed = vars.flag("AWS_ALLOW_HTTP")?;
+    let Some((scheme, rest)) = endpoint.value.split_once("://") else {
+        let expected = "a URL that starts with https:// or http://";
+        return Err(unusable(&endpoint.origin, expected, &endpoint.value));
+    };
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    match scheme {
+        "https" => {}
+        "http" if allowed.value => {}
+        "http" if ["127.0.0.1", "localhost", "[::1]"].contains(&name) => {
+            allowed = Sourced { value: true, origin: "the endpoint is this machine".to_owned() };
+        }
+        "http" => {
+            let expected = "a URL that starts with https://, or AWS_ALLOW_HTTP=true";
+            return Err(unusable(&endpoint.origin, expected, &endpoint.value));
+        }
+        _ => {
+            let expected = "a URL that starts with https:// or http://";
+            return Err(unusable(&endpoint.origin, expected, &endpoint.value));
+        }
+    }
+    Ok(allowed)
+}
+
+fn amazon(bucket: &str, region: &str, virtual_hosted: bool) -> String {
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    if virtual_hosted {
+        format!("https://{bucket}.s3.{region}.{domain}")
+    } else {
+        format!("https://s3.{region}.{domain}")
+    }
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

@@ -1,0 +1,170 @@
+use std::fs;
+use std::path::Path;
+
+use super::*;
+
+const URL: &str = "s3://lab/prefix";
+
+/// Variables without a home, so that no file of this machine is read.
+fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn with_home(home: &Path, pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let mut vars = vars(pairs);
+    vars.insert("HOME".to_owned(), home.display().to_string());
+    vars
+}
+
+fn home(config: &str, credentials: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join(".aws")).unwrap();
+    fs::write(home.path().join(".aws/config"), config).unwrap();
+    fs::write(home.path().join(".aws/credentials"), credentials).unwrap();
+    home
+}
+
+#[track_caller]
+fn check(vars: &BTreeMap<String, String>, name: &str, value: &str, origin: &str) {
+    let all = StoreSettings::resolve(URL, vars).unwrap().describe();
+    let found = all.iter().find(|setting| setting.name == name).unwrap();
+    assert_eq!(found.value, value);
+    assert!(found.origin.ends_with(origin), "{found:?}");
+}
+
+#[track_caller]
+fn refused(vars: &BTreeMap<String, String>) -> String {
+    let error = StoreSettings::resolve(URL, vars).unwrap_err();
+    assert_eq!(error.exit_code(), 30);
+    error.to_string()
+}
+
+#[test]
+fn region_and_endpoint_are_always_set() {
+    check(&vars(&[]), "region", "us-east-1", "default");
+    check(&vars(&[]), "endpoint", "https://s3.us-east-1.amazonaws.com", "default");
+    let frankfurt = vars(&[("AWS_DEFAULT_REGION", "eu-central-1"), ("AWS_REGION", "")]);
+    check(&frankfurt, "region", "eu-central-1", "AWS_DEFAULT_REGION");
+    check(&frankfurt, "endpoint", "https://s3.eu-central-1.amazonaws.com", "default");
+    let hosted = vars(&[("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")]);
+    check(&hosted, "endpoint", "https://lab.s3.us-east-1.amazonaws.com", "default");
+}
+
+#[test]
+fn the_endpoint_for_s3_comes_before_the_others() {
+    let mut all = vars(&[
+        ("AWS_ENDPOINT_URL_S3", "https://a:1/"),
+        ("AWS_ENDPOINT_URL", "https://b"),
+        ("AWS_ENDPOINT", "https://c"),
+    ]);
+    check(&all, "endpoint", "https://a:1", "AWS_ENDPOINT_URL_S3");
+    all.remove("AWS_ENDPOINT_URL_S3");
+    check(&all, "endpoint", "https://b", "AWS_ENDPOINT_URL");
+    all.remove("AWS_ENDPOINT_URL");
+    check(&all, "endpoint", "https://c", "AWS_ENDPOINT");
+}
+
+#[test]
+fn plain_http_needs_permission_except_on_this_machine() {
+    for local in ["http://127.0.0.1:9000", "http://localhost:9000", "http://[::1]:9000"] {
+        check(&vars(&[("AWS_ENDPOINT_URL", local)]), "allow http", "true", "this machine");
+    }
+    let mut far = vars(&[("AWS_ENDPOINT_URL", "http://minio:9000")]);
+    assert!(refused(&far).contains("AWS_ALLOW_HTTP=true"));
+    far.insert("AWS_ALLOW_HTTP".to_owned(), "True".to_owned());
+    check(&far, "allow http", "true", "AWS_ALLOW_HTTP");
+    let typo = vars(&[("AWS_ENDPOINT_URL", "http://localhost.evil.example")]);
+    assert!(refused(&typo).contains("AWS_ALLOW_HTTP=true"));
+}
+
+#[test]
+fn unusable_variables_are_named() {
+    assert!(refused(&vars(&[("AWS_ALLOW_HTTP", "maybe")])).starts_with("AWS_ALLOW_HTTP: "));
+    let endpoint = refused(&vars(&[("AWS_ENDPOINT_URL", "minio:9000")]));
+    assert!(endpoint.starts_with("AWS_ENDPOINT_URL: "), "{endpoint}");
+    let half = refused(&vars(&[("AWS_SECRET_ACCESS_KEY", "hush")]));
+    assert!(half.contains("AWS_ACCESS_KEY_ID") && !half.contains("hush"), "{half}");
+}
+
+#[test]
+fn secrets_are_masked_everywhere() {
+    let vars = vars(&[
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "hush"),
+        ("AWS_SESSION_TOKEN", "hush-token"),
+    ]);
+    let settings = StoreSettings::resolve(URL, &vars).unwrap();
+    assert!(!format!("{settings:?} {:?}", settings.describe()).contains("hush"));
+    check(&vars, "access key id", "AKID", "AWS_ACCESS_KEY_ID");
+    check(&vars, "secret access key", "****", "AWS_ACCESS_KEY_ID");
+    check(&vars, "session token", "****", "AWS_ACCESS_KEY_ID");
+}
+
+#[test]
+fn a_named_profile_gives_keys_region_and_endpoint() {
+    let home = home(
+        "[default]\nregion = us-west-2\n[profile lab]\nregion = eu-west-3\nservices = s\n\
+         [services s]\ns3 =\n  endpoint_url = https://lab:9000\n",
+        "[default]\naws_access_key_id = D\naws_secret_access_key = d\n\
+         [lab]\naws_access_key_id = L\naws_secret_access_key = l\n",
+    );
+    let lab = with_home(home.path(), &[("AWS_PROFILE", "lab")]);
+    check(&lab, "region", "eu-west-3", "config [lab] region");
+    check(&lab, "endpoint", "https://lab:9000", "config [services s] s3.endpoint_url");
+    check(&lab, "access key id", "L", "credentials [lab] aws_access_key_id");
+
+    let default = with_home(home.path(), &[]);
+    check(&default, "region", "us-west-2", "config [default] region");
+    check(&default, "access key id", "D", "credentials [default] aws_access_key_id");
+
+    // A variable comes before the profile, each on its own.
+    let mixed = with_home(home.path(), &[("AWS_PROFILE", "lab"), ("AWS_REGION", "here")]);
+    check(&mixed, "region", "here", "AWS_REGION");
+    check(&mixed, "access key id", "L", "aws_access_key_id");
+}
+
+#[test]
+fn files_may_lie_elsewhere() {
+    let home = home("", "");
+    fs::write(home.path().join("other"), "[profile x]\nendpoint_url = https://x\n").unwrap();
+    let file = home.path().join("other").display().to_string();
+    let vars = vars(&[
+        ("AWS_CONFIG_FILE", &file),
+        ("AWS_PROFILE", "x"),
+        ("AWS_ACCESS_KEY_ID", "K"),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+    ]);
+    check(&vars, "endpoint", "https://x", "other [x] endpoint_url");
+}
+
+#[test]
+fn a_profile_that_gives_no_key_is_refused() {
+    let home = home("[profile sso]\nsso_session = s\n[profile empty]\nregion = x\n", "");
+    let missing = refused(&with_home(home.path(), &[("AWS_PROFILE", "nowhere")]));
+    assert!(missing.contains("\"nowhere\"") && missing.contains(".aws/config"), "{missing}");
+    let sso = refused(&with_home(home.path(), &[("AWS_PROFILE", "sso")]));
+    assert!(sso.contains("sso_session"), "{sso}");
+    refused(&with_home(home.path(), &[("AWS_PROFILE", "empty")]));
+}
+
+#[test]
+fn ways_to_credentials_without_a_key_are_kept_in_order() {
+    check(&vars(&[]), "credentials", "instance", "default");
+    let skip = vars(&[("AWS_SKIP_SIGNATURE", "true"), ("AWS_ACCESS_KEY_ID", "K")]);
+    check(&skip, "credentials", "none, requests are not signed", "AWS_SKIP_SIGNATURE");
+    let mut all = vars(&[
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
+        ("AWS_ROLE_ARN", "arn"),
+        ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/c"),
+    ]);
+    check(&all, "credentials", "web identity", "AWS_WEB_IDENTITY_TOKEN_FILE");
+    all.remove("AWS_ROLE_ARN");
+    check(&all, "credentials", "container", "RELATIVE_URI");
+}
+
+#[test]
+fn every_variable_that_is_passed_on_is_known_to_the_client() {
+    for name in PASSED_ON {
+        assert!(name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>().is_ok(), "{name}");
+    }
+}
