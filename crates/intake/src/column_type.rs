@@ -6,7 +6,7 @@ use polars::prelude::{DataType, TimeUnit, TimeZone};
 /// The physical type of a column, as a contract names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
-    /// `utf8`
+    /// `utf8`; a dictionary of text is read as text.
     Text,
     /// `int64`; narrower integers are widened when read.
     Int64,
@@ -75,7 +75,10 @@ impl ColumnType {
     pub(crate) fn accepts(self, found: &ArrowType) -> bool {
         use ArrowType as A;
         match self {
-            Self::Text => matches!(found, A::Utf8 | A::LargeUtf8 | A::Utf8View),
+            Self::Text => match found {
+                A::Dictionary(_, values) => self.accepts(values),
+                found => matches!(found, A::Utf8 | A::LargeUtf8 | A::Utf8View),
+            },
             Self::Int64 => matches!(
                 found,
                 A::Int64 | A::Int32 | A::Int16 | A::Int8 | A::UInt32 | A::UInt16 | A::UInt8

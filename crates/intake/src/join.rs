@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use polars::prelude::{Column, DataFrame, IdxCa, IdxSize, PolarsResult, SortMultipleOptions};
+use polars::prelude::{
+    Column, DataFrame, IdxCa, IdxSize, NewChunkedArray, PolarsResult, SortMultipleOptions,
+};
 use store::Store;
 use terms::column;
 

@@ -223,6 +223,29 @@ fn narrow_numbers_are_widened_and_absent_optional_columns_are_null() {
 }
 
 #[test]
+fn a_dictionary_of_text_is_text() {
+    use arrow::datatypes::{DataType, Field, Schema};
+    use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
+    let store = world();
+    let bytes = parquet(orders_frame(&orders()));
+    let mut batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    let batch = batches.next().unwrap().unwrap();
+    let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let mut fields: Vec<Field> =
+        batch.schema().fields().iter().map(|field| Field::clone(field)).collect();
+    let mut columns = batch.columns().to_vec();
+    let status = batch.schema().index_of("status").unwrap();
+    columns[status] = arrow::compute::cast(&columns[status], &dictionary).unwrap();
+    fields[status] = Field::new("status", dictionary, true);
+    let schema = std::sync::Arc::new(Schema::new(fields));
+    let batch = arrow::array::RecordBatch::try_new(schema.clone(), columns).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), schema, None).unwrap();
+    writer.write(&batch).unwrap();
+    store.put(&path("orders", "2026-01-02"), writer.into_inner().unwrap().into()).unwrap();
+    assert_eq!(checked(&store).tables["orders"].rows_ok, 40);
+}
+
+#[test]
 fn a_row_of_another_day_is_named() {
     let store = world();
     put(&store, "orders", "2026-01-03", orders_frame(&orders()));
