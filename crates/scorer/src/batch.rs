@@ -1,0 +1,73 @@
+//! Record batches at the door: columns by name, in any order and number type, to a matrix.
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type};
+use terms::{Feature, Matrix};
+
+use crate::error::Error;
+use crate::mixture::Distribution;
+use crate::scorer::Scorer;
+
+impl Scorer {
+    /// The distributions of a batch's rows.
+    ///
+    /// Columns are found by name; others than the features are not looked at. Numbers and booleans
+    /// are converted to f32, texts (plain, view or dictionary) to the positions of their levels;
+    /// null is missing, and so is an unlisted level.
+    ///
+    /// # Errors
+    /// If a feature has no column, or one of the other kind; names the column.
+    pub fn score_batch(&self, batch: &RecordBatch) -> Result<Vec<Distribution>, Error> {
+        self.score(&self.matrix_of(batch)?)
+    }
+
+    /// The matrix of a batch's rows, as [`score_batch`](Self::score_batch) reads them.
+    ///
+    /// # Errors
+    /// If a feature has no column, or one of the other kind; names the column.
+    pub fn matrix_of(&self, batch: &RecordBatch) -> Result<Matrix, Error> {
+        let features = self.features().clone();
+        let column = |feature: &Feature| match batch.column_by_name(&feature.name) {
+            None => Err(Error::MissingColumn { column: feature.name.clone() }),
+            Some(column) => values(feature, column),
+        };
+        let columns = features.0.iter().map(column).collect::<Result<_, Error>>()?;
+        Ok(Matrix { features, columns })
+    }
+}
+
+fn values(feature: &Feature, column: &ArrayRef) -> Result<Vec<f32>, Error> {
+    let data_type = column.data_type();
+    let told = if feature.is_categorical() { "text" } else { "numbers" };
+    let wrong = || Error::ColumnType {
+        column: feature.name.clone(),
+        expected: told,
+        found: data_type.to_string(),
+    };
+    // A column of nulls only has no type of its own.
+    if *data_type == DataType::Null {
+        return Ok(vec![f32::NAN; column.len()]);
+    }
+    let is_text = match data_type {
+        DataType::Dictionary(_, values) => is_text(values),
+        other => is_text(other),
+    };
+    let is_number = data_type.is_numeric() || *data_type == DataType::Boolean;
+    if feature.is_categorical() {
+        let texts = if is_text { cast(column, &DataType::Utf8) } else { return Err(wrong()) };
+        let texts = texts.map_err(|_| wrong())?;
+        let code = |text: Option<&str>| text.map_or(f32::NAN, |text| feature.code(text));
+        Ok(texts.as_string::<i32>().iter().map(code).collect())
+    } else {
+        let numbers =
+            if is_number { cast(column, &DataType::Float32) } else { return Err(wrong()) };
+        let numbers = numbers.map_err(|_| wrong())?;
+        let number = |value: Option<f32>| value.unwrap_or(f32::NAN);
+        Ok(numbers.as_primitive::<Float32Type>().iter().map(number).collect())
+    }
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}

@@ -1,0 +1,157 @@
+//! The model as files: trees as bytes, everything else as JSON that a person can read.
+//!
+//! `features.json` is the signature, `gate.bin` and `regressor.bin` are trees, `mixture.json`
+//! holds levels, knots, tail and calibration. The same model gives the same bytes.
+//! `manifest.json` names every file with its size and digest; it is written by `artifact`, and
+//! only read here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use terms::{Digest, FeatureList, Fingerprint, LEVELS};
+
+use crate::calibration::Calibration;
+use crate::error::Error;
+use crate::mixture::Knots;
+use crate::scorer::{Parts, Scorer};
+
+/// Name of the feature list's file.
+pub const FEATURES_FILE: &str = "features.json";
+/// Name of the gate's file.
+pub const GATE_FILE: &str = "gate.bin";
+/// Name of the regressor's file.
+pub const REGRESSOR_FILE: &str = "regressor.bin";
+/// Name of the file with levels, knots, tail and calibration.
+pub const MIXTURE_FILE: &str = "mixture.json";
+/// Name of the manifest.
+pub const MANIFEST_FILE: &str = "manifest.json";
+
+/// The files that a scorer needs.
+pub const FILES: [&str; 4] = [FEATURES_FILE, GATE_FILE, REGRESSOR_FILE, MIXTURE_FILE];
+
+/// The form of `mixture.json`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MixtureFile {
+    levels: Vec<f64>,
+    within_hours: Vec<f32>,
+    tail_ratio: f32,
+    calibration: Calibration,
+}
+
+/// What the scorer reads of `manifest.json`; other keys are for others.
+#[derive(Deserialize)]
+struct Manifest {
+    model_id: String,
+    files: BTreeMap<String, ManifestFile>,
+}
+
+#[derive(Deserialize)]
+struct ManifestFile {
+    sha256: Digest,
+    bytes: u64,
+}
+
+impl Scorer {
+    /// The model's files by name. The same model gives the same bytes.
+    pub fn encode(&self) -> BTreeMap<String, Vec<u8>> {
+        let parts = self.parts();
+        let mixture = MixtureFile {
+            levels: LEVELS.to_vec(),
+            within_hours: parts.within.hours().to_vec(),
+            tail_ratio: parts.tail_ratio,
+            calibration: parts.calibration.clone(),
+        };
+        BTreeMap::from([
+            (FEATURES_FILE.to_owned(), json(&parts.features)),
+            (GATE_FILE.to_owned(), parts.gate.encode()),
+            (REGRESSOR_FILE.to_owned(), parts.regressor.encode()),
+            (MIXTURE_FILE.to_owned(), json(&mixture)),
+        ])
+    }
+
+    /// The fingerprint of the files' names and bytes.
+    pub fn fingerprint(&self) -> Digest {
+        let files = self.encode();
+        let all = files.iter().fold(Fingerprint::new(), |all, (name, bytes)| all.with(name, bytes));
+        all.finish()
+    }
+
+    /// The model from its files; files of other names are not looked at.
+    ///
+    /// # Errors
+    /// If a file is missing, has another form, or does not fit the others.
+    pub fn decode(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        let file = |name: &str| {
+            files
+                .get(name)
+                .map(Vec::as_slice)
+                .ok_or_else(|| Error::MissingFile { file: name.into() })
+        };
+        let trees = |name: &str| {
+            boost::Model::decode(file(name)?)
+                .map_err(|source| Error::Trees { file: name.into(), source })
+        };
+        let features: FeatureList = parsed(FEATURES_FILE, file(FEATURES_FILE)?)?;
+        let mixture: MixtureFile = parsed(MIXTURE_FILE, file(MIXTURE_FILE)?)?;
+        if mixture.levels != LEVELS {
+            return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
+        }
+        Self::from_parts(Parts {
+            features,
+            gate: trees(GATE_FILE)?,
+            regressor: trees(REGRESSOR_FILE)?,
+            within: Knots::new(mixture.within_hours)?,
+            tail_ratio: mixture.tail_ratio,
+            calibration: mixture.calibration,
+        })
+    }
+
+    /// The model in a local folder, each needed file verified against the manifest.
+    ///
+    /// # Errors
+    /// If the manifest or a file is missing, altered, or does not fit.
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            let unreadable =
+                |source| Error::Unreadable { path: path.display().to_string(), source };
+            fs::read(&path).map_err(unreadable)
+        };
+        let manifest: Manifest = parsed(MANIFEST_FILE, &read(MANIFEST_FILE)?)?;
+        let mut files = BTreeMap::new();
+        for name in FILES {
+            let entry = manifest
+                .files
+                .get(name)
+                .ok_or_else(|| Error::MissingFile { file: name.to_owned() })?;
+            let bytes = read(name)?;
+            let found = Digest::of(&bytes);
+            if found != entry.sha256 || bytes.len() as u64 != entry.bytes {
+                return Err(Error::Altered {
+                    file: name.to_owned(),
+                    expected: entry.sha256.clone(),
+                    found,
+                    expected_bytes: entry.bytes,
+                    found_bytes: bytes.len() as u64,
+                });
+            }
+            files.insert(name.to_owned(), bytes);
+        }
+        Ok(Self::decode(&files)?.with_model_id(manifest.model_id))
+    }
+}
+
+fn parsed<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|source| Error::Json { file: name.to_owned(), source })
+}
+
+/// Readable JSON with a newline at the end.
+fn json<T: Serialize>(value: &T) -> Vec<u8> {
+    // Our own types have text keys and finite numbers, so nothing can fail here.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}

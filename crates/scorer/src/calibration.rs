@@ -1,0 +1,150 @@
+//! The conformal correction of the regressor's quantiles, as data.
+//!
+//! A correction is a factor on hours for each level: the exponential of a quantile of
+//! `ln(actual / predicted)` on matured outcomes that the model had not seen. Segments are bands of
+//! the raw predicted median, because a network that slows down does not slow down evenly. How the
+//! factors are found is the business of `learn`; here they are only applied.
+
+use serde::{Deserialize, Serialize};
+use terms::{MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
+
+use crate::error::Error;
+
+/// Factors on hours, one for each of [`terms::LEVELS`].
+pub type Factors = [f32; N_LEVELS];
+
+/// Factors for the shipments whose raw median lies in one band.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Segment {
+    /// The band ends here, included; without it the band has no upper end.
+    pub upper_median_hours: Option<f32>,
+    /// The band's factors.
+    pub factors: Factors,
+}
+
+impl Segment {
+    fn holds(&self, median: f64) -> bool {
+        self.upper_median_hours.is_none_or(|upper| median <= f64::from(upper))
+    }
+}
+
+/// The correction of a model: bands of the raw median, and pooled factors for what is in none.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Bands in ascending order; the first that holds the median counts.
+    pub segments: Vec<Segment>,
+    /// Factors over all bands, for a median above the last band.
+    pub pooled: Factors,
+}
+
+impl Calibration {
+    /// No correction.
+    pub fn identity() -> Self {
+        Self { segments: Vec::new(), pooled: [1.0; N_LEVELS] }
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_identity(&self) -> bool {
+        *self == Self::identity()
+    }
+
+    /// Checks that factors are positive and bands ascend.
+    ///
+    /// # Errors
+    /// With the first segment that is wrong (`None` for the pooled factors).
+    pub fn check(&self) -> Result<(), Error> {
+        let positive = |factors: &Factors| factors.iter().all(|&f| f.is_finite() && f > 0.0);
+        if !positive(&self.pooled) {
+            return Err(Error::Calibration { segment: None });
+        }
+        let mut end = Some(0.0);
+        for (position, segment) in self.segments.iter().enumerate() {
+            let ascends = match (end, segment.upper_median_hours) {
+                (Some(end), Some(upper)) => upper > end,
+                (Some(_), None) => true,
+                // A band after one without end would hold nothing.
+                (None, _) => false,
+            };
+            if !ascends || !positive(&segment.factors) {
+                return Err(Error::Calibration { segment: Some(position) });
+            }
+            end = segment.upper_median_hours;
+        }
+        Ok(())
+    }
+
+    /// The factors for a raw median. Units: hours.
+    pub fn factors(&self, median: f64) -> &Factors {
+        self.segments
+            .iter()
+            .find(|segment| segment.holds(median))
+            .map_or(&self.pooled, |segment| &segment.factors)
+    }
+
+    /// The corrected quantiles: sorted, corrected, sorted again and not below 48 h.
+    ///
+    /// Sorting a crossing pair of quantiles never makes a quantile worse.
+    /// Source: Chernozhukov, Fernández-Val and Galichon, Econometrica 78(3), 2010.
+    pub fn apply(&self, raw: &[f32]) -> [f64; N_LEVELS] {
+        let mut hours = sorted(raw);
+        let factors = self.factors(hours[MEDIAN]);
+        for (hours, &factor) in hours.iter_mut().zip(factors) {
+            *hours *= f64::from(factor);
+        }
+        hours.sort_by(f64::total_cmp);
+        hours.map(|hours| hours.max(TWO_DAYS_HOURS))
+    }
+}
+
+/// The raw quantiles in ascending order. Shapes: `raw` holds one for each level.
+pub fn sorted(raw: &[f32]) -> [f64; N_LEVELS] {
+    let mut hours = [TWO_DAYS_HOURS; N_LEVELS];
+    for (hours, &raw) in hours.iter_mut().zip(raw) {
+        *hours = f64::from(raw);
+    }
+    hours.sort_by(f64::total_cmp);
+    hours
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RAW: [f32; N_LEVELS] = [40.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 200.0, 180.0];
+
+    fn banded() -> Calibration {
+        let segments = vec![
+            Segment { upper_median_hours: Some(100.0), factors: [2.0; N_LEVELS] },
+            Segment { upper_median_hours: Some(200.0), factors: [3.0; N_LEVELS] },
+        ];
+        Calibration { segments, pooled: [0.5; N_LEVELS] }
+    }
+
+    #[test]
+    fn identity_sorts_and_floors_only() {
+        let hours = Calibration::identity().apply(&RAW);
+        assert_eq!(hours, [48.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 180.0, 200.0]);
+        assert!(Calibration::identity().is_identity());
+    }
+
+    #[test]
+    fn the_band_of_the_raw_median_gives_the_factors() {
+        assert_eq!(banded().factors(100.0)[0], 2.0);
+        assert_eq!(banded().factors(100.1)[0], 3.0);
+        assert_eq!(banded().factors(300.0)[0], 0.5);
+        assert_eq!(banded().apply(&RAW)[MEDIAN], 200.0);
+    }
+
+    #[test]
+    fn check_finds_bands_that_hold_nothing_and_factors_that_are_not_positive() {
+        assert!(banded().check().is_ok());
+        let mut wrong = banded();
+        wrong.segments[0].upper_median_hours = None;
+        assert!(matches!(wrong.check(), Err(Error::Calibration { segment: Some(1) })));
+        let mut wrong = banded();
+        wrong.pooled[3] = f32::NAN;
+        assert!(matches!(wrong.check(), Err(Error::Calibration { segment: None })));
+    }
+}

@@ -1,0 +1,197 @@
+//! What can go wrong when a bundle is read or rows are scored.
+
+use std::io;
+
+use terms::Digest;
+
+/// What the scorer refuses, with where it was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file that the scorer needs is not in the bundle.
+    #[error("model file {file:?}: not in the bundle")]
+    MissingFile {
+        /// Name of the file.
+        file: String,
+    },
+    /// A file of the bundle cannot be read.
+    #[error("model file {path:?}: cannot be read")]
+    Unreadable {
+        /// Where it was looked for.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file's bytes are not the ones that the manifest names.
+    #[error(
+        "model file {file:?}: expected {expected_bytes} bytes with SHA-256 {expected}, \
+         found {found_bytes} bytes with {found}"
+    )]
+    Altered {
+        /// Name of the file.
+        file: String,
+        /// Digest in the manifest.
+        expected: Digest,
+        /// Digest of what was read.
+        found: Digest,
+        /// Size in the manifest.
+        expected_bytes: u64,
+        /// Size of what was read.
+        found_bytes: u64,
+    },
+    /// A JSON file does not have the form that this version reads.
+    #[error("model file {file:?}: not of the form that this version reads")]
+    Json {
+        /// Name of the file.
+        file: String,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// A file of trees cannot be decoded.
+    #[error("model file {file:?}: its trees cannot be decoded")]
+    Trees {
+        /// Name of the file.
+        file: String,
+        /// Why.
+        source: boost::Error,
+    },
+    /// A model gives another number of outputs than its place needs.
+    #[error("{part}: expected {expected} outputs, found {found}")]
+    Outputs {
+        /// "gate" or "regressor".
+        part: &'static str,
+        /// Outputs needed.
+        expected: usize,
+        /// Outputs of the model.
+        found: usize,
+    },
+    /// A model was trained on another number of features than the feature list has.
+    #[error("{part}: expected {expected} features as in the feature list, found {found}")]
+    FeatureCount {
+        /// "gate" or "regressor".
+        part: &'static str,
+        /// Length of the feature list.
+        expected: usize,
+        /// Features of the model.
+        found: usize,
+    },
+    /// The model predicts other quantile levels than this version publishes.
+    #[error("quantile levels: expected {expected:?}, found {found:?}")]
+    Levels {
+        /// Levels of this version.
+        expected: Vec<f64>,
+        /// Levels of the model.
+        found: Vec<f64>,
+    },
+    /// The knots within two days do not ascend from 0 h or later to exactly 48 h.
+    #[error(
+        "knots within two days: expected two or more, ascending to 48 h, found {} at position \
+         {position}",
+        told(found)
+    )]
+    Knots {
+        /// Position of the first wrong knot.
+        position: usize,
+        /// Its value; nothing if there are too few.
+        found: Option<f32>,
+    },
+    /// The tail is no positive number.
+    #[error("tail ratio: expected a positive number, found {found}")]
+    Tail {
+        /// The number.
+        found: f32,
+    },
+    /// A calibration segment has factors that are not positive, or an end out of order.
+    #[error(
+        "calibration, segment {}: expected positive factors and ascending ends",
+        segment.map_or("pooled".to_owned(), |position| position.to_string())
+    )]
+    Calibration {
+        /// Position of the segment; nothing for the pooled factors.
+        segment: Option<usize>,
+    },
+    /// The rows have other features than the model.
+    #[error(
+        "feature {position}: expected {} as in the model, found {}",
+        told(expected),
+        told(found)
+    )]
+    FeatureDiffers {
+        /// Position of the first difference.
+        position: usize,
+        /// Name (and kind, if only that differs) in the model; nothing past its end.
+        expected: Option<String>,
+        /// The same in the rows.
+        found: Option<String>,
+    },
+    /// A row has another number of values than the model has features.
+    #[error("row: expected {expected} values, found {found}")]
+    RowLength {
+        /// Features of the model.
+        expected: usize,
+        /// Values in the row.
+        found: usize,
+    },
+    /// The ages are not one for each row.
+    #[error("ages of open shipments: expected {expected}, one a row, found {found}")]
+    Ages {
+        /// Rows.
+        expected: usize,
+        /// Ages.
+        found: usize,
+    },
+    /// The batch lacks a feature.
+    #[error("column {column:?}: expected as a feature of the model, not found")]
+    MissingColumn {
+        /// Name of the feature.
+        column: String,
+    },
+    /// A column of the batch cannot be read as its feature.
+    #[error("column {column:?}: expected {expected}, found {found}")]
+    ColumnType {
+        /// Name of the feature.
+        column: String,
+        /// "numbers" or "text".
+        expected: &'static str,
+        /// Arrow type of the column.
+        found: String,
+    },
+}
+
+impl Error {
+    /// The exit code for schedulers: 10 for rows of another form, 20 for a bundle that storage
+    /// gave back altered or not at all, 11 for a bundle that does not fit.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::FeatureDiffers { .. }
+            | Self::RowLength { .. }
+            | Self::Ages { .. }
+            | Self::MissingColumn { .. }
+            | Self::ColumnType { .. } => 10,
+            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::NotFound => 20,
+            Self::Altered { .. } => 20,
+            _ => 11,
+        }
+    }
+
+    /// A way out, if there is a usual one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Altered { .. } => Some("fetch the bundle again, or publish it again".into()),
+            Self::MissingFile { .. } | Self::Json { .. } | Self::Trees { .. } => {
+                Some("publish the model again with this version".into())
+            }
+            Self::Levels { .. } => Some("train a new model with this version".into()),
+            Self::FeatureDiffers { .. } | Self::MissingColumn { .. } => {
+                Some("build the features with the pipeline that trained the model".into())
+            }
+            Self::ColumnType { .. } => Some("cast the column, or rename it".into()),
+            _ => None,
+        }
+    }
+}
+
+/// What is there, or that nothing is.
+fn told<T: ToString>(found: &Option<T>) -> String {
+    found.as_ref().map_or_else(|| "nothing".to_owned(), T::to_string)
+}

@@ -1,0 +1,236 @@
+//! Tests of the model as a whole, on a small one made by hand.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, StringViewArray,
+};
+use arrow::datatypes::Int32Type;
+use boost::{Child, Model, OutputOrder, Rule, Split, Tree};
+use terms::{Digest, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
+
+use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, REGRESSOR_FILE, Scorer, Segment};
+
+fn features() -> FeatureList {
+    let levels = vec!["air".to_owned(), "road".to_owned()];
+    FeatureList(vec![
+        Feature { name: "distance_km".into(), kind: FeatureKind::Numeric },
+        Feature { name: "service".into(), kind: FeatureKind::Categorical { levels } },
+    ])
+}
+
+/// A stump on `feature`: `low` up to `threshold`, `high` above, missing goes left.
+fn stump(feature: u32, threshold: f32, low: &[f32], high: &[f32]) -> Tree {
+    let split = Split {
+        feature,
+        rule: Rule::AtMost(threshold),
+        missing_left: true,
+        left: Child::Leaf(0),
+        right: Child::Leaf(1),
+        gain: 1.0,
+    };
+    Tree::new(&[split], [low, high].concat(), low.len()).unwrap()
+}
+
+fn parts() -> Parts {
+    let gate = vec![stump(0, 500.0, &[-1.0], &[2.0])];
+    let slow: Vec<f32> = LEVELS.iter().map(|&level| 100.0 * (0.5 + level) as f32).collect();
+    let fast: Vec<f32> = slow.iter().map(|hours| hours / 2.0).collect();
+    let trees = vec![stump(1, 0.5, &fast, &slow)];
+    Parts {
+        features: features(),
+        gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).unwrap(),
+        regressor: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising).unwrap(),
+        within: Knots::straight(),
+        tail_ratio: 0.4,
+        calibration: Calibration {
+            segments: vec![Segment { upper_median_hours: Some(90.0), factors: [1.1; N_LEVELS] }],
+            pooled: [0.9; N_LEVELS],
+        },
+    }
+}
+
+fn scorer() -> Scorer {
+    Scorer::from_parts(parts()).unwrap()
+}
+
+fn matrix() -> Matrix {
+    let distance = (0..1000).map(|row| if row % 7 == 0 { f32::NAN } else { row as f32 }).collect();
+    let service = (0..1000).map(|row| [0.0, 1.0, f32::NAN][row % 3]).collect();
+    Matrix { features: features(), columns: vec![distance, service] }
+}
+
+#[test]
+fn many_rows_score_as_one_row_does() {
+    let (scorer, matrix) = (scorer(), matrix());
+    let all = scorer.score(&matrix).unwrap();
+    let mut row = [0.0; 2];
+    for (position, told) in all.iter().enumerate() {
+        matrix.row_into(position, &mut row);
+        assert_eq!(*told, scorer.score_row(&row));
+    }
+    let far_by_road = &all[601];
+    let odds = f32::exp(2.5);
+    assert!((far_by_road.probability_over_2d - odds / (1.0 + odds)).abs() < 1e-6);
+}
+
+#[test]
+fn the_band_of_the_raw_median_corrects_the_quantiles() {
+    let scorer = scorer();
+    let beyond = |service: f32| {
+        let mixture = scorer.mixture_row(&[600.0, service]);
+        mixture.given_open_for(48.0).quantile(0.5)
+    };
+    // Raw medians 80 and 130: the first is in the band, the second in none.
+    assert!((beyond(0.0) - 80.0 * 1.1).abs() < 1e-3);
+    assert!((beyond(1.0) - 130.0 * 0.9).abs() < 1e-3);
+}
+
+#[test]
+fn an_open_shipment_is_not_predicted_into_the_past() {
+    let (scorer, matrix) = (scorer(), matrix());
+    let ages: Vec<f32> = (0..1000).map(|row| row as f32 / 2.0).collect();
+    let told = scorer.score_open(&matrix, &ages).unwrap();
+    for (told, &age) in told.iter().zip(&ages) {
+        assert!(told.hours[0] >= age && told.hours.is_sorted());
+        if age >= 48.0 {
+            assert_eq!(told.probability_over_2d, 1.0);
+        }
+    }
+    assert_eq!(told[0], scorer.score(&matrix).unwrap()[0]);
+    let refused = scorer.score_open(&matrix, &ages[1..]);
+    assert!(matches!(refused, Err(Error::Ages { expected: 1000, found: 999 })));
+}
+
+#[test]
+fn another_feature_list_is_refused_with_the_first_difference() {
+    let mut other = matrix();
+    other.features.0[1].name = "carrier".into();
+    let error = scorer().score(&other).unwrap_err();
+    let told = "feature 1: expected service as in the model, found carrier";
+    assert_eq!(error.to_string(), told);
+    assert_eq!(error.exit_code(), 10);
+    let mut other = matrix();
+    other.features.0[1].kind = FeatureKind::Numeric;
+    assert!(scorer().score(&other).unwrap_err().to_string().contains("service (numeric)"));
+    let shorter = Matrix { features: FeatureList(vec![]), columns: vec![] };
+    assert!(matches!(
+        scorer().score(&shorter),
+        Err(Error::FeatureDiffers { position: 0, found: None, .. })
+    ));
+    assert!(scorer().check_row(&[1.0]).is_err());
+}
+
+#[test]
+fn a_batch_is_read_by_name_whatever_its_types_and_order() {
+    let scorer = scorer();
+    let service: ArrayRef = Arc::new(StringArray::from(vec![Some("road"), Some("boat"), None]));
+    let distance: ArrayRef = Arc::new(Int32Array::from(vec![Some(600), None, Some(3)]));
+    let other: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    let columns = [("x", other), ("service", service), ("distance_km", distance)];
+    let told = scorer.score_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let rows = [[600.0, 1.0], [f32::NAN, f32::NAN], [3.0, f32::NAN]];
+    assert_eq!(told, rows.map(|row| scorer.score_row(&row)));
+
+    let views: ArrayRef = Arc::new(StringViewArray::from(vec!["road", "air", "air"]));
+    let coded: DictionaryArray<Int32Type> = vec!["road", "air", "air"].into_iter().collect();
+    let distance: ArrayRef = Arc::new(Float64Array::from(vec![600.0, 0.5, 2.0]));
+    let by = |service: ArrayRef| {
+        let columns = [("distance_km", distance.clone()), ("service", service)];
+        scorer.matrix_of(&RecordBatch::try_from_iter(columns).unwrap()).unwrap()
+    };
+    let expected = vec![vec![600.0, 0.5, 2.0], vec![1.0, 0.0, 0.0]];
+    assert_eq!(by(views).columns, expected);
+    assert_eq!(by(Arc::new(coded)).columns, expected);
+}
+
+#[test]
+fn a_missing_column_and_a_wrong_type_are_named() {
+    let scorer = scorer();
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["road"]));
+    let only = RecordBatch::try_from_iter([("service", text.clone())]).unwrap();
+    let error = scorer.score_batch(&only).unwrap_err();
+    let told = "column \"distance_km\": expected as a feature of the model, not found";
+    assert_eq!(error.to_string(), told);
+    let columns = [("service", text.clone()), ("distance_km", text)];
+    let wrong = RecordBatch::try_from_iter(columns).unwrap();
+    let error = scorer.score_batch(&wrong).unwrap_err();
+    assert_eq!(error.to_string(), "column \"distance_km\": expected numbers, found Utf8");
+}
+
+#[test]
+fn files_come_back_as_the_same_model_and_the_same_bytes() {
+    let scorer = scorer();
+    let files = scorer.encode();
+    let back = Scorer::decode(&files).unwrap();
+    assert_eq!(back.encode(), files);
+    assert_eq!(back.model_id(), scorer.model_id());
+    assert_eq!(back.score(&matrix()).unwrap(), scorer.score(&matrix()).unwrap());
+}
+
+#[test]
+fn decoding_names_the_file_that_is_wrong() {
+    let mut files = scorer().encode();
+    files.insert(REGRESSOR_FILE.into(), b"nothing".to_vec());
+    assert!(
+        matches!(Scorer::decode(&files), Err(Error::Trees { file, .. }) if file == REGRESSOR_FILE)
+    );
+    files.remove(REGRESSOR_FILE);
+    let error = Scorer::decode(&files).unwrap_err();
+    assert_eq!(error.to_string(), "model file \"regressor.bin\": not in the bundle");
+    assert_eq!(error.exit_code(), 11);
+
+    let mut files = scorer().encode();
+    let text = String::from_utf8(files[MIXTURE_FILE].clone()).unwrap();
+    files.insert(MIXTURE_FILE.into(), text.replacen("0.05", "0.02", 1).into_bytes());
+    assert!(matches!(Scorer::decode(&files), Err(Error::Levels { .. })));
+    files.insert(MIXTURE_FILE.into(), b"{}".to_vec());
+    assert!(
+        matches!(Scorer::decode(&files), Err(Error::Json { file, .. }) if file == MIXTURE_FILE)
+    );
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused() {
+    let swapped = Parts { gate: parts().regressor, ..parts() };
+    let refused = Scorer::from_parts(swapped);
+    assert!(matches!(refused, Err(Error::Outputs { part: "gate", expected: 1, found: 9 })));
+    let short = Parts { features: FeatureList(features().0[..1].to_vec()), ..parts() };
+    let refused = Scorer::from_parts(short);
+    assert!(matches!(refused, Err(Error::FeatureCount { expected: 1, found: 2, .. })));
+    let refused = Scorer::from_parts(Parts { tail_ratio: 0.0, ..parts() });
+    assert!(matches!(refused, Err(Error::Tail { .. })));
+}
+
+fn write_bundle(folder: &std::path::Path, files: &BTreeMap<String, Vec<u8>>) {
+    let entry = |(name, bytes): (&String, &Vec<u8>)| {
+        let value = serde_json::json!({"sha256": Digest::of(bytes), "bytes": bytes.len()});
+        (name.clone(), value)
+    };
+    let entries: serde_json::Map<_, _> = files.iter().map(entry).collect();
+    let manifest = serde_json::json!({"model_id": "m1", "files": entries, "more": 1});
+    fs::write(folder.join("manifest.json"), manifest.to_string()).unwrap();
+    for (name, bytes) in files {
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_is_loaded_only_as_its_manifest_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = Scorer::load(folder.path()).unwrap_err();
+    assert!(matches!(missing, Error::Unreadable { .. }) && missing.exit_code() == 11);
+
+    let files = scorer().encode();
+    write_bundle(folder.path(), &files);
+    let loaded = Scorer::load(folder.path()).unwrap();
+    assert_eq!(loaded.model_id(), "m1");
+    assert_eq!(loaded.encode(), files);
+
+    fs::write(folder.path().join(REGRESSOR_FILE), &files[REGRESSOR_FILE][1..]).unwrap();
+    let altered = Scorer::load(folder.path()).unwrap_err();
+    assert!(matches!(&altered, Error::Altered { file, .. } if file == REGRESSOR_FILE));
+    assert_eq!(altered.exit_code(), 20);
+}
