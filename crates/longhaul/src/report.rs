@@ -158,7 +158,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 /// A plain table; the first column is left-aligned, numbers are right-aligned.
 pub fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(header);
     for row in rows {
         table.add_row(row.iter().map(ToString::to_string));

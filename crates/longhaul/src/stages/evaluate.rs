@@ -148,7 +148,7 @@ pub fn scores(evaluation: &Evaluation) -> Vec<Score> {
         name: entry.forecast.clone(),
         mae_days: entry.metrics.mae_days,
         mean_pinball_days: entry.metrics.mean_pinball_days,
-        coverage_80: entry.metrics.interval_80.coverage.value,
+        coverage_80: entry.metrics.interval_80.coverage,
     };
     evaluation.overall.iter().map(score).collect()
 }
