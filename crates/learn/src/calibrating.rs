@@ -1,0 +1,170 @@
+//! The conformal correction, learned from matured outcomes that the model had not seen.
+//!
+//! For each level, the conformity score of a row is `ln(actual / predicted quantile)`; its
+//! quantile at that level says by which factor the prediction would have covered. Shipments that
+//! are still open give lower bounds of their score, and Kaplan-Meier takes them in.
+//!
+//! A band of the predicted median leans on the pooled correction as far as it has few rows, and
+//! the pooled one on none at all.
+//!
+//! Sources: Romano, Patterson and Candès, Conformalized Quantile Regression, NeurIPS 2019, for
+//! the scores; the ratio instead of the difference, because a slower network is slower in
+//! proportion; the shrinking and damping are ours.
+
+use scorer::{Calibration, Factors, Segment};
+use terms::{LEVELS, MEDIAN, N_LEVELS};
+
+use crate::kaplan_meier::KaplanMeier;
+use crate::settings::CalibrationSettings;
+
+/// No correction goes beyond a factor of this, up or down: what would is a fault in the data.
+const FACTOR_MAX: f64 = 4.0;
+
+/// Rows that were predicted and have matured since.
+pub(crate) struct Matured {
+    /// Raw quantiles, ascending.
+    pub(crate) predicted: Vec<[f64; N_LEVELS]>,
+    /// Delivery time in hours, or what it is known to exceed.
+    pub(crate) hours: Vec<f32>,
+    /// Whether the delivery was observed.
+    pub(crate) observed: Vec<bool>,
+}
+
+/// The correction that these rows ask for.
+pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> Calibration {
+    let mut by_median: Vec<usize> = (0..matured.hours.len()).collect();
+    by_median.sort_by(|&a, &b| {
+        let median = |row: usize| matured.predicted[row][MEDIAN];
+        median(a).total_cmp(&median(b)).then(a.cmp(&b))
+    });
+    let pooled = logs(matured, &by_median, [0.0; N_LEVELS], settings.shrink_rows);
+    let mut segments = Vec::new();
+    let mut from = 0;
+    for band in 1..=settings.bands {
+        let is_last = band == settings.bands;
+        let mut to = by_median.len() * band / settings.bands;
+        let upper = match is_last {
+            true => None,
+            false if to == 0 => continue,
+            // As f32, rounded up, so that the band holds what it was learned from.
+            false => Some((matured.predicted[by_median[to - 1]][MEDIAN] as f32).next_up()),
+        };
+        if let Some(upper) = upper {
+            let inside = |&row: &usize| matured.predicted[row][MEDIAN] <= f64::from(upper);
+            to = by_median.partition_point(inside);
+        }
+        // Equal medians belong to one band, so a band may be left without rows.
+        if to == from && !is_last {
+            continue;
+        }
+        let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
+        let factors = factors(band, settings.damping);
+        segments.push(Segment { upper_median_hours: upper, factors });
+        from = to;
+    }
+    Calibration { segments, pooled: factors(pooled, settings.damping) }
+}
+
+/// Logarithms of the factors that `rows` ask for, shrunk towards `prior`.
+fn logs(
+    matured: &Matured,
+    rows: &[usize],
+    prior: [f64; N_LEVELS],
+    shrink_rows: f64,
+) -> [f64; N_LEVELS] {
+    if rows.is_empty() {
+        return prior;
+    }
+    let n = rows.len() as f64;
+    let believed = n / (n + shrink_rows);
+    let mut logs = prior;
+    for (level, log) in logs.iter_mut().enumerate() {
+        let score = |&row: &usize| {
+            let ratio = f64::from(matured.hours[row]) / matured.predicted[row][level];
+            (ratio.ln(), matured.observed[row])
+        };
+        let scores = KaplanMeier::new(rows.iter().map(score).collect());
+        if let Some(asked) = scores.quantile(LEVELS[level]) {
+            *log += believed * (asked - *log);
+        }
+    }
+    logs
+}
+
+fn factors(logs: [f64; N_LEVELS], damping: f64) -> Factors {
+    let bound = FACTOR_MAX.ln();
+    logs.map(|log| (damping * log).clamp(-bound, bound).exp() as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Predictions of two kinds of shipments; the slow kind has become slower by half.
+    fn shifted() -> Matured {
+        let mut matured = Matured { predicted: vec![], hours: vec![], observed: vec![] };
+        for row in 0..4000 {
+            let (scale, slower) = if row % 2 == 0 { (100.0, 1.0) } else { (300.0, 1.5) };
+            // A uniform law: half to one and a half times the scale.
+            let share = (f64::from(row / 2) + 0.5) / 2000.0;
+            matured.predicted.push(LEVELS.map(|level| scale * (0.5 + level)));
+            matured.hours.push((slower * scale * (0.5 + share)) as f32);
+            matured.observed.push(true);
+        }
+        matured
+    }
+
+    fn settings() -> CalibrationSettings {
+        let defaults = CalibrationSettings::default();
+        CalibrationSettings { shrink_rows: 0.0, damping: 1.0, bands: 2, ..defaults }
+    }
+
+    #[test]
+    fn each_band_gets_the_factor_by_which_it_was_wrong() {
+        let found = calibration(&shifted(), &settings());
+        assert_eq!(found.segments.len(), 2);
+        assert!(found.check().is_ok());
+        for level in 0..N_LEVELS {
+            let (fast, slow) = (found.factors(100.0)[level], found.factors(300.0)[level]);
+            assert!((fast - 1.0).abs() < 0.01, "{fast}");
+            assert!((slow - 1.5).abs() < 0.01, "{slow}");
+        }
+    }
+
+    #[test]
+    fn shrinking_and_damping_take_their_share_of_the_logarithm() {
+        let half = CalibrationSettings { damping: 0.5, ..settings() };
+        let found = calibration(&shifted(), &half).factors(300.0)[MEDIAN];
+        assert!((found - 1.5f32.sqrt()).abs() < 0.01, "{found}");
+        let distrusted = CalibrationSettings { shrink_rows: 1e9, ..settings() };
+        let found = calibration(&shifted(), &distrusted).factors(300.0)[MEDIAN];
+        assert!((found - 1.0).abs() < 1e-3, "{found}");
+    }
+
+    #[test]
+    fn open_shipments_raise_the_upper_factors() {
+        let mut open = shifted();
+        for row in 0..4000 {
+            let age = (0.8 + 0.2 * (row % 7) as f64) * open.predicted[row][MEDIAN];
+            if f64::from(open.hours[row]) > age {
+                open.hours[row] = age as f32;
+                open.observed[row] = false;
+            }
+        }
+        let upper = |matured: &Matured| calibration(matured, &settings()).pooled[7];
+        let truth = upper(&shifted());
+        let found = upper(&open);
+        open.observed.fill(true);
+        let naive = upper(&open);
+        assert!((found - truth).abs() < 0.1 && naive < truth - 0.2, "{found} {naive} {truth}");
+    }
+
+    #[test]
+    fn equal_medians_make_one_band() {
+        let mut same = shifted();
+        same.predicted.fill(LEVELS.map(|level| 100.0 * (0.5 + level)));
+        let found = calibration(&same, &CalibrationSettings { bands: 3, ..settings() });
+        assert!(found.check().is_ok());
+        assert_eq!(found.segments.len(), 2);
+    }
+}

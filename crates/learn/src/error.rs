@@ -1,0 +1,119 @@
+//! What can go wrong in training.
+
+use terms::AsOf;
+
+/// What training refuses, with where it was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting lies outside its range.
+    #[error("setting {key}: expected {expected}, found {found}")]
+    Setting {
+        /// Its place in the settings, with dots.
+        key: &'static str,
+        /// The range.
+        expected: &'static str,
+        /// Its value.
+        found: f64,
+    },
+    /// Too few deliveries of more than two days are known to learn from.
+    #[error(
+        "training as of {origin}: expected at least {needed} observed deliveries of more than \
+         two days, found {found}"
+    )]
+    TooFewRows {
+        /// The moment whose knowledge may be used.
+        origin: AsOf,
+        /// Rows found.
+        found: usize,
+        /// Rows needed.
+        needed: usize,
+    },
+    /// A family that cannot learn from open shipments has no matured delivery to learn from.
+    #[error(
+        "{family}: expected deliveries of more than two days among matured orders, found none in \
+         {rows} rows"
+    )]
+    NothingMatured {
+        /// Which family.
+        family: &'static str,
+        /// Rows, matured or not.
+        rows: usize,
+    },
+    /// Two inputs that must have one value a row do not.
+    #[error("{what}: expected {expected}, one a row of the matrix, found {found}")]
+    RowCount {
+        /// Which input.
+        what: &'static str,
+        /// Rows of the matrix.
+        expected: usize,
+        /// Values found.
+        found: usize,
+    },
+    /// The trees could not be trained or built.
+    #[error("{step}: training failed")]
+    Boost {
+        /// Which model.
+        step: &'static str,
+        /// Why.
+        source: boost::Error,
+    },
+    /// The parts do not make a scorer.
+    #[error("the trained parts do not fit together")]
+    Scorer {
+        /// Why.
+        source: scorer::Error,
+    },
+    /// A forest of smartcore could not be trained.
+    #[error("{family}: training failed")]
+    Forest {
+        /// Which family.
+        family: &'static str,
+        /// Why.
+        source: smartcore::error::Failed,
+    },
+    /// A forest of smartcore has a structure that this version does not read.
+    #[error("{family}: structure of the forest not readable, expected {expected}")]
+    ForestStructure {
+        /// Which family.
+        family: &'static str,
+        /// What was looked for.
+        expected: &'static str,
+        /// Why, if reading it said so.
+        source: Option<serde_json::Error>,
+    },
+    /// The readable tree of the gate could not be trained.
+    #[error("readable gate: training failed")]
+    GateRules {
+        /// Why.
+        source: linfa::Error,
+    },
+}
+
+impl Error {
+    /// The exit code for schedulers.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Setting { .. } => 30,
+            Self::TooFewRows { .. } | Self::NothingMatured { .. } => 11,
+            Self::Boost { source, .. } => source.exit_code(),
+            Self::Scorer { source } => source.exit_code(),
+            _ => 1,
+        }
+    }
+
+    /// A way out, if there is a usual one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::TooFewRows { .. } => {
+                Some("train as of a later day, over a longer history, or lower rows_min".to_owned())
+            }
+            Self::NothingMatured { .. } => {
+                Some("train over a longer history than maturity_days".to_owned())
+            }
+            Self::Boost { source, .. } => source.hint(),
+            Self::Scorer { source } => source.hint(),
+            _ => None,
+        }
+    }
+}

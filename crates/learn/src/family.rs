@@ -1,0 +1,78 @@
+//! The trait that the families of regressors share, and the boosted family.
+//!
+//! Every family ends as trees with a vector of nine quantiles in each leaf, so that a scorer
+//! knows one form of model and the backtest compares like with like.
+
+use terms::{LEVELS, Matrix};
+
+use crate::error::Error;
+use crate::forest::{Forest, Kind};
+use crate::settings::{FamilyName, Settings};
+
+/// Rows of the population that takes more than two days.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingRows<'a> {
+    /// Their features.
+    pub matrix: &'a Matrix,
+    /// Delivery time in hours, or what it is known to exceed.
+    pub hours: &'a [f32],
+    /// Whether the delivery was observed; if not, `hours` is a lower bound.
+    pub observed: &'a [bool],
+    /// Whether the order is old enough that its outcome is known, or exceptional. A family that
+    /// cannot learn from lower bounds uses only these, or it would learn from the fast ones.
+    pub matured: &'a [bool],
+}
+
+/// A way to learn quantiles of delivery time given that it exceeds two days.
+pub trait Family: Sync {
+    /// Its name in settings and reports.
+    fn name(&self) -> &'static str;
+
+    /// Trains a model that predicts the quantiles at [`LEVELS`], in hours. The same rows and
+    /// settings give the same model on any number of threads.
+    ///
+    /// # Errors
+    /// If the rows cannot be learned from.
+    fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error>;
+}
+
+/// The family of a name.
+///
+/// # Errors
+/// If its settings are out of range.
+pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, Error> {
+    settings.check()?;
+    Ok(match name {
+        FamilyName::Boost => Box::new(Boosted { params: settings.boost_params() }),
+        FamilyName::Forest => {
+            Box::new(Forest::new(Kind::RandomForest, &settings.forest, settings.seed))
+        }
+        FamilyName::ExtraTrees => {
+            Box::new(Forest::new(Kind::ExtraTrees, &settings.forest, settings.seed))
+        }
+    })
+}
+
+/// Boosting of all quantiles at once, with open shipments as censored rows.
+struct Boosted {
+    params: boost::Params,
+}
+
+impl Family for Boosted {
+    fn name(&self) -> &'static str {
+        "boost"
+    }
+
+    fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error> {
+        let failed = |source| Error::Boost { step: "boost", source };
+        let categorical = rows.matrix.features.categorical();
+        let columns = boost::Columns { columns: &rows.matrix.columns, categorical: &categorical };
+        let target = boost::Target::Quantiles {
+            values: rows.hours,
+            observed: rows.observed,
+            levels: &LEVELS,
+        };
+        let params = self.params.clone().check().map_err(failed)?;
+        boost::train(&columns, &target, &params).map_err(failed)
+    }
+}

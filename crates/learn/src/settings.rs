@@ -1,0 +1,241 @@
+//! The settings of training, as written in a pipeline file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// The families of regressors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FamilyName {
+    /// Our own boosting of all quantiles at once; learns from open shipments too.
+    Boost,
+    /// Random forest.
+    Forest,
+    /// Extremely randomised trees.
+    ExtraTrees,
+}
+
+/// What training does, besides the rows and the moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The families that compete.
+    pub families: Vec<FamilyName>,
+    /// The boosted regressor. Its `seed` is added to the seed below.
+    pub boost: boost::Params,
+    /// Random forest and extra trees.
+    pub forest: ForestSettings,
+    /// The gate.
+    pub gate: GateSettings,
+    /// The conformal correction.
+    pub calibration: CalibrationSettings,
+    /// Only orders of so many days before the origin; without it all.
+    pub history_days: Option<u32>,
+    /// An order older than this is matured: its outcome is known, or it is exceptional.
+    pub maturity_days: u32,
+    /// Observed deliveries of more than two days without which nothing is trained.
+    pub rows_min: usize,
+    /// Seed of every choice.
+    pub seed: u64,
+}
+
+/// Settings of the two families of forests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForestSettings {
+    /// Trees.
+    pub trees: u32,
+    /// Splits on the longest way down, at most.
+    pub depth: u16,
+    /// Rows that the structure is learned from; the leaves are filled from all matured rows.
+    pub rows_sampled: usize,
+    /// Sampled rows of a leaf at least.
+    pub rows_in_leaf_min: usize,
+    /// The share of the features that a split may use.
+    pub feature_fraction: f64,
+}
+
+/// Settings of the boosted gate and of the readable one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GateSettings {
+    /// Trees of the boosted gate.
+    pub rounds: u32,
+    /// The share of each tree's step that is taken.
+    pub learning_rate: f64,
+    /// Leaves of a tree at most.
+    pub leaves: u32,
+    /// Rows of a leaf at least.
+    pub rows_in_leaf_min: u32,
+    /// With fewer rows of either class the gate is their share.
+    pub rows_of_class_min: usize,
+    /// Orders of the last days before the origin are left out, the delivered too: of those, only
+    /// the fast ones are decided.
+    pub undecided_days: u32,
+    /// Depth of the readable tree.
+    pub rules_depth: u32,
+    /// Rows that the readable tree is trained on, at most.
+    pub rules_rows: usize,
+}
+
+/// Settings of the conformal correction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CalibrationSettings {
+    /// Whether there is a correction.
+    pub enabled: bool,
+    /// Days of matured orders that it is learned from.
+    pub days: u32,
+    /// With fewer rows there is no correction.
+    pub rows_min: usize,
+    /// A correction from so many rows is half believed: n / (n + this).
+    pub shrink_rows: f64,
+    /// The share of the correction that is applied: the network drifts on while outcomes mature.
+    pub damping: f64,
+    /// Bands of the predicted median with their own factors, of equal numbers of rows.
+    pub bands: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            families: vec![FamilyName::Boost],
+            boost: boost::Params::default(),
+            forest: ForestSettings::default(),
+            gate: GateSettings::default(),
+            calibration: CalibrationSettings::default(),
+            history_days: None,
+            maturity_days: 30,
+            rows_min: 500,
+            seed: 0,
+        }
+    }
+}
+
+impl Default for ForestSettings {
+    fn default() -> Self {
+        Self {
+            trees: 60,
+            depth: 12,
+            rows_sampled: 20_000,
+            rows_in_leaf_min: 20,
+            feature_fraction: 0.3,
+        }
+    }
+}
+
+impl Default for GateSettings {
+    fn default() -> Self {
+        Self {
+            rounds: 100,
+            learning_rate: 0.1,
+            leaves: 15,
+            rows_in_leaf_min: 100,
+            rows_of_class_min: 50,
+            undecided_days: 3,
+            rules_depth: 3,
+            rules_rows: 20_000,
+        }
+    }
+}
+
+impl Default for CalibrationSettings {
+    fn default() -> Self {
+        Self { enabled: true, days: 28, rows_min: 300, shrink_rows: 500.0, damping: 0.5, bands: 3 }
+    }
+}
+
+impl Settings {
+    /// Checks every setting against its range, those of the boosted models too.
+    ///
+    /// # Errors
+    /// With the first setting out of range.
+    pub fn check(&self) -> Result<(), Error> {
+        let (forest, gate, calibration) = (&self.forest, &self.gate, &self.calibration);
+        within("families", self.families.len() as f64, 1.0, 3.0, "one to three names")?;
+        let days = "1 to 36500 days";
+        within("history_days", self.history_days.unwrap_or(1).into(), 1.0, 36_500.0, days)?;
+        within("maturity_days", self.maturity_days.into(), 1.0, 36_500.0, days)?;
+        within("rows_min", self.rows_min as f64, 1.0, f64::MAX, "at least 1")?;
+        within("forest.trees", forest.trees.into(), 1.0, 10_000.0, "1 to 10000")?;
+        within("forest.depth", forest.depth.into(), 1.0, 30.0, "1 to 30")?;
+        within("forest.rows_sampled", forest.rows_sampled as f64, 1.0, 1e6, "1 to 1000000")?;
+        let rows = forest.rows_in_leaf_min as f64;
+        within("forest.rows_in_leaf_min", rows, 1.0, f64::MAX, "at least 1")?;
+        let share = "above 0 and at most 1";
+        within("forest.feature_fraction", forest.feature_fraction, f64::MIN_POSITIVE, 1.0, share)?;
+        within("gate.undecided_days", gate.undecided_days.into(), 2.0, 60.0, "2 to 60 days")?;
+        let rows = gate.rows_of_class_min as f64;
+        within("gate.rows_of_class_min", rows, 1.0, f64::MAX, "at least 1")?;
+        within("gate.rules_depth", gate.rules_depth.into(), 1.0, 6.0, "1 to 6")?;
+        within("gate.rules_rows", gate.rules_rows as f64, 1.0, 1e6, "1 to 1000000")?;
+        within("calibration.days", calibration.days.into(), 1.0, 36_500.0, days)?;
+        let rows = calibration.rows_min as f64;
+        within("calibration.rows_min", rows, 1.0, f64::MAX, "at least 1")?;
+        let shrink = calibration.shrink_rows;
+        within("calibration.shrink_rows", shrink, 0.0, f64::MAX, "at least 0")?;
+        within("calibration.damping", calibration.damping, 0.0, 1.0, "0 to 1")?;
+        within("calibration.bands", calibration.bands as f64, 1.0, 50.0, "1 to 50")?;
+        let refused = |step| move |source| Error::Boost { step, source };
+        self.boost.clone().check().map_err(refused("boost"))?;
+        self.gate_params().check().map_err(refused("gate"))?;
+        Ok(())
+    }
+
+    /// Parameters of the boosted regressor.
+    pub(crate) fn boost_params(&self) -> boost::Params {
+        let seed = self.boost.seed.wrapping_add(self.seed);
+        boost::Params { seed, ..self.boost.clone() }
+    }
+
+    /// Parameters of the boosted gate.
+    pub(crate) fn gate_params(&self) -> boost::Params {
+        boost::Params {
+            rounds: self.gate.rounds,
+            learning_rate: self.gate.learning_rate,
+            leaves: self.gate.leaves,
+            rows_in_leaf_min: self.gate.rows_in_leaf_min,
+            threads: self.boost.threads,
+            seed: self.seed,
+            ..boost::Params::default()
+        }
+    }
+}
+
+fn within(
+    key: &'static str,
+    found: f64,
+    from: f64,
+    to: f64,
+    expected: &'static str,
+) -> Result<(), Error> {
+    // Not-a-number lies in no range.
+    if (from..=to).contains(&found) { Ok(()) } else { Err(Error::Setting { key, expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_pass_and_unknown_keys_do_not() {
+        assert!(Settings::default().check().is_ok());
+        let written = r#"{"families": ["boost", "extra_trees"], "gate": {"rules_depth": 2}}"#;
+        let settings: Settings = serde_json::from_str(written).unwrap();
+        assert_eq!(settings.families, [FamilyName::Boost, FamilyName::ExtraTrees]);
+        assert_eq!(settings.gate.rules_depth, 2);
+        assert_eq!(settings.gate.rounds, GateSettings::default().rounds);
+        assert!(serde_json::from_str::<Settings>(r#"{"gates": {}}"#).is_err());
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_named() {
+        let mut settings = Settings::default();
+        settings.calibration.damping = f64::NAN;
+        let error = settings.check().unwrap_err();
+        let told = "setting calibration.damping: expected 0 to 1, found NaN";
+        assert_eq!(error.to_string(), told);
+        assert_eq!(error.exit_code(), 30);
+    }
+}

@@ -1,0 +1,50 @@
+//! The exponential tail beyond the last quantile.
+
+use terms::{MEDIAN, N_LEVELS};
+
+/// The ratio of an exponential law beyond 48 h, whose p95 lies ln 10 mean excesses above its
+/// median: what is assumed where there is too little to learn from.
+pub(crate) const RATIO_ASSUMED: f32 = std::f32::consts::LOG10_E;
+
+/// Fewer observed excesses than this teach nothing.
+const EXCESSES_MIN: usize = 30;
+
+/// The ratio is kept within these: beyond lies a fault in the data.
+const RATIO_MIN: f64 = 0.1;
+const RATIO_MAX: f64 = 2.0;
+
+/// Mean excess beyond the last quantile as a share of the distance from the median to it.
+///
+/// Under the exponential law the sum of all excesses, those of open shipments too, by the number
+/// of observed ones is the maximum of the likelihood. Nothing if too few are observed.
+pub(crate) fn ratio<'a>(
+    rows: impl Iterator<Item = (&'a [f64; N_LEVELS], f32, bool)>,
+) -> Option<f32> {
+    let (mut sum, mut n_observed) = (0.0, 0);
+    for (quantiles, hours, observed) in rows {
+        let excess = f64::from(hours) - quantiles[N_LEVELS - 1];
+        // A width of under an hour says more about rounding than about the shipment.
+        let width = (quantiles[N_LEVELS - 1] - quantiles[MEDIAN]).max(1.0);
+        if excess > 0.0 {
+            sum += excess / width;
+            n_observed += usize::from(observed);
+        }
+    }
+    let ratio = (sum / n_observed as f64).clamp(RATIO_MIN, RATIO_MAX);
+    (n_observed >= EXCESSES_MIN).then_some(ratio as f32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exponential_law_gives_its_own_ratio() {
+        let quantiles = terms::LEVELS.map(|level| 48.0 - 100.0 * (1.0 - level).ln());
+        let hours: Vec<f32> =
+            (0..20_000).map(|i| 48.0 - 100.0 * ((f32::from(i as u16) + 0.5) / 2e4).ln()).collect();
+        let found = ratio(hours.iter().map(|&hours| (&quantiles, hours, true))).unwrap();
+        assert!((found - RATIO_ASSUMED).abs() < 0.01, "{found}");
+        assert_eq!(ratio(hours[..100].iter().map(|&hours| (&quantiles, hours, false))), None);
+    }
+}
