@@ -37,18 +37,23 @@ impl Door {
         }
         // The file system would create the folder of an unknown bucket, and says "no such key"
         // where S3 says "no such bucket".
-        if let Some(bucket) = bucket_needed(&request)
-            && !self.folder.join(bucket).is_dir()
-        {
+        let (bucket, key) = bucket_and_key(request.uri().path());
+        let creates_bucket = request.method() == Method::PUT && key.is_empty();
+        if !bucket.is_empty() && !creates_bucket && !self.folder.join(&bucket).is_dir() {
             let message = format!("bucket {bucket} does not exist");
             return Ok(refusal(StatusCode::NOT_FOUND, "NoSuchBucket", &message));
+        }
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        // A folder on the way to objects is none itself.
+        if reads && !key.is_empty() && self.folder.join(&bucket).join(&key).is_dir() {
+            return Ok(refusal(StatusCode::NOT_FOUND, "NoSuchKey", "no such object"));
         }
         if self.unquoted_etags_only && has_quoted_condition(&request) {
             let message = "the ETag of If-Match is compared with its quotes";
             return Ok(refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message));
         }
         let request = request.map(Body::from);
-        if matches!(*request.method(), Method::GET | Method::HEAD) {
+        if reads {
             let _shared = self.turn.read().await;
             self.service.call(request).await
         } else {
@@ -64,12 +69,28 @@ impl Door {
     }
 }
 
-/// The bucket of the path, unless the request is the one that creates it or has none.
-fn bucket_needed(request: &Request<Incoming>) -> Option<&str> {
-    let path = request.uri().path().trim_start_matches('/');
-    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    let creates = request.method() == Method::PUT && key.is_empty();
-    (!bucket.is_empty() && !creates).then_some(bucket)
+/// The bucket and the key of a path, either empty if there is none.
+fn bucket_and_key(path: &str) -> (String, String) {
+    let path = decoded(path.trim_start_matches('/'));
+    match path.split_once('/') {
+        Some((bucket, key)) => (bucket.to_owned(), key.to_owned()),
+        None => (path, String::new()),
+    }
+}
+
+/// Percent-decoded; what does not decode stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let escape = tail.get(..2).filter(|_| first == b'%');
+        let value = escape
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(value.unwrap_or(first));
+        rest = if value.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn has_quoted_condition(request: &Request<Incoming>) -> bool {
@@ -87,4 +108,17 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {
     let xml = hyper::header::HeaderValue::from_static("application/xml");
     response.headers_mut().insert(CONTENT_TYPE, xml);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bucket_and_key_are_decoded() {
+        let both = |bucket: &str, key: &str| (bucket.to_owned(), key.to_owned());
+        assert_eq!(bucket_and_key("/"), both("", ""));
+        assert_eq!(bucket_and_key("/demo/"), both("demo", ""));
+        assert_eq!(bucket_and_key("/demo/a%20b/100%25/%"), both("demo", "a b/100%/%"));
+    }
 }

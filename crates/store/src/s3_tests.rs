@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use s3_server::{Options, S3Server};
 
-use crate::conformance::{check_isolation, check_store};
+use crate::conformance::{check_isolation, check_long_list, check_store};
 use crate::error::Error;
 use crate::settings::StoreSettings;
 use crate::store::Store;
@@ -48,6 +48,12 @@ fn told(error: &Error) -> String {
 fn a_bucket_is_a_store() {
     let server = server();
     check_store(&open(&format!("s3://{BUCKET}"), &server.variables()));
+}
+
+#[test]
+fn a_long_list_comes_in_pages() {
+    let server = server();
+    check_long_list(&open(&format!("s3://{BUCKET}"), &server.variables()));
 }
 
 #[test]
@@ -183,5 +189,6 @@ fn the_store_of_the_environment_is_a_store() {
     let vars: BTreeMap<String, String> = std::env::vars().collect();
     let url = format!("{}/conformance-{}", vars["LONGHAUL_TEST_STORE"], std::process::id());
     check_store(&open(&url, &vars));
+    check_long_list(&open(&url, &vars));
     check_isolation(&open(&url, &vars), &open(&format!("{url}b"), &vars));
 }
