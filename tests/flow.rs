@@ -54,11 +54,26 @@ fn predictions_have_one_sane_row_for_each_open_shipment() {
     let frame = read_frame(&path);
     let names: Vec<String> =
         frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
-    assert_eq!(names, [
-        "shipment_id", "order_id", "predicted_as_of", "model_id", "probability_over_2d",
-        "hours_p05", "hours_p10", "hours_p25", "hours_p40", "hours_p50", "hours_p60", "hours_p75",
-        "hours_p90", "hours_p95", "probability_by_day",
-    ]);
+    assert_eq!(
+        names,
+        [
+            "shipment_id",
+            "order_id",
+            "predicted_as_of",
+            "model_id",
+            "probability_over_2d",
+            "hours_p05",
+            "hours_p10",
+            "hours_p25",
+            "hours_p40",
+            "hours_p50",
+            "hours_p60",
+            "hours_p75",
+            "hours_p90",
+            "hours_p95",
+            "probability_by_day",
+        ]
+    );
     assert!(frame.height() > 100, "{} rows", frame.height());
     let ids = frame.column("shipment_id").unwrap();
     assert_eq!(ids.n_unique().unwrap(), frame.height());
@@ -71,7 +86,8 @@ fn predictions_have_one_sane_row_for_each_open_shipment() {
         }
     }
     let by_day = frame.column("probability_by_day").unwrap().list().unwrap().clone();
-    for days in by_day.into_iter().flatten() {
+    for row in 0..by_day.len() {
+        let days = by_day.get_as_series(row).unwrap();
         let days: Vec<f32> = days.f32().unwrap().iter().flatten().collect();
         assert_eq!(days.len(), 60);
         assert!(days.is_sorted() && days[0] >= 0.0 && days[59] <= 1.0, "{days:?}");
@@ -99,10 +115,8 @@ fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
     assert!(from_parquet.equals_missing(&from_lines), "both doors give the same");
 
     // What is not conditioned on being open still is the same as what the score stage writes.
-    let scored = store
-        .run("score", &["--json", "--set", "score.given_still_open=false"])
-        .ok()
-        .json();
+    let scored =
+        store.run("score", &["--json", "--set", "score.given_still_open=false"]).ok().json();
     let scored = store.path().join(scored["folder"].as_str().unwrap()).join("predictions.parquet");
     let scored = read_frame(&scored);
     let ids: Vec<_> = from_parquet.column("shipment_id").unwrap().str().unwrap().iter().collect();
@@ -144,8 +158,17 @@ fn as_json_lines(frame: &DataFrame) -> String {
 fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
     let store = Folder::with_world();
     let arguments = [
-        "backtest", PIPELINE, "--store", store.url(), "--from", "2025-09-15", "--to",
-        "2025-10-06", "--every", "7d", "--json",
+        "backtest",
+        PIPELINE,
+        "--store",
+        store.url(),
+        "--from",
+        "2025-09-15",
+        "--to",
+        "2025-10-06",
+        "--every",
+        "7d",
+        "--json",
     ];
     let result = longhaul(&arguments).ok().json();
     let scores = result["summary"]["scores"].as_array().unwrap();

@@ -77,7 +77,9 @@ fn versions_are_written_only_in_the_workspace() {
         let path = root().join("crates").join(room).join("Cargo.toml");
         let manifest: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
         for section in ["dependencies", "dev-dependencies"] {
-            for (name, value) in manifest.get(section).and_then(|s| s.as_table()).into_iter().flatten() {
+            for (name, value) in
+                manifest.get(section).and_then(|s| s.as_table()).into_iter().flatten()
+            {
                 assert_eq!(value.get("workspace"), Some(&true.into()), "{room}: {name}");
             }
         }

@@ -1,21 +1,21 @@
 //! The whole-system tests: the real program on real stores.
 
-/// A small world from simulate to score, by hand and at once; reruns, and the same bytes.
-mod flow;
-/// What happens after the as-of changes nothing before it.
-mod leakage;
-/// The same over S3, and what a wrong bucket, secret or endpoint says.
-mod s3;
-/// Killed at any moment, a rerun finishes the job with the same bytes.
-mod kills;
 /// Bad input: one clear message, its exit code, and a store that is as it was.
 mod bad_input;
-/// Every shipped pipeline and declaration resolves; the command line is consistent.
-mod pipelines;
+/// A small world from simulate to score, by hand and at once; reruns, and the same bytes.
+mod flow;
+/// Killed at any moment, a rerun finishes the job with the same bytes.
+mod kills;
 /// Which room may use which.
 mod layering;
+/// What happens after the as-of changes nothing before it.
+mod leakage;
 /// Real orders, where they are at hand.
 mod olist;
+/// Every shipped pipeline and declaration resolves; the command line is consistent.
+mod pipelines;
+/// The same over S3, and what a wrong bucket, secret or endpoint says.
+mod s3;
 
 /// Runs the program and reads what it leaves.
 mod program;

@@ -68,8 +68,17 @@ fn olist_backtest_beats_all_three_baselines() {
     let store = Folder::empty();
     import(&store);
     let result = longhaul(&[
-        "backtest", "pipelines/olist.toml", "--store", store.url(), "--from", "2018-01-01",
-        "--to", "2018-02-26", "--every", "28d", "--json",
+        "backtest",
+        "pipelines/olist.toml",
+        "--store",
+        store.url(),
+        "--from",
+        "2018-01-01",
+        "--to",
+        "2018-02-26",
+        "--every",
+        "28d",
+        "--json",
     ])
     .ok()
     .json();

@@ -11,29 +11,29 @@ use tempfile::TempDir;
 
 /// How a run of the program ended.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Ended {
     /// Insists on success.
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         self
     }
 
     /// The result of `--json`.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str::<Value>(&self.stdout).expect("JSON on stdout")["result"].clone()
     }
 
     /// Insists on an exit code, on words in the message, and on a way out.
     #[track_caller]
-    pub fn refuses(&self, code: i32, words: &[&str]) {
+    pub(crate) fn refuses(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in: {}", self.stderr);
@@ -42,11 +42,11 @@ impl Ended {
     }
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
 }
 
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
     command.current_dir(root()).args(arguments).env_remove("RUST_LOG");
     for (name, _) in std::env::vars() {
@@ -54,12 +54,14 @@ pub fn command(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.env("AWS_CONFIG_FILE", "/nonexistent").env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
+    command
+        .env("AWS_CONFIG_FILE", "/nonexistent")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent");
     command.stdin(Stdio::null());
     command
 }
 
-pub fn ended(command: &mut Command) -> Ended {
+pub(crate) fn ended(command: &mut Command) -> Ended {
     let output = command.output().expect("the program starts");
     Ended {
         code: output.status.code().unwrap_or(-1),
@@ -68,26 +70,26 @@ pub fn ended(command: &mut Command) -> Ended {
     }
 }
 
-pub fn longhaul(arguments: &[&str]) -> Ended {
+pub(crate) fn longhaul(arguments: &[&str]) -> Ended {
     ended(&mut command(arguments))
 }
 
 /// A small world: enough to learn from in a few seconds.
-pub const PIPELINE: &str = "tests/small.toml";
-pub const AS_OF: &str = "2025-10-29";
+pub(crate) const PIPELINE: &str = "tests/small.toml";
+pub(crate) const AS_OF: &str = "2025-10-29";
 
 /// A store in a folder that goes away with the test.
-pub struct Folder {
+pub(crate) struct Folder {
     folder: TempDir,
 }
 
 impl Folder {
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
     /// A copy of the simulated world, made once.
-    pub fn with_world() -> Self {
+    pub(crate) fn with_world() -> Self {
         static WORLD: OnceLock<Folder> = OnceLock::new();
         let world = WORLD.get_or_init(|| {
             let folder = Self::empty();
@@ -100,23 +102,23 @@ impl Folder {
         copy
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.folder.path().to_str().expect("a path in UTF-8")
     }
 
     /// Runs a command of the small pipeline on this store.
-    pub fn run(&self, verb: &str, more: &[&str]) -> Ended {
+    pub(crate) fn run(&self, verb: &str, more: &[&str]) -> Ended {
         let mut arguments = vec![verb, PIPELINE, "--store", self.url(), "--as-of", AS_OF];
         arguments.extend(more);
         longhaul(&arguments)
     }
 
     /// All files, by path from the store's root.
-    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let mut files = BTreeMap::new();
         walk(self.path(), &mut |path| {
             let name = path.strip_prefix(self.path()).expect("inside").display().to_string();
@@ -126,14 +128,14 @@ impl Folder {
     }
 
     /// The files of a table's partitions, by date.
-    pub fn partitions(&self, table: &str) -> Vec<PathBuf> {
+    pub(crate) fn partitions(&self, table: &str) -> Vec<PathBuf> {
         let mut paths = Vec::new();
         walk(&self.path().join("tables").join(table), &mut |path| paths.push(path.to_owned()));
         paths.sort();
         paths
     }
 
-    pub fn model_id(&self) -> String {
+    pub(crate) fn model_id(&self) -> String {
         let bytes = std::fs::read(self.path().join("models/current.json")).expect("a champion");
         let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");
         pointer["model_id"].as_str().expect("an id").to_owned()
@@ -155,11 +157,11 @@ fn copy_all(from: &Path, to: &Path) {
     });
 }
 
-pub fn read_frame(path: &Path) -> DataFrame {
+pub(crate) fn read_frame(path: &Path) -> DataFrame {
     ParquetReader::new(std::fs::File::open(path).expect("a file")).finish().expect("Parquet")
 }
 
-pub fn write_frame(path: &Path, frame: &mut DataFrame) {
+pub(crate) fn write_frame(path: &Path, frame: &mut DataFrame) {
     let file = std::fs::File::create(path).expect("a file");
     ParquetWriter::new(file).finish(frame).expect("Parquet");
 }

@@ -26,6 +26,8 @@ pub struct About {
     pub features_digest: Digest,
     /// The seed of training.
     pub seed: u64,
+    /// Whether the gates let it through. A model that they refused is kept and never scores.
+    pub passed: bool,
 }
 
 /// A file of a bundle.
@@ -58,7 +60,8 @@ impl Manifest {
             .with("as_of", about.as_of.to_string())
             .with("pipeline", &about.pipeline)
             .with("family", &about.family)
-            .with("features", about.features_digest.as_str());
+            .with("features", about.features_digest.as_str())
+            .with("passed", about.passed.to_string());
         for (name, file) in files {
             fingerprint = fingerprint.with(name, file.sha256.as_str());
         }

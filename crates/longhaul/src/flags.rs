@@ -11,39 +11,39 @@ use terms::AsOf;
 #[command(after_help = "Exit codes: 0 done · 1 unexpected · 2 usage · 10 contract failed · \
     11 input stale or missing · 12 gate refused · 13 approval pending · \
     20 storage failed after retries (a retry may help) · 21 lock held · 30 configuration")]
-pub struct Flags {
+pub(crate) struct Flags {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 
     /// Flags that every command takes.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
 }
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
-pub struct Global {
+pub(crate) struct Global {
     /// Where tables, runs and models are kept: a folder, file:///abs/path or s3://bucket/prefix
     #[arg(long, global = true, value_name = "URL")]
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
     /// Sets one key over the pipeline file, such as train.boost.rounds=200
     #[arg(long = "set", global = true, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
     /// Prints the result as JSON on stdout
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Prints nothing but the result and errors
     #[arg(long, short, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// How messages on stderr are written
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 }
 
 /// How messages on stderr are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// Lines for people.
     Text,
     /// A JSON object a line.
@@ -52,20 +52,20 @@ pub enum LogFormat {
 
 /// A pipeline and the moment whose knowledge it may use.
 #[derive(Debug, Args)]
-pub struct Job {
+pub(crate) struct Job {
     /// The pipeline file, such as pipelines/demo.toml
-    pub pipeline: PathBuf,
+    pub(crate) pipeline: PathBuf,
     /// Uses only facts recorded before this date or instant; default: the pipeline's, or today
     #[arg(long, value_name = "DATE")]
-    pub as_of: Option<AsOf>,
+    pub(crate) as_of: Option<AsOf>,
     /// Computes again what was done before, and insists on the same bytes
     #[arg(long)]
-    pub force: bool,
+    pub(crate) force: bool,
 }
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Runs all stages: check, features, train, evaluate, publish, score
     Run(Job),
     /// Checks the tables against their contracts; bad rows go to quarantine
@@ -157,7 +157,7 @@ pub enum Command {
 
 /// Shows published models.
 #[derive(Debug, Subcommand)]
-pub enum Models {
+pub(crate) enum Models {
     /// One line a model, the newest first
     List,
     /// Everything about one
@@ -169,7 +169,7 @@ pub enum Models {
 
 /// Shows settings.
 #[derive(Debug, Subcommand)]
-pub enum Config {
+pub(crate) enum Config {
     /// Every key with its value and its origin
     Show {
         /// The pipeline file

@@ -7,24 +7,24 @@ use terms::{AsOf, DAYS_AHEAD, column};
 
 /// Predictions in the making. Shapes: every column n_rows.
 #[derive(Default)]
-pub struct Predictions {
+pub(crate) struct Predictions {
     /// Which shipment.
-    pub shipment_id: Vec<String>,
+    pub(crate) shipment_id: Vec<String>,
     /// Its order.
-    pub order_id: Vec<String>,
+    pub(crate) order_id: Vec<String>,
     /// Only facts recorded before this went into the model.
-    pub predicted_as_of: Vec<i64>,
+    pub(crate) predicted_as_of: Vec<i64>,
     /// The model.
-    pub model_id: Vec<String>,
+    pub(crate) model_id: Vec<String>,
     /// What is predicted.
-    pub distributions: Vec<Distribution>,
+    pub(crate) distributions: Vec<Distribution>,
     /// Columns of a backtest; empty when open shipments are scored.
-    pub backtest: Vec<Column>,
+    pub(crate) backtest: Vec<Column>,
 }
 
 impl Predictions {
     /// Adds the prediction of one shipment.
-    pub fn push(
+    pub(crate) fn push(
         &mut self,
         (shipment_id, order_id): (&str, &str),
         as_of: AsOf,
@@ -42,7 +42,7 @@ impl Predictions {
     ///
     /// # Errors
     /// If Polars refuses, which it has no reason to.
-    pub fn to_frame(self) -> Result<DataFrame> {
+    pub(crate) fn to_frame(self) -> Result<DataFrame> {
         let mut columns = vec![
             Column::new(column::SHIPMENT_ID.into(), &self.shipment_id),
             Column::new(column::ORDER_ID.into(), &self.order_id),
@@ -59,7 +59,7 @@ impl Predictions {
 }
 
 /// The probability of more than two days, and the quantiles.
-pub fn distribution_columns(distributions: &[&Distribution]) -> Vec<Column> {
+pub(crate) fn distribution_columns(distributions: &[&Distribution]) -> Vec<Column> {
     let over: Vec<f32> = distributions.iter().map(|d| d.probability_over_2d).collect();
     let mut columns = vec![Column::new(column::PROBABILITY_OVER_2D.into(), over)];
     for (level, name) in column::HOURS.into_iter().enumerate() {
@@ -70,7 +70,7 @@ pub fn distribution_columns(distributions: &[&Distribution]) -> Vec<Column> {
 }
 
 /// The probability of delivery within 1, 2, … days, as lists.
-pub fn by_day_column(distributions: &[&Distribution]) -> Column {
+pub(crate) fn by_day_column(distributions: &[&Distribution]) -> Column {
     let n_rows = distributions.len();
     let mut by_day = ListPrimitiveChunkedBuilder::<Float32Type>::new(
         column::PROBABILITY_BY_DAY.into(),
@@ -88,7 +88,7 @@ pub fn by_day_column(distributions: &[&Distribution]) -> Column {
 ///
 /// # Errors
 /// If Polars refuses, which it has no reason to.
-pub fn instants(name: &str, micros: &[i64]) -> Result<Column> {
+pub(crate) fn instants(name: &str, micros: &[i64]) -> Result<Column> {
     let utc = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
     Ok(Column::new(name.into(), micros).cast(&utc)?)
 }
@@ -97,7 +97,7 @@ pub fn instants(name: &str, micros: &[i64]) -> Result<Column> {
 ///
 /// # Errors
 /// If Polars cannot write it.
-pub fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>> {
+pub(crate) fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes)
         .with_compression(ParquetCompression::Zstd(None))

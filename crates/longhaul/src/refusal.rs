@@ -4,7 +4,7 @@ use terms::AsOf;
 
 /// Why the program would not go on.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The command's words are off.
     #[error("{what}")]
     Usage {
@@ -81,7 +81,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The exit code that a scheduler sees.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. } => 2,
             Self::Configuration { .. } | Self::UnknownKey { .. } => 30,
@@ -94,7 +94,7 @@ impl Refusal {
     }
 
     /// The way out, where there is one.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownKey { nearest, .. } => {
                 nearest.as_ref().map(|key| format!("did you mean {key:?}?"))

@@ -11,7 +11,7 @@ use crate::flags::{Global, LogFormat};
 use crate::refusal::Refusal;
 
 /// Lines for people and for log collectors, on stderr; results on stdout.
-pub struct Reporter {
+pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
     format: LogFormat,
@@ -22,7 +22,7 @@ pub struct Reporter {
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
 impl Reporter {
     /// As the flags say.
-    pub fn new(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
@@ -34,24 +34,26 @@ impl Reporter {
     }
 
     /// A stage begins.
-    pub fn started(&self, stage: &str) {
+    pub(crate) fn started(&self, stage: &str) {
         self.bar.set_message(stage.to_owned());
         self.bar.enable_steady_tick(Duration::from_millis(120));
     }
 
     /// A stage is done.
-    pub fn finished(&self, stage: &str, took: Duration, line: &str) {
+    pub(crate) fn finished(&self, stage: &str, took: Duration, line: &str) {
         self.bar.disable_steady_tick();
         match self.format {
             LogFormat::Json => {
                 tracing::info!(stage, seconds = took.as_secs_f64(), "{line}");
             }
-            LogFormat::Text => self.line(&format!("{stage:<9}{:>7.1} s  {line}", took.as_secs_f64())),
+            LogFormat::Text => {
+                self.line(&format!("{stage:<9}{:>7.1} s  {line}", took.as_secs_f64()))
+            }
         }
     }
 
     /// A stage was done before.
-    pub fn skipped(&self, stage: &str, id: &str) {
+    pub(crate) fn skipped(&self, stage: &str, id: &str) {
         match self.format {
             LogFormat::Json => tracing::info!(stage, id, "skipped: done before"),
             LogFormat::Text => self.line(&format!(
@@ -61,7 +63,7 @@ impl Reporter {
     }
 
     /// Something worth a line.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         match self.format {
             LogFormat::Json => tracing::info!("{text}"),
             LogFormat::Text => self.line(text),
@@ -69,7 +71,7 @@ impl Reporter {
     }
 
     /// How far something long is.
-    pub fn progress(&self, text: String) {
+    pub(crate) fn progress(&self, text: String) {
         self.bar.enable_steady_tick(Duration::from_millis(120));
         if self.bar.is_hidden() {
             self.note(&text);
@@ -85,7 +87,7 @@ impl Reporter {
     }
 
     /// The result: JSON for programs, or what `people` makes.
-    pub fn result(&self, value: &Value, people: impl FnOnce() -> String) {
+    pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
         let text = if self.json {
             serde_json::to_string_pretty(value).unwrap_or_default()
@@ -97,7 +99,7 @@ impl Reporter {
     }
 
     /// An error, its causes and the way out. Gives the exit code.
-    pub fn failed(&self, error: &anyhow::Error) -> u8 {
+    pub(crate) fn failed(&self, error: &anyhow::Error) -> u8 {
         self.bar.finish_and_clear();
         let code = exit_code(error);
         let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
@@ -147,7 +149,7 @@ fn verdict(cause: &(dyn std::error::Error + 'static)) -> Option<(u8, Option<Stri
 }
 
 /// The exit code of an error: what the first room in the chain says, else 1.
-pub fn exit_code(error: &anyhow::Error) -> u8 {
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     error.chain().find_map(verdict).map_or(1, |(code, _)| code)
 }
 
@@ -156,7 +158,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 /// A plain table; the first column is left-aligned, numbers are right-aligned.
-pub fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
+pub(crate) fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
@@ -173,7 +175,7 @@ pub fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
 }
 
 /// A count with thousands separators.
-pub fn count(n: usize) -> String {
+pub(crate) fn count(n: usize) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

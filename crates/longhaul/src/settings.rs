@@ -28,81 +28,81 @@ const TABLES: [&str; 3] = ["orders", "shipments", "nodes"];
 /// Everything that a pipeline file can say, with defaults.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The pipeline's name; default: the file's.
-    pub name: String,
+    pub(crate) name: String,
     /// The as-of when no flag gives one; empty: today.
-    pub as_of: String,
+    pub(crate) as_of: String,
     /// Where things are kept.
-    pub store: StoreSection,
+    pub(crate) store: StoreSection,
     /// The invented network, for `simulate`.
-    pub simulate: simulate::World,
+    pub(crate) simulate: simulate::World,
     /// How is checked.
-    pub check: CheckSection,
+    pub(crate) check: CheckSection,
     /// Which features.
-    pub features: FeaturesSection,
+    pub(crate) features: FeaturesSection,
     /// How is trained.
-    pub train: learn::Settings,
+    pub(crate) train: learn::Settings,
     /// How is judged.
-    pub evaluate: EvaluateSection,
+    pub(crate) evaluate: EvaluateSection,
     /// How is scored.
-    pub score: ScoreSection,
+    pub(crate) score: ScoreSection,
     /// How is tested backwards.
-    pub backtest: BacktestSection,
+    pub(crate) backtest: BacktestSection,
 }
 
 /// Where things are kept.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct StoreSection {
+pub(crate) struct StoreSection {
     /// A folder (relative to where the program is started), `file:///…` or `s3://…`.
-    pub url: String,
+    pub(crate) url: String,
 }
 
 /// How is checked.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct CheckSection {
+pub(crate) struct CheckSection {
     /// A folder of contracts, relative to the pipeline file; empty: the shipped ones.
-    pub contracts: PathBuf,
+    pub(crate) contracts: PathBuf,
 }
 
 /// Which features.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct FeaturesSection {
+pub(crate) struct FeaturesSection {
     /// The declaration file, relative to the pipeline file.
-    pub declaration: PathBuf,
+    pub(crate) declaration: PathBuf,
 }
 
 /// How is judged.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct EvaluateSection {
+pub(crate) struct EvaluateSection {
     /// Orders of so many days are held out.
-    pub holdout_days: u32,
+    pub(crate) holdout_days: u32,
     /// The hold-out ends so many days before the as-of, when most outcomes are known.
-    pub maturity_days: u32,
+    pub(crate) maturity_days: u32,
     /// Rounds of the block bootstrap.
-    pub bootstrap_rounds: u32,
+    pub(crate) bootstrap_rounds: u32,
     /// What a model must reach to be published.
-    pub gates: evaluate::GateSettings,
+    pub(crate) gates: evaluate::GateSettings,
 }
 
 /// How is scored.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ScoreSection {
+pub(crate) struct ScoreSection {
     /// Whether the prediction of an open shipment uses that it is still open.
-    pub given_still_open: bool,
+    pub(crate) given_still_open: bool,
 }
 
 /// How is tested backwards.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct BacktestSection {
+pub(crate) struct BacktestSection {
     /// The family that is trained at each origin.
-    pub family: FamilyName,
+    pub(crate) family: FamilyName,
 }
 
 impl Default for Settings {
@@ -159,11 +159,11 @@ impl Default for BacktestSection {
 
 /// Settings, and where each came from.
 #[derive(Debug)]
-pub struct Resolved {
+pub(crate) struct Resolved {
     /// What they mean.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// For each key that is not at its default, what set it.
-    pub origins: BTreeMap<String, String>,
+    pub(crate) origins: BTreeMap<String, String>,
     /// The folder of the pipeline file.
     folder: PathBuf,
     variables: BTreeMap<String, String>,
@@ -174,7 +174,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If the file cannot be read, is no TOML, or names a key that does not exist.
-    pub fn new(
+    pub(crate) fn new(
         pipeline: Option<&Path>,
         global: &Global,
         variables: BTreeMap<String, String>,
@@ -223,7 +223,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If the file's is no date.
-    pub fn as_of(&self, flag: Option<AsOf>) -> Result<AsOf, Refusal> {
+    pub(crate) fn as_of(&self, flag: Option<AsOf>) -> Result<AsOf, Refusal> {
         match (flag, self.settings.as_of.as_str()) {
             (Some(as_of), _) => Ok(as_of),
             (None, "") => Ok(today()),
@@ -237,7 +237,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If the URL or a variable makes no sense.
-    pub fn store(&self) -> Result<StoreSettings, store::Error> {
+    pub(crate) fn store(&self) -> Result<StoreSettings, store::Error> {
         let here = std::env::current_dir().unwrap_or_default();
         let url = store::url_of(&self.settings.store.url, &here)?;
         StoreSettings::resolve(&url, &self.variables)
@@ -247,7 +247,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If one cannot be read or is no contract.
-    pub fn contracts(&self) -> anyhow::Result<Vec<Contract>> {
+    pub(crate) fn contracts(&self) -> anyhow::Result<Vec<Contract>> {
         let folder = &self.settings.check.contracts;
         let read = |table: &str| -> anyhow::Result<Contract> {
             let name = format!("{table}.odcs.yaml");
@@ -265,7 +265,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If the file cannot be read or is no declaration.
-    pub fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
+    pub(crate) fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
         let path = self.folder.join(&self.settings.features.declaration);
         let text = read_text(&path)?;
         let declared = Declaration::read(&text)
@@ -274,7 +274,7 @@ impl Resolved {
     }
 
     /// Every key, its value and its origin.
-    pub fn show(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn show(&self) -> Vec<(String, String, String)> {
         let table = Table::try_from(&self.settings).unwrap_or_default();
         flat(&table)
             .into_iter()
@@ -348,8 +348,7 @@ fn flat(table: &Table) -> BTreeMap<String, Value> {
 
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let known = Table::try_from(Settings::default()).unwrap_or_default();
-    let known: Vec<String> =
-        flat(&known).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
+    let known: Vec<String> = flat(&known).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
     for key in flat(table).into_keys() {
         if !known.contains(&key) {
             let nearest = known
@@ -407,7 +406,8 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_refused() {
-        let error = Resolved::new(None, &global(&["train.seed=many"]), BTreeMap::new()).unwrap_err();
+        let error =
+            Resolved::new(None, &global(&["train.seed=many"]), BTreeMap::new()).unwrap_err();
         assert_eq!(error.exit_code(), 30);
         assert!(error.to_string().contains("seed") || error.to_string().contains("u64"), "{error}");
     }

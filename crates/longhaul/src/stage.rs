@@ -17,50 +17,50 @@ use crate::refusal::Refusal;
 use crate::report::Reporter;
 
 /// A digest of the sources that this program was built from.
-pub const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
+pub(crate) const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
 
 /// What every stage of one night shares.
-pub struct Night<'a> {
+pub(crate) struct Night<'a> {
     /// Where everything is kept.
-    pub store: &'a Store,
+    pub(crate) store: &'a Store,
     /// The moment whose knowledge may be used.
-    pub as_of: AsOf,
+    pub(crate) as_of: AsOf,
     /// Whether to compute again what was done before.
-    pub force: bool,
+    pub(crate) force: bool,
     /// Where lines for people go.
-    pub reporter: &'a Reporter,
+    pub(crate) reporter: &'a Reporter,
 }
 
 /// What a stage left behind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StageManifest {
+pub(crate) struct StageManifest {
     /// Version of this form.
-    pub schema_version: u32,
+    pub(crate) schema_version: u32,
     /// The stage.
-    pub stage: String,
+    pub(crate) stage: String,
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// The moment whose knowledge was used.
-    pub as_of: AsOf,
+    pub(crate) as_of: AsOf,
     /// A digest of the sources of the program.
-    pub code_version: String,
+    pub(crate) code_version: String,
     /// What went in, by name.
-    pub inputs: BTreeMap<String, String>,
+    pub(crate) inputs: BTreeMap<String, String>,
     /// What came out: digests by file name.
-    pub outputs: BTreeMap<String, Digest>,
+    pub(crate) outputs: BTreeMap<String, Digest>,
     /// What the stage says of itself: counts and findings.
-    pub summary: serde_json::Value,
+    pub(crate) summary: serde_json::Value,
 }
 
 /// A finished stage.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub(crate) struct Done {
     /// Where its outputs are.
-    pub folder: String,
+    pub(crate) folder: String,
     /// What it left behind.
-    pub manifest: StageManifest,
+    pub(crate) manifest: StageManifest,
     /// Whether it had been done before.
-    pub skipped: bool,
+    pub(crate) skipped: bool,
 }
 
 impl Done {
@@ -68,7 +68,7 @@ impl Done {
     ///
     /// # Errors
     /// If the stage has no such output, or its bytes are not those that it wrote.
-    pub fn read(&self, store: &Store, name: &str) -> Result<Bytes> {
+    pub(crate) fn read(&self, store: &Store, name: &str) -> Result<Bytes> {
         let path = format!("{}/{name}", self.folder);
         let digest = self
             .manifest
@@ -79,7 +79,7 @@ impl Done {
     }
 
     /// The digest of an output.
-    pub fn digest(&self, name: &str) -> String {
+    pub(crate) fn digest(&self, name: &str) -> String {
         self.manifest.outputs.get(name).map(Digest::to_string).unwrap_or_default()
     }
 
@@ -87,7 +87,7 @@ impl Done {
     ///
     /// # Errors
     /// If it is something else.
-    pub fn summary<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+    pub(crate) fn summary<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_value(self.manifest.summary.clone())
             .with_context(|| format!("{}/manifest.json", self.folder))
     }
@@ -95,20 +95,20 @@ impl Done {
 
 /// What a stage makes: named files, and what it says of itself.
 #[derive(Debug, Default)]
-pub struct Output {
+pub(crate) struct Output {
     /// The files by name.
-    pub files: BTreeMap<String, Vec<u8>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// Counts and findings.
-    pub summary: serde_json::Value,
+    pub(crate) summary: serde_json::Value,
     /// One line for people.
-    pub line: String,
+    pub(crate) line: String,
 }
 
 /// Runs one stage of a night in `runs/<id>/<stage>/`, or finds that it was done.
 ///
 /// # Errors
 /// What `work` or the store says; then there is no manifest.
-pub fn run(
+pub(crate) fn run(
     night: &Night<'_>,
     stage: &str,
     inputs: BTreeMap<String, String>,
@@ -122,7 +122,7 @@ pub fn run(
 ///
 /// # Errors
 /// What `work` or the store says; then there is no manifest.
-pub fn run_backtest(
+pub(crate) fn run_backtest(
     night: &Night<'_>,
     inputs: BTreeMap<String, String>,
     work: impl FnOnce() -> Result<Output>,

@@ -21,15 +21,15 @@ use crate::stages::{self, Held, Known};
 
 /// From which origin to which, and in which steps.
 #[derive(Debug, Clone, Copy)]
-pub struct Span {
+pub(crate) struct Span {
     /// The first origin.
-    pub from: AsOf,
+    pub(crate) from: AsOf,
     /// No origin at or after this.
-    pub to: AsOf,
+    pub(crate) to: AsOf,
     /// From origin to origin.
-    pub every_days: u32,
+    pub(crate) every_days: u32,
     /// From training to training.
-    pub train_every_days: u32,
+    pub(crate) train_every_days: u32,
 }
 
 impl Span {
@@ -51,7 +51,7 @@ impl Span {
 ///
 /// # Errors
 /// If the span is empty, or a stage fails.
-pub fn run(
+pub(crate) fn run(
     resolved: &Resolved,
     job: &Job,
     span: Span,
@@ -157,7 +157,10 @@ fn work(
     }
     let evaluation = judge(night, resolved, known, &folds)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
-    files.insert("predictions.parquet".to_owned(), predictions(night, known, &stages::family_name(family), folds)?);
+    files.insert(
+        "predictions.parquet".to_owned(),
+        predictions(night, known, &stages::family_name(family), folds)?,
+    );
     let scores = stages::scores(&evaluation);
     let line = format!("{} shipments judged", count(evaluation.counts.judged));
     Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })

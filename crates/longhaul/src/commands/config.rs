@@ -7,7 +7,7 @@ use crate::report::Reporter;
 use crate::settings::Resolved;
 
 /// Shows every key with its value and its origin.
-pub fn show(resolved: &Resolved, reporter: &Reporter) {
+pub(crate) fn show(resolved: &Resolved, reporter: &Reporter) {
     let shown = resolved.show();
     let keys: serde_json::Map<String, serde_json::Value> = shown
         .iter()

@@ -12,7 +12,7 @@ use crate::settings::Resolved;
 ///
 /// # Errors
 /// The first request that failed, after all were tried and shown.
-pub fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
+pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
     let settings = resolved.store()?;
     let shown = settings.describe();
     let store = Store::open(&settings)?;

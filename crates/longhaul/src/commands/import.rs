@@ -13,7 +13,7 @@ use crate::settings::Resolved;
 ///
 /// # Errors
 /// If a source or a statement is not as described; then nothing is written.
-pub fn run(
+pub(crate) fn run(
     resolved: &Resolved,
     name: &str,
     from: &Path,

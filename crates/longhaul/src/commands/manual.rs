@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use crate::flags::Flags;
 
 /// Prints a completion script.
-pub fn completions(shell: clap_complete::Shell) {
+pub(crate) fn completions(shell: clap_complete::Shell) {
     clap_complete::generate(shell, &mut Flags::command(), "longhaul", &mut std::io::stdout());
 }
 
@@ -14,6 +14,6 @@ pub fn completions(shell: clap_complete::Shell) {
 ///
 /// # Errors
 /// If stdout cannot be written.
-pub fn page() -> Result<()> {
+pub(crate) fn page() -> Result<()> {
     Ok(clap_mangen::Man::new(Flags::command()).render(&mut std::io::stdout())?)
 }

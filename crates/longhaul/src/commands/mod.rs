@@ -1,10 +1,10 @@
 //! The commands that are not stages of a night.
 
-pub mod backtest;
-pub mod config;
-pub mod doctor;
-pub mod import;
-pub mod manual;
-pub mod models;
-pub mod predict;
-pub mod simulate;
+pub(crate) mod backtest;
+pub(crate) mod config;
+pub(crate) mod doctor;
+pub(crate) mod import;
+pub(crate) mod manual;
+pub(crate) mod models;
+pub(crate) mod predict;
+pub(crate) mod simulate;

@@ -12,7 +12,7 @@ use crate::report::{Reporter, table};
 ///
 /// # Errors
 /// If the store fails.
-pub fn list(store: &Store, reporter: &Reporter) -> Result<()> {
+pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
     let manifests = artifact::list(store)?;
     let champion = artifact::current(store)?.map(|pointer| pointer.model_id);
     let result = json!({ "champion": champion, "models": manifests });
@@ -29,7 +29,12 @@ pub fn list(store: &Store, reporter: &Reporter) -> Result<()> {
                     manifest.about.as_of.to_string(),
                     manifest.about.family.clone(),
                     manifest.about.pipeline.clone(),
-                    if is_champion { "champion" } else { "" }.to_owned(),
+                    match (is_champion, manifest.about.passed) {
+                        (true, _) => "champion",
+                        (false, true) => "",
+                        (false, false) => "refused",
+                    }
+                    .to_owned(),
                 ]
             })
             .collect();
@@ -42,7 +47,7 @@ pub fn list(store: &Store, reporter: &Reporter) -> Result<()> {
 ///
 /// # Errors
 /// If it is not there or not what it was.
-pub fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result<()> {
+pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result<()> {
     let model_id = named(store, model_id)?;
     let bundle = artifact::read(store, &model_id)?;
     let metrics = bundle.files.get("metrics.json");
@@ -64,7 +69,7 @@ pub fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result<()> {
 ///
 /// # Errors
 /// If nothing is published yet.
-pub fn named(store: &Store, name: &str) -> Result<String> {
+pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
     if name != "current" {
         return Ok(name.to_owned());
     }

@@ -25,7 +25,7 @@ const LINES: usize = 10_000;
 ///
 /// # Errors
 /// If the model is not there, or a row lacks a feature.
-pub fn run(resolved: &Resolved, model: &str, rows: &Path, out: &Path) -> Result<()> {
+pub(crate) fn run(resolved: &Resolved, model: &str, rows: &Path, out: &Path) -> Result<()> {
     let scorer = load(resolved, model)?;
     let scored = if ends(rows, "parquet") {
         score_parquet(&scorer, rows)?
@@ -114,18 +114,32 @@ fn score_lines(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>>
 }
 
 fn unreadable(rows: &Path, number: usize, problem: &str) -> Refusal {
-    Refusal::Input { place: format!("{}: line {}", rows.display(), number + 1), problem: problem.to_owned() }
+    Refusal::Input {
+        place: format!("{}: line {}", rows.display(), number + 1),
+        problem: problem.to_owned(),
+    }
 }
 
 /// Every feature needs a key, null where it is missing: a misspelt one must not pass as missing.
 fn check_names(features: &FeatureList, row: &Map<String, Value>) -> Result<(), String> {
     for feature in &features.0 {
-        let expected = if feature.is_categorical() { "a string or null" } else { "a number or null" };
+        let expected =
+            if feature.is_categorical() { "a string or null" } else { "a number or null" };
         match (row.get(&feature.name), feature.is_categorical()) {
-            (Some(Value::Null), _) | (Some(Value::String(_)), true) | (Some(Value::Number(_)), false) => {}
-            (None, _) => return Err(format!("column {:?}: expected {expected}, found no such key", feature.name)),
+            (Some(Value::Null), _)
+            | (Some(Value::String(_)), true)
+            | (Some(Value::Number(_)), false) => {}
+            (None, _) => {
+                return Err(format!(
+                    "column {:?}: expected {expected}, found no such key",
+                    feature.name
+                ));
+            }
             (Some(other), _) => {
-                return Err(format!("column {:?}: expected {expected}, found {other}", feature.name));
+                return Err(format!(
+                    "column {:?}: expected {expected}, found {other}",
+                    feature.name
+                ));
             }
         }
     }

@@ -19,7 +19,7 @@ use crate::stage::{self, Night, Output};
 ///
 /// # Errors
 /// If a setting is out of range, or the tables hold something else already.
-pub fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> {
+pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> {
     let world = resolved.settings.simulate.clone().check()?;
     let store = Store::open(&resolved.store()?)?;
     let days = i64::from(world.settings().days);
@@ -29,7 +29,11 @@ pub fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> 
     let done = stage::run(&night, "simulate", inputs, || work(&night, &world))?;
     let result = json!({ "as_of": night.as_of, "world": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
-        format!("{}/tables/ holds the world as of {}", store.url().trim_end_matches('/'), night.as_of)
+        format!(
+            "{}/tables/ holds the world as of {}",
+            store.url().trim_end_matches('/'),
+            night.as_of
+        )
     });
     Ok(())
 }

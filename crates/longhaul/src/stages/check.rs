@@ -19,23 +19,23 @@ const CHECK: &str = "check.json";
 
 /// What the stage says of itself: `rows_in = rows_ok + rows_quarantined + rows_dropped`.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Rows recorded before the as-of.
-    pub rows_in: usize,
+    pub(crate) rows_in: usize,
     /// Rows that may be used.
-    pub rows_ok: usize,
+    pub(crate) rows_ok: usize,
     /// Rows kept aside.
-    pub rows_quarantined: usize,
+    pub(crate) rows_quarantined: usize,
     /// Rows left out, by rules that say so.
-    pub rows_dropped: usize,
+    pub(crate) rows_dropped: usize,
     /// Rows kept aside or left out by table and reason.
-    pub reasons: BTreeMap<String, usize>,
+    pub(crate) reasons: BTreeMap<String, usize>,
 }
 
 /// Tables that passed their check.
-pub struct Checked {
+pub(crate) struct Checked {
     /// What the stage left.
-    pub done: Done,
+    pub(crate) done: Done,
     check: Check,
     contracts: Vec<Contract>,
 }
@@ -44,7 +44,7 @@ pub struct Checked {
 ///
 /// # Errors
 /// If a table breaks a rule that fails it. Then the store is as it was.
-pub fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
     let contracts = resolved.contracts()?;
     let mut inputs = BTreeMap::from([("listing".to_owned(), listing(night.store, night.as_of)?)]);
     for contract in &contracts {
@@ -106,7 +106,7 @@ fn recorded_on(path: &str) -> Option<AsOf> {
 ///
 /// # Errors
 /// If there are no tables.
-pub fn end_of_tables(store: &Store) -> Result<AsOf> {
+pub(crate) fn end_of_tables(store: &Store) -> Result<AsOf> {
     let entries = store.list("tables/")?;
     let last = entries.iter().filter_map(|entry| recorded_on(&entry.path)).max();
     last.map(|start| start.plus_days(1)).ok_or_else(|| {
@@ -124,7 +124,7 @@ impl Checked {
     ///
     /// # Errors
     /// If the finding cannot be encoded, which it has no reason to.
-    pub fn content(&self) -> Result<String> {
+    pub(crate) fn content(&self) -> Result<String> {
         Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
     }
 
@@ -132,20 +132,19 @@ impl Checked {
     ///
     /// # Errors
     /// If the table is not there, or its bytes are not those that were checked.
-    pub fn read(&self, night: &Night<'_>, table: &str) -> Result<CheckedFrame> {
+    pub(crate) fn read(&self, night: &Night<'_>, table: &str) -> Result<CheckedFrame> {
         let contract = self.contracts.iter().find(|contract| contract.table() == table);
-        let (contract, checked) = contract.zip(self.check.tables.get(table)).ok_or_else(|| {
-            Refusal::Missing {
+        let (contract, checked) =
+            contract.zip(self.check.tables.get(table)).ok_or_else(|| Refusal::Missing {
                 what: format!("tables/{table}/"),
                 expected: "a table that passed its check".to_owned(),
                 way_out: format!("import {table}, and give it a contract"),
-            }
-        })?;
+            })?;
         Ok(intake::read_checked(night.store, contract, checked, None, night.as_of)?)
     }
 
     /// Versions of shipments that are in quarantine.
-    pub fn doubts(&self) -> Vec<Doubt> {
+    pub(crate) fn doubts(&self) -> Vec<Doubt> {
         let shipments = self.check.tables.get("shipments");
         let quarantined =
             shipments.into_iter().flat_map(|t| &t.files).flat_map(|file| &file.quarantined);

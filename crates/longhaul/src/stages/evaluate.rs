@@ -20,40 +20,40 @@ use crate::stages::features::Known;
 use crate::stages::train;
 
 /// The report.
-pub const REPORT: &str = "report.html";
+pub(crate) const REPORT: &str = "report.html";
 /// The metrics.
-pub const METRICS: &str = "metrics.json";
+pub(crate) const METRICS: &str = "metrics.json";
 /// A seller or node with fewer deliveries known is new.
 const NEW_ORIGIN_DELIVERIES: f32 = 10.0;
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The family that did best.
-    pub family: String,
+    pub(crate) family: String,
     /// Whether it may be published.
-    pub passed: bool,
+    pub(crate) passed: bool,
     /// The gates that said no.
-    pub refused: Vec<String>,
+    pub(crate) refused: Vec<String>,
     /// Shipments whose outcome is known.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// First order day judged.
-    pub first_day: String,
+    pub(crate) first_day: String,
     /// Last order day judged.
-    pub last_day: String,
+    pub(crate) last_day: String,
     /// The model, the other families, the champion, the baselines.
-    pub scores: Vec<Score>,
+    pub(crate) scores: Vec<Score>,
 }
 
 /// How one forecast did.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Score {
+pub(crate) struct Score {
     /// Who predicts.
-    pub name: String,
+    pub(crate) name: String,
     /// Mean absolute error of the median.
-    pub mae_days: f64,
+    pub(crate) mae_days: f64,
     /// Pinball loss, mean over rows and levels.
-    pub mean_pinball_days: f64,
+    pub(crate) mean_pinball_days: f64,
     /// Share of outcomes inside the 80% interval.
     pub coverage_80: f64,
 }
@@ -62,7 +62,7 @@ pub struct Score {
 ///
 /// # Errors
 /// If a family refuses to be trained as of the hold-out's start, or nothing is known of its orders.
-pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
     let settings = &resolved.settings.evaluate;
     let champion = artifact::current(night.store)?;
     let mut inputs = train::inputs(resolved, features)?;
@@ -134,7 +134,9 @@ fn summary(evaluation: &Evaluation) -> Summary {
     Summary {
         family: evaluation.model.clone(),
         passed: verdict.is_some_and(|verdict| verdict.passed),
-        refused: refused.map(|g| format!("{}: found {:.3}, needed {}", g.says, g.found, g.needed)).collect(),
+        refused: refused
+            .map(|g| format!("{}: found {:.3}, needed {}", g.says, g.found, g.needed))
+            .collect(),
         rows: evaluation.counts.judged,
         first_day: evaluation.counts.first_day.clone(),
         last_day: evaluation.counts.last_day.clone(),
@@ -143,7 +145,7 @@ fn summary(evaluation: &Evaluation) -> Summary {
 }
 
 /// One line for each forecast.
-pub fn scores(evaluation: &Evaluation) -> Vec<Score> {
+pub(crate) fn scores(evaluation: &Evaluation) -> Vec<Score> {
     let score = |entry: &::evaluate::Entry| Score {
         name: entry.forecast.clone(),
         mae_days: entry.metrics.mae_days,
@@ -181,12 +183,12 @@ fn report(
 }
 
 /// Orders that are held out, and what is known of them now.
-pub struct Held<'a> {
+pub(crate) struct Held<'a> {
     known: &'a Known,
     /// Positions of the rows.
-    pub rows: Vec<usize>,
+    pub(crate) rows: Vec<usize>,
     /// As `evaluate` wants them.
-    pub shipments: Shipments,
+    pub(crate) shipments: Shipments,
 }
 
 impl<'a> Held<'a> {
@@ -194,7 +196,7 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// If the features lack a column.
-    pub fn new(known: &'a Known, start: AsOf, end: AsOf, now: AsOf) -> Result<Self> {
+    pub(crate) fn new(known: &'a Known, start: AsOf, end: AsOf, now: AsOf) -> Result<Self> {
         let rows: Vec<usize> = known.ordered_between(start.micros(), end.micros()).collect();
         let shipments = shipments(known, &rows, now)?;
         Ok(Self { known, rows, shipments })
@@ -215,7 +217,7 @@ impl<'a> Held<'a> {
 }
 
 /// Distributions as `evaluate` wants them.
-pub fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Forecast {
+pub(crate) fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Forecast {
     Forecast {
         name: name.to_owned(),
         hours: distributions.iter().map(|d| d.hours).collect(),
@@ -228,7 +230,7 @@ pub fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Forecast 
 ///
 /// # Errors
 /// If the features lack a column.
-pub fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Shipments> {
+pub(crate) fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Shipments> {
     let outcomes = known.outcomes.as_of(now);
     let promised = known.frame.numbers(PROMISED_HOURS)?;
     let ordered_at = known.outcomes.ordered_at();
@@ -281,7 +283,7 @@ fn distance_band(km: Option<f32>) -> &'static str {
 ///
 /// # Errors
 /// If nothing was delivered before it.
-pub fn baselines(known: &Known, held: &Held<'_>, origin: AsOf) -> Result<Vec<Forecast>> {
+pub(crate) fn baselines(known: &Known, held: &Held<'_>, origin: AsOf) -> Result<Vec<Forecast>> {
     let from = known.frame.texts(column::ORIGIN_REGION)?;
     let to = known.frame.texts(column::DESTINATION_REGION)?;
     let lane = |row: usize| (from[row].clone(), to[row].clone());

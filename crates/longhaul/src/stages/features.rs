@@ -13,24 +13,24 @@ use crate::stage::{self, Done, Night, Output};
 use crate::stages::check::Checked;
 
 /// The feature frame.
-pub const MATRIX: &str = "matrix.parquet";
+pub(crate) const MATRIX: &str = "matrix.parquet";
 /// The timelines of outcomes.
 const OUTCOMES: &str = "outcomes.parquet";
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Shipments.
-    pub rows: usize,
+    pub(crate) rows: usize,
     /// Features of each.
-    pub features: usize,
+    pub(crate) features: usize,
 }
 
 /// Builds the features of every shipment known at the as-of.
 ///
 /// # Errors
 /// If a table cannot be read as it was checked, or nothing was known yet.
-pub fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<Done> {
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<Done> {
     let (declared, text) = resolved.declaration()?;
     let inputs = BTreeMap::from([
         ("tables".to_owned(), checked.content()?),
@@ -39,15 +39,9 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<
     stage::run(night, "features", inputs, || {
         let orders = checked.read(night, "orders")?;
         let shipments = checked.read(night, "shipments")?;
-        let (frame, outcomes) = features::build(
-            &orders,
-            &shipments,
-            &checked.doubts(),
-            &declared,
-            night.as_of,
-        )?;
-        let summary =
-            Summary { rows: frame.n_rows(), features: feature_list(&frame)?.len() };
+        let (frame, outcomes) =
+            features::build(&orders, &shipments, &checked.doubts(), &declared, night.as_of)?;
+        let summary = Summary { rows: frame.n_rows(), features: feature_list(&frame)?.len() };
         Ok(Output {
             line: format!("{} shipments, {} features", count(summary.rows), summary.features),
             summary: serde_json::to_value(&summary)?,
@@ -60,13 +54,13 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<
 }
 
 /// What the features stage left, ready for training and judging.
-pub struct Known {
+pub(crate) struct Known {
     /// Keys, features and what was promised.
-    pub frame: Frame,
+    pub(crate) frame: Frame,
     /// The features as numbers.
-    pub matrix: Matrix,
+    pub(crate) matrix: Matrix,
     /// What was known of each delivery, and when.
-    pub outcomes: Outcomes,
+    pub(crate) outcomes: Outcomes,
 }
 
 impl Known {
@@ -74,7 +68,7 @@ impl Known {
     ///
     /// # Errors
     /// If it is not there, or not what the stage wrote.
-    pub fn read(night: &Night<'_>, done: &Done) -> Result<Self> {
+    pub(crate) fn read(night: &Night<'_>, done: &Done) -> Result<Self> {
         let frame = Frame::from_parquet(&done.read(night.store, MATRIX)?)?;
         let outcomes =
             Outcomes::from_parquet(&done.read(night.store, OUTCOMES)?, frame.ordered_at()?)?;
@@ -83,7 +77,7 @@ impl Known {
     }
 
     /// The inputs of a stage that reads the features.
-    pub fn inputs(done: &Done) -> BTreeMap<String, String> {
+    pub(crate) fn inputs(done: &Done) -> BTreeMap<String, String> {
         BTreeMap::from([
             (MATRIX.to_owned(), done.digest(MATRIX)),
             (OUTCOMES.to_owned(), done.digest(OUTCOMES)),
@@ -91,7 +85,7 @@ impl Known {
     }
 
     /// Positions of the rows ordered from `from` up to, not with, `to` (in microseconds).
-    pub fn ordered_between(&self, from: i64, to: i64) -> std::ops::Range<usize> {
+    pub(crate) fn ordered_between(&self, from: i64, to: i64) -> std::ops::Range<usize> {
         let ordered_at = self.outcomes.ordered_at();
         ordered_at.partition_point(|&at| at < from)..ordered_at.partition_point(|&at| at < to)
     }

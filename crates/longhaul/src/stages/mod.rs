@@ -18,26 +18,26 @@ use crate::report::{count, table};
 use crate::settings::Resolved;
 use crate::stage::{Done, Night};
 
-pub use self::check::end_of_tables;
-pub use self::evaluate::{Held, baselines, forecast, scores, shipments};
-pub use self::features::Known;
-pub use self::train::{inputs as train_inputs, name as family_name, train as train_family};
+pub(crate) use self::check::end_of_tables;
+pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
+pub(crate) use self::features::Known;
+pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// What a command leaves for its user.
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// For programs.
-    pub json: Value,
+    pub(crate) json: Value,
     /// For people.
-    pub text: String,
+    pub(crate) text: String,
     /// A refusal that comes after everything else was done.
-    pub refused: Option<Refusal>,
+    pub(crate) refused: Option<Refusal>,
 }
 
 /// All stages. A model that is refused does not keep the night from scoring with the champion.
 ///
 /// # Errors
 /// The first stage that fails.
-pub fn run_all(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn run_all(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let checked = check::run(night, resolved)?;
     let features = features::run(night, resolved, &checked)?;
     let train = train::run(night, resolved, &features)?;
@@ -116,14 +116,11 @@ fn overview(
 ///
 /// # Errors
 /// If it fails.
-pub fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let checked = check::run(night, resolved)?;
     let summary: check::Summary = checked.done.summary()?;
-    let rows: Vec<Vec<String>> = summary
-        .reasons
-        .iter()
-        .map(|(reason, n)| vec![reason.clone(), count(*n)])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        summary.reasons.iter().map(|(reason, n)| vec![reason.clone(), count(*n)]).collect();
     let text = format!(
         "{} rows in = {} ok + {} in quarantine\n\n{}",
         count(summary.rows_in),
@@ -138,7 +135,7 @@ pub fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
     let text = where_it_is(night, &features, features::MATRIX);
     Ok(of_stage(&features, text))
@@ -148,7 +145,7 @@ pub fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> 
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub fn train_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn train_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
     let train = train::run(night, resolved, &features)?;
     let text = where_it_is(night, &train, "");
@@ -159,7 +156,7 @@ pub fn train_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub fn evaluate_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn evaluate_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
     let evaluate = evaluate::run(night, resolved, &features)?;
     let text = where_it_is(night, &evaluate, evaluate::REPORT);
@@ -170,7 +167,7 @@ pub fn evaluate_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> 
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub fn publish_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn publish_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
     let train = train::run(night, resolved, &features)?;
     let evaluate = evaluate::run(night, resolved, &features)?;
@@ -185,7 +182,7 @@ pub fn publish_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
 ///
 /// # Errors
 /// If it or a stage before it fails, or no model was published.
-pub fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
     let scored = score::run(night, resolved, &features)?;
     let text = where_it_is(night, &scored, score::PREDICTIONS);
@@ -196,7 +193,7 @@ pub fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
 ///
 /// # Errors
 /// If either fails.
-pub fn features_of(night: &Night<'_>, resolved: &Resolved) -> Result<(Done, Done)> {
+pub(crate) fn features_of(night: &Night<'_>, resolved: &Resolved) -> Result<(Done, Done)> {
     let checked = check::run(night, resolved)?;
     let features = features::run(night, resolved, &checked)?;
     Ok((checked.done, features))

@@ -14,28 +14,28 @@ use crate::stages::{evaluate, features};
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The bundle.
-    pub model_id: String,
+    pub(crate) model_id: String,
     /// The family of its regressors.
-    pub family: String,
+    pub(crate) family: String,
     /// Whether it became champion.
-    pub promoted: bool,
+    pub(crate) promoted: bool,
 }
 
 /// A finished stage, and whether the gates refused the model.
-pub struct Published {
+pub(crate) struct Published {
     /// What the stage left.
-    pub done: Done,
+    pub(crate) done: Done,
     /// Why the model is not champion, if the gates said no.
-    pub refused: Option<Refusal>,
+    pub(crate) refused: Option<Refusal>,
 }
 
 /// Writes the bundle of the best family and, if it passed, moves the pointer to it.
 ///
 /// # Errors
 /// If the store fails, or another run moved the pointer meanwhile.
-pub fn run(
+pub(crate) fn run(
     night: &Night<'_>,
     resolved: &Resolved,
     features: &Done,
@@ -48,7 +48,7 @@ pub fn run(
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
     ]);
     let done = stage::run(night, "publish", inputs, || {
-        let bundle = bundle(night, resolved, features, train, evaluate, &judged.family)?;
+        let bundle = bundle(night, resolved, features, train, evaluate, &judged)?;
         artifact::write(night.store, &bundle)?;
         let (promoted, line) = if judged.passed {
             promote(night, &bundle)?
@@ -58,11 +58,7 @@ pub fn run(
         let model_id = bundle.model_id().to_owned();
         let line = format!("model {model_id} ({}): {line}", judged.family);
         let summary = Summary { model_id, family: judged.family.clone(), promoted };
-        Ok(Output {
-            files: BTreeMap::new(),
-            summary: serde_json::to_value(&summary)?,
-            line,
-        })
+        Ok(Output { files: BTreeMap::new(), summary: serde_json::to_value(&summary)?, line })
     })?;
     let refused = match judged.passed {
         true => None,
@@ -80,10 +76,10 @@ fn bundle(
     features: &Done,
     train: &Done,
     evaluate: &Done,
-    family: &str,
+    judged: &evaluate::Summary,
 ) -> Result<Bundle> {
     let mut files = BTreeMap::new();
-    let prefix = format!("{family}/");
+    let prefix = format!("{}/", judged.family);
     for name in train.manifest.outputs.keys() {
         if let Some(file) = name.strip_prefix(&prefix) {
             files.insert(file.to_owned(), train.read(night.store, name)?.to_vec());
@@ -98,10 +94,11 @@ fn bundle(
     let about = About {
         as_of: night.as_of,
         pipeline: resolved.settings.name.clone(),
-        family: family.to_owned(),
+        family: judged.family.clone(),
         code_version: CODE_VERSION.to_owned(),
         features_digest: features_digest.unwrap_or_else(|| Digest::of(b"")),
         seed: resolved.settings.train.seed,
+        passed: judged.passed,
     };
     Ok(Bundle::new(about, files))
 }

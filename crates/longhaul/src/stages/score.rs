@@ -15,22 +15,22 @@ use crate::stage::{self, Done, Night, Output};
 use crate::stages::features::Known;
 
 /// The predictions.
-pub const PREDICTIONS: &str = "predictions.parquet";
+pub(crate) const PREDICTIONS: &str = "predictions.parquet";
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The model that scored.
-    pub model_id: String,
+    pub(crate) model_id: String,
     /// Open shipments.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 /// Writes one prediction for each shipment that is open at the as-of.
 ///
 /// # Errors
 /// If there is no model that knew no more than the as-of, or its features are not built any more.
-pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
     let model_id = model_known(night)?;
     let given_still_open = resolved.settings.score.given_still_open;
     let mut inputs = Known::inputs(features);
@@ -44,23 +44,21 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Do
         Ok(Output {
             line: format!("{} open shipments by {model_id}", count(summary.rows)),
             summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([(
-                PREDICTIONS.to_owned(),
-                to_parquet(predictions.to_frame()?)?,
-            )]),
+            files: BTreeMap::from([(PREDICTIONS.to_owned(), to_parquet(predictions.to_frame()?)?)]),
         })
     })
 }
 
-/// The champion; or, for an earlier night, the newest model that knew no more than that night.
+/// The champion; or, for an earlier night, the newest model that passed and knew no more than it.
 fn model_known(night: &Night<'_>) -> Result<String> {
     if let Some(champion) = artifact::current(night.store)?
         && champion.as_of <= night.as_of
     {
         return Ok(champion.model_id);
     }
-    let earlier = artifact::list(night.store)?.into_iter().find(|m| m.about.as_of <= night.as_of);
-    earlier.map(|manifest| manifest.model_id).ok_or_else(|| {
+    let models = artifact::list(night.store)?.into_iter();
+    let mut earlier = models.filter(|m| m.about.passed && m.about.as_of <= night.as_of);
+    earlier.next().map(|manifest| manifest.model_id).ok_or_else(|| {
         Refusal::Missing {
             what: format!("score as of {}", night.as_of),
             expected: "a published model of that moment or before".to_owned(),

@@ -14,7 +14,7 @@ use crate::stages::features::Known;
 ///
 /// # Errors
 /// If a family refuses, for example because too few deliveries are known.
-pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
     stage::run(night, "train", inputs(resolved, features)?, || {
         let known = Known::read(night, features)?;
         let mut files = BTreeMap::new();
@@ -34,14 +34,14 @@ pub fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Do
 }
 
 /// What goes into a stage that trains.
-pub fn inputs(resolved: &Resolved, features: &Done) -> Result<BTreeMap<String, String>> {
+pub(crate) fn inputs(resolved: &Resolved, features: &Done) -> Result<BTreeMap<String, String>> {
     let mut inputs = Known::inputs(features);
     inputs.insert("train".to_owned(), serde_json::to_string(&resolved.settings.train)?);
     Ok(inputs)
 }
 
 /// A family's name in settings, files and reports.
-pub fn name(family: FamilyName) -> String {
+pub(crate) fn name(family: FamilyName) -> String {
     serde_json::to_value(family)
         .ok()
         .and_then(|name| name.as_str().map(str::to_owned))
@@ -52,7 +52,7 @@ pub fn name(family: FamilyName) -> String {
 ///
 /// # Errors
 /// If it refuses.
-pub fn train(
+pub(crate) fn train(
     known: &Known,
     resolved: &Resolved,
     family: FamilyName,
