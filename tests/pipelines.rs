@@ -31,6 +31,7 @@ fn an_unknown_key_is_refused_with_the_near_one() {
 #[test]
 fn help_manual_and_completions_print() {
     let help = longhaul(&["--help"]).ok().stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in ["import", "simulate", "backtest", "doctor", "Exit codes", "12 gate refused"] {
         assert!(help.contains(word), "{word}");
     }

@@ -38,7 +38,8 @@ impl Ended {
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in: {}", self.stderr);
         }
-        assert_eq!(self.stderr.matches("error:").count(), 1, "one message: {}", self.stderr);
+        let messages = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(messages, 1, "one message: {}", self.stderr);
     }
 }
 
