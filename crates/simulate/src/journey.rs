@@ -1,0 +1,168 @@
+//! What becomes of one parcel: handling until handover, transit, the last mile; and the promise.
+//!
+//! Units: hours, and seconds since the epoch for instants.
+
+use crate::carriers::{CARRIERS, Service, n_hubs};
+use crate::clock::{DAY, HOUR, OpenDays, weekday};
+use crate::goods::Goods;
+use crate::nodes::NodeKind;
+use crate::plan::Plan;
+use crate::random::Random;
+
+/// A parcel that arrives by this local hour goes out with today's van.
+const VAN_LOADED_BY_HOUR: i64 = 7;
+/// The van's first delivery, and the limits of a day's deliveries, in local hours.
+const VAN_STARTS_AT_HOUR: f64 = 9.0;
+const VAN_HOURS: (f64, f64) = (8.5, 20.5);
+/// Share of parcels left behind after a Sunday, when the vans are full.
+const MONDAY_LEFT_BEHIND: f64 = 0.12;
+/// Attempts after which the parcel is handed to a neighbour.
+const ATTEMPTS_MAX: u32 = 4;
+/// Tail index and scale of the hours that a stuck parcel loses: a Pareto of infinite variance.
+const STUCK_SHAPE: f64 = 1.7;
+const STUCK_HOURS: (f64, f64) = (24.0, 900.0);
+/// The promise is the lane's rule, so much longer, and some hours.
+const PROMISE_PADDING: f64 = 1.7;
+const PROMISE_MORE_HOURS: f64 = 30.0;
+
+/// A way through the network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Route {
+    pub(crate) node: usize,
+    pub(crate) zone: usize,
+    pub(crate) carrier: usize,
+    pub(crate) service: Service,
+}
+
+impl Route {
+    /// Hours in the carrier's hands by its own rule, before anything goes wrong.
+    fn rule_hours(self, plan: &Plan) -> f64 {
+        let carrier = &CARRIERS[self.carrier];
+        let service = self.service as usize;
+        let km = plan.nodes.km(self.node, self.zone);
+        let remoteness = plan.geography.zones[self.zone].remoteness;
+        plan.pace
+            * (carrier.hub_hours[service] * n_hubs(km, remoteness)
+                + km / carrier.speed_km_h[service]
+                + carrier.remote_hours * remoteness * remoteness)
+    }
+
+    /// When the carrier takes custody of goods paid for at `paid_at`.
+    pub(crate) fn handed_over_at(
+        self,
+        plan: &Plan,
+        goods: &Goods,
+        paid_at: i64,
+        wait_hours: f64,
+        random: &mut Random,
+    ) -> i64 {
+        let node = &plan.nodes.all[self.node];
+        let usual = plan.pace
+            * node.handling_hours
+            * goods.category().packing
+            * (1.0 + 0.03 * f64::from(goods.n_units - 1))
+            * plan.rhythm.node_factor(self.node, plan.day(paid_at));
+        let mut hours = random.lognormal(usual, node.sigma);
+        hours += wait_hours * random.between(0.6, 1.2);
+        if random.chance(node.forgets_rate) {
+            hours += 24.0 + random.exponential(60.0);
+        }
+        let ready_at = paid_at + (hours * HOUR) as i64;
+        let clock = &plan.clock;
+        clock.next_slot(node.region, ready_at, node.pickup_hours, node.pickup_days)
+            + random.between(60.0, 1_500.0) as i64
+    }
+
+    /// When it is delivered.
+    pub(crate) fn delivered_at(
+        self,
+        plan: &Plan,
+        handed_over_at: i64,
+        wait_hours: f64,
+        random: &mut Random,
+    ) -> i64 {
+        let carrier = &CARRIERS[self.carrier];
+        let zone = &plan.geography.zones[self.zone];
+        let origin = plan.nodes.all[self.node].region;
+        let day = plan.day(handed_over_at);
+        let usual = self.rule_hours(plan)
+            * plan.carriers.lane_factor(self.carrier, origin, zone.region)
+            * plan.rhythm.carrier_factor(self.carrier, zone.region, day);
+        let far = (plan.nodes.km(self.node, self.zone) / 2_500.0).min(1.0);
+        let sigma = carrier.sigma * (0.6 + 0.5 * far + 0.8 * zone.remoteness);
+        let mut hours = random.lognormal(usual, sigma);
+        hours += wait_hours * random.between(0.4, 1.0);
+        if random.chance(carrier.stuck_rate * (1.0 + zone.remoteness)) {
+            let lost = STUCK_HOURS.0 * libm::pow(1.0 - random.share(), -1.0 / STUCK_SHAPE);
+            hours += lost.min(STUCK_HOURS.1);
+        }
+        if self.carrier == crate::carriers::DISRUPTED_CARRIER {
+            hours += self.disruption_hours(plan, handed_over_at, hours, random);
+        }
+        let arrived_at = handed_over_at + (hours * HOUR) as i64;
+        self.last_mile(plan, arrived_at, random).max(handed_over_at + HOUR as i64)
+    }
+
+    /// What a breakdown costs a parcel that is handed over, or would have arrived, during it.
+    fn disruption_hours(self, plan: &Plan, at: i64, hours: f64, random: &mut Random) -> f64 {
+        let arrives_at = at + (hours * HOUR) as i64;
+        let rhythm = &plan.rhythm;
+        match (rhythm.disruption_hours_left(at), rhythm.disruption_hours_left(arrives_at)) {
+            (Some(left), _) => left * random.between(0.3, 1.1) + random.exponential(12.0),
+            (None, Some(left)) => left * random.between(0.0, 0.6),
+            (None, None) => 0.0,
+        }
+    }
+
+    fn last_mile(self, plan: &Plan, arrived_at: i64, random: &mut Random) -> i64 {
+        let zone = &plan.geography.zones[self.zone];
+        let clock = &plan.clock;
+        let (today, seconds) = clock.local(zone.region, arrived_at);
+        let missed_van = seconds >= VAN_LOADED_BY_HOUR * HOUR as i64;
+        let mut day = clock.next_open(today + i64::from(missed_van), zone.delivery_days);
+        if weekday(day) == 0 && random.chance(MONDAY_LEFT_BEHIND) {
+            day = clock.next_open(day + 1, zone.delivery_days);
+        }
+        for _ in 1..ATTEMPTS_MAX {
+            if !random.chance(zone.failed_attempt_rate) {
+                break;
+            }
+            day = clock.next_open(day + 1, zone.delivery_days);
+        }
+        let hour = VAN_STARTS_AT_HOUR + zone.route_hours + 0.8 * random.normal();
+        let seconds = (hour.clamp(VAN_HOURS.0, VAN_HOURS.1) * HOUR) as i64;
+        clock.instant(zone.region, day, seconds).max(arrived_at)
+    }
+
+    /// What the shop tells the customer: its rule for the lane, padded, to the end of a day that
+    /// is no Sunday. It knows nothing of weekdays, backlog, or the node's and carrier's own ways.
+    pub(crate) fn promised_at(self, plan: &Plan, ordered_at: i64) -> i64 {
+        let handling_hours = match plan.nodes.all[self.node].kind {
+            NodeKind::SortableFc => 8.0,
+            NodeKind::NonSortableFc => 20.0,
+            NodeKind::SpecialtyFc => 28.0,
+            NodeKind::Seller => 34.0,
+        };
+        let hours = PROMISE_PADDING * (plan.pace * handling_hours + self.rule_hours(plan));
+        let region = plan.geography.zones[self.zone].region;
+        let at = ordered_at + ((hours + PROMISE_MORE_HOURS) * HOUR) as i64;
+        let (day, _) = plan.clock.local(region, at);
+        let day = plan.clock.next_open(day, OpenDays::MONDAY_TO_SATURDAY);
+        plan.clock.instant(region, day, DAY - 1)
+    }
+
+    /// When the node should hand over: 18:00 of its n-th working day after the order.
+    pub(crate) fn ship_by_at(self, plan: &Plan, ordered_at: i64) -> i64 {
+        let node = &plan.nodes.all[self.node];
+        let working_days = match node.kind {
+            NodeKind::SortableFc => 1,
+            NodeKind::NonSortableFc | NodeKind::SpecialtyFc => 2,
+            NodeKind::Seller => 3,
+        };
+        let (mut day, _) = plan.clock.local(node.region, ordered_at);
+        for _ in 0..working_days {
+            day = plan.clock.next_open(day + 1, node.pickup_days);
+        }
+        plan.clock.instant(node.region, day, 18 * HOUR as i64)
+    }
+}

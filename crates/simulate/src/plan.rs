@@ -1,0 +1,90 @@
+//! A world laid out: everything that is fixed before the first order.
+
+use crate::carriers::CarrierMap;
+use crate::clock::{Clock, DAY};
+use crate::geography::Geography;
+use crate::goods::CATEGORIES;
+use crate::load::Load;
+use crate::nodes::Nodes;
+use crate::random::{Random, Weights};
+use crate::rhythm::{HOUR_WEIGHTS, Rhythm};
+use crate::world::{CheckedWorld, World};
+
+/// Shares of ship options: economy, standard, express.
+const SHIP_OPTION_WEIGHTS: [f64; 3] = [0.25, 0.58, 0.17];
+
+/// The fixed part of a simulation.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) world: World,
+    pub(crate) clock: Clock,
+    pub(crate) geography: Geography,
+    pub(crate) nodes: Nodes,
+    pub(crate) carriers: CarrierMap,
+    pub(crate) rhythm: Rhythm,
+    pub(crate) categories: Weights,
+    pub(crate) hours: Weights,
+    pub(crate) ship_options: Weights,
+    /// What all hours of work and travel are multiplied with, to meet the share within two days.
+    pub(crate) pace: f64,
+}
+
+impl Plan {
+    /// Lays out a world; its pace is that of the rules.
+    pub(crate) fn new(world: &CheckedWorld) -> Self {
+        let world = world.settings().clone();
+        let midnight = world.first_day.and_time(chrono::NaiveTime::MIN).and_utc();
+        let first_day = midnight.timestamp().div_euclid(DAY);
+        let geography = Geography::new(&world);
+        Self {
+            clock: Clock::new(first_day, i64::from(world.days)),
+            nodes: Nodes::new(&world, &geography),
+            geography,
+            carriers: CarrierMap::new(world.seed),
+            rhythm: Rhythm::new(&world, first_day),
+            categories: Weights::new(CATEGORIES.iter().map(|category| category.share)),
+            hours: Weights::new(HOUR_WEIGHTS),
+            ship_options: Weights::new(SHIP_OPTION_WEIGHTS),
+            pace: 1.0,
+            world,
+        }
+    }
+
+    /// The day of the simulation that an instant (seconds since the epoch) falls on.
+    pub(crate) fn day(&self, at: i64) -> i64 {
+        at.div_euclid(DAY) - self.rhythm.first_day
+    }
+
+    /// The instant at which a day of the simulation starts.
+    pub(crate) fn midnight(&self, day: u32) -> i64 {
+        (self.rhythm.first_day + i64::from(day)) * DAY
+    }
+
+    /// The night in which an event is recorded if nothing is late: night n follows day n - 1.
+    pub(crate) fn night(&self, at: i64) -> u32 {
+        u32::try_from(self.day(at) + 1).unwrap_or(0)
+    }
+
+    /// Draws a random instant of a day of the simulation, by the local hours of a region.
+    pub(crate) fn draw_instant(&self, day: u32, region: usize, random: &mut Random) -> i64 {
+        let hour = self.hours.draw(random) as f64;
+        let local = ((hour + random.share()) * 3_600.0) as i64;
+        let offset = self.clock.offset(region, self.rhythm.first_day + i64::from(day));
+        self.midnight(day) + (local - offset).rem_euclid(DAY)
+    }
+}
+
+/// What waits at nodes and at carriers.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) nodes: Load,
+    pub(crate) carriers: Load,
+}
+
+impl Waiting {
+    /// Ends a day (since the epoch).
+    pub(crate) fn end_day(&mut self, day: i64) {
+        self.nodes.end_day(day);
+        self.carriers.end_day(day);
+    }
+}

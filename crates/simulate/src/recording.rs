@@ -1,0 +1,239 @@
+//! When facts become known: a version of an order or a shipment for each night that brings news.
+//!
+//! Night n follows day n - 1 of the simulation and records what happened on that day. A late fact
+//! comes nights later, and nothing that follows it is known before it. A misread delivery is
+//! recorded with a wrong time first and with the right one nights later.
+
+use crate::clock::{DAY, HOUR};
+use crate::order::{Ending, Order, Shipment};
+use crate::plan::Plan;
+use crate::random::Random;
+
+/// Which fact is the late one: the order, the handover, or the end.
+const LATE_ORDER: f64 = 0.2;
+const LATE_HANDOVER: f64 = 0.5;
+/// Chance of each further night, and the most.
+const LATE_AGAIN: f64 = 0.5;
+const LATE_NIGHTS_MAX: u32 = 12;
+/// A misread time is off by so many hours, and stands for at most so many nights.
+const MISREAD_HOURS: (f64, f64) = (2.0, 30.0);
+const MISREAD_NIGHTS_MAX: usize = 14;
+
+/// Something that happened, and the night in which we learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fact {
+    /// Seconds since the epoch.
+    pub(crate) at: i64,
+    pub(crate) night: u32,
+}
+
+/// An order and when each fact of it becomes known.
+#[derive(Debug)]
+pub(crate) struct OrderRecord {
+    pub(crate) order: Order,
+    placed: u32,
+    paid: Option<Fact>,
+    cancelled: Option<Fact>,
+}
+
+/// An order as known in a night.
+#[derive(Debug, PartialEq)]
+pub(crate) struct OrderVersion {
+    pub(crate) status: &'static str,
+    pub(crate) paid_at: Option<i64>,
+}
+
+/// A shipment and when each fact of it becomes known.
+#[derive(Debug)]
+pub(crate) struct ShipmentRecord {
+    pub(crate) shipment: Shipment,
+    created: u32,
+    handed_over: Option<Fact>,
+    ended: Fact,
+    /// The wrong time of delivery, and the night that corrects it.
+    pub(crate) misread: Option<Fact>,
+    /// Whether any of its own facts is late.
+    pub(crate) is_late: bool,
+}
+
+/// A shipment as known in a night.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ShipmentVersion {
+    pub(crate) status: &'static str,
+    pub(crate) n_units: i32,
+    pub(crate) weight_g: Option<f64>,
+    pub(crate) handed_over_at: Option<i64>,
+    pub(crate) delivered_at: Option<i64>,
+}
+
+/// Decides when the facts of an order and its shipments become known.
+pub(crate) fn record(
+    plan: &Plan,
+    order: Order,
+    shipments: Vec<Shipment>,
+    random: &mut Random,
+) -> (OrderRecord, Vec<ShipmentRecord>) {
+    let mut placed = plan.night(order.ordered_at);
+    let order_is_late = random.chance(plan.world.late_rate * LATE_ORDER);
+    if order_is_late {
+        placed += late_nights(random);
+    }
+    let fact = |at: i64| Fact { at, night: plan.night(at).max(placed) };
+    let paid = order.paid_at.map(fact);
+    let cancelled = order.cancelled_at.map(fact);
+    let shipments = shipments
+        .into_iter()
+        .map(|shipment| {
+            let mut record = record_shipment(plan, shipment, placed, random);
+            record.is_late |= order_is_late;
+            record
+        })
+        .collect();
+    (OrderRecord { order, placed, paid, cancelled }, shipments)
+}
+
+fn record_shipment(
+    plan: &Plan,
+    shipment: Shipment,
+    created: u32,
+    random: &mut Random,
+) -> ShipmentRecord {
+    let fact = |at: i64| Fact { at, night: plan.night(at).max(created) };
+    let mut handed_over = shipment.handed_over_at.map(fact);
+    let mut ended = fact(shipment.ended_at);
+    // What is left of the rate for the two later facts.
+    let is_late = random.chance(plan.world.late_rate * (1.0 - LATE_ORDER));
+    if is_late {
+        let nights = late_nights(random);
+        match &mut handed_over {
+            Some(fact) if random.chance(LATE_HANDOVER) => fact.night += nights,
+            _ => ended.night += nights,
+        }
+    }
+    ended.night = ended.night.max(handed_over.map_or(0, |fact| fact.night));
+    let misread =
+        if shipment.ending == Ending::Delivered && random.chance(plan.world.corrected_rate) {
+            misread(plan, &shipment, ended, random)
+        } else {
+            None
+        };
+    ShipmentRecord { shipment, created, handed_over, ended, misread, is_late }
+}
+
+fn late_nights(random: &mut Random) -> u32 {
+    let mut nights = 1;
+    while nights < LATE_NIGHTS_MAX && random.chance(LATE_AGAIN) {
+        nights += 1;
+    }
+    nights
+}
+
+/// A wrong time of delivery: after the handover and before the day that is recorded is over.
+fn misread(plan: &Plan, shipment: &Shipment, ended: Fact, random: &mut Random) -> Option<Fact> {
+    let off = random.between(MISREAD_HOURS.0, MISREAD_HOURS.1) * HOUR;
+    let sign = if random.chance(0.5) { 1 } else { -1 };
+    let earliest = shipment.handed_over_at? + HOUR as i64;
+    let latest = plan.midnight(ended.night) - 1;
+    let at = (shipment.ended_at + sign * off as i64).clamp(earliest, latest.max(earliest));
+    let night = ended.night + 1 + random.below(MISREAD_NIGHTS_MAX) as u32;
+    (at != shipment.ended_at && at <= latest).then_some(Fact { at, night })
+}
+
+impl OrderRecord {
+    /// What is known of it in a night in which it is known.
+    pub(crate) fn version(&self, night: u32) -> OrderVersion {
+        let known = |fact: &Fact| fact.night <= night;
+        let paid_at = self.paid.filter(known).map(|fact| fact.at);
+        let status = match (self.cancelled.filter(known), paid_at) {
+            (Some(_), _) => "cancelled",
+            (None, Some(_)) => "paid",
+            (None, None) => "placed",
+        };
+        OrderVersion { status, paid_at }
+    }
+
+    /// The night of its first version.
+    pub(crate) fn first_night(&self) -> u32 {
+        self.placed
+    }
+
+    /// The next night with news.
+    pub(crate) fn next_night(&self, night: u32) -> Option<u32> {
+        let nights = [self.paid, self.cancelled].into_iter().flatten().map(|fact| fact.night);
+        nights.filter(|&next| next > night).min()
+    }
+}
+
+impl ShipmentRecord {
+    /// What is known of it in a night in which it is known.
+    pub(crate) fn version(&self, night: u32) -> ShipmentVersion {
+        let shipment = &self.shipment;
+        let handed_over_at =
+            self.handed_over.filter(|fact| fact.night <= night).map(|fact| fact.at);
+        let ending = (self.ended.night <= night).then_some(shipment.ending);
+        let status = match (ending, handed_over_at) {
+            (Some(Ending::Delivered), _) => "delivered",
+            (Some(Ending::Cancelled), _) => "cancelled",
+            (Some(Ending::Lost), _) => "lost",
+            (Some(Ending::Returned), _) => "returned",
+            (None, Some(_)) => "in_transit",
+            (None, None) => "created",
+        };
+        let delivered_at = (ending == Some(Ending::Delivered)).then(|| {
+            self.misread.filter(|wrong| night < wrong.night).map_or(self.ended.at, |wrong| wrong.at)
+        });
+        ShipmentVersion {
+            status,
+            n_units: i32::from(shipment.goods.n_units),
+            weight_g: shipment.goods.measured.then_some(shipment.goods.weight_g),
+            handed_over_at,
+            delivered_at,
+        }
+    }
+
+    /// The night of its first version.
+    pub(crate) fn first_night(&self) -> u32 {
+        self.created
+    }
+
+    /// The next night with news.
+    pub(crate) fn next_night(&self, night: u32) -> Option<u32> {
+        let facts = [self.handed_over, Some(self.ended), self.misread];
+        facts.into_iter().flatten().map(|fact| fact.night).filter(|&next| next > night).min()
+    }
+}
+
+/// Ways in which a version of a shipment can be odd, as counted in [`crate::Summary`].
+pub(crate) const ODD_KINDS: [&str; 6] = [
+    "weight_negative",
+    "units_zero",
+    "handed_over_before_ordered",
+    "delivered_before_handed_over",
+    "delivered_without_time",
+    "delivered_after_recorded",
+];
+
+/// Makes a version odd, in one of the ways that its facts allow, and says which.
+pub(crate) fn make_odd(
+    version: &mut ShipmentVersion,
+    shipment: &Shipment,
+    recorded_at: i64,
+    random: &mut Random,
+) -> &'static str {
+    let hours = (random.between(1.0, 72.0) * HOUR) as i64;
+    let ways = match (version.handed_over_at, version.delivered_at) {
+        (None, _) => 2,
+        (Some(_), None) => 3,
+        (Some(_), Some(_)) => ODD_KINDS.len(),
+    };
+    let way = random.below(ways);
+    match way {
+        0 => version.weight_g = Some(-shipment.goods.weight_g),
+        1 => version.n_units = 0,
+        2 => version.handed_over_at = Some(shipment.ordered_at - hours),
+        3 => version.delivered_at = version.handed_over_at.map(|at| at - hours),
+        4 => version.delivered_at = None,
+        _ => version.delivered_at = Some(recorded_at + hours + DAY),
+    }
+    ODD_KINDS[way]
+}

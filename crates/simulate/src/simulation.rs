@@ -1,0 +1,285 @@
+//! Day by day, night by night.
+//!
+//! Order of work, for each day:
+//! 1. The orders of the day are placed, and what becomes of them is drawn at once.
+//! 2. Each order and shipment is put on the list of the night that first records it.
+//! 3. Work piles up or is worked off.
+//! 4. The night's list is written, and what has more news to come moves to a later list.
+//!
+//! Held in memory: the orders and shipments with news to come, and one night's rows.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chrono::{Days, NaiveDate};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::order::{self, Ending};
+use crate::pilot;
+use crate::plan::{Plan, Waiting};
+use crate::random::{Random, Stream};
+use crate::recording::{self, ODD_KINDS, OrderRecord, ShipmentRecord};
+use crate::tables::{NodeRows, OrderRows, ShipmentRows};
+use crate::world::CheckedWorld;
+
+/// Nights record from 02:00 UTC, give or take so many seconds later.
+const RECORDS_AT: i64 = 2 * 3_600;
+const RECORDS_WITHIN: f64 = 1_800.0;
+
+/// What one night recorded.
+#[derive(Debug, Clone)]
+pub struct Night {
+    /// The partition.
+    pub recorded_on: NaiveDate,
+    /// Tables with at least one row: `nodes`, `orders`, `shipments`.
+    pub tables: Vec<Table>,
+}
+
+/// One table's partition of one night.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// `nodes`, `orders` or `shipments`.
+    pub name: &'static str,
+    /// Its rows as Parquet.
+    pub parquet: Bytes,
+    /// How many rows.
+    pub n_rows: usize,
+}
+
+/// What was made so far. Outcomes are the true ones, whether recorded yet or not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Nights written.
+    pub nights: u32,
+    /// Orders placed.
+    pub orders: u64,
+    /// Shipments created.
+    pub shipments: u64,
+    /// Shipments that are, or will be, delivered.
+    pub delivered: u64,
+    /// Of these, within two days.
+    pub within_two_days: u64,
+    /// Shipments cancelled.
+    pub cancelled: u64,
+    /// Shipments lost.
+    pub lost: u64,
+    /// Shipments returned.
+    pub returned: u64,
+    /// Shipments with a fact that is recorded late.
+    pub late: u64,
+    /// Shipments whose delivery is first recorded with a wrong time.
+    pub corrected: u64,
+    /// Rows of `orders`.
+    pub order_versions: u64,
+    /// Rows of `shipments`.
+    pub shipment_versions: u64,
+    /// Rows of `shipments` with a value that cannot be, by what is wrong.
+    pub odd_versions: BTreeMap<&'static str, u64>,
+    /// Shipments with news to come after the last night written.
+    pub open: u64,
+    /// The most shipments with news to come after any night: what is held in memory.
+    pub open_max: u64,
+}
+
+impl Summary {
+    /// Share of delivered shipments that took no more than two days.
+    pub fn share_within_two_days(&self) -> f64 {
+        self.within_two_days as f64 / self.delivered.max(1) as f64
+    }
+
+    /// Rows of `shipments` with a value that cannot be.
+    pub fn n_odd_versions(&self) -> u64 {
+        self.odd_versions.values().sum()
+    }
+}
+
+/// A world on its way: an iterator over nights.
+#[derive(Debug)]
+pub struct Simulation {
+    plan: Plan,
+    waiting: Waiting,
+    /// The next day to be lived.
+    day: u32,
+    next_order: u64,
+    /// By the night of their next version; nights already written are empty.
+    orders: Vec<Vec<OrderRecord>>,
+    shipments: Vec<Vec<ShipmentRecord>>,
+    summary: Summary,
+}
+
+/// Starts a world. The first night is that after its first day.
+pub fn simulate(world: &CheckedWorld) -> Simulation {
+    let mut plan = Plan::new(world);
+    let waiting = pilot::settle(&mut plan);
+    let nights = plan.world.days as usize + 1;
+    let odd_versions = ODD_KINDS.into_iter().map(|kind| (kind, 0)).collect();
+    Simulation {
+        plan,
+        waiting,
+        day: 0,
+        next_order: 0,
+        orders: std::iter::repeat_with(Vec::new).take(nights).collect(),
+        shipments: std::iter::repeat_with(Vec::new).take(nights).collect(),
+        summary: Summary { odd_versions, ..Summary::default() },
+    }
+}
+
+impl Iterator for Simulation {
+    type Item = Result<Night, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.day == self.plan.world.days {
+            return None;
+        }
+        self.live(self.day);
+        self.day += 1;
+        Some(self.record(self.day))
+    }
+}
+
+impl Simulation {
+    /// What was made so far; of the whole world, once the iterator has ended.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Shipments on the lists of nights to come.
+    #[cfg(test)]
+    pub(crate) fn n_held(&self) -> u64 {
+        self.shipments.iter().map(|list| list.len() as u64).sum()
+    }
+
+    /// Places the orders of a day and works off what can be.
+    fn live(&mut self, day: u32) {
+        let mut left = self.plan.rhythm.volumes[day as usize];
+        while left > 0 {
+            let number = self.next_order;
+            let mut random = Random::new(self.plan.world.seed, Stream::Orders, number);
+            let (order, shipments) =
+                order::draw(&self.plan, &self.waiting, day, number, left, &mut random);
+            let mut random = Random::new(self.plan.world.seed, Stream::Recording, number);
+            let (order, shipments) = recording::record(&self.plan, order, shipments, &mut random);
+            left -= shipments.len() as u64;
+            self.next_order += 1;
+            self.summary.orders += 1;
+            put(&mut self.orders, order.first_night(), order);
+            for shipment in shipments {
+                self.waiting.nodes.arrive(shipment.shipment.node as usize, 1.0);
+                self.waiting.carriers.arrive(usize::from(shipment.shipment.carrier), 1.0);
+                self.count(&shipment);
+                put(&mut self.shipments, shipment.first_night(), shipment);
+            }
+        }
+        self.waiting.end_day(self.plan.rhythm.first_day + i64::from(day));
+    }
+
+    fn count(&mut self, record: &ShipmentRecord) {
+        let summary = &mut self.summary;
+        summary.shipments += 1;
+        summary.open += 1;
+        summary.late += u64::from(record.is_late);
+        summary.corrected += u64::from(record.misread.is_some());
+        match record.shipment.ending {
+            Ending::Delivered => {
+                summary.delivered += 1;
+                summary.within_two_days += u64::from(record.shipment.is_within_two_days());
+            }
+            Ending::Cancelled => summary.cancelled += 1,
+            Ending::Lost => summary.lost += 1,
+            Ending::Returned => summary.returned += 1,
+        }
+    }
+
+    /// Writes what is new in a night.
+    fn record(&mut self, night: u32) -> Result<Night, Error> {
+        let days = Days::new(u64::from(night));
+        let recorded_on = self.plan.world.first_day.checked_add_days(days).unwrap_or_default();
+        let mut random = Random::new(self.plan.world.seed, Stream::Nights, u64::from(night));
+        let later = random.between(0.0, RECORDS_WITHIN) as i64;
+        let recorded_at = self.plan.midnight(night) + RECORDS_AT + later;
+
+        let nodes = self.node_rows(night, recorded_at);
+        let orders = self.order_rows(night, recorded_at);
+        let shipments = self.shipment_rows(night, recorded_at);
+        self.summary.nights += 1;
+        self.summary.open_max = self.summary.open_max.max(self.summary.open);
+
+        let mut tables = Vec::with_capacity(3);
+        let n_rows = nodes.len();
+        if n_rows > 0 {
+            tables.push(Table { name: "nodes", parquet: nodes.finish(recorded_on)?, n_rows });
+        }
+        let n_rows = orders.len();
+        if n_rows > 0 {
+            tables.push(Table { name: "orders", parquet: orders.finish(recorded_on)?, n_rows });
+        }
+        let n_rows = shipments.len();
+        if n_rows > 0 {
+            let parquet = shipments.finish(recorded_on)?;
+            tables.push(Table { name: "shipments", parquet, n_rows });
+        }
+        Ok(Night { recorded_on, tables })
+    }
+
+    /// Nodes that open on the day that begins with this night; in the first, all that are open.
+    fn node_rows(&self, night: u32, recorded_at: i64) -> NodeRows {
+        let mut rows = NodeRows::default();
+        for (index, node) in self.plan.nodes.all.iter().enumerate() {
+            if node.opens_on.max(1) == night {
+                let capacity = self.waiting.nodes.capacity(index);
+                rows.push(&self.plan, node, capacity, recorded_at);
+            }
+        }
+        rows
+    }
+
+    fn order_rows(&mut self, night: u32, recorded_at: i64) -> OrderRows {
+        let mut records = std::mem::take(&mut self.orders[night as usize]);
+        records.sort_unstable_by_key(|record| record.order.number);
+        let mut rows = OrderRows::default();
+        for record in records {
+            rows.push(&self.plan, &record, &record.version(night), recorded_at);
+            if let Some(next) = record.next_night(night) {
+                put(&mut self.orders, next, record);
+            }
+        }
+        self.summary.order_versions += rows.len() as u64;
+        rows
+    }
+
+    fn shipment_rows(&mut self, night: u32, recorded_at: i64) -> ShipmentRows {
+        let mut records = std::mem::take(&mut self.shipments[night as usize]);
+        records.sort_unstable_by_key(|record| key(record));
+        let mut rows = ShipmentRows::default();
+        for record in records {
+            let mut version = record.version(night);
+            let index = (key(&record) << 16) ^ u64::from(night);
+            let mut random = Random::new(self.plan.world.seed, Stream::Odd, index);
+            if random.chance(self.plan.world.odd_rate) {
+                let shipment = &record.shipment;
+                let kind = recording::make_odd(&mut version, shipment, recorded_at, &mut random);
+                *self.summary.odd_versions.entry(kind).or_default() += 1;
+            }
+            rows.push(&self.plan, &record, &version, recorded_at);
+            match record.next_night(night) {
+                Some(next) => put(&mut self.shipments, next, record),
+                None => self.summary.open -= 1,
+            }
+        }
+        self.summary.shipment_versions += rows.len() as u64;
+        rows
+    }
+}
+
+/// Sorts shipments by order and part.
+fn key(record: &ShipmentRecord) -> u64 {
+    record.shipment.order_number * 2 + u64::from(record.shipment.part - 1)
+}
+
+/// Puts a record on the list of a night; what the last night does not record is forgotten.
+fn put<T>(nights: &mut [Vec<T>], night: u32, record: T) {
+    if let Some(list) = nights.get_mut(night as usize) {
+        list.push(record);
+    }
+}

@@ -1,0 +1,281 @@
+//! What a simulated world keeps to, read back from its Parquet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, TimeUnit, TimestampMicrosecondType};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use terms::{DAY_MICROS, Digest, HOUR_MICROS, column};
+
+use crate::{Night, Summary, World, simulate};
+
+/// Small, and quiet where nothing else is said: what happens is recorded the night after.
+fn quiet() -> World {
+    World {
+        shipments: 6_000,
+        days: 60,
+        n_nodes: 40,
+        n_zones: 60,
+        late_rate: 0.0,
+        corrected_rate: 0.0,
+        odd_rate: 0.0,
+        ..World::default()
+    }
+}
+
+fn run(world: World) -> (Vec<Night>, Summary) {
+    let mut simulation = simulate(&world.check().unwrap());
+    let nights = simulation.by_ref().collect::<Result<_, _>>().unwrap();
+    (nights, simulation.summary().clone())
+}
+
+fn digest(nights: &[Night]) -> Digest {
+    let tables = nights.iter().flat_map(|night| &night.tables);
+    Digest::of(&tables.flat_map(|table| table.parquet.to_vec()).collect::<Vec<u8>>())
+}
+
+fn batches(nights: &[Night], name: &str) -> Vec<RecordBatch> {
+    let tables = nights.iter().flat_map(|night| &night.tables).filter(|table| table.name == name);
+    tables
+        .flat_map(|table| {
+            let reader = ParquetRecordBatchReaderBuilder::try_new(table.parquet.clone()).unwrap();
+            let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
+            assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), table.n_rows);
+            batches
+        })
+        .collect()
+}
+
+/// A row of `shipments`; instants in microseconds.
+#[derive(Debug, Clone)]
+struct Row {
+    shipment_id: String,
+    order_id: String,
+    recorded_at: i64,
+    status: String,
+    n_units: i32,
+    weight_g: Option<f64>,
+    handed_over_at: Option<i64>,
+    delivered_at: Option<i64>,
+}
+
+fn instant(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = batch[name].as_primitive::<TimestampMicrosecondType>();
+    column.is_valid(row).then(|| column.value(row))
+}
+
+fn text(batch: &RecordBatch, name: &str, row: usize) -> String {
+    batch[name].as_string::<i32>().value(row).to_owned()
+}
+
+fn shipments(nights: &[Night]) -> Vec<Row> {
+    let row = |batch: &RecordBatch, row: usize| {
+        let weight = batch[column::WEIGHT_G].as_primitive::<Float64Type>();
+        Row {
+            shipment_id: text(batch, column::SHIPMENT_ID, row),
+            order_id: text(batch, column::ORDER_ID, row),
+            recorded_at: instant(batch, column::RECORDED_AT, row).unwrap(),
+            status: text(batch, column::STATUS, row),
+            n_units: batch[column::N_UNITS].as_primitive::<Int32Type>().value(row),
+            weight_g: weight.is_valid(row).then(|| weight.value(row)),
+            handed_over_at: instant(batch, column::HANDED_OVER_AT, row),
+            delivered_at: instant(batch, column::DELIVERED_AT, row),
+        }
+    };
+    batches(nights, "shipments")
+        .iter()
+        .flat_map(|batch| (0..batch.num_rows()).map(|index| row(batch, index)).collect::<Vec<_>>())
+        .collect()
+}
+
+/// When each order was placed, and when it was first recorded.
+fn orders(nights: &[Night]) -> BTreeMap<String, (i64, i64)> {
+    let mut orders = BTreeMap::new();
+    for batch in batches(nights, "orders") {
+        for row in 0..batch.num_rows() {
+            let ordered_at = instant(&batch, column::ORDERED_AT, row).unwrap();
+            let recorded_at = instant(&batch, column::RECORDED_AT, row).unwrap();
+            let id = text(&batch, column::ORDER_ID, row);
+            orders.entry(id).or_insert((ordered_at, recorded_at));
+        }
+    }
+    orders
+}
+
+/// What of a version cannot be.
+fn odd(row: &Row, ordered_at: i64) -> bool {
+    row.n_units < 1
+        || row.weight_g.is_some_and(|weight| weight < 0.0)
+        || row.handed_over_at.is_some_and(|at| at < ordered_at || at > row.recorded_at)
+        || row.delivered_at.is_some_and(|at| at > row.recorded_at || Some(at) < row.handed_over_at)
+        || (row.status == "delivered") != row.delivered_at.is_some()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
+    let world = World { late_rate: 0.1, corrected_rate: 0.1, odd_rate: 0.1, ..quiet() };
+    let first = digest(&run(world.clone()).0);
+    assert_eq!(first, digest(&run(world.clone()).0));
+    assert_ne!(first, digest(&run(World { seed: 2, ..world }).0));
+}
+
+#[test]
+fn columns_are_those_of_the_tables() {
+    let (nights, _) = run(quiet());
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9)] {
+        let schema = batches(&nights, table)[0].schema();
+        assert_eq!(schema.fields().len(), n_columns, "{table}");
+        for field in schema.fields() {
+            let expected = match field.name().as_str() {
+                column::N_UNITS | "daily_capacity" => DataType::Int32,
+                name if name.ends_with("_at") => utc.clone(),
+                "weight_g" | "volume_cm3" | "longest_side_cm" => DataType::Float64,
+                name if name.ends_with("_value") => DataType::Float64,
+                name if name.ends_with("lat") || name.ends_with("lon") => DataType::Float64,
+                _ => DataType::Utf8,
+            };
+            assert_eq!(field.data_type(), &expected, "{table} {}", field.name());
+        }
+    }
+}
+
+#[test]
+fn keys_are_unique_and_every_shipment_has_its_order() {
+    let (nights, summary) = run(World { late_rate: 0.2, split_rate: 0.5, ..quiet() });
+    let rows = shipments(&nights);
+    let keys: BTreeSet<_> = rows.iter().map(|row| (&row.shipment_id, row.recorded_at)).collect();
+    assert_eq!(keys.len(), rows.len());
+    assert_eq!(rows.len() as u64, summary.shipment_versions);
+    let orders = orders(&nights);
+    assert!(rows.iter().all(|row| orders[&row.order_id].1 <= row.recorded_at));
+    assert_eq!(summary.shipments, 6_000);
+    let mut keys = BTreeSet::new();
+    for batch in batches(&nights, "orders") {
+        for row in 0..batch.num_rows() {
+            let recorded_at = instant(&batch, column::RECORDED_AT, row);
+            assert!(keys.insert((text(&batch, column::ORDER_ID, row), recorded_at)));
+        }
+    }
+    assert_eq!(keys.len() as u64, summary.order_versions);
+}
+
+#[test]
+fn the_share_within_two_days_is_near_the_wanted_one() {
+    for wanted in [0.05, 0.2, 0.4] {
+        let world =
+            World { shipments: 20_000, days: 180, share_within_two_days: wanted, ..quiet() };
+        let share = run(world).1.share_within_two_days();
+        assert!((share - wanted).abs() < 0.02, "wanted {wanted}, found {share}");
+    }
+}
+
+#[test]
+fn odd_rows_come_at_their_rate_and_are_the_only_ones() {
+    for (rate, most) in [(0.0, 0), (0.05, 1_200)] {
+        let (nights, summary) = run(World { odd_rate: rate, late_rate: 0.1, ..quiet() });
+        let orders = orders(&nights);
+        let rows = shipments(&nights);
+        let found = rows.iter().filter(|row| odd(row, orders[&row.order_id].0)).count() as u64;
+        assert_eq!(found, summary.n_odd_versions());
+        assert!(found <= most && found as f64 >= 0.85 * rate * rows.len() as f64, "{found}");
+        assert!(rate == 0.0 || summary.odd_versions.values().all(|&count| count > 0));
+    }
+}
+
+#[test]
+fn every_fact_is_recorded_the_night_after_it_happened() {
+    let (nights, summary) = run(quiet());
+    let orders = orders(&nights);
+    assert!(orders.values().all(|(at, recorded)| recorded / DAY_MICROS == at / DAY_MICROS + 1));
+    let mut last: BTreeMap<String, Row> = BTreeMap::new();
+    for row in shipments(&nights) {
+        let night = row.recorded_at / DAY_MICROS;
+        assert!(row.recorded_at % DAY_MICROS >= 2 * HOUR_MICROS);
+        let before = last.insert(row.shipment_id.clone(), row.clone());
+        // A version has news, and all of it is from yesterday.
+        let news = match (row.status.as_str(), before) {
+            (_, None) => orders[&row.order_id].0,
+            ("in_transit", Some(before)) if before.status == "created" => {
+                row.handed_over_at.unwrap()
+            }
+            ("delivered", Some(before)) if before.status != "delivered" => {
+                row.delivered_at.unwrap()
+            }
+            ("cancelled" | "lost" | "returned", Some(_)) => continue,
+            (status, before) => panic!("{status} after {before:?}"),
+        };
+        assert_eq!(news / DAY_MICROS + 1, night);
+    }
+    assert_eq!(last.len() as u64, summary.shipments);
+    assert_eq!(summary.nights, 60);
+    assert_eq!(nights[59].recorded_on.to_string(), "2025-08-30");
+}
+
+#[test]
+fn late_and_corrected_facts_come_at_their_rates() {
+    let world = World { late_rate: 0.1, corrected_rate: 0.1, ..quiet() };
+    let (nights, summary) = run(world);
+    assert!((450..750).contains(&summary.late), "{}", summary.late);
+    assert!((450..700).contains(&summary.corrected), "{}", summary.corrected);
+    let mut times: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+    let mut n_late = 0;
+    for row in shipments(&nights) {
+        if let Some(at) = row.delivered_at {
+            assert!(at <= row.recorded_at && Some(at) > row.handed_over_at);
+            n_late += u64::from(row.recorded_at / DAY_MICROS > at / DAY_MICROS + 1);
+            times.entry(row.shipment_id).or_default().insert(at);
+        }
+    }
+    let corrected = times.values().filter(|times| times.len() == 2).count();
+    assert!((350..600).contains(&corrected), "{corrected}");
+    assert!(n_late > 200, "{n_late}");
+}
+
+#[test]
+fn the_peak_is_seen_in_orders_and_in_waiting() {
+    let (nights, _) = run(World { shipments: 20_000, days: 180, ..quiet() });
+    let orders = orders(&nights);
+    let mut by_day: BTreeMap<i64, (f64, Vec<f64>)> = BTreeMap::new();
+    for (ordered_at, _) in orders.values() {
+        by_day.entry(ordered_at / DAY_MICROS).or_default().0 += 1.0;
+    }
+    for row in shipments(&nights) {
+        if let Some(delivered_at) = row.delivered_at {
+            let ordered_at = orders[&row.order_id].0;
+            let hours = (delivered_at - ordered_at) as f64 / HOUR_MICROS as f64;
+            by_day.entry(ordered_at / DAY_MICROS).or_default().1.push(hours);
+        }
+    }
+    // 2025-11-28 is day 20,420; the weeks of September are ordinary ones.
+    let mean = |from: i64, until: i64| {
+        let days: Vec<_> = by_day.range(from..until).map(|(_, day)| day).collect();
+        let placed: f64 = days.iter().map(|day| day.0).sum();
+        let hours: Vec<f64> = days.iter().flat_map(|day| day.1.clone()).collect();
+        (placed / days.len() as f64, hours.iter().sum::<f64>() / hours.len() as f64)
+    };
+    let (ordinary, peak) = (mean(20_332, 20_360), mean(20_417, 20_424));
+    assert!(peak.0 > 1.6 * ordinary.0, "{ordinary:?} {peak:?}");
+    assert!(peak.1 > 1.05 * ordinary.1, "{ordinary:?} {peak:?}");
+}
+
+#[test]
+fn only_shipments_with_news_to_come_are_held() {
+    let world = World { shipments: 20_000, days: 180, ..quiet() };
+    let mut simulation = simulate(&world.check().unwrap());
+    while let Some(night) = simulation.next() {
+        night.unwrap();
+        let held: u64 = simulation.n_held();
+        assert!(held <= simulation.summary().open, "{held}");
+    }
+    let summary = simulation.summary();
+    assert!(summary.open > 0 && summary.open_max < summary.shipments / 8, "{summary:?}");
+}
+
+#[test]
+fn a_world_of_one_shipment_is_a_world() {
+    let world = World { shipments: 1, days: 1, n_nodes: 8, n_zones: 8, ..World::default() };
+    let (nights, summary) = run(world);
+    assert_eq!((nights.len(), summary.shipments, summary.orders), (1, 1, 1));
+    assert_eq!(nights[0].recorded_on.to_string(), "2025-07-02");
+}

@@ -1,0 +1,173 @@
+//! The settings of a world: as written ([`World`]) and as checked ([`CheckedWorld`]).
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// Average shipments a day beyond which one night no longer fits in memory.
+const SHIPMENTS_A_DAY_MAX: f64 = 500_000.0;
+
+/// What to simulate. Rates are shares of 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct World {
+    /// Everything random follows from it.
+    pub seed: u64,
+    /// The UTC day of the first orders. The last Friday of November is the yearly peak.
+    pub first_day: NaiveDate,
+    /// How many days of orders, and of nights.
+    pub days: u32,
+    /// How many shipments are created, exactly.
+    pub shipments: u64,
+    /// Share of delivered shipments that take no more than two days.
+    pub share_within_two_days: f64,
+    /// Share of shipments with a fact that is recorded nights later.
+    pub late_rate: f64,
+    /// Share of deliveries whose first recorded time is wrong and corrected nights later.
+    pub corrected_rate: f64,
+    /// Share of shipment versions with a value that cannot be.
+    pub odd_rate: f64,
+    /// Share of orders that are cancelled before handover.
+    pub cancelled_rate: f64,
+    /// Share of shipments that the carrier loses.
+    pub lost_rate: f64,
+    /// Share of shipments that come back undelivered.
+    pub returned_rate: f64,
+    /// Share of orders with two shipments.
+    pub split_rate: f64,
+    /// How many fulfilment nodes, sellers among them.
+    pub n_nodes: u32,
+    /// How many postal zones.
+    pub n_zones: u32,
+    /// Orders on the busiest day, as a multiple of an ordinary one.
+    pub peak_factor: f64,
+}
+
+impl Default for World {
+    /// A small world with its peak inside: 200,000 shipments in the second half of 2025.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            first_day: NaiveDate::from_ymd_opt(2025, 7, 1).unwrap_or_default(),
+            days: 180,
+            shipments: 200_000,
+            share_within_two_days: 0.2,
+            late_rate: 0.02,
+            corrected_rate: 0.005,
+            odd_rate: 0.002,
+            cancelled_rate: 0.012,
+            lost_rate: 0.002,
+            returned_rate: 0.004,
+            split_rate: 0.08,
+            n_nodes: 240,
+            n_zones: 400,
+            peak_factor: 2.2,
+        }
+    }
+}
+
+impl World {
+    /// Checks every setting against its range.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, by name, with its value.
+    pub fn check(self) -> Result<CheckedWorld, Error> {
+        let [min, max] = [(1970, 1, 2), (2200, 12, 31)].map(|(year, month, day)| {
+            NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default()
+        });
+        if !(min..=max).contains(&self.first_day) {
+            return Err(Error::FirstDay { found: self.first_day, min, max });
+        }
+        let days = f64::from(self.days);
+        let ranges = [
+            ("days", days, 1.0, 3_660.0),
+            ("shipments", self.shipments as f64, 1.0, SHIPMENTS_A_DAY_MAX * days),
+            ("share_within_two_days", self.share_within_two_days, 0.05, 0.4),
+            ("late_rate", self.late_rate, 0.0, 0.5),
+            ("corrected_rate", self.corrected_rate, 0.0, 0.5),
+            ("odd_rate", self.odd_rate, 0.0, 0.5),
+            ("cancelled_rate", self.cancelled_rate, 0.0, 0.2),
+            ("lost_rate", self.lost_rate, 0.0, 0.2),
+            ("returned_rate", self.returned_rate, 0.0, 0.2),
+            ("split_rate", self.split_rate, 0.0, 1.0),
+            ("n_nodes", f64::from(self.n_nodes), 8.0, 5_000.0),
+            ("n_zones", f64::from(self.n_zones), 8.0, 2_000.0),
+            ("peak_factor", self.peak_factor, 1.0, 10.0),
+        ];
+        for (name, found, min, max) in ranges {
+            if !(min..=max).contains(&found) {
+                return Err(Error::OutOfRange { name, found, min, max });
+            }
+        }
+        Ok(CheckedWorld(self))
+    }
+}
+
+/// Settings that are within their ranges; made by [`World::check`] alone.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct CheckedWorld(World);
+
+impl CheckedWorld {
+    /// The settings.
+    pub fn settings(&self) -> &World {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::{Error as ValueError, MapDeserializer};
+
+    use super::*;
+
+    /// The world of one setting, as a settings file would give it.
+    fn world<'a, V>(name: &'a str, value: V) -> Result<World, ValueError>
+    where
+        V: serde::de::IntoDeserializer<'a, ValueError>,
+    {
+        World::deserialize(MapDeserializer::new([(name, value)].into_iter()))
+    }
+
+    #[track_caller]
+    fn check_refused(world: World, expected: &str) {
+        let error = world.check().unwrap_err();
+        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let error = world("shippments", 3_u64).unwrap_err().to_string();
+        assert!(error.contains("shippments") && error.contains("`shipments`"), "{error}");
+    }
+
+    #[test]
+    fn a_setting_out_of_range_is_refused_by_name_and_value() {
+        check_refused(
+            world("share_within_two_days", 0.9).unwrap(),
+            "simulate setting share_within_two_days: expected 0.05 to 0.4, found 0.9",
+        );
+        check_refused(
+            world("late_rate", f64::NAN).unwrap(),
+            "simulate setting late_rate: expected 0 to 0.5, found NaN",
+        );
+        check_refused(
+            World { days: 2, shipments: 1_000_001, ..World::default() },
+            "simulate setting shipments: expected 1 to 1000000, found 1000001",
+        );
+        check_refused(
+            world("first_day", "1492-10-12").unwrap(),
+            "simulate setting first_day: expected a date from 1970-01-02 to 2200-12-31, \
+             found 1492-10-12",
+        );
+    }
+
+    #[test]
+    fn what_is_not_set_has_its_default() {
+        let world = world("seed", 7_u64).unwrap();
+        assert_eq!(world, World { seed: 7, ..World::default() });
+        assert!(world.check().is_ok());
+    }
+}
