@@ -118,46 +118,55 @@ impl CheckedWorld {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{Error as ValueError, MapDeserializer};
+
     use super::*;
 
+    /// The world of one setting, as a settings file would give it.
+    fn world<'a, V>(name: &'a str, value: V) -> Result<World, ValueError>
+    where
+        V: serde::de::IntoDeserializer<'a, ValueError>,
+    {
+        World::deserialize(MapDeserializer::new([(name, value)].into_iter()))
+    }
+
     #[track_caller]
-    fn refused(text: &str) -> String {
-        let world: World = toml::from_str(text).unwrap();
+    fn check_refused(world: World, expected: &str) {
         let error = world.check().unwrap_err();
         assert_eq!(error.exit_code(), 30);
-        error.to_string()
+        assert_eq!(error.to_string(), expected);
     }
 
     #[test]
     fn an_unknown_setting_is_refused_by_name() {
-        let error = toml::from_str::<World>("shippments = 3").unwrap_err().to_string();
+        let error = world("shippments", 3_u64).unwrap_err().to_string();
         assert!(error.contains("shippments") && error.contains("`shipments`"), "{error}");
     }
 
     #[test]
     fn a_setting_out_of_range_is_refused_by_name_and_value() {
-        assert_eq!(
-            refused("share_within_two_days = 0.9"),
-            "simulate setting share_within_two_days: expected 0.05 to 0.4, found 0.9"
+        check_refused(
+            world("share_within_two_days", 0.9).unwrap(),
+            "simulate setting share_within_two_days: expected 0.05 to 0.4, found 0.9",
         );
-        assert_eq!(
-            refused("days = 2\nshipments = 1000001"),
-            "simulate setting shipments: expected 1 to 1000000, found 1000001"
+        check_refused(
+            world("late_rate", f64::NAN).unwrap(),
+            "simulate setting late_rate: expected 0 to 0.5, found NaN",
         );
-        assert_eq!(
-            refused("late_rate = nan"),
-            "simulate setting late_rate: expected 0 to 0.5, found NaN"
+        check_refused(
+            World { days: 2, shipments: 1_000_001, ..World::default() },
+            "simulate setting shipments: expected 1 to 1000000, found 1000001",
         );
-        assert_eq!(
-            refused("first_day = '1492-10-12'"),
+        check_refused(
+            world("first_day", "1492-10-12").unwrap(),
             "simulate setting first_day: expected a date from 1970-01-02 to 2200-12-31, \
-             found 1492-10-12"
+             found 1492-10-12",
         );
     }
 
     #[test]
     fn what_is_not_set_has_its_default() {
-        let world: World = toml::from_str("seed = 7").unwrap();
+        let world = world("seed", 7_u64).unwrap();
         assert_eq!(world, World { seed: 7, ..World::default() });
         assert!(world.check().is_ok());
     }
