@@ -1,3 +1,5 @@
+//! How settings are resolved: what each variable and file says, and what is refused.
+
 use std::fs;
 use std::path::Path;
 

@@ -249,7 +249,7 @@ fn a_wrong_statement_is_named() {
 }
 
 #[test]
-#[ignore = "needs the Olist CSVs: make olist-test DIR=…"]
+#[ignore = "needs the Olist CSVs: make test-olist DIR=…"]
 fn olist_is_imported_and_checked_with_its_odd_rows_kept_aside() {
     let from = std::env::var_os("OLIST_DIR").expect("OLIST_DIR names the folder of the CSVs");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/imports/olist");
