@@ -60,6 +60,17 @@ fn main() -> Result<(), boost::Error> {
     let start = Instant::now();
     let predicted = model.predict(&columns)?;
     let scored = start.elapsed().as_secs_f64();
+    let rows: Vec<Vec<f32>> = (0..n_rows.min(1000))
+        .map(|row| columns.iter().map(|column| column[row]).collect())
+        .collect();
+    let start = Instant::now();
+    let mut outputs = [0.0; LEVELS.len()];
+    let mut sum = 0.0;
+    for row in &rows {
+        model.predict_row(row, &mut outputs);
+        sum += outputs[4];
+    }
+    let row_micros = start.elapsed().as_secs_f64() * 1e6 / rows.len() as f64;
     let mut loss = 0.0;
     for (row, outcome) in predicted.chunks_exact(LEVELS.len()).zip(&outcomes) {
         for (quantile, level) in row.iter().zip(LEVELS) {
@@ -70,6 +81,9 @@ fn main() -> Result<(), boost::Error> {
     let loss = loss / predicted.len() as f64;
     let bytes = model.encode().len();
     println!("rows {n_rows} columns {n_columns} rounds {rounds} open {open} threads {threads:?}");
-    println!("train {trained:.2} s, predict {scored:.2} s, {bytes} bytes, pinball {loss:.4}");
+    println!(
+        "train {trained:.2} s, predict {scored:.2} s, one row {row_micros:.1} us (sum {sum:.1})"
+    );
+    println!("{bytes} bytes, pinball {loss:.4}");
     Ok(())
 }

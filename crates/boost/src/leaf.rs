@@ -1,16 +1,15 @@
-//! Order statistics of a leaf's residuals, some of which are only lower bounds.
+//! Order statistics, of numbers and of numbers of which some are only lower bounds.
 //!
-//! The quantile at level t is the smallest event at which the Kaplan-Meier (product-limit) share
-//! reaches t; with no open rows that is the ceil(n t)-th smallest. It is exact, without sorting the
-//! events. Between two neighbouring open rows the product telescopes,
+//! The Kaplan-Meier quantile at level t is the smallest event at which the product-limit share
+//! reaches t; with no open rows that is the ceil(n t)-th smallest. It is exact. Between two
+//! neighbouring open rows the product telescopes,
 //!
 //! ```text
 //! (1 - 1/r)(1 - 1/(r-1)) … (d factors) = (r - d) / r,
 //! ```
 //!
-//! so only the number of events between open rows matters: open rows (few) are sorted, events
-//! are counted into the gaps between them, the gap in which the share is reached follows, with the
-//! rank of the event in it, and one selection finds the event of that rank.
+//! so only the number of events between open rows matters, and the rank of the event follows from
+//! it; one selection finds the event of that rank.
 //!
 //! Source: Kaplan and Meier, "Nonparametric estimation from incomplete observations" (1958). An
 //! event and an open row at the same value: the event comes first, as is usual.
@@ -27,11 +26,16 @@ pub(crate) enum Quantile {
     Beyond(f32),
 }
 
+/// The ceil(n `level`)-th smallest of some values, of which there is one at least; reorders them.
+pub(crate) fn order_statistic(values: &mut [f32], level: f64) -> f32 {
+    let rank = (values.len() as f64 * (level - SHARE_TOLERANCE)).ceil().max(1.0) as usize - 1;
+    *values.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
 /// The Kaplan-Meier quantile of `events` and lower bounds `open`, not both empty; reorders both.
 pub(crate) fn kaplan_meier(events: &mut [f32], open: &mut [f32], level: f64) -> Quantile {
     let n = events.len() + open.len();
-    let gaps = if open.is_empty() { vec![events.len() as u32] } else { count_gaps(events, open) };
-    match event_rank(&gaps, n, level) {
+    match event_rank(&count_gaps(events, open), n, level) {
         Some(rank) => Quantile::At(*events.select_nth_unstable_by(rank, f32::total_cmp).1),
         None => {
             let all = events.iter().chain(open.iter());
@@ -45,29 +49,7 @@ pub(crate) fn kaplan_meier(events: &mut [f32], open: &mut [f32], level: f64) -> 
 fn count_gaps(events: &[f32], open: &mut [f32]) -> Vec<u32> {
     open.sort_unstable_by(f32::total_cmp);
     let mut gaps = vec![0; open.len() + 1];
-    let (lowest, highest) = (open[0], open[open.len() - 1]);
-    // A table leads from a value to the few open rows near it. Rounding is monotone, so values in
-    // another cell lie on that cell's side of the value.
-    let cells = (4 * open.len()).next_power_of_two();
-    let scale = (cells - 1) as f32 / (highest - lowest);
-    let cell = |value: f32| (((value - lowest) * scale) as usize).min(cells - 1);
-    let mut first_of_cell = vec![0u32; cells + 1];
-    open.iter().for_each(|&bound| first_of_cell[cell(bound) + 1] += 1);
-    for cell in 0..cells {
-        first_of_cell[cell + 1] += first_of_cell[cell];
-    }
-    for &event in events {
-        let gap = if event <= lowest {
-            0
-        } else if event > highest {
-            open.len()
-        } else {
-            let cell = cell(event);
-            let (first, end) = (first_of_cell[cell] as usize, first_of_cell[cell + 1] as usize);
-            first + open[first..end].partition_point(|&bound| bound < event)
-        };
-        gaps[gap] += 1;
-    }
+    events.iter().for_each(|&event| gaps[open.partition_point(|&bound| bound < event)] += 1);
     gaps
 }
 
@@ -120,8 +102,10 @@ mod tests {
     #[test]
     fn without_open_rows_it_is_the_order_statistic() {
         let mut events: Vec<f32> = (1..=10).rev().map(|value| value as f32).collect();
+        let mut values = events.clone();
         for (level, expected) in [(0.1, 1.0), (0.11, 2.0), (0.5, 5.0), (0.95, 10.0)] {
             assert_eq!(kaplan_meier(&mut events, &mut [], level), Quantile::At(expected));
+            assert_eq!(order_statistic(&mut values, level), expected);
         }
     }
 

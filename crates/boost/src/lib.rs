@@ -14,7 +14,8 @@
 //! 3. `grower`: the leaf with the best split is split until there are enough leaves, with
 //!    `histogram` (the smaller child is scanned, the larger is its parent minus the smaller),
 //!    `splitting` (the best split of a histogram) and `partition` (rows stay contiguous by leaf).
-//! 4. `leaf`: the values of each leaf; for quantiles, Kaplan-Meier quantiles of its residuals.
+//! 4. `loss`, `quantile`: the values of each leaf; for quantiles, those of its residuals (`leaf`),
+//!    where rows that are still open stand with an outcome drawn from what they leave possible.
 //! 5. `train` adds the tree and begins again at 2.
 //!
 //! Exact: the sums of histograms (integers, so that neither the number of threads nor the order of
@@ -25,8 +26,8 @@
 //! Approximate: split points are limited to bin borders; gradients are rounded to fixed point
 //! (2^22 steps at a million rows); all quantiles share one tree structure, chosen by the mean of
 //! their gradients; categories are split along one sorted order (optimal for squared error, a
-//! heuristic otherwise), and beyond `bins_max` levels the rare ones share a bin; a censored row's
-//! rank is its expectation under the current model.
+//! heuristic otherwise), and beyond `bins_max` levels the rare ones share a bin; an open row's rank
+//! and residuals are those expected of it, or drawn for it, under the current model.
 //!
 //! Sources: Friedman, "Greedy function approximation" (2001), for boosting and leaf values by line
 //! search; Koenker and Bassett, "Regression quantiles" (1978); Ke et al., "LightGBM" (2017), for

@@ -27,7 +27,7 @@ pub(crate) trait Loss<const W: usize>: Sync {
     /// Writes the step of a leaf, before the learning rate.
     ///
     /// Shapes: `current` n_rows x n_outputs; `rows` those of the leaf; `values` n_outputs, written.
-    fn leaf(&self, rows: &[u32], sums: &Sums, current: &[f32], values: &mut [f32]);
+    fn leaf(&self, round: u32, rows: &[u32], sums: &Sums, current: &[f32], values: &mut [f32]);
 }
 
 /// Squared error, halved: the gradient is the error, the hessian 1.
@@ -54,7 +54,7 @@ impl Loss<1> for SquaredError<'_> {
         packing
     }
 
-    fn leaf(&self, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
+    fn leaf(&self, _: u32, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
         values[0] = newton_step(sums, self.l2);
     }
 }
@@ -89,7 +89,7 @@ impl Loss<2> for Logistic<'_> {
         packing
     }
 
-    fn leaf(&self, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
+    fn leaf(&self, _: u32, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
         values[0] = newton_step(sums, self.l2);
     }
 }

@@ -1,10 +1,11 @@
 //! The obvious slow trainer, which the tests hold the fast one to.
 //!
-//! It shares with the fast one the bins, the choice of columns, the packing of numbers (so that
-//! equal sums are equal to the bit) and the gain of two sides. Its own are the search (every
-//! place of every column, each time from all rows of the leaf), growth (recursive lists of rows, no
-//! histograms and no subtraction), the gradients, the leaves (Kaplan-Meier by its definition) and
-//! the routing (of values, not bins). One thread.
+//! It shares with the fast one the bins, the draws (of columns, of open rows' outcomes), the packing
+//! of numbers (so that equal sums are equal to the bit), the gradient of an open row and the gain
+//! of two sides. Its own are the search (every place of every column, each time from all rows of
+//! the leaf), growth (lists of rows, no histograms and no subtraction), the ranks, the leaves (by
+//! sorting), the base (Kaplan-Meier by its definition) and the routing (of values, not bins). One
+//! thread.
 
 use crate::binning::{Binned, MISSING_BIN, Meaning};
 use crate::leaf::{Quantile, kaplan_meier_by_definition};
@@ -35,17 +36,12 @@ pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &Checked
     let binned = Binned::new(columns, params.bins_max.into());
     let n_rows = values.len();
     let pinball = Pinball::new(values, observed, levels);
-    let residual_quantile = |rows: &[usize], prediction: &dyn Fn(usize) -> f32, level| {
-        let of = |wanted: bool| -> Vec<f32> {
-            let rows = rows.iter().filter(|&&row| observed[row] == wanted);
-            rows.map(|&row| values[row] - prediction(row)).collect()
-        };
-        kaplan_meier_by_definition(&of(true), &of(false), level)
+    let of = |wanted: bool| -> Vec<f32> {
+        (0..n_rows).filter(|&row| observed[row] == wanted).map(|row| values[row]).collect()
     };
-    let all: Vec<usize> = (0..n_rows).collect();
     let base: Vec<f32> = levels
         .iter()
-        .map(|&level| match residual_quantile(&all, &|_| 0.0, level) {
+        .map(|&level| match kaplan_meier_by_definition(&of(true), &of(false), level) {
             Quantile::At(value) | Quantile::Beyond(value) => value,
         })
         .collect();
@@ -69,12 +65,21 @@ pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &Checked
         let (splits, leaves) = grow(columns, &binned, params, &words, &packing, round);
         let mut leaf_values = Vec::new();
         for rows in &leaves {
+            let mut outcomes = values.to_vec();
+            let open = rows.iter().filter(|&&row| !observed[row]).map(|&row| row as u32);
+            let mut open: Vec<u32> = open.collect();
+            let drawn = pinball.draw_outcomes(round, &mut open, &current.concat());
+            open.iter().zip(drawn).for_each(|(&row, drawn)| outcomes[row as usize] = drawn);
             let step: Vec<f32> = (0..levels.len())
-                .map(|k| match residual_quantile(rows, &|row| current[row][k], levels[k]) {
-                    Quantile::At(value) => value,
-                    Quantile::Beyond(value) => value.max(0.0),
+                .map(|k| {
+                    let residual = |&row: &usize| outcomes[row] - current[row][k];
+                    let mut residuals: Vec<f32> = rows.iter().map(residual).collect();
+                    residuals.sort_by(f32::total_cmp);
+                    let enough =
+                        |rank: &usize| *rank as f64 / rows.len() as f64 >= levels[k] - 1e-9;
+                    let rank = (1..=rows.len()).find(enough).unwrap();
+                    residuals[rank - 1] * params.learning_rate as f32
                 })
-                .map(|value| value * params.learning_rate as f32)
                 .collect();
             leaf_values.extend(&step);
             for &row in rows {

@@ -105,11 +105,11 @@ impl Judge<'_> {
     ) -> Option<Candidate<W>> {
         let mut best = Best::new(*self, self.params.l2, feature, total, histogram);
         let mut below = [0; W];
-        for bin in 0..n_bins {
-            if self.packing.count(&histogram[bin]) == 0 {
+        for (bin, word) in histogram[..n_bins].iter().enumerate() {
+            if self.packing.count(word) == 0 {
                 continue;
             }
-            add(&mut below, &histogram[bin]);
+            add(&mut below, word);
             best.offer(&below, |_| Place::UpTo(bin as u8));
         }
         best.candidate

@@ -59,7 +59,7 @@ fn boost<const W: usize, L: Loss<W>>(
     for round in 0..params.rounds {
         let packing = loss.gradients(&current, &mut words);
         let grown = grower.grow(&words, &packing, round);
-        let values = leaf_values(loss, &grown, &packing, &current, params.learning_rate as f32);
+        let values = leaf_values(loss, round, &grown, &packing, &current, params);
         if grown.splits.is_empty() && values.iter().all(|&value| value == 0.0) {
             continue;
         }
@@ -79,17 +79,19 @@ fn boost<const W: usize, L: Loss<W>>(
 /// The values of all leaves, after the learning rate. Shapes: n_leaves x n_outputs.
 fn leaf_values<const W: usize, L: Loss<W>>(
     loss: &L,
+    round: u32,
     grown: &Grown<'_, W>,
     packing: &Packing,
     current: &[f32],
-    learning_rate: f32,
+    params: &CheckedParams,
 ) -> Vec<f32> {
     let n_outputs = current.len() / grown.rows.len();
+    let learning_rate = params.learning_rate as f32;
     let mut values = vec![0.0; grown.leaves.len() * n_outputs];
     let leaves = grown.leaves.par_iter().zip(values.par_chunks_mut(n_outputs));
     leaves.for_each(|(leaf, values)| {
         let rows = &grown.rows[leaf.rows.clone()];
-        loss.leaf(rows, &packing.sums(&leaf.total), current, values);
+        loss.leaf(round, rows, &packing.sums(&leaf.total), current, values);
         values.iter_mut().for_each(|value| *value *= learning_rate);
     });
     values
