@@ -130,6 +130,7 @@ impl Bundle {
     /// If the scorer refuses them.
     pub fn scorer(&self) -> Result<Scorer, Error> {
         Scorer::decode(&self.files)
+            .map(|scorer| scorer.with_model_id(self.model_id()))
             .map_err(|source| Error::Scorer { model_id: self.model_id().to_owned(), source })
     }
 }
