@@ -58,11 +58,11 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
             continue;
         }
         let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
-        let factors = factors(band, settings.damping);
+        let factors = factors(band, settings);
         segments.push(Segment { upper_median_hours: upper, factors });
         from = to;
     }
-    Calibration { segments, pooled: factors(pooled, settings.damping) }
+    Calibration { segments, pooled: factors(pooled, settings) }
 }
 
 /// Logarithms of the factors that `rows` ask for, shrunk towards `prior`.
@@ -91,9 +91,14 @@ fn logs(
     logs
 }
 
-fn factors(logs: [f64; N_LEVELS], damping: f64) -> Factors {
+/// Location and spread are damped apart: drift is in the location, and is old when it is learned.
+fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
     let bound = FACTOR_MAX.ln();
-    logs.map(|log| (damping * log).clamp(-bound, bound).exp() as f32)
+    let location = logs[MEDIAN];
+    logs.map(|log| {
+        let damped = settings.location_damping * location + settings.damping * (log - location);
+        damped.clamp(-bound, bound).exp() as f32
+    })
 }
 
 #[cfg(test)]
@@ -116,7 +121,13 @@ mod tests {
 
     fn settings() -> CalibrationSettings {
         let defaults = CalibrationSettings::default();
-        CalibrationSettings { shrink_rows: 0.0, damping: 1.0, bands: 2, ..defaults }
+        CalibrationSettings {
+            shrink_rows: 0.0,
+            damping: 1.0,
+            location_damping: 1.0,
+            bands: 2,
+            ..defaults
+        }
     }
 
     #[test]
@@ -133,12 +144,26 @@ mod tests {
 
     #[test]
     fn shrinking_and_damping_take_their_share_of_the_logarithm() {
-        let half = CalibrationSettings { damping: 0.5, ..settings() };
+        let half = CalibrationSettings { damping: 0.5, location_damping: 0.5, ..settings() };
         let found = calibration(&shifted(), &half).factors(300.0)[MEDIAN];
         assert!((found - 1.5f32.sqrt()).abs() < 0.01, "{found}");
         let distrusted = CalibrationSettings { shrink_rows: 1e9, ..settings() };
         let found = calibration(&shifted(), &distrusted).factors(300.0)[MEDIAN];
         assert!((found - 1.0).abs() < 1e-3, "{found}");
+    }
+
+    #[test]
+    fn spread_is_corrected_where_location_is_left_alone() {
+        // Slower by half, and twice as wide as predicted.
+        let mut matured = shifted();
+        for predicted in &mut matured.predicted {
+            let median = predicted[MEDIAN];
+            predicted.iter_mut().for_each(|hours| *hours = median + (*hours - median) / 2.0);
+        }
+        let location_kept = CalibrationSettings { location_damping: 0.0, ..settings() };
+        let found = *calibration(&matured, &location_kept).factors(300.0);
+        assert!((found[MEDIAN] - 1.0).abs() < 1e-6, "{found:?}");
+        assert!(found[0] < 0.75 && found[N_LEVELS - 1] > 1.15, "{found:?}");
     }
 
     #[test]

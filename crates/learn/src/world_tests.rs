@@ -210,6 +210,7 @@ fn calibration_follows_a_network_that_slowed_down() {
     assert_eq!(plain.sizes.calibration, CalibrationBasis::Disabled);
     settings.calibration.enabled = true;
     settings.calibration.damping = 0.8;
+    settings.calibration.location_damping = 0.8;
     let calibrated = world.train(FamilyName::Boost, &settings).unwrap();
     assert!(matches!(
         calibrated.sizes.calibration,
