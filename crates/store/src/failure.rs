@@ -34,14 +34,13 @@ impl Refusal {
         let n_retries: u32 = after(text, ", after ")
             .and_then(|rest| rest.split(' ').next()?.parse().ok())
             .unwrap_or(0);
-        let message = between(text, "<Message>", "</Message>").unwrap_or_default();
+        let code = between(text, "<Code>", "</Code>").or_else(|| between(text, "(code: ", ")"));
+        let message = between(text, "<Message>", "</Message>").filter(|text| !text.is_empty());
         Self {
             status,
-            code: between(text, "<Code>", "</Code>")
-                .or_else(|| between(text, "(code: ", ")"))
-                .unwrap_or_default()
-                .to_owned(),
-            message: message.chars().take(MESSAGE_LIMIT).collect(),
+            // The answer to HEAD has no body, and some servers say a code only.
+            code: code.unwrap_or("no code given").to_owned(),
+            message: message.unwrap_or("no reason given").chars().take(MESSAGE_LIMIT).collect(),
             n_attempts: n_retries + 1,
         }
     }
@@ -161,5 +160,7 @@ mod tests {
         };
         assert_eq!(Refusal::read(text), expected);
         assert_eq!(Refusal::read("no route to host").status, None);
+        let bare = Refusal::read("Server returned non-2xx status code: 403 Forbidden: ");
+        assert_eq!((bare.status, &*bare.code), (Some(403), "no code given"));
     }
 }
