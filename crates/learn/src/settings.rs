@@ -95,7 +95,7 @@ pub struct CalibrationSettings {
     pub damping: f64,
     /// The share of the correction of location (the median) that is applied. Outcomes take weeks
     /// to mature, and by then the network has moved on: on Olist, half of it costs 3% of mean
-    /// pinball, most of it after Christmas.
+    /// pinball (ARCHITECTURE.md).
     pub location_damping: f64,
     /// Bands of the predicted median with their own factors, of equal numbers of rows.
     pub bands: usize,
