@@ -64,9 +64,11 @@ mod tests {
     fn a_rush_delays_the_days_after_it_and_passes() {
         let mut load = Load::new([100.0]);
         let mut waits = Vec::new();
-        for day in 0..10 {
+        // From a Monday; the rush is on Wednesday, and Sunday comes when it is nearly over.
+        const MONDAY: i64 = 4;
+        for day in MONDAY..MONDAY + 10 {
             waits.push(load.wait_hours(0));
-            load.arrive(0, if day == 2 { 400.0 } else { 100.0 });
+            load.arrive(0, if day == MONDAY + 2 { 400.0 } else { 100.0 });
             load.end_day(day);
         }
         assert!(waits[..3].iter().all(|&wait| wait == 0.0));
