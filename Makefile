@@ -8,6 +8,9 @@ AS_OF ?= 2018-05-01
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 LONGHAUL := $(TARGET)/debug/longhaul
 
+# Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
+export RUST_MIN_STACK := 16777216
+
 .PHONY: help run test test-olist olist s3 lint audit release bench-olist clean
 
 help: ## Lists the targets

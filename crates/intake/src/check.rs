@@ -16,6 +16,7 @@ use crate::join::Known;
 use crate::layout::{TableFile, files_before, partition_prefix, table_prefix};
 use crate::report::{Check, TableCheck};
 use crate::rows::read_rows;
+use crate::workers::on_workers;
 
 /// Files are fetched together up to this size, so that memory does not grow with the table.
 pub(crate) const BATCH_BYTES: u64 = 64 << 20;
@@ -116,10 +117,12 @@ pub fn check_table(
         let mut fetched = store.get_many(&paths)?.into_iter();
         let with_bytes: Vec<Vec<(&TableFile, Bytes)>> =
             batch.iter().map(|files| files.iter().zip(fetched.by_ref()).collect()).collect();
-        let checked: Vec<Result<Vec<Evaluated>, Error>> = with_bytes
-            .par_iter()
-            .map(|files| check_partition(contract, files, known, as_of))
-            .collect();
+        let checked: Vec<Result<Vec<Evaluated>, Error>> = on_workers(|| {
+            with_bytes
+                .par_iter()
+                .map(|files| check_partition(contract, files, known, as_of))
+                .collect()
+        });
         for partition in checked {
             partition?.into_iter().for_each(|file| add(&mut table, file));
         }

@@ -38,6 +38,7 @@ mod read;
 mod report;
 mod rows;
 mod rule;
+mod workers;
 
 #[cfg(test)]
 mod fixture;

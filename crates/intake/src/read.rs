@@ -15,6 +15,7 @@ use crate::footer::check_footer;
 use crate::layout::{TableFile, start_of};
 use crate::report::{FileCheck, TableCheck};
 use crate::rows::{instants, read_rows};
+use crate::workers::on_workers;
 
 /// Rows of a table that passed its check: of the bytes that were checked, without quarantine, and
 /// recorded before the as-of.
@@ -72,10 +73,12 @@ pub fn read_checked(
         let paths: Vec<String> = batch.iter().map(|file| file.path.clone()).collect();
         let with_bytes: Vec<(&FileCheck, Bytes)> =
             batch.iter().copied().zip(store.get_many(&paths)?).collect();
-        let frames: Vec<Result<DataFrame, Error>> = with_bytes
-            .par_iter()
-            .map(|(file, bytes)| read_file(store, contract, file, bytes, &read, as_of))
-            .collect();
+        let frames: Vec<Result<DataFrame, Error>> = on_workers(|| {
+            with_bytes
+                .par_iter()
+                .map(|(file, bytes)| read_file(store, contract, file, bytes, &read, as_of))
+                .collect()
+        });
         for frame in frames {
             rows.vstack_mut_owned(frame?).map_err(failed)?;
         }
