@@ -55,7 +55,7 @@ fn main() -> Result<(), boost::Error> {
     let target = Target::Quantiles { values: &values, observed: &observed, levels: &LEVELS };
     let open = observed.iter().filter(|&&observed| !observed).count();
     let start = Instant::now();
-    let model = train(&Columns { columns: &columns, categorical: &categorical }, &target, &params)?;
+    let model = train(&Columns::new(&columns, &categorical), &target, &params)?;
     let trained = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let predicted = model.predict(&columns)?;

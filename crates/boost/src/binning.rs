@@ -2,39 +2,24 @@
 //!
 //! A numeric column is cut at borders between its values: as many bins as distinct values if they
 //! fit, otherwise bins of about equal numbers of rows, a value with more rows than that alone in
-//! its bin. Bin `b` holds the values `x` with `borders[b - 1] < x <= borders[b]`, so a split after
+//! its bin. Of many rows the borders are those of a sample. Bin `b` holds the values `x` with `borders[b - 1] < x <= borders[b]`, so a split after
 //! bin `b` is exactly `x <= borders[b]`.
 //!
-//! A categorical column has a bin for each code, the most frequent first if they do not all fit;
-//! then the rest share the last bin.
+//! A categorical column has a bin for each code. If they do not all fit, codes share bins with those
+//! whose rows have about the same outcomes: codes are put in the order of their mean signal (what
+//! [`Target::signal`](crate::Target) makes of an outcome), mixed with some rows of the whole
+//! column's mean so that rare codes lie in the middle, and cut like numbers.
 //!
 //! Missing values have the bin [`MISSING_BIN`] in every column.
 
-use rayon::prelude::*;
-
-use crate::Columns;
-use crate::numbers::{from_sort_key, sort_key};
+use crate::Params;
+use crate::numbers::{from_sort_key, order_free_mean, sort_key};
 
 /// The number of bins of any histogram.
 pub(crate) const BINS: usize = 256;
 
 /// The bin of missing values: above all others, which number 255 at most.
 pub(crate) const MISSING_BIN: u8 = 255;
-
-/// The training columns in bins.
-pub(crate) struct Binned {
-    /// Shapes: n_features, each n_rows.
-    pub(crate) features: Vec<Feature>,
-    pub(crate) n_rows: usize,
-}
-
-/// One column in bins.
-pub(crate) struct Feature {
-    /// The bin of each row.
-    pub(crate) bins: Vec<u8>,
-    /// What the bins mean.
-    pub(crate) meaning: Meaning,
-}
 
 /// What the bins of a column mean.
 pub(crate) enum Meaning {
@@ -54,75 +39,113 @@ impl Meaning {
     }
 }
 
-impl Feature {
-    /// Whether any split could tell rows of this column apart.
-    pub(crate) fn is_useful(&self) -> bool {
-        let first = self.bins.first();
-        self.bins.iter().any(|bin| Some(bin) != first)
-    }
+/// How the values of a column become bins.
+pub(crate) struct Binning {
+    pub(crate) meaning: Meaning,
+    /// The bin of every code up to the largest; empty for numbers.
+    bin_of_code: Vec<u8>,
+    /// The borders, filled up with infinity.
+    ladder: Box<[f32; BINS]>,
+    /// Whether the column's bins tell any of its rows apart.
+    pub(crate) is_useful: bool,
 }
 
-impl Binned {
-    /// Bins checked columns, in parallel over columns.
-    pub(crate) fn new(columns: &Columns<'_>, bins_max: usize) -> Self {
-        let features = (columns.columns.par_iter().zip(columns.categorical))
-            .map(|(values, &categorical)| {
-                if categorical {
-                    bin_codes(values, bins_max)
-                } else {
-                    bin_numbers(values, bins_max)
-                }
-            })
-            .collect();
-        Self { features, n_rows: columns.n_rows() }
-    }
-}
-
-fn bin_numbers(values: &[f32], bins_max: usize) -> Feature {
-    let borders = borders(values, bins_max);
-    let bin = |value: f32| {
-        if value.is_nan() {
-            MISSING_BIN
+impl Binning {
+    /// Reads a checked column: numbers, or category codes.
+    /// `signal` is that of the rows to learn from, the first ones.
+    pub(crate) fn new(
+        values: &[f32],
+        categorical: bool,
+        params: &Params,
+        signal: impl Fn() -> Vec<f32>,
+    ) -> Self {
+        let bins_max = params.bins_max.into();
+        let any_missing = values.iter().any(|value| value.is_nan());
+        let all_missing = values.iter().all(|value| value.is_nan());
+        let (meaning, bin_of_code) = if categorical {
+            codes(values, bins_max, params.category_smoothing, signal)
         } else {
-            borders.partition_point(|&border| border < value) as u8
+            (Meaning::Numeric { borders: borders(values, bins_max) }, Vec::new())
+        };
+        let mut ladder = Box::new([f32::INFINITY; BINS]);
+        if let Meaning::Numeric { borders } = &meaning {
+            ladder[..borders.len()].copy_from_slice(borders);
         }
-    };
-    let bins = values.iter().map(|&value| bin(value)).collect();
-    Feature { bins, meaning: Meaning::Numeric { borders } }
+        let is_useful = !all_missing && meaning.n_bins() + usize::from(any_missing) > 1;
+        Self { meaning, bin_of_code, ladder, is_useful }
+    }
+
+    /// The bin of a value that the column had.
+    pub(crate) fn bin(&self, value: f32) -> u8 {
+        self.bins(&[value])[0]
+    }
+
+    /// The bins of some values that the column had.
+    #[inline(always)]
+    pub(crate) fn bins<const N: usize>(&self, values: &[f32; N]) -> [u8; N] {
+        let bins = if self.bin_of_code.is_empty() {
+            self.climb(values)
+        } else {
+            values.map(|value| self.bin_of_code[value as usize])
+        };
+        let or_missing = |at: usize| if values[at].is_nan() { MISSING_BIN } else { bins[at] };
+        std::array::from_fn(or_missing)
+    }
+
+    /// The number of borders below each value, in eight steps without a branch.
+    #[inline(always)]
+    fn climb<const N: usize>(&self, values: &[f32; N]) -> [u8; N] {
+        let mut below = [0u8; N];
+        for half in [128, 64, 32, 16, 8, 4, 2, 1] {
+            for (below, value) in below.iter_mut().zip(values) {
+                let rung = self.ladder[usize::from(*below + (half - 1))];
+                *below += u8::from(rung < *value) * half;
+            }
+        }
+        below
+    }
 }
+
+/// Rows of a column that its borders are read from, at regular distances; all of them up to there.
+const SAMPLE_ROWS: usize = 1 << 18;
 
 /// The borders between the bins of a column's values.
 fn borders(values: &[f32], bins_max: usize) -> Vec<f32> {
-    let mut keys: Vec<u32> =
-        values.iter().filter(|value| !value.is_nan()).map(|&value| sort_key(value)).collect();
+    let step = values.len().div_ceil(SAMPLE_ROWS).max(1);
+    let mut keys = Vec::with_capacity(values.len() / step + 1);
+    let sample = values.iter().step_by(step).filter(|value| !value.is_nan());
+    keys.extend(sample.map(|&value| sort_key(value)));
     keys.sort_unstable();
-    let distinct = || keys.chunk_by(|a, b| a == b).map(|run| (from_sort_key(run[0]), run.len()));
-    if distinct().take(bins_max + 1).count() <= bins_max {
-        let distinct: Vec<f32> = distinct().map(|(value, _)| value).collect();
-        return distinct.windows(2).map(|pair| between(pair[0], pair[1])).collect();
+    let runs = keys.chunk_by(|a, b| a == b);
+    let values: Vec<(f32, usize)> = runs.map(|run| (from_sort_key(run[0]), run.len())).collect();
+    let rows: Vec<usize> = values.iter().map(|&(_, rows)| rows).collect();
+    let border = |start: usize| between(values[start - 1].0, values[start].0);
+    starts(&rows, bins_max).into_iter().skip(1).map(border).collect()
+}
+
+/// Where bins start in a list of values in order, of which each has so many rows: every value has
+/// a bin if they fit, otherwise bins have about equal numbers of rows.
+fn starts(rows: &[usize], bins_max: usize) -> Vec<usize> {
+    if rows.len() <= bins_max {
+        return (0..rows.len()).collect();
     }
     // Rows and bins that are left to share out; a bin is closed when it has its share, or before
     // a value that fills a bin alone.
-    let (mut rows_left, mut bins_left) = (keys.len(), bins_max);
+    let (mut rows_left, mut bins_left) = (rows.iter().sum::<usize>(), bins_max);
+    let mut share = rows_left.div_ceil(bins_left);
     let mut rows_here = 0;
-    let mut last = None;
-    let mut borders = Vec::with_capacity(bins_max - 1);
-    for (value, rows) in distinct() {
-        let share = rows_left.div_ceil(bins_left);
-        if let Some(last) = last
-            && bins_left > 1
-            && rows_here > 0
-            && (rows_here >= share || rows >= share)
-        {
-            borders.push(between(last, value));
+    let mut starts = vec![0];
+    for (place, &rows) in rows.iter().enumerate() {
+        if bins_left > 1 && rows_here > 0 && (rows_here >= share || rows >= share) {
+            starts.push(place);
             rows_left -= rows_here;
             bins_left -= 1;
+            share = rows_left.div_ceil(bins_left);
             rows_here = 0;
         }
         rows_here += rows;
-        last = Some(value);
     }
-    borders
+    starts
 }
 
 /// A float in the middle of two: at least the lower, below the upper.
@@ -131,31 +154,59 @@ fn between(lower: f32, upper: f32) -> f32 {
     if lower <= middle && middle < upper { middle } else { lower }
 }
 
-fn bin_codes(values: &[f32], bins_max: usize) -> Feature {
-    let mut rows_of_code: Vec<(usize, u32)> = Vec::new();
+/// What is known of a category code.
+#[derive(Clone, Copy, Default)]
+struct Code {
+    code: u32,
+    rows: usize,
+    /// Rows to learn from, and the sum of their signals.
+    n_signals: usize,
+    signals: f64,
+}
+
+/// The codes of each bin, and the bin of each code.
+fn codes(
+    values: &[f32],
+    bins_max: usize,
+    smoothing: f64,
+    signal: impl Fn() -> Vec<f32>,
+) -> (Meaning, Vec<u8>) {
+    let mut found: Vec<Code> = Vec::new();
     for &value in values.iter().filter(|value| !value.is_nan()) {
         let code = value as usize;
-        if rows_of_code.len() <= code {
-            rows_of_code.extend((rows_of_code.len()..=code).map(|code| (0, code as u32)));
+        if found.len() <= code {
+            found.resize(code + 1, Code::default());
         }
-        rows_of_code[code].0 += 1;
+        found[code].rows += 1;
     }
-    let n_codes = rows_of_code.len();
-    rows_of_code.retain(|&(rows, _)| rows > 0);
-    rows_of_code.sort_unstable_by_key(|&(rows, code)| (std::cmp::Reverse(rows), code));
-    let mut codes: Vec<Vec<u32>> = Vec::new();
+    let n_codes = found.len();
+    found.iter_mut().zip(0..).for_each(|(known, code)| known.code = code);
+    if found.iter().filter(|code| code.rows > 0).count() > bins_max {
+        let signal = signal();
+        for (&value, &signal) in values.iter().zip(&signal).filter(|(value, _)| !value.is_nan()) {
+            let code = &mut found[value as usize];
+            code.n_signals += 1;
+            code.signals += f64::from(signal);
+        }
+        let mean = order_free_mean(&signal);
+        let mixed = |code: &Code| {
+            let weight = code.n_signals as f64 + smoothing;
+            if weight > 0.0 { (code.signals + mean * smoothing) / weight } else { mean }
+        };
+        found.sort_by(|a, b| mixed(a).total_cmp(&mixed(b)).then(a.code.cmp(&b.code)));
+    }
+    found.retain(|code| code.rows > 0);
+    let rows: Vec<usize> = found.iter().map(|code| code.rows).collect();
+    let mut starts = starts(&rows, bins_max);
+    starts.push(found.len());
     let mut bin_of_code = vec![MISSING_BIN; n_codes];
-    for (_, code) in rows_of_code {
-        if codes.len() < bins_max {
-            codes.push(Vec::new());
-        }
-        let bin = codes.len() - 1;
-        codes[bin].push(code);
-        bin_of_code[code as usize] = bin as u8;
-    }
-    let bin = |value: f32| if value.is_nan() { MISSING_BIN } else { bin_of_code[value as usize] };
-    let bins = values.iter().map(|&value| bin(value)).collect();
-    Feature { bins, meaning: Meaning::Categorical { codes } }
+    let codes = starts.windows(2).enumerate().map(|(bin, ends)| {
+        let mut codes: Vec<u32> = found[ends[0]..ends[1]].iter().map(|code| code.code).collect();
+        codes.iter().for_each(|&code| bin_of_code[code as usize] = bin as u8);
+        codes.sort_unstable();
+        codes
+    });
+    (Meaning::Categorical { codes: codes.collect() }, bin_of_code)
 }
 
 #[cfg(test)]
@@ -164,11 +215,28 @@ mod tests {
 
     use super::*;
 
+    const SIGNAL: [f32; 7] = [9.0, 9.0, 9.0, 1.0, 2.0, 8.0, 2.0];
+
+    /// The bins of a column, and what they mean.
+    fn binned(values: &[f32], categorical: bool, bins_max: usize) -> (Vec<u8>, Meaning) {
+        let params = Params { bins_max: bins_max as u16, ..Params::default() };
+        let binning = Binning::new(values, categorical, &params, || SIGNAL.to_vec());
+        (values.iter().map(|&value| binning.bin(value)).collect(), binning.meaning)
+    }
+
+    #[test]
+    fn a_column_of_one_value_is_useless_unless_some_are_missing() {
+        let useful = |values: &[f32]| Binning::new(values, false, &Params::default(), Vec::new).is_useful;
+        let nan = f32::NAN;
+        assert!(!useful(&[1.0, 1.0]) && !useful(&[nan, nan]));
+        assert!(useful(&[1.0, nan]) && useful(&[1.0, 2.0]));
+    }
+
     #[test]
     fn few_values_have_a_bin_each() {
-        let feature = bin_numbers(&[3.0, 1.0, f32::NAN, 1.0, -0.0, 0.0], 255);
-        assert_eq!(feature.bins, [2, 1, MISSING_BIN, 1, 0, 0]);
-        let Meaning::Numeric { borders } = feature.meaning else { panic!("numeric") };
+        let (bins, meaning) = binned(&[3.0, 1.0, f32::NAN, 1.0, -0.0, 0.0], false, 255);
+        assert_eq!(bins, [2, 1, MISSING_BIN, 1, 0, 0]);
+        let Meaning::Numeric { borders } = meaning else { panic!("numeric") };
         assert_eq!(borders, [0.5, 2.0]);
     }
 
@@ -176,19 +244,18 @@ mod tests {
     fn a_value_with_many_rows_is_alone_in_its_bin() {
         let values: Vec<f32> =
             (0..1000).map(|row| if row % 2 == 0 { 500.0 } else { row as f32 }).collect();
-        let feature = bin_numbers(&values, 11);
-        let bin = feature.bins[0];
-        let rows = feature.bins.iter().filter(|&&b| b == bin).count();
+        let (bins, meaning) = binned(&values, false, 11);
+        let rows = bins.iter().filter(|&&bin| bin == bins[0]).count();
         assert_eq!(rows, 500);
-        assert_eq!(feature.meaning.n_bins(), 11);
+        assert_eq!(meaning.n_bins(), 11);
     }
 
     #[test]
     fn many_values_share_bins_evenly() {
         let values: Vec<f32> = (0..10_000).map(|row| ((row * 7919) % 10_000) as f32).collect();
-        let feature = bin_numbers(&values, 100);
+        let (bins, _) = binned(&values, false, 100);
         let mut rows = [0; 100];
-        feature.bins.iter().for_each(|&bin| rows[bin as usize] += 1);
+        bins.iter().for_each(|&bin| rows[bin as usize] += 1);
         assert_eq!(rows, [100; 100]);
     }
 
@@ -200,12 +267,20 @@ mod tests {
     }
 
     #[test]
-    fn rare_codes_share_the_last_bin() {
+    fn codes_have_a_bin_each_or_share_one_with_their_like() {
         let values = [5.0, 5.0, 5.0, 2.0, 2.0, 9.0, 0.0, f32::NAN];
-        let feature = bin_codes(&values, 3);
-        assert_eq!(feature.bins, [0, 0, 0, 1, 1, 2, 2, MISSING_BIN]);
-        let Meaning::Categorical { codes } = feature.meaning else { panic!("categorical") };
-        assert_eq!(codes, [vec![5], vec![2], vec![0, 9]]);
+        let codes = |bins_max| {
+            let (bins, meaning) = binned(&values, true, bins_max);
+            let Meaning::Categorical { codes } = meaning else { panic!("categorical") };
+            (bins, codes)
+        };
+        let (bins, all) = codes(4);
+        assert_eq!(bins, [2, 2, 2, 1, 1, 3, 0, MISSING_BIN]);
+        assert_eq!(all, [[0], [2], [5], [9]]);
+        // The signals of 2 and 0 are low, those of 9 and 5 high.
+        let (bins, shared) = codes(3);
+        assert_eq!(bins, [2, 2, 2, 0, 0, 1, 0, MISSING_BIN]);
+        assert_eq!(shared, [vec![0, 2], vec![9], vec![5]]);
     }
 
     proptest! {
@@ -214,11 +289,11 @@ mod tests {
             values in prop::collection::vec(-1e3f32..1e3, 1..300),
             bins_max in 2usize..40,
         ) {
-            let feature = bin_numbers(&values, bins_max);
-            let Meaning::Numeric { borders } = &feature.meaning else { panic!("numeric") };
+            let (bins, meaning) = binned(&values, false, bins_max);
+            let Meaning::Numeric { borders } = &meaning else { panic!("numeric") };
             prop_assert!(borders.len() < bins_max);
             for (bin, &border) in borders.iter().enumerate() {
-                for (&value, &its_bin) in values.iter().zip(&feature.bins) {
+                for (&value, &its_bin) in values.iter().zip(&bins) {
                     prop_assert_eq!(value <= border, its_bin as usize <= bin);
                 }
             }

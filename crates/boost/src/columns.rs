@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::Error;
+use crate::{Direction, Error};
 
 /// Rows at most: beyond, a gradient would have fewer than seven bits.
 pub const ROWS_MAX: usize = (1 << 28) - 1;
@@ -16,14 +16,35 @@ const COLUMNS_MAX: usize = 65_535;
 /// Quantile levels at most.
 const LEVELS_MAX: usize = 255;
 
-/// The columns to train on.
+/// The columns to train on, and what is said about them and their rows.
 #[derive(Clone, Copy, Debug)]
 pub struct Columns<'a> {
-    /// Shapes: n_features x n_rows. NaN is missing; infinities are refused.
-    pub columns: &'a [Vec<f32>],
-    /// For each column, whether its values are category codes: whole numbers from 0 to
-    /// [`CATEGORY_CODE_MAX`] without an order.
-    pub categorical: &'a [bool],
+    pub(crate) columns: &'a [Vec<f32>],
+    pub(crate) categorical: &'a [bool],
+    /// One for each column, or none.
+    pub(crate) directions: &'a [Option<Direction>],
+    pub(crate) weights: Option<&'a [f32]>,
+}
+
+impl<'a> Columns<'a> {
+    /// Shapes: `columns` n_features x n_rows, where NaN is missing and infinities are refused;
+    /// `categorical` n_features, whether a column's values are category codes: whole numbers from 0
+    /// to [`CATEGORY_CODE_MAX`] without an order.
+    pub fn new(columns: &'a [Vec<f32>], categorical: &'a [bool]) -> Self {
+        Self { columns, categorical, directions: &[], weights: None }
+    }
+
+    /// For each column, which way predictions must follow it, if at all.
+    #[must_use]
+    pub fn directed(self, directions: &'a [Option<Direction>]) -> Self {
+        Self { directions, ..self }
+    }
+
+    /// For each row, how many rows it stands for: at least 0.
+    #[must_use]
+    pub fn weighted(self, weights: &'a [f32]) -> Self {
+        Self { weights: Some(weights), ..self }
+    }
 }
 
 /// What to predict.
@@ -51,6 +72,11 @@ pub enum Target<'a> {
 }
 
 impl Columns<'_> {
+    /// The number of columns.
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
     /// The number of rows of the first column.
     pub(crate) fn n_rows(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
@@ -70,6 +96,7 @@ impl Columns<'_> {
             let found = self.categorical.len();
             return Err(Error::Length { what: "categorical", found, expected: n_columns });
         }
+        self.check_directions()?;
         if let Some(column) = self.columns.iter().position(|column| column.len() != n_rows) {
             let found = self.columns[column].len();
             return Err(Error::ColumnLength { column, found, expected: n_rows });
@@ -88,6 +115,37 @@ impl Columns<'_> {
             any_value |= has_value?;
         }
         if any_value { Ok(()) } else { Err(Error::AllMissing { columns: n_columns }) }
+    }
+
+    fn check_directions(&self) -> Result<(), Error> {
+        let (found, expected) = (self.directions.len(), self.columns.len());
+        if found != 0 && found != expected {
+            return Err(Error::Length { what: "directions", found, expected });
+        }
+        let both = self.directions.iter().zip(self.categorical);
+        match both.into_iter().position(|(direction, &categorical)| {
+            categorical && direction.is_some()
+        }) {
+            Some(column) => Err(Error::CategoricalDirection { column }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks the weights, of which one of the first `n_trained` must be above 0.
+    pub(crate) fn check_weights(&self, n_trained: usize) -> Result<(), Error> {
+        let Some(weights) = self.weights else { return Ok(()) };
+        let (found, expected) = (weights.len(), self.n_rows());
+        if found != expected {
+            return Err(Error::Length { what: "weights", found, expected });
+        }
+        let is_weight = |weight: &f32| *weight >= 0.0 && weight.is_finite();
+        if let Some(row) = weights.iter().position(|weight| !is_weight(weight)) {
+            return Err(Error::Weight { row, found: weights[row] });
+        }
+        match weights[..n_trained].iter().any(|&weight| weight > 0.0) {
+            true => Ok(()),
+            false => Err(Error::NoWeight { rows: n_trained }),
+        }
     }
 }
 
@@ -122,17 +180,47 @@ impl Target<'_> {
                 check_levels(levels)?;
                 length("target values", values.len())?;
                 length("observed", observed.len())?;
-                check_finite(values)?;
-                if !observed.contains(&true) {
-                    return Err(Error::NothingObserved { rows: n_rows });
-                }
-                Ok(())
+                check_finite(values)
             }
             Self::Mean { values } => {
                 length("target values", values.len())?;
                 check_finite(values)
             }
             Self::Probability { outcomes } => length("target outcomes", outcomes.len()),
+        }
+    }
+}
+
+impl Target<'_> {
+    /// What tells the outcomes of the first `n` rows apart: for quantiles the share of outcomes
+    /// below (for a lower bound, of what lies beyond it the middle), otherwise the outcome.
+    pub(crate) fn signal(&self, n: usize) -> Vec<f32> {
+        match self {
+            Self::Quantiles { values, observed, .. } => {
+                let mut sorted = values[..n].to_vec();
+                sorted.par_sort_unstable_by(f32::total_cmp);
+                let below = |value: f32| sorted.partition_point(|&other| other < value);
+                let rows = values[..n].par_iter().zip(&observed[..n]);
+                rows.map(|(&value, &observed)| {
+                    let share = below(value) as f32 / n as f32;
+                    if observed { share } else { (share + 1.0) / 2.0 }
+                })
+                .collect()
+            }
+            Self::Mean { values } => values[..n].to_vec(),
+            Self::Probability { outcomes } => {
+                outcomes[..n].iter().map(|&outcome| u8::from(outcome).into()).collect()
+            }
+        }
+    }
+
+    /// Checks that the rows to learn from, the first so many, say something.
+    pub(crate) fn check_part(&self, n_trained: usize) -> Result<(), Error> {
+        match self {
+            Self::Quantiles { observed, .. } if !observed[..n_trained].contains(&true) => {
+                Err(Error::NothingObserved { rows: n_trained })
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -169,7 +257,7 @@ mod tests {
 
     #[track_caller]
     fn columns_refused(columns: &[Vec<f32>], categorical: &[bool], message: &str) {
-        let refused = Columns { columns, categorical }.check().unwrap_err();
+        let refused = Columns::new(columns, categorical).check().unwrap_err();
         assert_eq!(refused.to_string(), message);
     }
 
@@ -207,6 +295,29 @@ mod tests {
     }
 
     #[test]
+    fn weights_and_directions_that_mean_nothing_are_refused() {
+        let columns = [vec![1.0, 2.0]];
+        let weighted = |weights: &[f32]| {
+            Columns::new(&columns, &[false]).weighted(weights).check_weights(1).unwrap_err().to_string()
+        };
+        assert_eq!(weighted(&[1.0]), "weights must have length 2, found 1");
+        assert_eq!(weighted(&[1.0, -0.5]), "weight of row 1 must be at least 0 and finite, found -0.5");
+        assert_eq!(weighted(&[0.0, 1.0]), "the weights of all 1 rows are 0");
+        let rising = [Some(Direction::Rising)];
+        let directed = |columns: &[Vec<f32>], categorical: &[bool]| {
+            Columns::new(columns, categorical).directed(&rising).check().unwrap_err().to_string()
+        };
+        assert_eq!(
+            directed(&columns, &[true]),
+            "column 0 is categorical: predictions cannot follow it in a direction"
+        );
+        assert_eq!(
+            directed(&[columns[0].clone(), columns[0].clone()], &[false; 2]),
+            "directions must have length 2, found 1"
+        );
+    }
+
+    #[test]
     fn targets_that_cannot_be_learned_are_refused() {
         let quantiles =
             |levels| Target::Quantiles { values: &[1.0; 2], observed: &[true; 2], levels };
@@ -227,9 +338,10 @@ mod tests {
             Target::Quantiles { values: &[1.0; 2], observed: &[true], levels: &[0.5] },
             "observed must have length 2, found 1",
         );
-        target_refused(
-            Target::Quantiles { values: &[1.0; 2], observed: &[false; 2], levels: &[0.5] },
-            "none of the 2 outcomes has been observed",
+        let open = Target::Quantiles { values: &[1.0; 2], observed: &[false; 2], levels: &[0.5] };
+        assert_eq!(
+            open.check_part(2).unwrap_err().to_string(),
+            "none of the 2 outcomes has been observed"
         );
         target_refused(
             Target::Mean { values: &[1.0, f32::NAN] },

@@ -45,11 +45,7 @@ impl Model {
     /// Bytes of something else, of another version, cut short, altered, or whose splits point to
     /// what is not there.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        let found = &bytes[..bytes.len().min(MAGIC.len())];
-        if found != MAGIC {
-            return Err(Error::Magic { found: found.to_vec(), expected: MAGIC });
-        }
-        let mut reader = Reader { bytes, at: MAGIC.len() };
+        let mut reader = Reader::new(bytes, MAGIC)?;
         let version = reader.u32()?;
         if version != VERSION {
             return Err(Error::Version { found: version, expected: VERSION });
@@ -129,12 +125,21 @@ fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize) -> Result<Tree, Error>
 }
 
 /// Bytes and how far they have been read.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Reader<'a> {
+    /// Reads on after the bytes that these must begin with.
+    pub(crate) fn new(bytes: &'a [u8], magic: [u8; 4]) -> Result<Self, Error> {
+        let found = &bytes[..bytes.len().min(magic.len())];
+        if found != magic {
+            return Err(Error::Magic { found: found.to_vec(), expected: magic });
+        }
+        Ok(Self { bytes, at: magic.len() })
+    }
+
     /// Checks that `n` things of `size` bytes can still follow, before room is made for them.
     fn expect(&self, n: usize, size: usize) -> Result<(), Error> {
         let wanted = (n as u64).saturating_mul(size as u64);
@@ -144,20 +149,20 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn take(&mut self, n: usize) -> Result<&'a [u8], Error> {
+    pub(crate) fn take(&mut self, n: usize) -> Result<&'a [u8], Error> {
         self.expect(n, 1)?;
         let taken = &self.bytes[self.at..][..n];
         self.at += n;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Error> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    fn u32(&mut self) -> Result<u32, Error> {
+    pub(crate) fn u32(&mut self) -> Result<u32, Error> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 

@@ -112,6 +112,64 @@ pub enum Error {
         /// The number of columns.
         columns: usize,
     },
+    /// A weight is negative, infinite or not a number.
+    #[error("weight of row {row} must be at least 0 and finite, found {found}")]
+    Weight {
+        /// Position of the row.
+        row: usize,
+        /// Its weight.
+        found: f32,
+    },
+    /// All weights are zero.
+    #[error("the weights of all {rows} rows are 0")]
+    NoWeight {
+        /// The number of rows to learn from.
+        rows: usize,
+    },
+    /// A direction for a column whose values have no order.
+    #[error("column {column} is categorical: predictions cannot follow it in a direction")]
+    CategoricalDirection {
+        /// Position of the column.
+        column: usize,
+    },
+    /// As many rows are held out as there are, or more.
+    #[error("early_stopping_rows holds out {held_out} of {rows} rows, none is left to learn from")]
+    HeldOut {
+        /// Rows to hold out.
+        held_out: usize,
+        /// All rows.
+        rows: usize,
+    },
+    /// The training would need more memory than it may use.
+    #[error(
+        "training {rows} rows x {features} columns with {leaves} leaves needs {needed_mib} MiB beside its columns, memory_mib allows {limit_mib}"
+    )]
+    Memory {
+        /// What it would need.
+        needed_mib: u64,
+        /// What it may use.
+        limit_mib: u64,
+        /// Rows.
+        rows: usize,
+        /// Columns.
+        features: usize,
+        /// Leaves of a tree.
+        leaves: u32,
+    },
+    /// A checkpoint of a training on other data or with other parameters.
+    #[error("the checkpoint after {rounds} rounds is of other data or parameters")]
+    OtherTraining {
+        /// Rounds done in it.
+        rounds: u32,
+    },
+    /// A checkpoint could not be saved.
+    #[error("cannot save the checkpoint after {rounds} rounds")]
+    Save {
+        /// Rounds done.
+        rounds: u32,
+        /// Why.
+        source: crate::SaveError,
+    },
     /// The threads could not be started.
     #[error("cannot start {threads} threads")]
     Threads {
@@ -214,6 +272,11 @@ impl Error {
             Self::NothingObserved { .. } => "train as of a later day, or over a longer past",
             Self::ColumnInfinite { .. } => "make it missing (NaN), or bound it",
             Self::CategoryCode { .. } => "code levels by their position in a sorted list",
+            Self::Memory { .. } => {
+                "train on fewer days or a sample of rows, with fewer leaves, or raise memory_mib"
+            }
+            Self::OtherTraining { .. } => "delete the checkpoint to begin again",
+            Self::HeldOut { .. } => "hold out fewer rows, or train over a longer past",
             Self::TooMany { .. } => "train on fewer days, or on a sample of rows",
             Self::Truncated { .. } | Self::Checksum { .. } | Self::Trailing { .. } => {
                 "fetch the model again, or train it again"
@@ -227,12 +290,17 @@ impl Error {
     /// The exit code of a process that ends with this error.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Param { .. } | Self::Level { .. } | Self::LevelsUnsorted { .. } => 30,
-            Self::Empty { .. } | Self::NothingObserved { .. } => 11,
+            Self::Param { .. }
+            | Self::Level { .. }
+            | Self::LevelsUnsorted { .. }
+            | Self::CategoricalDirection { .. } => 30,
+            Self::Empty { .. } | Self::NothingObserved { .. } | Self::HeldOut { .. } => 11,
             Self::TooMany { .. }
             | Self::TargetNotFinite { .. }
             | Self::ColumnInfinite { .. }
             | Self::CategoryCode { .. }
+            | Self::Weight { .. }
+            | Self::NoWeight { .. }
             | Self::AllMissing { .. } => 10,
             _ => 1,
         }

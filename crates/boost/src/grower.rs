@@ -1,34 +1,44 @@
 //! Grows one tree: again and again the leaf whose best split gains most is split.
 //!
 //! Each open leaf keeps its histograms. When a leaf is split, those of its smaller child are summed
-//! from its rows, and its own become those of the larger child by subtraction; both children's best
-//! splits are found in the same pass over the columns, which run in parallel. Sums are integers and
-//! columns are compared in order, so the tree does not depend on the number of threads.
+//! from its rows (in parallel over blocks of columns, and over rows where there are more threads
+//! than blocks), and its own become those of the larger child by subtraction; then both children's
+//! best splits are searched, in parallel over columns. Sums are integers and columns are compared
+//! in order, so the tree does not depend on the number of threads.
 //!
-//! Memory: a histogram of 256 words for each column and open leaf, kept from tree to tree.
+//! A tree may be grown on a sample of the rows. Rows lie by leaf, and within a leaf those of the
+//! sample come first (parting keeps the order), so that scans read only them and still every row
+//! has its leaf. Rows that are held out are walked down the tree afterwards.
+//!
+//! Memory: a histogram of 256 words for each lane and open leaf, kept from tree to tree.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::Child;
-use crate::binning::{BINS, Binned, Meaning};
-use crate::histogram::{self, Histogram};
-use crate::numbers::{Packing, Word, add, minus};
+use crate::binning::BINS;
+use crate::histogram::{self, Gradients, Histogram, Rows, Scanner, take_away};
+use crate::numbers::{Word, add, minus};
 use crate::params::Params;
 use crate::partition::partition;
-use crate::sampling::{WHOLE_TREE, draw};
-use crate::splitting::{Candidate, Judge, better};
+use crate::sampling::{WHOLE_TREE, draw, draw_rows};
+use crate::splitting::{BinSet, Candidate, Judge, Searched, better};
+use crate::table::Table;
+use crate::{Child, Direction};
 
 /// Rows times columns of a task: enough to be worth it.
 const TASK_CELLS: usize = 1 << 15;
 
+/// Rows that are walked down a tree by one task.
+const WALK_ROWS: usize = 4096;
+
 /// A tree as it was grown, its thresholds still bins.
 pub(crate) struct Grown<'a, const W: usize> {
     pub(crate) splits: Vec<GrownSplit<W>>,
-    pub(crate) leaves: Vec<GrownLeaf<W>>,
-    /// All rows, contiguous by leaf.
-    pub(crate) rows: &'a [u32],
+    /// The sums of each leaf over the rows that the tree was grown on.
+    pub(crate) leaves: Vec<Word<W>>,
+    /// The leaf of every row.
+    pub(crate) leaf_of_row: &'a [u16],
 }
 
 /// A split and where it leads.
@@ -37,61 +47,65 @@ pub(crate) struct GrownSplit<const W: usize> {
     pub(crate) children: [Child; 2],
 }
 
-/// A leaf and its rows.
-pub(crate) struct GrownLeaf<const W: usize> {
-    pub(crate) rows: Range<usize>,
-    pub(crate) total: Word<W>,
-}
-
 /// A leaf that may still be split.
 struct OpenLeaf<const W: usize> {
-    leaf: GrownLeaf<W>,
+    rows: Range<usize>,
+    /// Of the sample, from which the leaf is judged: the first so many rows.
+    n_sampled: usize,
+    total: Word<W>,
     /// The split and side that lead here; none for the root.
     parent: Option<(usize, usize)>,
-    /// Of every column of the tree; empty if the leaf is too small to be split.
+    /// Of every lane; empty if the leaf is too small to be split.
     histograms: Vec<Histogram<W>>,
     best: Option<Candidate<W>>,
 }
 
-/// Grows trees over the same binned columns.
+/// Grows trees over the same table.
 pub(crate) struct Grower<'a, const W: usize> {
-    binned: &'a Binned,
+    table: &'a Table,
     params: &'a Params,
-    /// Columns that tell rows apart at all.
-    useful: Vec<usize>,
+    /// For each training column, which way predictions must follow it; empty for none.
+    directions: &'a [Option<Direction>],
+    /// Rows to learn from: the first so many.
+    n_trained: usize,
+    /// All rows to learn from, contiguous by leaf.
     rows: Vec<u32>,
     scratch: Vec<u32>,
-    /// The words of the rows of the leaf that is being summed.
-    gathered: Vec<Word<W>>,
+    leaf_of_row: Vec<u16>,
+    scanner: Scanner<'a, W>,
     /// Histograms of closed leaves, to be used again.
     pool: Vec<Vec<Histogram<W>>>,
 }
 
 impl<'a, const W: usize> Grower<'a, W> {
-    pub(crate) fn new(binned: &'a Binned, params: &'a Params) -> Self {
-        let features = binned.features.par_iter().map(|feature| feature.is_useful());
-        let is_useful: Vec<bool> = features.collect();
-        let useful = (0..is_useful.len()).filter(|&feature| is_useful[feature]).collect();
-        let (rows, scratch) = (vec![0; binned.n_rows], vec![0; binned.n_rows]);
-        Self { binned, params, useful, rows, scratch, gathered: Vec::new(), pool: Vec::new() }
+    pub(crate) fn new(
+        table: &'a Table,
+        params: &'a Params,
+        directions: &'a [Option<Direction>],
+        n_trained: usize,
+    ) -> Self {
+        let leaf_of_row = vec![0; table.n_rows];
+        Self {
+            table,
+            params,
+            directions,
+            n_trained,
+            rows: Vec::with_capacity(n_trained),
+            scratch: vec![0; n_trained],
+            leaf_of_row,
+            scanner: Scanner::new(&table.blocks, table.width),
+            pool: Vec::new(),
+        }
     }
 
-    /// Grows the tree of a round from the gradients of all rows.
-    pub(crate) fn grow(
-        &mut self,
-        words: &[Word<W>],
-        packing: &Packing,
-        round: u32,
-    ) -> Grown<'_, W> {
-        self.rows.iter_mut().zip(0..).for_each(|(place, row)| *place = row);
-        let tree = Tree {
-            features: self.features_of(round),
-            judge: Judge { params: self.params, packing },
-            words,
-            round,
-        };
+    /// Grows the tree of a round.
+    pub(crate) fn grow(&mut self, gradients: Gradients<'_, W>, round: u32) -> Grown<'_, W> {
+        let (fraction, seed) = (self.params.row_fraction_per_tree, self.params.seed);
+        let n_sampled = draw_rows(self.n_trained, fraction, seed, round, &mut self.rows);
+        let judge = Judge { params: self.params, packing: gradients.packing };
+        let tree = Tree { lanes: self.lanes_of(round), judge, gradients, round };
         let leaves_max = self.params.leaves as usize;
-        let mut leaves = vec![self.root(&tree)];
+        let mut leaves = vec![self.root(&tree, n_sampled)];
         let mut splits: Vec<GrownSplit<W>> = Vec::new();
         while leaves.len() < leaves_max {
             let Some(at) = most_gaining(&leaves) else { break };
@@ -109,37 +123,41 @@ impl<'a, const W: usize> Grower<'a, W> {
         }
         self.pool.extend(leaves.iter_mut().map(|leaf| std::mem::take(&mut leaf.histograms)));
         self.pool.retain(|histograms| !histograms.is_empty());
-        let leaves = leaves.into_iter().map(|leaf| leaf.leaf).collect();
-        Grown { splits, leaves, rows: &self.rows }
+        self.find_leaves(&leaves, &splits);
+        let leaves = leaves.into_iter().map(|leaf| leaf.total).collect();
+        Grown { splits, leaves, leaf_of_row: &self.leaf_of_row }
     }
 
-    /// The columns that the tree of a round may use.
-    fn features_of(&self, round: u32) -> Vec<usize> {
+    /// The lanes that the tree of a round may use, in the order of the columns.
+    fn lanes_of(&self, round: u32) -> Vec<usize> {
         let (fraction, seed) = (self.params.feature_fraction_per_tree, self.params.seed);
-        let drawn = draw(self.useful.len(), fraction, seed, round, WHOLE_TREE);
-        self.useful.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(&f, _)| f).collect()
+        let used = self.table.used_lanes();
+        let drawn = draw(used.len(), fraction, seed, round, WHOLE_TREE);
+        used.into_iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(lane, _)| lane).collect()
     }
 
-    fn root(&mut self, tree: &Tree<'_, W>) -> OpenLeaf<W> {
-        let mut total = [0; W];
-        tree.words.iter().for_each(|word| add(&mut total, word));
-        let mut leaf = OpenLeaf {
-            leaf: GrownLeaf { rows: 0..self.rows.len(), total },
-            parent: None,
-            histograms: self.empty_histograms(tree.features.len()),
-            best: None,
+    fn root(&mut self, tree: &Tree<'_, W>, n_sampled: usize) -> OpenLeaf<W> {
+        let gradients = tree.gradients;
+        let sum = |rows: &[u32]| {
+            let mut total = [0; W];
+            let word = |&row: &u32| gradients.packing.word(&gradients.rows[row as usize]);
+            rows.iter().for_each(|row| add(&mut total, &word(row)));
+            total
         };
+        let sums: Vec<Word<W>> = self.rows[..n_sampled].par_chunks(TASK_CELLS).map(sum).collect();
+        let mut total = [0; W];
+        sums.iter().for_each(|sum| add(&mut total, sum));
+        let mut histograms = self.empty_histograms();
+        let sample = &self.rows[..n_sampled];
+        let is_whole = n_sampled == self.n_trained;
+        let rows = if is_whole { Rows::First(n_sampled) } else { Rows::At(sample) };
+        self.scanner.sum(rows, gradients, &mut histograms);
         let drawn = self.drawn(tree, 0);
-        let candidates = (leaf.histograms.par_iter_mut().enumerate())
-            .map(|(place, histogram)| {
-                let feature = tree.features[place];
-                let bins = &self.binned.features[feature].bins;
-                histogram::of_all(bins, tree.words, histogram);
-                drawn[place].then(|| self.best_of(tree, feature, histogram, &total)).flatten()
-            })
+        let bests = (histograms.par_iter().enumerate())
+            .map(|(lane, histogram)| self.best(tree, lane, drawn[lane], histogram, &total))
             .collect::<Vec<_>>();
-        leaf.best = candidates.into_iter().fold(None, better);
-        leaf
+        let best = bests.into_iter().fold(None, better);
+        OpenLeaf { rows: 0..self.n_trained, n_sampled, total, parent: None, histograms, best }
     }
 
     /// Parts the leaf's rows and, unless this was the last split, finds its children's best splits.
@@ -151,47 +169,43 @@ impl<'a, const W: usize> Grower<'a, W> {
         is_last: bool,
         tree: &Tree<'_, W>,
     ) -> [OpenLeaf<W>; 2] {
-        let Range { start, end } = parent.leaf.rows;
-        let goes_left = std::array::from_fn(|bin| candidate.goes_left(bin as u8));
-        let bins = &self.binned.features[candidate.feature].bins;
-        let scratch = &mut self.scratch[..end - start];
-        let middle = start + partition(&mut self.rows[start..end], scratch, bins, &goes_left);
-        let totals = [candidate.left, minus(&parent.leaf.total, &candidate.left)];
+        let Range { start, end } = parent.rows;
+        let middle = start + self.part(start..end, candidate);
+        let totals = [candidate.left, minus(&parent.total, &candidate.left)];
         let child = |side: usize, rows| OpenLeaf {
-            leaf: GrownLeaf { rows, total: totals[side] },
+            rows,
+            n_sampled: tree.gradients.packing.count(&totals[side]) as usize,
+            total: totals[side],
             parent: Some((split, side)),
             histograms: Vec::new(),
             best: None,
         };
         let mut children = [child(0, start..middle), child(1, middle..end)];
-        let smaller = usize::from(end - middle < middle - start);
+        let smaller = usize::from(children[1].n_sampled < children[0].n_sampled);
         let larger = 1 - smaller;
         let can_split = children.each_ref().map(|child| {
-            !is_last && child.leaf.rows.len() >= 2 * self.params.rows_in_leaf_min as usize
+            !is_last && child.n_sampled >= 2 * self.params.rows_in_leaf_min as usize
         });
         if !can_split[larger] {
             self.pool.push(std::mem::take(&mut parent.histograms));
             return children;
         }
         let mut of_larger = std::mem::take(&mut parent.histograms);
-        let mut of_smaller = self.empty_histograms(tree.features.len());
-        let rows = &self.rows[children[smaller].leaf.rows.clone()];
-        gather(tree.words, rows, &mut self.gathered);
-        let number = |side: usize| (2 * split + 1 + side) as u64;
-        let drawn = [0, 1]
-            .map(|side| if can_split[side] { self.drawn(tree, number(side)) } else { Vec::new() });
-        let bests = (of_smaller.par_iter_mut().zip(&mut of_larger).enumerate())
-            .with_min_len(TASK_CELLS.div_ceil(rows.len() + 4 * BINS))
-            .map(|(place, (of_smaller, of_larger))| {
-                let feature = tree.features[place];
-                let bins = &self.binned.features[feature].bins;
-                histogram::of_rows(bins, rows, &self.gathered, of_smaller);
-                histogram::take_away(of_larger, of_smaller);
+        let mut of_smaller = self.empty_histograms();
+        let OpenLeaf { rows, n_sampled, .. } = &children[smaller];
+        let sample = &self.rows[rows.start..][..*n_sampled];
+        self.scanner.sum(Rows::At(sample), tree.gradients, &mut of_smaller);
+        let nothing = || vec![false; self.table.lanes.len()];
+        let drawn = [0, 1].map(|side| {
+            let node = (2 * split + 1 + side) as u64;
+            if can_split[side] { self.drawn(tree, node) } else { nothing() }
+        });
+        let bests = (of_smaller.par_iter().zip(&mut of_larger).enumerate())
+            .with_min_len(TASK_CELLS / (16 * BINS))
+            .map(|(lane, (of_smaller, of_larger))| {
+                take_away(std::slice::from_mut(of_larger), std::slice::from_ref(of_smaller));
                 let best = |side: usize, histogram| {
-                    let is_drawn = drawn[side].get(place).copied().unwrap_or(false);
-                    is_drawn
-                        .then(|| self.best_of(tree, feature, histogram, &totals[side]))
-                        .flatten()
+                    self.best(tree, lane, drawn[side][lane], histogram, &totals[side])
                 };
                 [best(smaller, of_smaller), best(larger, of_larger)]
             })
@@ -205,42 +219,78 @@ impl<'a, const W: usize> Grower<'a, W> {
         children
     }
 
-    /// For each column of the tree, whether the node of this number may use it.
-    fn drawn(&self, tree: &Tree<'_, W>, node: u64) -> Vec<bool> {
-        let (fraction, seed) = (self.params.feature_fraction_per_split, self.params.seed);
-        draw(tree.features.len(), fraction, seed, tree.round, node)
+    /// Parts the rows in a range and returns how many went left.
+    fn part(&mut self, range: Range<usize>, candidate: &Candidate<W>) -> usize {
+        let left = candidate.left_bins().flags();
+        let scratch = &mut self.scratch[range.clone()];
+        partition(&mut self.rows[range], scratch, self.table.lane(candidate.lane), &left)
     }
 
-    fn best_of(
+    /// For each lane, whether the node of this number may use it.
+    fn drawn(&self, tree: &Tree<'_, W>, node: u64) -> Vec<bool> {
+        let (fraction, seed) = (self.params.feature_fraction_per_split, self.params.seed);
+        let mut of_lane = vec![false; self.table.lanes.len()];
+        let drawn = draw(tree.lanes.len(), fraction, seed, tree.round, node);
+        tree.lanes.iter().zip(drawn).for_each(|(&lane, drawn)| of_lane[lane] = drawn);
+        of_lane
+    }
+
+    fn best(
         &self,
         tree: &Tree<'_, W>,
-        feature: usize,
+        lane: usize,
+        is_drawn: bool,
         histogram: &Histogram<W>,
         total: &Word<W>,
     ) -> Option<Candidate<W>> {
-        let meaning = &self.binned.features[feature].meaning;
-        let n_bins = meaning.n_bins();
-        match meaning {
-            Meaning::Numeric { .. } => tree.judge.best_numeric(histogram, n_bins, feature, total),
-            Meaning::Categorical { .. } => {
-                tree.judge.best_categorical(histogram, n_bins, feature, total)
-            }
-        }
+        let column = self.table.lanes[lane].as_ref().filter(|_| is_drawn)?;
+        let (feature, meaning) = (column.feature, &column.meaning);
+        let direction = self.directions.get(feature).copied().flatten();
+        tree.judge.best(&Searched { feature, lane, meaning, direction, histogram, total })
     }
 
     /// Histograms to be overwritten.
-    fn empty_histograms(&mut self, n: usize) -> Vec<Histogram<W>> {
+    fn empty_histograms(&mut self) -> Vec<Histogram<W>> {
         let mut histograms = self.pool.pop().unwrap_or_default();
-        histograms.resize(n, histogram::empty());
+        histograms.resize(self.table.lanes.len(), histogram::empty());
         histograms
+    }
+
+    /// Notes the leaf of every row: those to learn from lie by leaf, the others walk.
+    fn find_leaves(&mut self, leaves: &[OpenLeaf<W>], splits: &[GrownSplit<W>]) {
+        for (leaf, open) in leaves.iter().enumerate() {
+            let rows = &self.rows[open.rows.clone()];
+            rows.iter().for_each(|&row| self.leaf_of_row[row as usize] = leaf as u16);
+        }
+        self.walk(self.n_trained, splits);
+    }
+
+    /// Walks all rows from the first on down the tree.
+    fn walk(&mut self, first_row: usize, splits: &[GrownSplit<W>]) {
+        let left: Vec<BinSet> = splits.iter().map(|split| split.candidate.left_bins()).collect();
+        let chunks = self.leaf_of_row[first_row..].par_chunks_mut(WALK_ROWS).enumerate();
+        chunks.for_each(|(chunk, leaves)| {
+            for (place, leaf) in leaves.iter_mut().enumerate() {
+                let row = first_row + chunk * WALK_ROWS + place;
+                let mut at = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
+                while let Child::Split(split) = at {
+                    let split = split as usize;
+                    let bin = self.table.lane(splits[split].candidate.lane)[row];
+                    at = splits[split].children[usize::from(!left[split].contains(bin))];
+                }
+                if let Child::Leaf(found) = at {
+                    *leaf = found as u16;
+                }
+            }
+        });
     }
 }
 
 /// What is the same for all leaves of a tree.
 struct Tree<'a, const W: usize> {
-    features: Vec<usize>,
+    lanes: Vec<usize>,
     judge: Judge<'a>,
-    words: &'a [Word<W>],
+    gradients: Gradients<'a, W>,
     round: u32,
 }
 
@@ -255,11 +305,4 @@ fn most_gaining<const W: usize>(leaves: &[OpenLeaf<W>]) -> Option<usize> {
         }
     }
     most.map(|(_, at)| at)
-}
-
-/// The words of some rows, in their order.
-fn gather<const W: usize>(words: &[Word<W>], rows: &[u32], gathered: &mut Vec<Word<W>>) {
-    gathered.resize(rows.len(), [0; W]);
-    let places = gathered.par_iter_mut().zip(rows).with_min_len(TASK_CELLS);
-    places.for_each(|(place, &row)| *place = words[row as usize]);
 }

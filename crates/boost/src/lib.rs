@@ -38,6 +38,8 @@
 //! for rearranging quantiles so that they never cross.
 
 mod binning;
+mod censored;
+mod checkpoint;
 mod columns;
 mod encode;
 mod error;
@@ -45,22 +47,29 @@ mod grower;
 mod histogram;
 mod leaf;
 mod loss;
+mod memory;
 mod model;
+mod monotone;
 #[cfg(test)]
 mod naive;
 mod numbers;
 mod params;
 mod partition;
 mod predict;
+mod prefetch;
 mod quantile;
 mod sampling;
 mod splitting;
+mod table;
 mod train;
 mod tree;
 
 pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
+pub use checkpoint::{Checkpoint, Checkpoints, SaveError};
 pub use error::Error;
+pub use memory::training_bytes;
 pub use model::{Model, OutputOrder};
+pub use monotone::Direction;
 pub use params::{CheckedParams, Params};
-pub use train::train;
+pub use train::{train, train_resumable};
 pub use tree::{Child, Rule, Split, Tree};

@@ -1,12 +1,12 @@
 //! What is minimised: gradients of rows, values of leaves.
 //!
-//! Squared error and logistic loss are here, where a leaf's value follows from its sums:
+//! Squared error and logistic loss are here, where a leaf's step follows from its sums:
 //! -G / (H + l2). Quantiles are in `quantile`.
 
 use rayon::prelude::*;
 
 use crate::OutputOrder;
-use crate::numbers::{Packing, Sums, Word, order_free_mean};
+use crate::numbers::{Gradient, Packing, Sums, order_free_mean};
 
 /// Rows of a task: enough to be worth it.
 pub(crate) const BLOCK_ROWS: usize = 4096;
@@ -19,81 +19,190 @@ pub(crate) trait Loss<const W: usize>: Sync {
     /// What is done with the outputs of a prediction.
     fn order(&self) -> OutputOrder;
 
-    /// Writes the gradient of every row at its current prediction.
+    /// Writes the gradient of every row to learn from at its current prediction.
     ///
-    /// Shapes: `current` n_rows x n_outputs; `words` n_rows, written.
-    fn gradients(&self, current: &[f32], words: &mut [Word<W>]) -> Packing;
+    /// Shapes: `current` n_rows or more x n_outputs; `gradients` n_rows, written.
+    fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<W>])
+    -> Packing;
 
-    /// Writes the step of a leaf, before the learning rate.
+    /// The steps of the leaves from the first `n` rows, before the learning rate.
     ///
-    /// Shapes: `current` n_rows x n_outputs; `rows` those of the leaf; `values` n_outputs, written.
-    fn leaf(&self, round: u32, rows: &[u32], sums: &Sums, current: &[f32], values: &mut [f32]);
+    /// Shapes: `leaf_of_row` and `current` as above, `leaves` n_leaves; n_leaves x n_outputs.
+    fn steps(&self, leaf_of_row: &[u16], leaves: &[Sums], n: usize, current: &[f32]) -> Vec<f32>;
+
+    /// The mean loss from a row on.
+    fn loss(&self, first_row: usize, current: &[f32]) -> f64;
 }
 
-/// Squared error, halved: the gradient is the error, the hessian 1.
+/// Squared error, halved: the gradient is the error, the hessian 1 or the weight.
 pub(crate) struct SquaredError<'a> {
     pub(crate) values: &'a [f32],
+    pub(crate) weights: Option<&'a [f32]>,
+    pub(crate) n_trained: usize,
     pub(crate) l2: f64,
+}
+
+impl SquaredError<'_> {
+    fn mean(&self) -> Vec<f32> {
+        let values = &self.values[..self.n_trained];
+        vec![match self.weights {
+            None => order_free_mean(values) as f32,
+            Some(weights) => {
+                let product = |(&value, &weight): (&f32, &f32)| value * weight;
+                let products: Vec<f32> = values.iter().zip(weights).map(product).collect();
+                let weights = order_free_mean(&weights[..self.n_trained]);
+                (order_free_mean(&products) / weights) as f32
+            }
+        }]
+    }
+
+    /// Writes gradients from errors. Shapes: `gradients` n_trained.
+    fn errors<const W: usize>(
+        &self,
+        current: &[f32],
+        gradients: &mut [Gradient<W>],
+        fix: impl Fn(usize, f64) -> Gradient<W> + Sync,
+    ) {
+        let rows = gradients.par_iter_mut().zip(current).zip(self.values).enumerate();
+        rows.with_min_len(BLOCK_ROWS).for_each(|(row, ((gradient, &current), &value))| {
+            *gradient = fix(row, f64::from(current) - f64::from(value));
+        });
+    }
+
+    /// The largest of some figure of each row to learn from.
+    fn largest(&self, current: &[f32], of: impl Fn(usize, f64) -> f64 + Sync) -> f64 {
+        let rows = current.par_iter().zip(&self.values[..self.n_trained]).enumerate();
+        rows.with_min_len(BLOCK_ROWS)
+            .map(|(row, (&current, &value))| of(row, f64::from(current) - f64::from(value)))
+            .reduce(|| 0.0, f64::max)
+    }
+
+    fn mean_square(&self, first_row: usize, current: &[f32]) -> f64 {
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| f64::from(weights[row]));
+        let rows = || first_row..self.values.len();
+        let square =
+            |row: usize| (f64::from(current[row]) - f64::from(self.values[row])).powi(2) * weight(row);
+        rows().map(square).sum::<f64>() / rows().map(weight).sum::<f64>()
+    }
 }
 
 impl Loss<1> for SquaredError<'_> {
     fn base(&self) -> Vec<f32> {
-        vec![order_free_mean(self.values) as f32]
+        self.mean()
     }
 
     fn order(&self) -> OutputOrder {
         OutputOrder::AsAdded
     }
 
-    fn gradients(&self, current: &[f32], words: &mut [Word<1>]) -> Packing {
-        let error = |(&current, &value): (&f32, &f32)| f64::from(current) - f64::from(value);
-        let errors = || current.par_iter().zip(self.values).with_min_len(BLOCK_ROWS).map(error);
-        let packing =
-            Packing::new(words.len(), errors().map(f64::abs).reduce(|| 0.0, f64::max), 1.0);
-        (words.par_iter_mut().zip(errors())).for_each(|(word, error)| *word = packing.pack(error));
+    fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<1>]) -> Packing {
+        let largest = self.largest(current, |_, error| error.abs());
+        let packing = Packing::new(gradients.len(), largest, 1.0);
+        self.errors(current, gradients, |_, error| packing.fix(error));
         packing
     }
 
-    fn leaf(&self, _: u32, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
-        values[0] = newton_step(sums, self.l2);
+    fn steps(&self, _: &[u16], leaves: &[Sums], _: usize, _: &[f32]) -> Vec<f32> {
+        newton_steps(leaves, self.l2)
+    }
+
+    fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
+        self.mean_square(first_row, current)
     }
 }
 
-/// Logistic loss of log-odds: the gradient is p - y, the hessian p (1 - p).
+impl Loss<2> for SquaredError<'_> {
+    fn base(&self) -> Vec<f32> {
+        self.mean()
+    }
+
+    fn order(&self) -> OutputOrder {
+        OutputOrder::AsAdded
+    }
+
+    fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<2>]) -> Packing {
+        let weight = |row: usize| self.weights.map_or(1.0, |weights| f64::from(weights[row]));
+        let largest = self.largest(current, |row, error| error.abs() * weight(row));
+        let heaviest = self.largest(current, |row, _| weight(row));
+        let packing = Packing::new(gradients.len(), largest, heaviest);
+        self.errors(current, gradients, |row, error| {
+            packing.fix_with_hessian(error * weight(row), weight(row))
+        });
+        packing
+    }
+
+    fn steps(&self, _: &[u16], leaves: &[Sums], _: usize, _: &[f32]) -> Vec<f32> {
+        newton_steps(leaves, self.l2)
+    }
+
+    fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
+        self.mean_square(first_row, current)
+    }
+}
+
+/// Logistic loss of log-odds: the gradient is p - y, the hessian p (1 - p), times the weight.
 pub(crate) struct Logistic<'a> {
     pub(crate) outcomes: &'a [bool],
+    pub(crate) weights: Option<&'a [f32]>,
+    pub(crate) n_trained: usize,
     pub(crate) l2: f64,
+}
+
+impl Logistic<'_> {
+    fn weight(&self, row: usize) -> f64 {
+        self.weights.map_or(1.0, |weights| weights[row].into())
+    }
 }
 
 impl Loss<2> for Logistic<'_> {
     /// The log-odds of all rows, with half an event added to either side so that they are finite.
     fn base(&self) -> Vec<f32> {
-        let events = self.outcomes.iter().filter(|&&outcome| outcome).count() as f64;
-        let others = self.outcomes.len() as f64 - events;
-        vec![((events + 0.5) / (others + 0.5)).ln() as f32]
+        let weigh = |wanted: bool| {
+            let rows = (0..self.n_trained).filter(|&row| self.outcomes[row] == wanted);
+            let weights: Vec<f32> = rows.map(|row| self.weight(row) as f32).collect();
+            if weights.is_empty() { 0.0 } else { order_free_mean(&weights) * weights.len() as f64 }
+        };
+        vec![((weigh(true) + 0.5) / (weigh(false) + 0.5)).ln() as f32]
     }
 
     fn order(&self) -> OutputOrder {
         OutputOrder::AsAdded
     }
 
-    fn gradients(&self, current: &[f32], words: &mut [Word<2>]) -> Packing {
-        let packing = Packing::new(words.len(), 1.0, 0.25);
-        let rows = current.par_iter().zip(self.outcomes);
-        (words.par_iter_mut().zip(rows)).with_min_len(BLOCK_ROWS).for_each(
-            |(word, (&log_odds, &outcome))| {
-                let p = 1.0 / (1.0 + (-f64::from(log_odds)).exp());
-                *word = packing.pack_with_hessian(p - f64::from(u8::from(outcome)), p * (1.0 - p));
-            },
-        );
+    fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<2>]) -> Packing {
+        let heaviest = self.weights.map_or(1.0, |weights| {
+            weights.iter().copied().fold(0.0, f32::max).into()
+        });
+        let packing = Packing::new(gradients.len(), heaviest, 0.25 * heaviest);
+        let rows = gradients.par_iter_mut().zip(current).zip(self.outcomes).enumerate();
+        rows.with_min_len(BLOCK_ROWS).for_each(|(row, ((gradient, &log_odds), &outcome))| {
+            let (p, weight) = (1.0 / (1.0 + (-f64::from(log_odds)).exp()), self.weight(row));
+            let error = p - f64::from(u8::from(outcome));
+            *gradient = packing.fix_with_hessian(error * weight, p * (1.0 - p) * weight);
+        });
         packing
     }
 
-    fn leaf(&self, _: u32, _: &[u32], sums: &Sums, _: &[f32], values: &mut [f32]) {
-        values[0] = newton_step(sums, self.l2);
+    fn steps(&self, _: &[u16], leaves: &[Sums], _: usize, _: &[f32]) -> Vec<f32> {
+        newton_steps(leaves, self.l2)
+    }
+
+    fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
+        let rows = || first_row..self.outcomes.len();
+        let loss = |row: usize| {
+            let log_odds = f64::from(current[row]);
+            let against = if self.outcomes[row] { -log_odds } else { log_odds };
+            // ln(1 + exp(x)) without overflow.
+            (against.max(0.0) + (-against.abs()).exp().ln_1p()) * self.weight(row)
+        };
+        rows().map(loss).sum::<f64>() / rows().map(|row| self.weight(row)).sum::<f64>()
     }
 }
 
-fn newton_step(sums: &Sums, l2: f64) -> f32 {
-    (-sums.gradient / (sums.hessian + l2)) as f32
+fn newton_steps(leaves: &[Sums], l2: f64) -> Vec<f32> {
+    let step = |sums: &Sums| match sums.hessian + l2 {
+        hessian if hessian > 0.0 => (-sums.gradient / hessian) as f32,
+        _ => 0.0,
+    };
+    leaves.iter().map(step).collect()
 }

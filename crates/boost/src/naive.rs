@@ -1,21 +1,29 @@
 //! The obvious slow trainer, which the tests hold the fast one to.
 //!
-//! It shares with the fast one the bins, the draws (of columns, of open rows' outcomes), the packing
-//! of numbers (so that equal sums are equal to the bit), the gradient of an open row and the gain
-//! of two sides. Its own are the search (every place of every column, each time from all rows of
-//! the leaf), growth (lists of rows, no histograms and no subtraction), the ranks, the leaves (by
-//! sorting), the base (Kaplan-Meier by its definition) and the routing (of values, not bins). One
-//! thread.
+//! It shares with the fast one the bins of single values, the draws (of rows, of columns, of open
+//! rows' outcomes), the packing of numbers (so that equal sums are equal to the bit), the buckets of
+//! residuals, the bounds of directed leaves and the gain of two sides. Its own are the search (every
+//! place of every column, each time from all rows of the leaf), growth (lists of rows, no blocks, no
+//! histograms and no subtraction), the ranks, the leaves (by sorting), the base (Kaplan-Meier by its
+//! definition) and the routing (of values, not bins). One thread.
 
-use crate::binning::{Binned, MISSING_BIN, Meaning};
-use crate::leaf::{Quantile, kaplan_meier_by_definition};
+use crate::binning::{Binning, MISSING_BIN, Meaning};
+use crate::censored::OpenRows;
+use crate::leaf::Buckets;
+use crate::monotone::{Fork, bind};
 use crate::numbers::{Packing, Word, add};
-use crate::quantile::Pinball;
-use crate::sampling::{WHOLE_TREE, draw};
+use crate::sampling::{WHOLE_TREE, draw, draw_rows};
 use crate::splitting::Judge;
+use crate::table::Table;
 use crate::{CheckedParams, Child, Columns, Model, OutputOrder, Rule, Split, Target, Tree};
 
-/// A split, and the rows on either side.
+/// A column in bins.
+struct Feature {
+    bins: Vec<u8>,
+    binning: Binning,
+}
+
+/// A split, and its sampled rows on either side.
 struct Found {
     gain: f64,
     feature: usize,
@@ -25,7 +33,6 @@ struct Found {
 }
 
 struct Leaf {
-    rows: Vec<usize>,
     parent: Option<(usize, usize)>,
     best: Option<Found>,
 }
@@ -33,57 +40,63 @@ struct Leaf {
 /// Trains a model of quantiles.
 pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
     let Target::Quantiles { values, observed, levels } = *target else { panic!("quantiles") };
-    let binned = Binned::new(columns, params.bins_max.into());
-    let n_rows = values.len();
-    let pinball = Pinball::new(values, observed, levels);
-    let of = |wanted: bool| -> Vec<f32> {
-        (0..n_rows).filter(|&row| observed[row] == wanted).map(|row| values[row]).collect()
-    };
-    let base: Vec<f32> = levels
-        .iter()
-        .map(|&level| match kaplan_meier_by_definition(&of(true), &of(false), level) {
-            Quantile::At(value) | Quantile::Beyond(value) => value,
+    let features: Vec<Feature> = (columns.columns.iter().zip(columns.categorical))
+        .map(|(column, &categorical)| {
+            let binning = Binning::new(column, categorical, params, || target.signal(values.len()));
+            Feature { bins: column.iter().map(|&value| binning.bin(value)).collect(), binning }
         })
         .collect();
+    let n_rows = values.len();
+    let table = Table::new(columns, params, || target.signal(values.len()));
+    let open = OpenRows::new(values, observed, levels, |row| table.row_digest(row));
+    let (lowest, highest) = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| {
+        (low.min(value), high.max(value))
+    });
+    let buckets = Buckets::new(highest - lowest);
+    let base: Vec<f32> = levels.iter().map(|&level| quantile(values, observed, level)).collect();
     let mut current: Vec<Vec<f32>> = vec![base.clone(); n_rows];
+    let mut outcomes = values.to_vec();
     let mut trees = Vec::new();
     for round in 0..params.rounds {
+        open.draw(round, &current.concat(), &mut outcomes);
         let packing = Packing::new(n_rows, 1.0, 1.0);
         let words: Vec<Word<1>> = (0..n_rows)
             .map(|row| {
-                let n_below = current[row].iter().filter(|&&q| values[row] < q).count();
-                let observed_gradient = n_below as f64 - levels.iter().sum::<f64>();
-                let mut rising = current[row].clone();
-                rising.sort_by(f32::total_cmp);
-                packing.pack(if observed[row] {
-                    observed_gradient / levels.len() as f64
-                } else {
-                    pinball.open_gradient(values[row].into(), &rising)
-                })
+                let n_below = current[row].iter().filter(|&&q| outcomes[row] < q).count();
+                let gradient = n_below as f64 - levels.iter().sum::<f64>();
+                packing.word(&packing.fix(gradient / levels.len() as f64))
             })
             .collect();
-        let (splits, leaves) = grow(columns, &binned, params, &words, &packing, round);
-        let mut leaf_values = Vec::new();
+        let (splits, sampled) = grow(columns, &features, params, &words, &packing, round);
+        let mut leaves = vec![Vec::new(); sampled];
+        for row in 0..n_rows {
+            leaves[leaf_of(columns, &splits, row)].push(row);
+        }
+        let mut leaf_values: Vec<f32> = Vec::new();
         for rows in &leaves {
-            let mut outcomes = values.to_vec();
-            let open = rows.iter().filter(|&&row| !observed[row]).map(|&row| row as u32);
-            let mut open: Vec<u32> = open.collect();
-            let drawn = pinball.draw_outcomes(round, &mut open, &current.concat());
-            open.iter().zip(drawn).for_each(|(&row, drawn)| outcomes[row as usize] = drawn);
-            let step: Vec<f32> = (0..levels.len())
-                .map(|k| {
-                    let residual = |&row: &usize| outcomes[row] - current[row][k];
-                    let mut residuals: Vec<f32> = rows.iter().map(residual).collect();
-                    residuals.sort_by(f32::total_cmp);
-                    let enough =
-                        |rank: &usize| *rank as f64 / rows.len() as f64 >= levels[k] - 1e-9;
-                    let rank = (1..=rows.len()).find(enough).unwrap();
-                    residuals[rank - 1] * params.learning_rate as f32
-                })
-                .collect();
-            leaf_values.extend(&step);
+            leaf_values.extend((0..levels.len()).map(|k| {
+                let residual = |&row: &usize| outcomes[row] - current[row][k];
+                let mut found: Vec<usize> =
+                    rows.iter().map(residual).map(|residual| buckets.of(residual)).collect();
+                found.sort_unstable();
+                let wanted = rows.len() as f64 * levels[k];
+                let enough = |rank: &usize| *rank as f64 >= wanted - rows.len() as f64 * 1e-9;
+                let bucket = found[(1..=rows.len()).find(enough).unwrap() - 1];
+                let before = found.iter().filter(|&&other| other < bucket).count() as f64;
+                let here = found.iter().filter(|&&other| other == bucket).count() as f64;
+                let way = ((wanted - before) / here).clamp(0.0, 1.0);
+                buckets.along(bucket, way) * params.learning_rate as f32
+            }));
+        }
+        let direction = |split: &Split| columns.directions[split.feature as usize];
+        let fork =
+            |split: &Split| Fork { children: [split.left, split.right], direction: direction(split) };
+        let forks: Vec<Fork> = splits.iter().map(fork).collect();
+        let weights: Vec<f64> = leaves.iter().map(|rows| rows.len() as f64).collect();
+        bind(&forks, &weights, &mut leaf_values);
+        for (rows, step) in leaves.iter().zip(leaf_values.chunks(levels.len())) {
             for &row in rows {
-                current[row].iter_mut().zip(&step).for_each(|(q, step)| *q += step);
+                current[row].iter_mut().zip(step).for_each(|(q, step)| *q += step);
             }
         }
         if !splits.is_empty() || leaf_values.iter().any(|&value| value != 0.0) {
@@ -93,17 +106,60 @@ pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &Checked
     Model::new(base, trees, columns.columns.len(), OutputOrder::Rising).unwrap()
 }
 
-/// Grows a tree; gives its splits and the rows of its leaves.
+/// The Kaplan-Meier quantile by its definition.
+fn quantile(values: &[f32], observed: &[bool], level: f64) -> f32 {
+    let mut all: Vec<(f32, bool)> = values.iter().copied().zip(observed.iter().copied()).collect();
+    all.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
+    let mut survival = 1.0;
+    for (before, &(value, is_event)) in all.iter().enumerate() {
+        if is_event {
+            survival *= 1.0 - 1.0 / (all.len() - before) as f64;
+            if 1.0 - survival >= level - 1e-9 {
+                return value;
+            }
+        }
+    }
+    all[all.len() - 1].0
+}
+
+/// The leaf of a row, by its values.
+fn leaf_of(columns: &Columns<'_>, splits: &[Split], row: usize) -> usize {
+    let mut at = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
+    loop {
+        match at {
+            Child::Leaf(leaf) => return leaf as usize,
+            Child::Split(split) => {
+                let split = &splits[split as usize];
+                let value = columns.columns[split.feature as usize][row];
+                let left = goes_left(&split.rule, split.missing_left, value);
+                at = if left { split.left } else { split.right };
+            }
+        }
+    }
+}
+
+fn goes_left(rule: &Rule, missing_left: bool, value: f32) -> bool {
+    match rule {
+        _ if value.is_nan() => missing_left,
+        Rule::AtMost(threshold) => value <= *threshold,
+        Rule::Codes(codes) => codes.contains(&(value as u32)) != missing_left,
+    }
+}
+
+/// Grows a tree; gives its splits and the number of its leaves.
 fn grow(
     columns: &Columns<'_>,
-    binned: &Binned,
+    features: &[Feature],
     params: &CheckedParams,
     words: &[Word<1>],
     packing: &Packing,
     round: u32,
-) -> (Vec<Split>, Vec<Vec<usize>>) {
-    let is_useful = |&feature: &usize| binned.features[feature].is_useful();
-    let useful: Vec<usize> = (0..binned.features.len()).filter(is_useful).collect();
+) -> (Vec<Split>, usize) {
+    let is_useful = |&feature: &usize| {
+        let bins = &features[feature].bins;
+        bins.iter().any(|bin| *bin != bins[0])
+    };
+    let useful: Vec<usize> = (0..features.len()).filter(is_useful).collect();
     let drawn = |from: &[usize], fraction, node| -> Vec<usize> {
         let drawn = draw(from.len(), fraction, params.seed, round, node);
         from.iter().zip(drawn).filter(|(_, drawn)| *drawn).map(|(&feature, _)| feature).collect()
@@ -113,7 +169,7 @@ fn grow(
         let mut best: Option<Found> = None;
         for feature in drawn(&of_tree, params.feature_fraction_per_split, node) {
             let judge = Judge { params, packing };
-            for found in every_split(columns, binned, judge, words, rows, feature) {
+            for found in every_split(columns, features, judge, words, rows, feature) {
                 if best.as_ref().is_none_or(|best| found.gain > best.gain) {
                     best = Some(found);
                 }
@@ -121,8 +177,12 @@ fn grow(
         }
         best
     };
-    let all: Vec<usize> = (0..words.len()).collect();
-    let mut leaves = vec![Leaf { best: best(&all, 0), rows: all, parent: None }];
+    let mut all = Vec::new();
+    let fraction = params.row_fraction_per_tree;
+    let n_sampled = draw_rows(words.len(), fraction, params.seed, round, &mut all);
+    all.truncate(n_sampled);
+    let all: Vec<usize> = all.into_iter().map(|row| row as usize).collect();
+    let mut leaves = vec![Leaf { best: best(&all, 0), parent: None }];
     let mut splits: Vec<Split> = Vec::new();
     while leaves.len() < params.leaves as usize {
         let gain = |leaf: &Leaf| leaf.best.as_ref().map_or(0.0, |best| best.gain);
@@ -148,26 +208,25 @@ fn grow(
         });
         let [left, right] = found.sides;
         let child = |rows: Vec<usize>, side: usize| {
-            let best = best(&rows, (2 * split + 1 + side) as u64);
-            Leaf { rows, parent: Some((split, side)), best }
+            Leaf { best: best(&rows, (2 * split + 1 + side) as u64), parent: Some((split, side)) }
         };
         leaves[at] = child(left, 0);
         leaves.push(child(right, 1));
     }
-    (splits, leaves.into_iter().map(|leaf| leaf.rows).collect())
+    (splits, leaves.len())
 }
 
 /// Every allowed split of some rows by a column, in the order in which ties are decided.
 fn every_split(
     columns: &Columns<'_>,
-    binned: &Binned,
+    features: &[Feature],
     judge: Judge<'_>,
     words: &[Word<1>],
     rows: &[usize],
     feature: usize,
 ) -> Vec<Found> {
     let values = &columns.columns[feature];
-    let bins = &binned.features[feature].bins;
+    let Feature { bins, binning } = &features[feature];
     let sum = |rows: &mut dyn Iterator<Item = usize>| {
         let mut sum = [0; 1];
         rows.for_each(|row| add(&mut sum, &words[row]));
@@ -179,7 +238,7 @@ fn every_split(
     present.retain(|&bin| bin != MISSING_BIN);
     let any_missing = rows.iter().any(|&row| values[row].is_nan());
     let mut l2 = judge.params.l2;
-    if let Meaning::Categorical { .. } = &binned.features[feature].meaning {
+    if let Meaning::Categorical { .. } = &binning.meaning {
         l2 += judge.params.category_l2;
         let whole = sum(&mut rows.iter().copied());
         let smoothing = judge.params.category_smoothing;
@@ -197,7 +256,7 @@ fn every_split(
         let larger_left = n_below >= rows.len() - n_below;
         let missing_sides = if any_missing { vec![false, true] } else { vec![larger_left] };
         for missing_left in missing_sides {
-            let rule = match &binned.features[feature].meaning {
+            let rule = match &binning.meaning {
                 Meaning::Numeric { borders } => {
                     let border = borders.get(present[last] as usize);
                     Rule::AtMost(border.copied().unwrap_or(f32::MAX))
@@ -210,15 +269,12 @@ fn every_split(
                     Rule::Codes(codes)
                 }
             };
-            let goes_left = |row: &usize| match (&rule, values[*row]) {
-                (_, value) if value.is_nan() => missing_left,
-                (Rule::AtMost(threshold), value) => value <= *threshold,
-                (Rule::Codes(codes), value) => codes.contains(&(value as u32)) != missing_left,
-            };
             let (left, right): (Vec<usize>, Vec<usize>) =
-                rows.iter().partition(|row| goes_left(row));
+                rows.iter().partition(|&&row| goes_left(&rule, missing_left, values[row]));
             let sides = [&left, &right].map(|rows| sum(&mut rows.iter().copied()));
-            if let Some(gain) = judge.gain(&sides[0], &sides[1], l2) {
+            let direction = columns.directions[feature];
+            let follows = direction.is_none_or(|direction| direction.is_followed(&sides[0], &sides[1]));
+            if let Some(gain) = judge.gain(&sides[0], &sides[1], l2).filter(|_| follows) {
                 found.push(Found { gain, feature, rule, missing_left, sides: [left, right] });
             }
         }
@@ -230,6 +286,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::Direction;
 
     /// A value of a column: few distinct ones, so that ties and full bins are common.
     fn column(n: usize, categorical: bool) -> impl Strategy<Value = Vec<f32>> {
@@ -267,6 +324,10 @@ mod tests {
             rows_in_leaf_min in 1u32..12,
             leaves in 2u32..12,
             bins_max in 4u16..30,
+            row_fraction_per_tree in prop_oneof![Just(1.0), 0.5..1.0],
+            direction in prop_oneof![
+                Just(None), Just(Some(Direction::Rising)), Just(Some(Direction::Falling)),
+            ],
             seed: u64,
         ) {
             prop_assume!(columns.iter().flatten().any(|value| !value.is_nan()));
@@ -276,13 +337,15 @@ mod tests {
                 rows_in_leaf_min,
                 leaves,
                 bins_max,
+                row_fraction_per_tree,
                 seed,
                 category_smoothing: 1.0,
                 category_l2: 1.0,
                 ..crate::Params::default()
             };
             let params = params.check().unwrap();
-            let columns = Columns { columns: &columns, categorical: &[false, true, false] };
+            let directions = [None, None, direction];
+            let columns = Columns::new(&columns, &[false, true, false]).directed(&directions);
             let levels = [0.1, 0.5, 0.9];
             let target =
                 Target::Quantiles { values: &values, observed: &observed, levels: &levels };

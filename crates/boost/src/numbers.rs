@@ -5,14 +5,18 @@
 //! `count_bits` bits count rows, the rest is the signed sum of gradients. Where the loss has a
 //! hessian that differs by row, a second word sums it (`W` = 2).
 //!
-//! Limits: with `n` rows below 2^C, a gradient has 63 - 2C bits (at most 40) below the largest
+//! Limits: with `n` rows below 2^C, a gradient has 63 - 2C bits (at most 30) below the largest
 //! gradient of the round: 2^23 steps at a million rows, 2^7 at the limit of 2^28 rows.
+
+/// The fixed-point gradient of a row, and its hessian where that differs by row: half the memory of
+/// a word, and rows of a leaf are read from all over it.
+pub(crate) type Gradient<const W: usize> = [i32; W];
 
 /// The sums of a row, a bin or a node: count and gradient in the first word, hessian in a second.
 pub(crate) type Word<const W: usize> = [i64; W];
 
-/// Bits of a gradient or hessian beyond which more change nothing: f32 targets have 24.
-const FIXED_POINT_BITS_MAX: u32 = 40;
+/// Bits of a gradient or hessian: what an i32 has. The f32 targets have 24.
+const FIXED_POINT_BITS_MAX: u32 = 30;
 
 /// How counts, gradients and hessians of one round lie in words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,20 +47,23 @@ impl Packing {
         }
     }
 
-    /// The word of one row where every hessian is 1.
-    pub(crate) fn pack(&self, gradient: f64) -> Word<1> {
-        [self.pack_gradient(gradient)]
+    /// The gradient of one row, where every hessian is 1.
+    pub(crate) fn fix(&self, gradient: f64) -> Gradient<1> {
+        [(gradient / self.gradient_unit).round() as i32]
     }
 
-    /// The words of one row with its hessian, which is at least one unit.
-    pub(crate) fn pack_with_hessian(&self, gradient: f64, hessian: f64) -> Word<2> {
-        let hessian = ((hessian / self.hessian_unit).round() as i64).max(1);
-        [self.pack_gradient(gradient), hessian]
+    /// The gradient of one row and its hessian, which is at least one unit.
+    pub(crate) fn fix_with_hessian(&self, gradient: f64, hessian: f64) -> Gradient<2> {
+        let [gradient] = self.fix(gradient);
+        [gradient, ((hessian / self.hessian_unit).round() as i32).max(1)]
     }
 
-    fn pack_gradient(&self, gradient: f64) -> i64 {
-        let steps = (gradient / self.gradient_unit).round() as i64;
-        (steps << self.count_bits) + 1
+    /// The word of one row.
+    #[inline(always)]
+    pub(crate) fn word<const W: usize>(&self, gradient: &Gradient<W>) -> Word<W> {
+        let mut word = gradient.map(i64::from);
+        word[0] = (word[0] << self.count_bits) + 1;
+        word
     }
 
     /// The number of rows in a word.
@@ -125,7 +132,7 @@ mod tests {
         for n_rows in [1usize, 2, 3, 1000, 1023, 1024] {
             let packing = Packing::new(n_rows, 3.0, 0.25);
             for gradient in [-3.0, 3.0] {
-                let row = packing.pack_with_hessian(gradient, 0.25);
+                let row = packing.word(&packing.fix_with_hessian(gradient, 0.25));
                 let mut sum = [0; 2];
                 for _ in 0..n_rows {
                     add(&mut sum, &row);
@@ -155,7 +162,7 @@ mod tests {
             let packing = Packing::new(left.len() + right.len() + 1, 1.0, 1.0);
             let sum = |values: &[f64]| {
                 let mut sum = [0; 1];
-                values.iter().for_each(|&value| add(&mut sum, &packing.pack(value)));
+                values.iter().for_each(|&value| add(&mut sum, &packing.word(&packing.fix(value))));
                 sum
             };
             let whole = sum(&[left.clone(), right.clone()].concat());

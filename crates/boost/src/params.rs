@@ -22,6 +22,9 @@ pub struct Params {
     pub rows_in_leaf_min: u32,
     /// Bins of a column at most, 2 to 255; missing values have one more. Default 255.
     pub bins_max: u16,
+    /// The share of the rows that a tree's splits are chosen on, above 0 and at most 1; the values of
+    /// its leaves come from all rows. Default 1.
+    pub row_fraction_per_tree: f64,
     /// The share of the columns that a tree may use, above 0 and at most 1. Default 1.
     pub feature_fraction_per_tree: f64,
     /// The share of the tree's columns that a split may use, above 0 and at most 1. Default 0.6.
@@ -37,7 +40,16 @@ pub struct Params {
     pub category_l2: f64,
     /// Gain that a split must exceed, from 0. Default 0.
     pub gain_min: f64,
-    /// Seed of the choice of columns. Default 0.
+    /// Rows at the end, the latest, that are not learned from but tell when to stop; of those that
+    /// are still open nothing can be told. With `early_stopping_rounds`. Default 0.
+    pub early_stopping_rows: u32,
+    /// Rounds without a better prediction of the held-out rows after which training stops; the
+    /// model then has the trees of its best round. Default 0: as many rounds as there are.
+    pub early_stopping_rounds: u32,
+    /// MiB that training may use beside its columns; more is refused before it begins. Default
+    /// none.
+    pub memory_mib: Option<u64>,
+    /// Seed of the choice of rows and columns. Default 0.
     pub seed: u64,
     /// Threads, 1 to 1,024; none: as many as rayon's pool has. Changes no byte of the model.
     pub threads: Option<usize>,
@@ -51,12 +63,16 @@ impl Default for Params {
             leaves: 31,
             rows_in_leaf_min: 200,
             bins_max: 255,
+            row_fraction_per_tree: 1.0,
             feature_fraction_per_tree: 1.0,
             feature_fraction_per_split: 0.6,
             l2: 1.0,
             category_smoothing: 10.0,
             category_l2: 10.0,
             gain_min: 0.0,
+            early_stopping_rows: 0,
+            early_stopping_rounds: 0,
+            memory_mib: None,
             seed: 0,
             threads: None,
         }
@@ -100,12 +116,18 @@ impl Params {
         whole("leaves", self.leaves as usize, 2, 4_096, "2 to 4096")?;
         whole("rows_in_leaf_min", self.rows_in_leaf_min as usize, 1, usize::MAX, "at least 1")?;
         whole("bins_max", self.bins_max as usize, 2, 255, "2 to 255")?;
+        share("row_fraction_per_tree", self.row_fraction_per_tree)?;
         share("feature_fraction_per_tree", self.feature_fraction_per_tree)?;
         share("feature_fraction_per_split", self.feature_fraction_per_split)?;
         at_least_zero("l2", self.l2)?;
         at_least_zero("category_smoothing", self.category_smoothing)?;
         at_least_zero("category_l2", self.category_l2)?;
         at_least_zero("gain_min", self.gain_min)?;
+        if (self.early_stopping_rows == 0) != (self.early_stopping_rounds == 0) {
+            let (name, found) = ("early_stopping_rounds", self.early_stopping_rounds.into());
+            let expected = "above 0 together with early_stopping_rows, or both 0";
+            return Err(Error::Param { name, found, expected });
+        }
         whole("threads", threads, 1, 1_024, "1 to 1024")?;
         Ok(CheckedParams(self))
     }
@@ -148,6 +170,10 @@ mod tests {
         refused(
             Params { l2: -1.0, ..good() },
             "parameter l2 must be at least 0 and finite, found -1",
+        );
+        refused(
+            Params { early_stopping_rounds: 5, ..good() },
+            "parameter early_stopping_rounds must be above 0 together with early_stopping_rows, or both 0, found 5",
         );
         refused(
             Params { threads: Some(0), ..good() },

@@ -7,8 +7,13 @@
 
 use rayon::prelude::*;
 
+use crate::prefetch::prefetch;
+
 /// Rows of a block: enough to be worth a task.
-const BLOCK_ROWS: usize = 1 << 15;
+const BLOCK_ROWS: usize = 1 << 13;
+
+/// How many rows before its turn a row is asked for.
+const ROWS_AHEAD: usize = 48;
 
 /// Parts `rows` by `goes_left` of their bin and returns how many went left.
 ///
@@ -21,7 +26,10 @@ pub(crate) fn partition(
 ) -> usize {
     let part = |(rows, scratch): (&[u32], &mut [u32])| {
         let (mut n_left, mut n_right) = (0, 0);
-        for &row in rows {
+        for (place, &row) in rows.iter().enumerate() {
+            if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
+                prefetch(bins, ahead as usize);
+            }
             let left = goes_left[bins[row as usize] as usize];
             // Both are written, one of them stays: no branch to predict.
             scratch[n_left] = row;
@@ -67,12 +75,12 @@ mod tests {
 
     #[test]
     fn parted_rows_keep_their_order() {
-        let mut goes_left = [false; 256];
-        goes_left[1] = true;
         for n in [0, 1, 10, BLOCK_ROWS, 3 * BLOCK_ROWS + 17] {
-            let bins: Vec<u8> = (0..n).map(|row| (row * row % 3) as u8).collect();
             let mut rows: Vec<u32> = (0..n as u32).collect();
             let mut scratch = vec![0; n];
+            let bins: Vec<u8> = (0..n).map(|row| (row * row % 3) as u8).collect();
+            let mut goes_left = [false; 256];
+            goes_left[1] = true;
             let is_left = |row: &u32| bins[*row as usize] == 1;
             let (left, right): (Vec<u32>, Vec<u32>) = rows.iter().partition(|row| is_left(row));
             let n_left = partition(&mut rows, &mut scratch, &bins, &goes_left);

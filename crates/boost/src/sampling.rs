@@ -1,5 +1,8 @@
-//! Which columns a tree and a split may use: drawn from the seed, the round and the split's
-//! number, so that neither threads nor earlier draws matter.
+//! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
+//! the round and the number of the block of rows or of the split, so that neither threads nor
+//! earlier draws matter.
+
+use rayon::prelude::*;
 
 /// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
 struct Draws(u64);
@@ -46,6 +49,41 @@ pub(crate) fn draw(n: usize, fraction: f64, seed: u64, round: u32, node: u64) ->
     drawn
 }
 
+/// Rows of a block, which has its own draws; the number of the first, apart from all splits'.
+const BLOCK_ROWS: usize = 1 << 14;
+const FIRST_BLOCK: u64 = 1 << 63;
+
+/// Writes the first `n` rows, about `fraction` of them (one at least) before the others and both in
+/// order; returns how many come before.
+pub(crate) fn draw_rows(
+    n: usize,
+    fraction: f64,
+    seed: u64,
+    round: u32,
+    rows: &mut Vec<u32>,
+) -> usize {
+    rows.clear();
+    if fraction == 1.0 {
+        rows.extend(0..n as u32);
+        return n;
+    }
+    let limit = (fraction * u64::MAX as f64) as u64;
+    let of_block = |block: usize| {
+        let mut draws = Draws::new(seed, round, FIRST_BLOCK + block as u64);
+        let (mut drawn, mut others) = (Vec::with_capacity(BLOCK_ROWS), Vec::with_capacity(BLOCK_ROWS));
+        for row in block * BLOCK_ROWS..n.min((block + 1) * BLOCK_ROWS) {
+            let side = if row == 0 || draws.next() < limit { &mut drawn } else { &mut others };
+            side.push(row as u32);
+        }
+        (drawn, others)
+    };
+    let blocks: Vec<_> = (0..n.div_ceil(BLOCK_ROWS)).into_par_iter().map(of_block).collect();
+    blocks.iter().for_each(|(drawn, _)| rows.extend(drawn));
+    let n_drawn = rows.len();
+    blocks.iter().for_each(|(_, others)| rows.extend(others));
+    n_drawn
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,5 +108,24 @@ mod tests {
         assert!(times.iter().all(|times| (440..560).contains(times)), "{times:?}");
         assert_ne!(draw(64, 0.5, 0, 0, 0), draw(64, 0.5, 1, 0, 0));
         assert_eq!(draw(64, 0.5, 1, 0, 0), draw(64, 0.5, 1, 0, 0));
+    }
+
+    #[test]
+    fn a_fraction_of_the_rows_is_drawn_in_order() {
+        let rows = |fraction, round| {
+            let mut rows = vec![7];
+            let n_drawn = draw_rows(100_000, fraction, 5, round, &mut rows);
+            let mut all = rows.clone();
+            all.sort_unstable();
+            assert_eq!(all, (0..100_000).collect::<Vec<_>>());
+            rows.truncate(n_drawn);
+            rows
+        };
+        assert_eq!(rows(1.0, 0).len(), 100_000);
+        let third = rows(0.3, 0);
+        assert!(third.is_sorted_by(|a, b| a < b) && (29_000..31_000).contains(&third.len()));
+        assert_ne!(third, rows(0.3, 1));
+        assert_eq!(third, rows(0.3, 0));
+        assert_eq!(rows(1e-12, 0), [0]);
     }
 }

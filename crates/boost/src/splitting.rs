@@ -9,7 +9,8 @@
 //!
 //! Ties: the earlier place wins, then missing values to the right; among columns the earlier.
 
-use crate::binning::{BINS, MISSING_BIN};
+use crate::Direction;
+use crate::binning::{BINS, MISSING_BIN, Meaning};
 use crate::histogram::Histogram;
 use crate::numbers::{Packing, Sums, Word, add, minus};
 use crate::params::Params;
@@ -25,6 +26,11 @@ impl BinSet {
 
     pub(crate) fn contains(&self, bin: u8) -> bool {
         self.0[bin as usize / 64] >> (bin % 64) & 1 == 1
+    }
+
+    /// For each bin, whether it is in the set.
+    pub(crate) fn flags(&self) -> [bool; BINS] {
+        std::array::from_fn(|bin| self.contains(bin as u8))
     }
 }
 
@@ -42,29 +48,36 @@ pub(crate) enum Place {
 pub(crate) struct Candidate<const W: usize> {
     pub(crate) gain: f64,
     pub(crate) feature: usize,
+    pub(crate) lane: usize,
     pub(crate) place: Place,
     pub(crate) missing_left: bool,
     pub(crate) left: Word<W>,
 }
 
 impl<const W: usize> Candidate<W> {
-    /// Whether rows of this bin go left.
-    pub(crate) fn goes_left(&self, bin: u8) -> bool {
-        match &self.place {
+    /// The bins of which rows go left.
+    pub(crate) fn left_bins(&self) -> BinSet {
+        let goes_left = |bin: u8| match &self.place {
             Place::UpTo(_) if bin == MISSING_BIN => self.missing_left,
             Place::UpTo(last) => bin <= *last,
             Place::Apart(set) => set.contains(bin) != self.missing_left,
-        }
+        };
+        let mut bins = BinSet::default();
+        (0..=u8::MAX).filter(|&bin| goes_left(bin)).for_each(|bin| bins.insert(bin));
+        bins
     }
 }
 
-/// Of two candidates the better; the first if they are equal.
+/// Of two candidates the better; if they are equal, the one of the earlier column.
 pub(crate) fn better<const W: usize>(
     first: Option<Candidate<W>>,
     second: Option<Candidate<W>>,
 ) -> Option<Candidate<W>> {
     match (first, second) {
-        (Some(a), Some(b)) => Some(if b.gain > a.gain { b } else { a }),
+        (Some(a), Some(b)) => {
+            let b_wins = b.gain > a.gain || (b.gain == a.gain && b.feature < a.feature);
+            Some(if b_wins { b } else { a })
+        }
         (a, b) => a.or(b),
     }
 }
@@ -77,6 +90,20 @@ const ROUNDING_SHARE: f64 = 1e-10;
 pub(crate) struct Judge<'a> {
     pub(crate) params: &'a Params,
     pub(crate) packing: &'a Packing,
+}
+
+/// One column in one leaf.
+#[derive(Clone, Copy)]
+pub(crate) struct Searched<'a, const W: usize> {
+    /// Its position among the training columns, and its lane.
+    pub(crate) feature: usize,
+    pub(crate) lane: usize,
+    pub(crate) meaning: &'a Meaning,
+    /// Which way predictions must follow it.
+    pub(crate) direction: Option<Direction>,
+    pub(crate) histogram: &'a Histogram<W>,
+    /// The sums of the leaf.
+    pub(crate) total: &'a Word<W>,
 }
 
 impl Judge<'_> {
@@ -95,17 +122,24 @@ impl Judge<'_> {
         (gain > self.params.gain_min.max(ROUNDING_SHARE * children)).then_some(gain)
     }
 
+    /// The best split of a leaf by a column.
+    pub(crate) fn best<const W: usize>(&self, column: &Searched<'_, W>) -> Option<Candidate<W>> {
+        let n_bins = column.meaning.n_bins();
+        match column.meaning {
+            Meaning::Numeric { .. } => self.best_numeric(column, n_bins),
+            Meaning::Categorical { .. } => self.best_categorical(column, n_bins),
+        }
+    }
+
     /// The best split by a column with ordered bins.
-    pub(crate) fn best_numeric<const W: usize>(
+    fn best_numeric<const W: usize>(
         &self,
-        histogram: &Histogram<W>,
+        column: &Searched<'_, W>,
         n_bins: usize,
-        feature: usize,
-        total: &Word<W>,
     ) -> Option<Candidate<W>> {
-        let mut best = Best::new(*self, self.params.l2, feature, total, histogram);
+        let mut best = Best::new(*self, self.params.l2, column);
         let mut below = [0; W];
-        for (bin, word) in histogram[..n_bins].iter().enumerate() {
+        for (bin, word) in column.histogram[..n_bins].iter().enumerate() {
             if self.packing.count(word) == 0 {
                 continue;
             }
@@ -116,19 +150,17 @@ impl Judge<'_> {
     }
 
     /// The best split by a column whose bins have no order.
-    pub(crate) fn best_categorical<const W: usize>(
+    fn best_categorical<const W: usize>(
         &self,
-        histogram: &Histogram<W>,
+        column: &Searched<'_, W>,
         n_bins: usize,
-        feature: usize,
-        total: &Word<W>,
     ) -> Option<Candidate<W>> {
         let l2 = self.params.l2 + self.params.category_l2;
-        let mut best = Best::new(*self, l2, feature, total, histogram);
-        let order = self.sorted_categories(histogram, n_bins, total);
+        let mut best = Best::new(*self, l2, column);
+        let order = self.sorted_categories(column.histogram, n_bins, column.total);
         let mut below = [0; W];
         for (last, &bin) in order.iter().enumerate() {
-            add(&mut below, &histogram[bin as usize]);
+            add(&mut below, &column.histogram[bin as usize]);
             best.offer(&below, |missing_left| {
                 let apart = if missing_left { &order[last + 1..] } else { &order[..=last] };
                 let mut set = BinSet::default();
@@ -166,24 +198,17 @@ impl Judge<'_> {
 struct Best<'a, const W: usize> {
     judge: Judge<'a>,
     l2: f64,
-    feature: usize,
-    total: Word<W>,
+    column: Searched<'a, W>,
     missing: Word<W>,
     any_missing: bool,
     candidate: Option<Candidate<W>>,
 }
 
 impl<'a, const W: usize> Best<'a, W> {
-    fn new(
-        judge: Judge<'a>,
-        l2: f64,
-        feature: usize,
-        total: &Word<W>,
-        histogram: &Histogram<W>,
-    ) -> Self {
-        let missing = histogram[MISSING_BIN as usize];
+    fn new(judge: Judge<'a>, l2: f64, column: &Searched<'a, W>) -> Self {
+        let missing = column.histogram[MISSING_BIN as usize];
         let any_missing = judge.packing.count(&missing) > 0;
-        Self { judge, l2, feature, total: *total, missing, any_missing, candidate: None }
+        Self { judge, l2, column: *column, missing, any_missing, candidate: None }
     }
 
     /// Judges a split with these values on the left, and missing values on either side.
@@ -197,7 +222,7 @@ impl<'a, const W: usize> Best<'a, W> {
             self.judge_one(with_missing, true, &place);
         } else {
             let left = packing.count(below);
-            let missing_left = left >= packing.count(&self.total) - left;
+            let missing_left = left >= packing.count(self.column.total) - left;
             self.judge_one(*below, missing_left, &place);
         }
     }
@@ -205,11 +230,14 @@ impl<'a, const W: usize> Best<'a, W> {
     #[inline(always)]
     fn judge_one(&mut self, left: Word<W>, missing_left: bool, place: &impl Fn(bool) -> Place) {
         let packing = self.judge.packing;
-        let (below, above) = (packing.sums(&left), packing.sums(&minus(&self.total, &left)));
+        let Searched { feature, lane, direction, total, .. } = self.column;
+        let (below, above) = (packing.sums(&left), packing.sums(&minus(total, &left)));
         let Some(gain) = self.judge.gain(&below, &above, self.l2) else { return };
-        if self.candidate.as_ref().is_none_or(|best| gain > best.gain) {
-            let (feature, place) = (self.feature, place(missing_left));
-            self.candidate = Some(Candidate { gain, feature, place, missing_left, left });
+        if self.candidate.as_ref().is_none_or(|best| gain > best.gain)
+            && direction.is_none_or(|direction| direction.is_followed(&below, &above))
+        {
+            let place = place(missing_left);
+            self.candidate = Some(Candidate { gain, feature, lane, place, missing_left, left });
         }
     }
 }
@@ -222,10 +250,26 @@ mod tests {
     fn histogram(packing: &Packing, rows: &[(u8, f64)]) -> (Histogram<1>, Word<1>) {
         let (mut histogram, mut total) = (empty(), [0]);
         for &(bin, gradient) in rows {
-            add(&mut histogram[bin as usize], &packing.pack(gradient));
-            add(&mut total, &packing.pack(gradient));
+            let word = packing.word(&packing.fix(gradient));
+            add(&mut histogram[bin as usize], &word);
+            add(&mut total, &word);
         }
         (histogram, total)
+    }
+
+    /// The best split by a column of so many bins.
+    fn best(
+        judge: Judge<'_>,
+        (histogram, total): (Histogram<1>, Word<1>),
+        meaning: &Meaning,
+        direction: Option<Direction>,
+    ) -> Option<Candidate<1>> {
+        let (histogram, total) = (&histogram, &total);
+        judge.best(&Searched { feature: 0, lane: 0, meaning, direction, histogram, total })
+    }
+
+    fn numeric(n_bins: u8) -> Meaning {
+        Meaning::Numeric { borders: (1..n_bins).map(f32::from).collect() }
     }
 
     fn params() -> Params {
@@ -238,11 +282,10 @@ mod tests {
         let judge = Judge { params: &params, packing: &packing };
         for (missing_gradient, missing_left) in [(-1.0, true), (1.0, false)] {
             let rows = [(0, -1.0), (1, -1.0), (2, 1.0), (3, 1.0), (MISSING_BIN, missing_gradient)];
-            let (histogram, total) = histogram(&packing, &rows);
-            let best = judge.best_numeric(&histogram, 4, 0, &total).unwrap();
+            let best = best(judge, histogram(&packing, &rows), &numeric(4), None).unwrap();
             assert_eq!(best.place, Place::UpTo(1));
             assert_eq!(best.missing_left, missing_left);
-            assert_eq!(best.goes_left(MISSING_BIN), missing_left);
+            assert_eq!(best.left_bins().contains(MISSING_BIN), missing_left);
         }
     }
 
@@ -250,9 +293,8 @@ mod tests {
     fn missing_against_present_is_a_split() {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
         let judge = Judge { params: &params, packing: &packing };
-        let (histogram, total) =
-            histogram(&packing, &[(0, -1.0), (1, -1.0), (MISSING_BIN, 1.0), (MISSING_BIN, 1.0)]);
-        let best = judge.best_numeric(&histogram, 2, 0, &total).unwrap();
+        let rows = [(0, -1.0), (1, -1.0), (MISSING_BIN, 1.0), (MISSING_BIN, 1.0)];
+        let best = best(judge, histogram(&packing, &rows), &numeric(2), None).unwrap();
         assert_eq!((best.place, best.missing_left), (Place::UpTo(1), false));
     }
 
@@ -261,9 +303,9 @@ mod tests {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
         let judge = Judge { params: &params, packing: &packing };
         let rows = [(0, 1.0), (1, -1.0), (3, 1.0), (4, -1.0), (4, -1.0)];
-        let (histogram, total) = histogram(&packing, &rows);
-        let best = judge.best_categorical(&histogram, 5, 0, &total).unwrap();
-        let left: Vec<bool> = [0, 1, 2, 3, 4].map(|bin| best.goes_left(bin)).to_vec();
+        let meaning = Meaning::Categorical { codes: (0..5).map(|code| vec![code]).collect() };
+        let best = best(judge, histogram(&packing, &rows), &meaning, None).unwrap();
+        let left: Vec<bool> = [0, 1, 2, 3, 4].map(|bin| best.left_bins().contains(bin)).to_vec();
         assert!(best.missing_left, "the larger side");
         assert_eq!(left, [false, true, true, false, true]);
     }
@@ -273,7 +315,20 @@ mod tests {
         let (params, packing) = (params(), Packing::new(1000, 1.0, 1.0));
         let judge = Judge { params: &params, packing: &packing };
         let rows: Vec<(u8, f64)> = (0..1000).map(|row| ((row % 37) as u8, 0.3)).collect();
-        let (histogram, total) = histogram(&packing, &rows);
-        assert_eq!(judge.best_numeric(&histogram, 37, 0, &total), None);
+        assert_eq!(best(judge, histogram(&packing, &rows), &numeric(37), None), None);
+    }
+
+    #[test]
+    fn a_split_against_the_direction_is_passed_over_for_one_that_follows_it() {
+        let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
+        let judge = Judge { params: &params, packing: &packing };
+        // The step falls after the first bin (a negative gradient asks for more), a little rises.
+        let rows = [(0, 1.0), (1, -1.0), (2, -0.5), (2, -0.5)];
+        let place = |direction| {
+            let histogram = histogram(&packing, &rows);
+            best(judge, histogram, &numeric(3), Some(direction)).map(|best| best.place)
+        };
+        assert_eq!(place(Direction::Rising), Some(Place::UpTo(0)));
+        assert_eq!(place(Direction::Falling), None);
     }
 }

@@ -62,7 +62,7 @@ impl World {
         let values: Vec<f32> =
             self.outcomes.iter().zip(&self.ages).map(|(o, a)| o.min(*a)).collect();
         let params = Params { rounds: 60, ..Params::default() }.check().unwrap();
-        let columns = Columns { columns: &self.columns, categorical: &[false; 3] };
+        let columns = Columns::new(&self.columns, &[false; 3]);
         let target = Target::Quantiles { values: &values, observed, levels: &LEVELS };
         train(&columns, &target, &params).unwrap()
     }

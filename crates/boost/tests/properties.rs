@@ -40,7 +40,7 @@ impl World {
     }
 
     fn model(&self, target: &Target<'_>, params: Params) -> Model {
-        let columns = Columns { columns: &self.columns, categorical: &self.categorical };
+        let columns = Columns::new(&self.columns, &self.categorical);
         train(&columns, target, &params.check().unwrap()).unwrap()
     }
 

@@ -66,7 +66,7 @@ impl Family for Boosted {
     fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error> {
         let failed = |source| Error::Boost { step: "boost", source };
         let categorical = rows.matrix.features.categorical();
-        let columns = boost::Columns { columns: &rows.matrix.columns, categorical: &categorical };
+        let columns = boost::Columns::new(&rows.matrix.columns, &categorical);
         let target = boost::Target::Quantiles {
             values: rows.hours,
             observed: rows.observed,

@@ -24,7 +24,7 @@ pub(crate) fn train(
             .map_err(failed);
     }
     let categorical = matrix.features.categorical();
-    let columns = boost::Columns { columns: &matrix.columns, categorical: &categorical };
+    let columns = boost::Columns::new(&matrix.columns, &categorical);
     let target = boost::Target::Probability { outcomes: over };
     let params = settings.gate_params().check().map_err(failed)?;
     boost::train(&columns, &target, &params).map_err(failed)
