@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn a_column_of_one_value_is_useless_unless_some_are_missing() {
-        let useful = |values: &[f32]| Binning::new(values, false, &Params::default(), Vec::new).is_useful;
+        let useful =
+            |values: &[f32]| Binning::new(values, false, &Params::default(), Vec::new).is_useful;
         let nan = f32::NAN;
         assert!(!useful(&[1.0, 1.0]) && !useful(&[nan, nan]));
         assert!(useful(&[1.0, nan]) && useful(&[1.0, 2.0]));

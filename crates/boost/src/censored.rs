@@ -3,10 +3,17 @@
 //! An open row has only a lower bound a of its outcome. What is known of the rest is the row's own
 //! current distribution F, given y > a: self-consistency, which for no columns is Efron's (1967)
 //! redistribution of its weight to the right, and conditional on the columns Portnoy's (2003).
-//! Before every round each open row is given an outcome drawn from it, and then takes part as if
-//! that had been observed: an EM step whose expectation is sampled (Wei and Tanner, "A Monte Carlo
-//! implementation of the EM algorithm", 1990), where the small learning rate averages over the
-//! rounds.
+//! Before every round, each open row's gradient is the one expected of it,
+//!
+//! ```text
+//! P(y < q_k | y > a) = (t_k - F(a)) / (1 - F(a))  if q_k > a, else 0,
+//! ```
+//!
+//! less t_k, the mean over k. And it is given an outcome drawn from F, with which it stands among
+//! the residuals of its leaf as if that had been observed: an EM step whose expectation is sampled
+//! (Wei and Tanner, "A Monte Carlo implementation of the EM algorithm", 1990), where the small
+//! learning rate averages over the rounds. The gradient must not be that of the draw: trees would
+//! gather rows that drew high, and raise them.
 //!
 //! F is read off the row's current quantiles, linear between them; below the first it falls to 0 at
 //! the lowest observed outcome, above the last it rises to 1 at three times the last's distance
@@ -54,6 +61,13 @@ pub(crate) struct OpenRows<'a> {
     rows: Vec<(u32, f32)>,
 }
 
+/// An open row in one round.
+pub(crate) struct Drawn {
+    pub(crate) row: u32,
+    pub(crate) gradient: f64,
+    pub(crate) outcome: f32,
+}
+
 impl<'a> OpenRows<'a> {
     /// The open ones of checked outcomes. `digest` tells rows of equal bounds apart by what they
     /// hold.
@@ -75,10 +89,10 @@ impl<'a> OpenRows<'a> {
         Self { levels, lowest, rows: open }
     }
 
-    /// Draws an outcome for every open row.
+    /// For every open row, what is expected of it and an outcome that it may have.
     ///
-    /// Shapes: `current` n_rows x n_levels; `outcomes` n_rows, those of open rows written.
-    pub(crate) fn draw(&self, round: u32, current: &[f32], outcomes: &mut [f32]) {
+    /// Shapes: `current` n_rows x n_levels.
+    pub(crate) fn draw(&self, round: u32, current: &[f32]) -> Vec<Drawn> {
         let n_levels = self.levels.len();
         let of_round = f64::from(round) * PLASTIC_SECTION;
         let draw = |rising: &mut Vec<f32>, (place, &(row, bound)): (usize, &(u32, f32))| {
@@ -86,13 +100,20 @@ impl<'a> OpenRows<'a> {
             rising.clear();
             rising.extend_from_slice(&current[row as usize * n_levels..][..n_levels]);
             sort_rising(rising);
-            self.outcome_at(share, bound.into(), rising)
+            let behind = self.share_behind(bound.into(), rising);
+            let gradient = self.gradient(behind, bound, rising);
+            Drawn { row, gradient, outcome: self.outcome_at(share, behind, bound.into(), rising) }
         };
-        let drawn: Vec<f32> = (self.rows.par_iter().enumerate())
-            .with_min_len(TASK_ROWS)
-            .map_init(Vec::new, draw)
-            .collect();
-        self.rows.iter().zip(drawn).for_each(|(&(row, _), drawn)| outcomes[row as usize] = drawn);
+        self.rows.par_iter().enumerate().with_min_len(TASK_ROWS).map_init(Vec::new, draw).collect()
+    }
+
+    /// The mean over levels of the expected 1[y < q] - t.
+    fn gradient(&self, behind: f64, bound: f32, rising: &[f32]) -> f64 {
+        let below = |(&quantile, &level): (&f32, &f64)| {
+            let share = ((level - behind) / (1.0 - behind)).clamp(0.0, 1.0);
+            if quantile > bound { share - level } else { -level }
+        };
+        rising.iter().zip(self.levels).map(below).sum::<f64>() / self.levels.len() as f64
     }
 
     /// F at the bound of an open row.
@@ -104,8 +125,7 @@ impl<'a> OpenRows<'a> {
     }
 
     /// The outcome at which F, given that it exceeds the bound, is `share`.
-    fn outcome_at(&self, share: f64, bound: f64, rising: &[f32]) -> f32 {
-        let behind = self.share_behind(bound, rising);
+    fn outcome_at(&self, share: f64, behind: f64, bound: f64, rising: &[f32]) -> f32 {
         let share = behind + (1.0 - behind) * share;
         let n_below = self.levels.iter().filter(|&&level| level <= share).count();
         let [(from, share_from), (to, share_to)] = self.piece(n_below, rising);
@@ -133,8 +153,27 @@ mod tests {
     #[test]
     fn what_an_open_row_draws_lies_beyond_its_bound_and_rises_with_the_share() {
         let open = OpenRows::new(&[0.0], &[true], &[0.25, 0.5, 0.75], |_| 0);
-        let draw = |share| open.outcome_at(share, 2.0, &[1.0, 2.0, 3.0]);
+        let rising = [1.0, 2.0, 3.0];
+        let behind = open.share_behind(2.0, &rising);
+        let draw = |share| open.outcome_at(share, behind, 2.0, &rising);
         assert_eq!([draw(0.0), draw(0.25), draw(0.5), draw(0.75)], [2.0, 2.5, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn an_open_row_expects_what_is_left_of_its_distribution() {
+        let levels = [0.25, 0.5, 0.75];
+        let gradient = |bound| {
+            let open = OpenRows::new(&[0.0, bound], &[true, false], &levels, |_| 0);
+            open.draw(0, &[1.0, 2.0, 3.0].repeat(2))[0].gradient
+        };
+        // At its median: the shares below the quantiles are 0, 0 and (0.75 - 0.5) / 0.5.
+        assert_eq!(gradient(2.0), (0.5 - 1.5) / 3.0);
+        // Just open: nothing is behind it, so nothing is learned.
+        assert_eq!(gradient(0.0), 0.0);
+        // Open for very long: as if it were observed above all quantiles.
+        assert_eq!(gradient(100.0), -0.5);
+        let pulls: Vec<f64> = (0..40).map(|bound| gradient(bound as f32 / 8.0)).collect();
+        assert!(pulls.is_sorted_by(|a, b| a >= b), "{pulls:?}");
     }
 
     #[test]
@@ -143,11 +182,10 @@ mod tests {
         let observed: Vec<bool> = (0..n).map(|row| row == 0).collect();
         let levels = [0.25, 0.5, 0.75];
         let open = OpenRows::new(&vec![0.0; n], &observed, &levels, |row| row as u64);
-        let mut outcomes = vec![-1.0; n];
-        open.draw(3, &[1.0, 2.0, 3.0].repeat(n), &mut outcomes);
-        assert_eq!(outcomes[0], -1.0, "an observed outcome stays");
+        let drawn = open.draw(3, &[1.0, 2.0, 3.0].repeat(n));
+        assert_eq!(drawn.len(), n - 1);
         for (k, level) in levels.into_iter().enumerate() {
-            let below = outcomes[1..].iter().filter(|&&outcome| outcome < (k + 1) as f32).count();
+            let below = drawn.iter().filter(|drawn| drawn.outcome < (k + 1) as f32).count();
             assert!((below as f64 / (n - 1) as f64 - level).abs() < 0.002, "{level}: {below}");
         }
     }
@@ -161,10 +199,10 @@ mod tests {
             let values = order.map(|row| values[row]);
             let digest = |row: usize| order[row] as u64;
             let open = OpenRows::new(&values, &order.map(|row| observed[row]), &levels, digest);
-            let mut outcomes = values;
-            open.draw(7, &[2.0, 6.0].repeat(5), &mut outcomes);
             let mut by_row = [0.0; 5];
-            order.iter().zip(outcomes).for_each(|(&row, outcome)| by_row[row] = outcome);
+            for drawn in open.draw(7, &[2.0, 6.0].repeat(5)) {
+                by_row[order[drawn.row as usize]] = drawn.outcome;
+            }
             by_row
         };
         assert_eq!(drawn([0, 1, 2, 3, 4]), drawn([4, 2, 0, 1, 3]));

@@ -146,7 +146,8 @@ pub(crate) fn digest(columns: &Columns<'_>, target: &Target<'_>, params: &Checke
     digest.text(&format!("{params:?} {:?} {:?}", columns.categorical, columns.directions));
     columns.columns.iter().for_each(|column| digest.numbers(column));
     digest.numbers(columns.weights.unwrap_or_default());
-    let flags = |flags: &[bool]| flags.iter().map(|&flag| u8::from(flag).into()).collect::<Vec<f32>>();
+    let flags =
+        |flags: &[bool]| flags.iter().map(|&flag| u8::from(flag).into()).collect::<Vec<f32>>();
     match target {
         Target::Quantiles { values, observed, levels } => {
             digest.text(&format!("quantiles {levels:?}"));

@@ -123,9 +123,10 @@ impl Columns<'_> {
             return Err(Error::Length { what: "directions", found, expected });
         }
         let both = self.directions.iter().zip(self.categorical);
-        match both.into_iter().position(|(direction, &categorical)| {
-            categorical && direction.is_some()
-        }) {
+        match both
+            .into_iter()
+            .position(|(direction, &categorical)| categorical && direction.is_some())
+        {
             Some(column) => Err(Error::CategoricalDirection { column }),
             None => Ok(()),
         }
@@ -298,10 +299,17 @@ mod tests {
     fn weights_and_directions_that_mean_nothing_are_refused() {
         let columns = [vec![1.0, 2.0]];
         let weighted = |weights: &[f32]| {
-            Columns::new(&columns, &[false]).weighted(weights).check_weights(1).unwrap_err().to_string()
+            Columns::new(&columns, &[false])
+                .weighted(weights)
+                .check_weights(1)
+                .unwrap_err()
+                .to_string()
         };
         assert_eq!(weighted(&[1.0]), "weights must have length 2, found 1");
-        assert_eq!(weighted(&[1.0, -0.5]), "weight of row 1 must be at least 0 and finite, found -0.5");
+        assert_eq!(
+            weighted(&[1.0, -0.5]),
+            "weight of row 1 must be at least 0 and finite, found -0.5"
+        );
         assert_eq!(weighted(&[0.0, 1.0]), "the weights of all 1 rows are 0");
         let rising = [Some(Direction::Rising)];
         let directed = |columns: &[Vec<f32>], categorical: &[bool]| {

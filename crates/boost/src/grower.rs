@@ -101,7 +101,8 @@ impl<'a, const W: usize> Grower<'a, W> {
     /// Grows the tree of a round.
     pub(crate) fn grow(&mut self, gradients: Gradients<'_, W>, round: u32) -> Grown<'_, W> {
         let (fraction, seed) = (self.params.row_fraction_per_tree, self.params.seed);
-        let n_sampled = draw_rows(self.n_trained, fraction, seed, round, &mut self.rows);
+        let (n, rows, scratch) = (self.n_trained, &mut self.rows, &mut self.scratch);
+        let n_sampled = draw_rows(n, fraction, seed, round, rows, scratch);
         let judge = Judge { params: self.params, packing: gradients.packing };
         let tree = Tree { lanes: self.lanes_of(round), judge, gradients, round };
         let leaves_max = self.params.leaves as usize;
@@ -183,9 +184,9 @@ impl<'a, const W: usize> Grower<'a, W> {
         let mut children = [child(0, start..middle), child(1, middle..end)];
         let smaller = usize::from(children[1].n_sampled < children[0].n_sampled);
         let larger = 1 - smaller;
-        let can_split = children.each_ref().map(|child| {
-            !is_last && child.n_sampled >= 2 * self.params.rows_in_leaf_min as usize
-        });
+        let can_split = children
+            .each_ref()
+            .map(|child| !is_last && child.n_sampled >= 2 * self.params.rows_in_leaf_min as usize);
         if !can_split[larger] {
             self.pool.push(std::mem::take(&mut parent.histograms));
             return children;

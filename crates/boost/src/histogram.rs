@@ -32,7 +32,7 @@ const PART_ROWS: usize = 1 << 12;
 const TILE_ROWS: usize = 1 << 10;
 
 /// How many rows before its turn a row is asked for.
-const ROWS_AHEAD: usize = 24;
+const ROWS_AHEAD: usize = 12;
 
 /// The rows that a scan reads.
 #[derive(Clone, Copy)]

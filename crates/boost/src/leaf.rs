@@ -30,9 +30,8 @@ pub(crate) struct Outcome {
 /// The Kaplan-Meier quantiles of outcomes, of which one is observed at least; sorts them. A share
 /// that is never reached has the largest value, event or bound.
 pub(crate) fn kaplan_meier(outcomes: &mut [Outcome], levels: &[f64]) -> Vec<f32> {
-    outcomes.par_sort_unstable_by(|a, b| {
-        a.value.total_cmp(&b.value).then(b.observed.cmp(&a.observed))
-    });
+    outcomes
+        .par_sort_unstable_by(|a, b| a.value.total_cmp(&b.value).then(b.observed.cmp(&a.observed)));
     let mut quantiles = Vec::with_capacity(levels.len());
     let mut at_risk: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
     let mut survival = 1.0;
@@ -150,9 +149,8 @@ impl Residuals<'_> {
     ) -> Vec<f32> {
         let n_levels = self.levels.len();
         let n_counts = n_leaves * n_levels * BUCKETS;
-        let parts = rayon::current_num_threads()
-            .min(PARTS_BYTES / (n_counts * size_of::<C>()))
-            .max(1);
+        let parts =
+            rayon::current_num_threads().min(PARTS_BYTES / (n_counts * size_of::<C>())).max(1);
         let part_rows = self.outcomes.len().div_ceil(parts).max(PART_ROWS);
         let mut counts: Vec<Vec<C>> = (0..self.outcomes.len().div_ceil(part_rows))
             .into_par_iter()

@@ -64,8 +64,8 @@ mod table;
 mod train;
 mod tree;
 
-pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
 pub use checkpoint::{Checkpoint, Checkpoints, SaveError};
+pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
 pub use error::Error;
 pub use memory::training_bytes;
 pub use model::{Model, OutputOrder};

@@ -22,8 +22,7 @@ pub(crate) trait Loss<const W: usize>: Sync {
     /// Writes the gradient of every row to learn from at its current prediction.
     ///
     /// Shapes: `current` n_rows or more x n_outputs; `gradients` n_rows, written.
-    fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<W>])
-    -> Packing;
+    fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<W>]) -> Packing;
 
     /// The steps of the leaves from the first `n` rows, before the learning rate.
     ///
@@ -80,8 +79,9 @@ impl SquaredError<'_> {
     fn mean_square(&self, first_row: usize, current: &[f32]) -> f64 {
         let weight = |row: usize| self.weights.map_or(1.0, |weights| f64::from(weights[row]));
         let rows = || first_row..self.values.len();
-        let square =
-            |row: usize| (f64::from(current[row]) - f64::from(self.values[row])).powi(2) * weight(row);
+        let square = |row: usize| {
+            (f64::from(current[row]) - f64::from(self.values[row])).powi(2) * weight(row)
+        };
         rows().map(square).sum::<f64>() / rows().map(weight).sum::<f64>()
     }
 }
@@ -170,9 +170,8 @@ impl Loss<2> for Logistic<'_> {
     }
 
     fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<2>]) -> Packing {
-        let heaviest = self.weights.map_or(1.0, |weights| {
-            weights.iter().copied().fold(0.0, f32::max).into()
-        });
+        let heaviest =
+            self.weights.map_or(1.0, |weights| weights.iter().copied().fold(0.0, f32::max).into());
         let packing = Packing::new(gradients.len(), heaviest, 0.25 * heaviest);
         let rows = gradients.par_iter_mut().zip(current).zip(self.outcomes).enumerate();
         rows.with_min_len(BLOCK_ROWS).for_each(|(row, ((gradient, &log_odds), &outcome))| {

@@ -6,12 +6,7 @@ use crate::{CheckedParams, Columns, Error, Params, Target};
 
 /// The bytes that training needs beside the columns themselves, by the sizes of what it keeps: the
 /// bins, what is known of each row, the histograms of open leaves, the counts of residuals.
-pub fn training_bytes(
-    n_rows: usize,
-    n_features: usize,
-    n_outputs: usize,
-    params: &Params,
-) -> u64 {
+pub fn training_bytes(n_rows: usize, n_features: usize, n_outputs: usize, params: &Params) -> u64 {
     let [n_rows, n_features, n_outputs] = [n_rows, n_features, n_outputs].map(|n| n as u64);
     let (leaves, threads) = (u64::from(params.leaves), rayon::current_num_threads() as u64);
     let lanes = n_features.next_multiple_of(8);

@@ -25,6 +25,9 @@ struct Feature {
 
 /// A split, and its sampled rows on either side.
 struct Found {
+    /// Compared within a column.
+    score: f64,
+    /// Compared among columns and leaves.
     gain: f64,
     feature: usize,
     rule: Rule,
@@ -49,22 +52,25 @@ pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &Checked
     let n_rows = values.len();
     let table = Table::new(columns, params, || target.signal(values.len()));
     let open = OpenRows::new(values, observed, levels, |row| table.row_digest(row));
-    let (lowest, highest) = values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| {
-        (low.min(value), high.max(value))
-    });
+    let (lowest, highest) = values
+        .iter()
+        .fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)));
     let buckets = Buckets::new(highest - lowest);
     let base: Vec<f32> = levels.iter().map(|&level| quantile(values, observed, level)).collect();
     let mut current: Vec<Vec<f32>> = vec![base.clone(); n_rows];
     let mut outcomes = values.to_vec();
     let mut trees = Vec::new();
     for round in 0..params.rounds {
-        open.draw(round, &current.concat(), &mut outcomes);
+        let drawn = open.draw(round, &current.concat());
+        drawn.iter().for_each(|drawn| outcomes[drawn.row as usize] = drawn.outcome);
         let packing = Packing::new(n_rows, 1.0, 1.0);
         let words: Vec<Word<1>> = (0..n_rows)
             .map(|row| {
                 let n_below = current[row].iter().filter(|&&q| outcomes[row] < q).count();
                 let gradient = n_below as f64 - levels.iter().sum::<f64>();
-                packing.word(&packing.fix(gradient / levels.len() as f64))
+                let expected = drawn.iter().find(|drawn| drawn.row as usize == row);
+                let gradient = gradient / levels.len() as f64;
+                packing.word(&packing.fix(expected.map_or(gradient, |drawn| drawn.gradient)))
             })
             .collect();
         let (splits, sampled) = grow(columns, &features, params, &words, &packing, round);
@@ -89,8 +95,10 @@ pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &Checked
             }));
         }
         let direction = |split: &Split| columns.directions[split.feature as usize];
-        let fork =
-            |split: &Split| Fork { children: [split.left, split.right], direction: direction(split) };
+        let fork = |split: &Split| Fork {
+            children: [split.left, split.right],
+            direction: direction(split),
+        };
         let forks: Vec<Fork> = splits.iter().map(fork).collect();
         let weights: Vec<f64> = leaves.iter().map(|rows| rows.len() as f64).collect();
         bind(&forks, &weights, &mut leaf_values);
@@ -169,7 +177,13 @@ fn grow(
         let mut best: Option<Found> = None;
         for feature in drawn(&of_tree, params.feature_fraction_per_split, node) {
             let judge = Judge { params, packing };
+            let mut of_feature: Option<Found> = None;
             for found in every_split(columns, features, judge, words, rows, feature) {
+                if of_feature.as_ref().is_none_or(|best| found.score > best.score) {
+                    of_feature = Some(found);
+                }
+            }
+            if let Some(found) = of_feature {
                 if best.as_ref().is_none_or(|best| found.gain > best.gain) {
                     best = Some(found);
                 }
@@ -179,7 +193,9 @@ fn grow(
     };
     let mut all = Vec::new();
     let fraction = params.row_fraction_per_tree;
-    let n_sampled = draw_rows(words.len(), fraction, params.seed, round, &mut all);
+    let mut scratch = vec![0; words.len()];
+    let n = words.len();
+    let n_sampled = draw_rows(n, fraction, params.seed, round, &mut all, &mut scratch);
     all.truncate(n_sampled);
     let all: Vec<usize> = all.into_iter().map(|row| row as usize).collect();
     let mut leaves = vec![Leaf { best: best(&all, 0), parent: None }];
@@ -207,8 +223,9 @@ fn grow(
             gain: found.gain as f32,
         });
         let [left, right] = found.sides;
-        let child = |rows: Vec<usize>, side: usize| {
-            Leaf { best: best(&rows, (2 * split + 1 + side) as u64), parent: Some((split, side)) }
+        let child = |rows: Vec<usize>, side: usize| Leaf {
+            best: best(&rows, (2 * split + 1 + side) as u64),
+            parent: Some((split, side)),
         };
         leaves[at] = child(left, 0);
         leaves.push(child(right, 1));
@@ -230,7 +247,7 @@ fn every_split(
     let sum = |rows: &mut dyn Iterator<Item = usize>| {
         let mut sum = [0; 1];
         rows.for_each(|row| add(&mut sum, &words[row]));
-        judge.packing.sums(&sum)
+        sum
     };
     let mut present: Vec<u8> = rows.iter().map(|&row| bins[row]).collect();
     present.sort_unstable();
@@ -240,10 +257,11 @@ fn every_split(
     let mut l2 = judge.params.l2;
     if let Meaning::Categorical { .. } = &binning.meaning {
         l2 += judge.params.category_l2;
-        let whole = sum(&mut rows.iter().copied());
+        let whole = judge.packing.sums(&sum(&mut rows.iter().copied()));
         let smoothing = judge.params.category_smoothing;
         let mean = |bin: u8| {
-            let sums = sum(&mut rows.iter().copied().filter(|&row| bins[row] == bin));
+            let here = &mut rows.iter().copied().filter(|&row| bins[row] == bin);
+            let sums = judge.packing.sums(&sum(here));
             (sums.gradient + whole.gradient / whole.hessian * smoothing)
                 / (sums.hessian + smoothing)
         };
@@ -272,10 +290,18 @@ fn every_split(
             let (left, right): (Vec<usize>, Vec<usize>) =
                 rows.iter().partition(|&&row| goes_left(&rule, missing_left, values[row]));
             let sides = [&left, &right].map(|rows| sum(&mut rows.iter().copied()));
-            let direction = columns.directions[feature];
-            let follows = direction.is_none_or(|direction| direction.is_followed(&sides[0], &sides[1]));
-            if let Some(gain) = judge.gain(&sides[0], &sides[1], l2).filter(|_| follows) {
-                found.push(Found { gain, feature, rule, missing_left, sides: [left, right] });
+            let whole = sum(&mut rows.iter().copied());
+            if let Some((score, gain)) =
+                judge.gain(&sides[0], &whole, l2, columns.directions[feature])
+            {
+                found.push(Found {
+                    score,
+                    gain,
+                    feature,
+                    rule,
+                    missing_left,
+                    sides: [left, right],
+                });
             }
         }
     }

@@ -23,6 +23,8 @@ const FIXED_POINT_BITS_MAX: u32 = 30;
 pub(crate) struct Packing {
     count_bits: u32,
     gradient_unit: f64,
+    /// Of the unit the inverse, as exact: both are powers of two.
+    gradients_per_unit: f64,
     hessian_unit: f64,
 }
 
@@ -40,22 +42,24 @@ impl Packing {
         let count_bits = usize::BITS - n_rows.leading_zeros();
         let gradient_bits = (63 - 2 * count_bits).min(FIXED_POINT_BITS_MAX);
         let hessian_bits = (62 - count_bits).min(FIXED_POINT_BITS_MAX);
+        let gradient_unit = unit(gradient_abs_max, gradient_bits);
         Self {
             count_bits,
-            gradient_unit: unit(gradient_abs_max, gradient_bits),
+            gradient_unit,
+            gradients_per_unit: gradient_unit.recip(),
             hessian_unit: unit(hessian_max, hessian_bits),
         }
     }
 
     /// The gradient of one row, where every hessian is 1.
     pub(crate) fn fix(&self, gradient: f64) -> Gradient<1> {
-        [(gradient / self.gradient_unit).round() as i32]
+        [nearest(gradient * self.gradients_per_unit)]
     }
 
     /// The gradient of one row and its hessian, which is at least one unit.
     pub(crate) fn fix_with_hessian(&self, gradient: f64, hessian: f64) -> Gradient<2> {
         let [gradient] = self.fix(gradient);
-        [gradient, ((hessian / self.hessian_unit).round() as i32).max(1)]
+        [gradient, nearest(hessian / self.hessian_unit).max(1)]
     }
 
     /// The word of one row.
@@ -66,7 +70,25 @@ impl Packing {
         word
     }
 
+    /// The sum of gradients in a word, in units.
+    #[inline(always)]
+    pub(crate) fn gradient_units<const W: usize>(&self, word: &Word<W>) -> f64 {
+        (word[0] >> self.count_bits) as f64
+    }
+
+    /// The sum of hessians in a word.
+    #[inline(always)]
+    pub(crate) fn hessian<const W: usize>(&self, word: &Word<W>) -> f64 {
+        if W == 1 { self.count(word) as f64 } else { word[W - 1] as f64 * self.hessian_unit }
+    }
+
+    /// The square of a gradient's unit.
+    pub(crate) fn squared_unit(&self) -> f64 {
+        self.gradient_unit * self.gradient_unit
+    }
+
     /// The number of rows in a word.
+    #[inline(always)]
     pub(crate) fn count<const W: usize>(&self, word: &Word<W>) -> u64 {
         (word[0] & ((1 << self.count_bits) - 1)) as u64
     }
@@ -78,6 +100,13 @@ impl Packing {
         let hessian = if W == 1 { count as f64 } else { word[W - 1] as f64 * self.hessian_unit };
         Sums { count, gradient, hessian }
     }
+}
+
+/// The nearest integer; of two the one farther from zero. (`f64::round` is a call where the
+/// processor is not known to have the instruction.)
+#[inline(always)]
+fn nearest(number: f64) -> i32 {
+    (number + 0.5f64.copysign(number)) as i32
 }
 
 /// The power of two that is 2^-`bits` of the power of two above `abs_max`.

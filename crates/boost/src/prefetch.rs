@@ -13,7 +13,10 @@ pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let address = slice.as_ptr().wrapping_add(index).cast();
-        #[expect(unsafe_code, reason = "a hint: it reads nothing and cannot fault, whatever the address")]
+        #[expect(
+            unsafe_code,
+            reason = "a hint: it reads nothing and cannot fault, whatever the address"
+        )]
         // SAFETY: a prefetch is defined for every address.
         unsafe {
             _mm_prefetch::<_MM_HINT_T0>(address);

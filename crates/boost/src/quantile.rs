@@ -9,7 +9,7 @@
 use rayon::prelude::*;
 
 use crate::OutputOrder;
-use crate::censored::OpenRows;
+use crate::censored::{Drawn, OpenRows};
 use crate::leaf::{Buckets, Outcome, Residuals, kaplan_meier};
 use crate::loss::{BLOCK_ROWS, Loss};
 use crate::numbers::{Gradient, Packing, Sums};
@@ -87,7 +87,12 @@ impl<'a> Pinball<'a> {
         });
     }
 
-    fn residuals<'b>(&'b self, leaf_of_row: &'b [u16], n: usize, current: &'b [f32]) -> Residuals<'b> {
+    fn residuals<'b>(
+        &'b self,
+        leaf_of_row: &'b [u16],
+        n: usize,
+        current: &'b [f32],
+    ) -> Residuals<'b> {
         let (levels, buckets) = (self.levels, self.buckets);
         Residuals { leaf_of_row, outcomes: &self.outcomes[..n], current, levels, buckets }
     }
@@ -117,16 +122,14 @@ impl Loss<1> for Pinball<'_> {
         OutputOrder::Rising
     }
 
-    fn gradients(
-        &mut self,
-        round: u32,
-        current: &[f32],
-        gradients: &mut [Gradient<1>],
-    ) -> Packing {
-        self.open.draw(round, current, &mut self.outcomes);
+    fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<1>]) -> Packing {
         let packing = Packing::new(gradients.len(), 1.0, 1.0);
         let of_rank: Vec<Gradient<1>> = self.of_rank.iter().map(|&g| packing.fix(g)).collect();
         self.rank(current, gradients, |_, rank| of_rank[rank]);
+        for Drawn { row, gradient, outcome } in self.open.draw(round, current) {
+            self.outcomes[row as usize] = outcome;
+            gradients[row as usize] = packing.fix(gradient);
+        }
         packing
     }
 
@@ -170,19 +173,18 @@ impl Loss<2> for Weighted<'_> {
         self.pinball.order()
     }
 
-    fn gradients(
-        &mut self,
-        round: u32,
-        current: &[f32],
-        gradients: &mut [Gradient<2>],
-    ) -> Packing {
-        self.pinball.open.draw(round, current, &mut self.pinball.outcomes);
+    fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<2>]) -> Packing {
         let largest = self.weights.iter().copied().fold(0.0, f32::max).into();
         let packing = Packing::new(gradients.len(), largest, largest);
         self.pinball.rank(current, gradients, |row, rank| {
             let weight = f64::from(self.weights[row]);
             packing.fix_with_hessian(self.pinball.of_rank[rank] * weight, weight)
         });
+        for Drawn { row, gradient, outcome } in self.pinball.open.draw(round, current) {
+            let weight = f64::from(self.weights[row as usize]);
+            self.pinball.outcomes[row as usize] = outcome;
+            gradients[row as usize] = packing.fix_with_hessian(gradient * weight, weight);
+        }
         packing
     }
 

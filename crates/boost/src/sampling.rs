@@ -1,8 +1,5 @@
 //! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
-//! the round and the number of the block of rows or of the split, so that neither threads nor
-//! earlier draws matter.
-
-use rayon::prelude::*;
+//! the round and the number of the split, so that neither threads nor earlier draws matter.
 
 /// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
 struct Draws(u64);
@@ -49,38 +46,40 @@ pub(crate) fn draw(n: usize, fraction: f64, seed: u64, round: u32, node: u64) ->
     drawn
 }
 
-/// Rows of a block, which has its own draws; the number of the first, apart from all splits'.
-const BLOCK_ROWS: usize = 1 << 14;
-const FIRST_BLOCK: u64 = 1 << 63;
+/// The number under which rows are drawn, apart from all splits'.
+const ROWS: u64 = 1 << 63;
 
 /// Writes the first `n` rows, about `fraction` of them (one at least) before the others and both in
-/// order; returns how many come before.
+/// order; returns how many come before. Shapes: `scratch` n, overwritten.
 pub(crate) fn draw_rows(
     n: usize,
     fraction: f64,
     seed: u64,
     round: u32,
     rows: &mut Vec<u32>,
+    scratch: &mut [u32],
 ) -> usize {
     rows.clear();
+    rows.extend(0..n as u32);
     if fraction == 1.0 {
-        rows.extend(0..n as u32);
         return n;
     }
-    let limit = (fraction * u64::MAX as f64) as u64;
-    let of_block = |block: usize| {
-        let mut draws = Draws::new(seed, round, FIRST_BLOCK + block as u64);
-        let (mut drawn, mut others) = (Vec::with_capacity(BLOCK_ROWS), Vec::with_capacity(BLOCK_ROWS));
-        for row in block * BLOCK_ROWS..n.min((block + 1) * BLOCK_ROWS) {
-            let side = if row == 0 || draws.next() < limit { &mut drawn } else { &mut others };
-            side.push(row as u32);
+    let limit = (fraction * 65_536.0) as u64;
+    let mut draws = Draws::new(seed, round, ROWS);
+    let (mut n_drawn, mut n_others) = (0, 0);
+    for first in (0..n).step_by(4) {
+        // Four draws of 16 bits each. Both places are written, one of them stays.
+        let mut bits = draws.next();
+        for row in first..n.min(first + 4) {
+            let drawn = (bits & 0xffff) < limit || row == 0;
+            rows[n_drawn] = row as u32;
+            scratch[n_others] = row as u32;
+            n_drawn += usize::from(drawn);
+            n_others += usize::from(!drawn);
+            bits >>= 16;
         }
-        (drawn, others)
-    };
-    let blocks: Vec<_> = (0..n.div_ceil(BLOCK_ROWS)).into_par_iter().map(of_block).collect();
-    blocks.iter().for_each(|(drawn, _)| rows.extend(drawn));
-    let n_drawn = rows.len();
-    blocks.iter().for_each(|(_, others)| rows.extend(others));
+    }
+    rows[n_drawn..].copy_from_slice(&scratch[..n_others]);
     n_drawn
 }
 
@@ -114,7 +113,7 @@ mod tests {
     fn a_fraction_of_the_rows_is_drawn_in_order() {
         let rows = |fraction, round| {
             let mut rows = vec![7];
-            let n_drawn = draw_rows(100_000, fraction, 5, round, &mut rows);
+            let n_drawn = draw_rows(100_000, fraction, 5, round, &mut rows, &mut vec![0; 100_000]);
             let mut all = rows.clone();
             all.sort_unstable();
             assert_eq!(all, (0..100_000).collect::<Vec<_>>());

@@ -12,7 +12,7 @@
 use crate::Direction;
 use crate::binning::{BINS, MISSING_BIN, Meaning};
 use crate::histogram::Histogram;
-use crate::numbers::{Packing, Sums, Word, add, minus};
+use crate::numbers::{Packing, Word, add, minus};
 use crate::params::Params;
 
 /// A set of bins.
@@ -82,7 +82,7 @@ pub(crate) fn better<const W: usize>(
     }
 }
 
-/// Gains below this share of the children's scores are rounding errors of the subtraction.
+/// Gains below this share of the parent's score are rounding errors of the subtraction.
 const ROUNDING_SHARE: f64 = 1e-10;
 
 /// What splits are judged by.
@@ -107,19 +107,22 @@ pub(crate) struct Searched<'a, const W: usize> {
 }
 
 impl Judge<'_> {
-    /// The gain of a split into `left` and the rest; none if it is not allowed.
-    pub(crate) fn gain(&self, left: &Sums, right: &Sums, l2: f64) -> Option<f64> {
-        let rows_min = u64::from(self.params.rows_in_leaf_min);
-        if left.count < rows_min || right.count < rows_min {
-            return None;
-        }
-        let score = |gradient: f64, hessian: f64| {
-            if hessian + l2 > 0.0 { gradient * gradient / (hessian + l2) } else { 0.0 }
-        };
-        let children = score(left.gradient, left.hessian) + score(right.gradient, right.hessian);
-        let parent = score(left.gradient + right.gradient, left.hessian + right.hessian);
-        let gain = children - parent;
-        (gain > self.params.gain_min.max(ROUNDING_SHARE * children)).then_some(gain)
+    /// The score and the gain of a split into `left` and the rest; none if it is not allowed.
+    #[cfg(test)]
+    pub(crate) fn gain<const W: usize>(
+        &self,
+        left: &Word<W>,
+        total: &Word<W>,
+        l2: f64,
+        direction: Option<Direction>,
+    ) -> Option<(f64, f64)> {
+        let leaf = Leaf::new(*self, total, l2);
+        let [below, above] = [*left, minus(total, left)].map(|word| self.packing.sums(&word));
+        let follows = direction.is_none_or(|direction| direction.is_followed(&below, &above));
+        let gradient = self.packing.gradient_units(left);
+        let score = leaf.score(below.count as f64, gradient, below.hessian);
+        let is_enough = score > leaf.least(self.params.gain_min);
+        (follows && is_enough).then(|| (score, leaf.gain(score)))
     }
 
     /// The best split of a leaf by a column.
@@ -137,16 +140,8 @@ impl Judge<'_> {
         column: &Searched<'_, W>,
         n_bins: usize,
     ) -> Option<Candidate<W>> {
-        let mut best = Best::new(*self, self.params.l2, column);
-        let mut below = [0; W];
-        for (bin, word) in column.histogram[..n_bins].iter().enumerate() {
-            if self.packing.count(word) == 0 {
-                continue;
-            }
-            add(&mut below, word);
-            best.offer(&below, |_| Place::UpTo(bin as u8));
-        }
-        best.candidate
+        let found = self.best_place(column, self.params.l2, column.histogram[..n_bins].iter())?;
+        Some(found.candidate(column, Place::UpTo(found.place as u8)))
     }
 
     /// The best split by a column whose bins have no order.
@@ -156,19 +151,67 @@ impl Judge<'_> {
         n_bins: usize,
     ) -> Option<Candidate<W>> {
         let l2 = self.params.l2 + self.params.category_l2;
-        let mut best = Best::new(*self, l2, column);
         let order = self.sorted_categories(column.histogram, n_bins, column.total);
-        let mut below = [0; W];
-        for (last, &bin) in order.iter().enumerate() {
-            add(&mut below, &column.histogram[bin as usize]);
-            best.offer(&below, |missing_left| {
-                let apart = if missing_left { &order[last + 1..] } else { &order[..=last] };
-                let mut set = BinSet::default();
-                apart.iter().for_each(|&bin| set.insert(bin));
-                Place::Apart(set)
-            });
+        let words = order.iter().map(|&bin| &column.histogram[bin as usize]);
+        let found = self.best_place(column, l2, words)?;
+        let (below, above) = order.split_at(found.place + 1);
+        let mut apart = BinSet::default();
+        let bins = if found.missing_left { above } else { below };
+        bins.iter().for_each(|&bin| apart.insert(bin));
+        Some(found.candidate(column, Place::Apart(apart)))
+    }
+
+    /// The best place to split bins in this order, and the best side for missing values.
+    fn best_place<'w, const W: usize>(
+        &self,
+        column: &Searched<'_, W>,
+        l2: f64,
+        words: impl Iterator<Item = &'w Word<W>>,
+    ) -> Option<Found<W>> {
+        let leaf = Leaf::new(*self, column.total, l2);
+        let missing = column.histogram[MISSING_BIN as usize];
+        let any_missing = self.packing.count(&missing) > 0;
+        let mut below: [Word<W>; BINS] = [[0; W]; BINS];
+        let (mut sum, mut n) = ([0; W], 0);
+        for (place, word) in below.iter_mut().zip(words) {
+            add(&mut sum, word);
+            *place = sum;
+            n += 1;
         }
-        best.candidate
+        let below = &below[..n];
+        // Without missing values the second side is not looked at.
+        let right = leaf.scores(below, &[0; W]);
+        let left = if any_missing { leaf.scores(below, &missing) } else { [f64::MIN; BINS] };
+        let mut best = leaf.least(self.params.gain_min);
+        let mut found = None;
+        for (place, (&right, &left)) in right.iter().zip(&left).enumerate().take(n) {
+            if (right <= best && left <= best) || self.packing.count(&below[place]) == 0 {
+                continue;
+            }
+            for (score, missing_left) in [(right, false), (left, true)] {
+                let mut word = below[place];
+                if missing_left {
+                    add(&mut word, &missing);
+                }
+                if score <= best || !self.is_followed(column, &word) {
+                    continue;
+                }
+                best = score;
+                let count = self.packing.count(&word);
+                let is_larger = count >= self.packing.count(column.total) - count;
+                let missing_left = if any_missing { missing_left } else { is_larger };
+                found = Some(Found { place, missing_left, left: word, gain: leaf.gain(score) });
+            }
+        }
+        found
+    }
+
+    /// Whether the sides of a split step as the column's direction asks.
+    fn is_followed<const W: usize>(&self, column: &Searched<'_, W>, left: &Word<W>) -> bool {
+        column.direction.is_none_or(|direction| {
+            let sums = [*left, minus(column.total, left)].map(|word| self.packing.sums(&word));
+            direction.is_followed(&sums[0], &sums[1])
+        })
     }
 
     /// The bins that have rows, by their mean gradient after mixing in some rows of the leaf's
@@ -194,51 +237,82 @@ impl Judge<'_> {
     }
 }
 
-/// The best of the splits offered so far.
-struct Best<'a, const W: usize> {
-    judge: Judge<'a>,
-    l2: f64,
-    column: Searched<'a, W>,
-    missing: Word<W>,
-    any_missing: bool,
-    candidate: Option<Candidate<W>>,
+/// A place where bins are split.
+struct Found<const W: usize> {
+    /// The last of the bins on the left.
+    place: usize,
+    missing_left: bool,
+    left: Word<W>,
+    gain: f64,
 }
 
-impl<'a, const W: usize> Best<'a, W> {
-    fn new(judge: Judge<'a>, l2: f64, column: &Searched<'a, W>) -> Self {
-        let missing = column.histogram[MISSING_BIN as usize];
-        let any_missing = judge.packing.count(&missing) > 0;
-        Self { judge, l2, column: *column, missing, any_missing, candidate: None }
+impl<const W: usize> Found<W> {
+    fn candidate(&self, column: &Searched<'_, W>, place: Place) -> Candidate<W> {
+        let (feature, lane) = (column.feature, column.lane);
+        let Self { missing_left, left, gain, .. } = *self;
+        Candidate { gain, feature, lane, place, missing_left, left }
+    }
+}
+
+/// What is the same for all splits of a leaf by a column. Gradients are in units of the packing.
+struct Leaf<'a> {
+    judge: Judge<'a>,
+    count: f64,
+    gradient: f64,
+    hessian: f64,
+    l2: f64,
+    rows_min: f64,
+    /// The score of the leaf if it is not split.
+    parent: f64,
+}
+
+impl<'a> Leaf<'a> {
+    fn new<const W: usize>(judge: Judge<'a>, total: &Word<W>, l2: f64) -> Self {
+        let packing = judge.packing;
+        let (count, gradient) = (packing.count(total) as f64, packing.gradient_units(total));
+        let hessian = packing.hessian(total);
+        let rows_min = judge.params.rows_in_leaf_min.into();
+        let parent = gradient * gradient / (hessian + l2);
+        Self { judge, count, gradient, hessian, l2, rows_min, parent }
     }
 
-    /// Judges a split with these values on the left, and missing values on either side.
+    /// G²/(H + l2) of both sides, over one denominator; the lowest number if the split is not
+    /// allowed.
     #[inline(always)]
-    fn offer(&mut self, below: &Word<W>, place: impl Fn(bool) -> Place) {
-        let packing = self.judge.packing;
-        if self.any_missing {
-            self.judge_one(*below, false, &place);
-            let mut with_missing = *below;
-            add(&mut with_missing, &self.missing);
-            self.judge_one(with_missing, true, &place);
-        } else {
-            let left = packing.count(below);
-            let missing_left = left >= packing.count(self.column.total) - left;
-            self.judge_one(*below, missing_left, &place);
-        }
+    fn score(&self, count: f64, gradient: f64, hessian: f64) -> f64 {
+        let (left, right) = (hessian + self.l2, self.hessian - hessian + self.l2);
+        let other = self.gradient - gradient;
+        let score = (gradient * gradient * right + other * other * left) / (left * right);
+        let is_allowed = (count >= self.rows_min) & (self.count - count >= self.rows_min);
+        if is_allowed { score } else { f64::MIN }
     }
 
+    /// The scores of splits with these sums, and those of the missing values, on the left. One loop
+    /// without branches, so that several are computed at a time.
     #[inline(always)]
-    fn judge_one(&mut self, left: Word<W>, missing_left: bool, place: &impl Fn(bool) -> Place) {
+    fn scores<const W: usize>(&self, below: &[Word<W>], missing: &Word<W>) -> [f64; BINS] {
         let packing = self.judge.packing;
-        let Searched { feature, lane, direction, total, .. } = self.column;
-        let (below, above) = (packing.sums(&left), packing.sums(&minus(total, &left)));
-        let Some(gain) = self.judge.gain(&below, &above, self.l2) else { return };
-        if self.candidate.as_ref().is_none_or(|best| gain > best.gain)
-            && direction.is_none_or(|direction| direction.is_followed(&below, &above))
-        {
-            let place = place(missing_left);
-            self.candidate = Some(Candidate { gain, feature, lane, place, missing_left, left });
+        let mut scores = [f64::MIN; BINS];
+        for (score, below) in scores.iter_mut().zip(below) {
+            let mut left = *below;
+            add(&mut left, missing);
+            let gradient = packing.gradient_units(&left);
+            *score = self.score(packing.count(&left) as f64, gradient, packing.hessian(&left));
         }
+        scores
+    }
+
+    /// The score that a split must exceed. What is below a small share of the parent's is a
+    /// rounding error.
+    fn least(&self, gain_min: f64) -> f64 {
+        let least =
+            (gain_min / self.judge.packing.squared_unit()).max(ROUNDING_SHARE * self.parent);
+        self.parent + least
+    }
+
+    /// The gain of a score, in the loss's own units.
+    fn gain(&self, score: f64) -> f64 {
+        (score - self.parent) * self.judge.packing.squared_unit()
     }
 }
 

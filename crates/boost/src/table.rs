@@ -11,9 +11,9 @@
 
 use rayon::prelude::*;
 
-use crate::{Columns, Params};
 use crate::binning::{Binning, Meaning};
 use crate::checkpoint::Digest;
+use crate::{Columns, Params};
 
 /// The widths that blocks have.
 pub(crate) const WIDTHS: [usize; 5] = [4, 8, 12, 16, 20];
@@ -59,7 +59,8 @@ impl Table {
             .filter(|(_, binning)| binning.is_useful)
             .collect();
         let (n_blocks, width) = shape(binnings.len());
-        let mut lanes: Vec<Option<(usize, Binning)>> = (0..n_blocks * width).map(|_| None).collect();
+        let mut lanes: Vec<Option<(usize, Binning)>> =
+            (0..n_blocks * width).map(|_| None).collect();
         // Dealt out in turn, so that neighbours, which often cost alike, share blocks out evenly.
         for (place, binning) in binnings.into_iter().enumerate() {
             lanes[place % n_blocks * width + place / n_blocks] = Some(binning);
@@ -71,7 +72,8 @@ impl Table {
             })
             .collect();
         let blocks = columns.chunks(width).map(|columns| interleave(columns, n_rows)).collect();
-        let lane = |(feature, binning): (usize, Binning)| Lane { feature, meaning: binning.meaning };
+        let lane =
+            |(feature, binning): (usize, Binning)| Lane { feature, meaning: binning.meaning };
         let lanes = lanes.into_iter().map(|binning| binning.map(lane)).collect();
         Self { n_rows, width, blocks, columns, lanes }
     }
@@ -158,7 +160,8 @@ mod tests {
         let signal = || columns[0].clone();
         let table = Table::new(&Columns::new(&columns, &categorical), &params, signal);
         let used = table.used_lanes();
-        let features: Vec<usize> = used.iter().map(|&lane| table.lanes[lane].as_ref().unwrap().feature).collect();
+        let features: Vec<usize> =
+            used.iter().map(|&lane| table.lanes[lane].as_ref().unwrap().feature).collect();
         assert_eq!(features, (0..23).filter(|&feature| feature != 7).collect::<Vec<_>>());
         for (lane, feature) in used.into_iter().zip(features) {
             let binning = Binning::new(&columns[feature], categorical[feature], &params, signal);

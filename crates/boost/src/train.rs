@@ -58,10 +58,10 @@ fn train_here(
     let n_rows = columns.n_rows();
     target.check(n_rows)?;
     let held_out = params.early_stopping_rows as usize;
-    let n_trained = n_rows.checked_sub(held_out).filter(|&n| n > 0).ok_or(Error::HeldOut {
-        held_out,
-        rows: n_rows,
-    })?;
+    let n_trained = n_rows
+        .checked_sub(held_out)
+        .filter(|&n| n > 0)
+        .ok_or(Error::HeldOut { held_out, rows: n_rows })?;
     target.check_part(n_trained)?;
     columns.check_weights(n_trained)?;
     memory::check(columns, target, params)?;
@@ -115,7 +115,10 @@ impl Training<'_> {
         let base = loss.base();
         let mut current = base.repeat(self.table.n_rows);
         let start = match from {
-            None => Checkpoint::start(of, Model::new(base, Vec::new(), self.columns.len(), loss.order())?),
+            None => Checkpoint::start(
+                of,
+                Model::new(base, Vec::new(), self.columns.len(), loss.order())?,
+            ),
             Some(from) => from.continue_on(of)?,
         };
         let Checkpoint { mut rounds, mut best, mut model, .. } = start;
@@ -137,7 +140,8 @@ impl Training<'_> {
                 model.trees.push(tree);
             }
             if self.n_trained < self.table.n_rows {
-                best = Best::of(best, rounds, model.trees.len(), loss.loss(self.n_trained, &current));
+                best =
+                    Best::of(best, rounds, model.trees.len(), loss.loss(self.n_trained, &current));
             }
             if let Some(save) = save.as_deref_mut()
                 && rounds.is_multiple_of(every)
@@ -203,10 +207,7 @@ impl Training<'_> {
 }
 
 /// The sums of every leaf over all rows to learn from.
-fn sums_by_leaf<const W: usize>(
-    gradients: Gradients<'_, W>,
-    grown: &Grown<'_, W>,
-) -> Vec<Word<W>> {
+fn sums_by_leaf<const W: usize>(gradients: Gradients<'_, W>, grown: &Grown<'_, W>) -> Vec<Word<W>> {
     let rows = gradients.rows.par_chunks(1 << 16).zip(grown.leaf_of_row.par_chunks(1 << 16));
     let sum = |(gradients_here, leaves): (&[Gradient<W>], &[u16])| {
         let mut sums = vec![[0; W]; grown.leaves.len()];
