@@ -17,7 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("evaluate", &["terms"]),
     ("artifact", &["terms", "store", "scorer"]),
     ("simulate", &["terms"]),
-    ("features", &["terms", "intake"]),
+    ("features", &["terms"]),
     (
         "longhaul",
         &[
