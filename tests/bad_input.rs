@@ -15,7 +15,7 @@ fn broken(table: &str, breaks: impl FnOnce(&Path), code: i32, words: &[&str]) {
     breaks(partition);
     let before = store.files();
     let ended = store.run("run", &[]);
-    let name = partition.strip_prefix(store.path()).unwrap().display().to_string();
+    let name = partition.strip_prefix(store.path()).expect("in the store").display().to_string();
     let mut words = words.to_vec();
     words.push(&name);
     ended.refuses(code, &words);

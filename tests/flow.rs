@@ -139,7 +139,7 @@ fn as_json_lines(frame: &DataFrame) -> String {
     for row in 0..frame.height() {
         let mut object = serde_json::Map::new();
         for column in frame.columns() {
-            let value = match column.get(row).unwrap() {
+            let value = match column.get(row).expect("a row of the frame") {
                 AnyValue::Null => Value::Null,
                 AnyValue::String(text) => text.into(),
                 AnyValue::StringOwned(text) => text.as_str().into(),

@@ -34,8 +34,8 @@ fn scramble(path: &std::path::Path) {
     let names: Vec<String> =
         frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
     for name in names.iter().filter(|name| !kept.contains(&name.as_str())) {
-        let turned = frame.column(name).unwrap().as_materialized_series().reverse();
-        frame.with_column(turned.into_column()).unwrap();
+        let turned = frame.column(name).expect("its own column").as_materialized_series().reverse();
+        frame.with_column(turned.into_column()).expect("as many rows");
     }
     write_frame(path, &mut frame);
 }
@@ -71,7 +71,7 @@ fn scrambling_the_past_does_change_the_features() {
     for path in past {
         let mut frame = read_frame(&path);
         let turned = frame.column("weight_g").unwrap().as_materialized_series().reverse();
-        frame.with_column(turned.into_column()).unwrap();
+        frame.with_column(turned.into_column()).expect("as many rows");
         write_frame(&path, &mut frame);
     }
     assert_ne!(digests(&scrambled), untouched);

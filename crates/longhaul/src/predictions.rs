@@ -42,7 +42,7 @@ impl Predictions {
     ///
     /// # Errors
     /// If Polars refuses, which it has no reason to.
-    pub(crate) fn to_frame(self) -> Result<DataFrame> {
+    pub(crate) fn into_frame(self) -> Result<DataFrame> {
         let mut columns = vec![
             Column::new(column::SHIPMENT_ID.into(), &self.shipment_id),
             Column::new(column::ORDER_ID.into(), &self.order_id),

@@ -150,13 +150,12 @@ fn run_in(
     let output = work()?;
     let outputs: BTreeMap<String, Digest> =
         output.files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
-    if let Some(before) = &before {
-        if let Some((name, _)) =
+    if let Some(before) = &before
+        && let Some((name, _)) =
             before.outputs.iter().find(|(name, digest)| outputs.get(*name) != Some(*digest))
-        {
-            let path = format!("{folder}/{name}");
-            return Err(Refusal::NotReproduced { path, as_of: night.as_of }.into());
-        }
+    {
+        let path = format!("{folder}/{name}");
+        return Err(Refusal::NotReproduced { path, as_of: night.as_of }.into());
     }
     let manifest = StageManifest {
         schema_version: 1,

@@ -250,7 +250,7 @@ impl Simulation {
 
     fn shipment_rows(&mut self, night: u32, recorded_at: i64) -> ShipmentRows {
         let mut records = std::mem::take(&mut self.shipments[night as usize]);
-        records.sort_unstable_by_key(|record| key(record));
+        records.sort_unstable_by_key(key);
         let mut rows = ShipmentRows::default();
         for record in records {
             let mut version = record.version(night);

@@ -58,7 +58,7 @@ pub(crate) fn run(
     export: bool,
     reporter: &Reporter,
 ) -> Result<()> {
-    if span.from >= span.to || span.train_every_days % span.every_days != 0 {
+    if span.from >= span.to || !span.train_every_days.is_multiple_of(span.every_days) {
         let what = format!(
             "expected --from before --to and --train-every a multiple of --every, found \
              {} to {}, every {}d, training every {}d",
@@ -133,7 +133,7 @@ fn work(
     for (number, (origin, next)) in span.origins().into_iter().enumerate() {
         let started = Instant::now();
         let held = Held::new(known, origin, next, night.as_of)?;
-        if number as u32 % train_every == 0 || trained.is_none() {
+        if (number as u32).is_multiple_of(train_every) || trained.is_none() {
             trained = Some((origin, stages::train_family(known, resolved, family, origin)?));
         }
         let Some((trained_at, model)) = &trained else { continue };
@@ -231,7 +231,7 @@ fn predictions(
         instants(column::ORDERED_AT, &ordered_at)?,
         Column::new(column::ACTUAL_HOURS.into(), actual),
     ];
-    to_parquet(predictions.to_frame()?)
+    to_parquet(predictions.into_frame()?)
 }
 
 /// The features as numbers, for another learner: categories are codes.

@@ -44,7 +44,10 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         Ok(Output {
             line: format!("{} open shipments by {model_id}", count(summary.rows)),
             summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([(PREDICTIONS.to_owned(), to_parquet(predictions.to_frame()?)?)]),
+            files: BTreeMap::from([(
+                PREDICTIONS.to_owned(),
+                to_parquet(predictions.into_frame()?)?,
+            )]),
         })
     })
 }
