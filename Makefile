@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-olist olist s3 lint audit release bench-olist clean
+.PHONY: help run test test-olist olist s3 lint audit release bench-olist bench-boost clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,25 @@ bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=fold
 	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
 	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
 
+# The product is built only for the rows that need its features: Olist's and the simulated world's.
+BENCH_TARGET := $(TARGET)/bench-boost
+BENCH_FLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(REPEATS),--repeats $(REPEATS)) \
+  $(if $(ONLY),--only "$(ONLY)") $(if $(KEEP),--keep) $(if $(KEEP_THEIRS),--keep-theirs) $(if $(CHECK),--check) \
+  $(if $(DIR)$(WORLD),--longhaul $(LONGHAUL)) $(if $(DIR),--olist $(DIR)) \
+  $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) $(if $(WORLD_EXPORT),--world-export $(WORLD_EXPORT))
+
+bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training against its peers [ROWS=… ROUNDS=… REPEATS=… ONLY=… KEEP=1 CHECK=1 DIR=folder with the Olist CSVs WORLD=1]
+	$(CARGO) build --release --locked --manifest-path benches/boost/ours/Cargo.toml --target-dir $(BENCH_TARGET)
+	$(CARGO) build --release --locked --manifest-path benches/boost/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+	.venv-bench/bin/python benches/boost/run.py --ours $(BENCH_TARGET)/release/bench-boost \
+	  --peers $(BENCH_TARGET)/release/bench-peers $(BENCH_FLAGS)
+
+.venv-bench/boost: benches/requirements.txt benches/boost/requirements.txt
+	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --no-deps --ignore-requires-python \
+	  --requirement benches/boost/requirements.txt
+	touch $@
+
 clean: ## Removes what was built and the default store
 	$(CARGO) clean
-	rm -rf store store-olist .s3
+	rm -rf store store-olist .s3 .bench

@@ -1,0 +1,18 @@
+//! What memory the process holds, as the kernel of Linux tells it.
+
+use anyhow::{Context, Result};
+
+/// A figure of the process in MiB: `VmRSS` is held now, `VmHWM` the most that was held since the
+/// start or since it was forgotten.
+pub fn mib(name: &str) -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.with_context(|| format!("no {name} in /proc/self/status"))? / 1024.0)
+}
+
+/// Lets the peak begin anew, so that reading does not count as training. Where the kernel does not
+/// allow it the peak stays that of the whole process.
+pub fn forget_peak() {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}

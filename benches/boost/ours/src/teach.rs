@@ -1,0 +1,26 @@
+//! Columns, outcomes and parameters to a model: the one place that knows the form of a target.
+
+use anyhow::Result;
+use boost::{Columns, Model, Params, Target};
+
+use crate::work::Work;
+
+/// Trains. Without `observed` every outcome is; with it, of the others `values` are lower bounds.
+pub fn teach(
+    columns: Columns<'_>,
+    values: &[f32],
+    observed: Option<&[bool]>,
+    work: &Work,
+    params: &Params,
+) -> Result<Model> {
+    let params = params.clone().check()?;
+    let all;
+    let target = match work {
+        Work::Squared => Target::Mean { values },
+        Work::Quantiles(levels) => {
+            all = vec![true; if observed.is_some() { 0 } else { values.len() }];
+            Target::Quantiles { values, observed: observed.unwrap_or(&all), levels }
+        }
+    };
+    Ok(boost::train(&columns, &target, &params)?)
+}

@@ -1,0 +1,511 @@
+"""`make bench-boost`: our training against its peers, on the same files and the same machine.
+
+usage: run.py --ours PROGRAM --peers PROGRAM [--rows 1000000] [--rounds N] [--repeats 5]
+              [--only NAMES] [--keep] [--keep-theirs] [--check] [--limit 7200] [--folder .bench]
+              [--longhaul PROGRAM] [--olist FOLDER | --olist-export FOLDER] [--world-export FOLDER]
+
+Each run is a process of its own, ours and theirs in turn; figures are medians. A time is that from
+columns in memory to a trained model, binning included. Memory is the peak of training minus what
+the process held before it read a row, because an interpreter is no part of training. Losses are of
+200,000 rows that were not trained on; quantiles of peers are sorted first, which can only help them.
+
+Prints a table and writes `bench-boost.json` after every row of work, so that what is killed loses
+nothing. `--keep` takes rows from there that were measured with the same parameters; after a change
+of code, which it cannot see, leave it out. `--keep-theirs` takes the peers' runs from earlier ones:
+for trying out an idea quickly, not for figures to quote, as they are no longer in turn.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+import polars as pl
+
+HERE = pathlib.Path(__file__).parent
+NINE = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
+WORKS = {"squared": "squared", "q90": "quantile:0.9", "nine": "quantiles9"}
+TITLES = {"squared": "squared error", "q90": "quantile 0.9", "nine": "nine quantiles"}
+LOSSES = {"squared": "RMSE", "q90": "pinball", "nine": "mean pinball"}
+THREADS = 2
+
+# What the table asks of everybody, in words that every peer is translated from.
+THEIRS = {
+    "rounds": 200,
+    "leaves": 63,
+    "bins": 255,
+    "learning_rate": 0.1,
+    "rows_in_leaf_min": 20,
+    "threads": THREADS,
+}
+
+# The peer on real orders: as in `make bench-olist`.
+THEIRS_OLIST = THEIRS | {"rounds": 300, "leaves": 31, "learning_rate": 0.05}
+
+# The same of ours, work by work: fields of `boost::Params`; what is left out has its default there.
+SAME = {"rounds": 200, "leaves": 63, "bins_max": 255, "learning_rate": 0.1, "threads": THREADS}
+ALL_FEATURES = {"feature_fraction_per_split": 1.0}
+PARAMS = {
+    "squared": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
+    "q90": SAME | ALL_FEATURES | {"rows_in_leaf_min": 200},
+    "nine": SAME | ALL_FEATURES | {"rows_in_leaf_min": 200},
+    "censored": SAME | ALL_FEATURES | {"rows_in_leaf_min": 200},
+    "world": SAME | {"rows_in_leaf_min": 200},
+    "olist": {"threads": THREADS},
+}
+
+# Of time, and of loss, at most so many times the peer's. A time of 1 means: faster.
+TARGETS = {
+    "squared lightgbm": (0.35, 1.002),
+    "squared lightgbm-quantized": (1.0, 1.002),
+    "squared xgboost": (1.0, 1.002),
+    "squared catboost": (1.0, 1.002),
+    "squared hessboost": (1.0, 1.002),
+    "squared hessboost-quantized": (1.0, 1.002),
+    "squared perpetual": (1.0, 1.002),
+    "q90 lightgbm": (0.35, 1.0),
+    "q90 lightgbm-quantized": (1.0, 1.002),
+    "q90 xgboost": (1.0, 1.002),
+    "q90 catboost": (1.0, 1.002),
+    "q90 hessboost": (1.0, 1.002),
+    "q90 hessboost-quantized": (1.0, 1.002),
+    "q90 perpetual": (1.0, 1.002),
+    "nine lightgbm": (0.06, 1.0),
+    "nine xgboost": (1.0, 1.0),
+    "nine catboost": (1.0, 1.0),
+    "nine hessboost": (1.0, 1.0),
+}
+MEMORY_TARGET = 1.0
+SCALING_TARGET = 10.5
+CENSORED_TIME_TARGET = 1.3
+SURVIVAL_TARGETS = (1.0, 1.0)
+WORLD_TARGETS = (0.06, 1.0)
+OLIST_TARGETS = {"censored": 0.77, "delivered": 0.98}
+
+PEER_NAMES = {
+    "lightgbm": "LightGBM",
+    "xgboost": "XGBoost",
+    "catboost": "CatBoost",
+    "lightgbm-quantized": "LightGBM with quantized gradients",
+    "hessboost-quantized": "hessboost with quantized gradients",
+    "hessboost": "hessboost",
+    "perpetual": "perpetual",
+}
+
+
+class Failed(Exception):
+    """A run that gave no figures."""
+
+
+class Runs:
+    """Starts the processes, and keeps what they said."""
+
+    def __init__(self, arguments):
+        self.arguments = arguments
+        self.folder = arguments.folder
+        (self.folder / "runs").mkdir(parents=True, exist_ok=True)
+        self.environment = os.environ | {
+            # A peer that spins on a busy core makes every figure meaningless.
+            "OMP_WAIT_POLICY": "passive",
+            "OMP_NUM_THREADS": str(THREADS),
+            "RAYON_NUM_THREADS": str(THREADS),
+            "POLARS_MAX_THREADS": str(THREADS),
+        }
+        make = [sys.executable, HERE / "worlds.py", self.folder, "--rows", str(self.most_rows())]
+        print(f"data: {self.most_rows():,} rows to train on", flush=True)
+        made = subprocess.run([str(part) for part in make], capture_output=True, text=True)
+        if made.returncode:
+            raise SystemExit(made.stderr)
+        self.world = pathlib.Path(made.stdout.strip())
+        self.truth = np.fromfile(self.world / "test" / "outcome.f32", "<f4").astype(float)
+
+    def most_rows(self):
+        """Ten times the rows, if scaling is asked for."""
+        return self.arguments.rows * (10 if asked(self.arguments, "scaling") else 1)
+
+    def ours(self, work, params, rows=None, censored=False):
+        tail = self.tables(work, rows, censored)
+        return self.run([self.arguments.ours, "train", *tail], self.shorter(params))
+
+    def theirs(self, peer, work, censored=False):
+        peer, _, quantized = peer.partition("-")
+        params = THEIRS | {"quantized": True} if quantized else THEIRS
+        program = [sys.executable, HERE / "peers.py", peer]
+        if peer in ("hessboost", "perpetual"):
+            program = [self.arguments.peers, peer]
+        tail = self.tables(work, None, censored)
+        return self.run([*program, *tail], self.shorter(params), self.arguments.keep_theirs)
+
+    def ours_at_origins(self, folder, params, censored):
+        command = [self.arguments.ours, "origins", "--folder", folder]
+        return self.run(command + ["--censored"] * censored, self.shorter(params))
+
+    def theirs_at_origins(self, folder, params):
+        command = [sys.executable, HERE / "peers.py", "lightgbm", "--origins", folder]
+        return self.run(command, self.shorter(params), self.arguments.keep_theirs)
+
+    def tables(self, work, rows, censored):
+        train, test = self.world / "train", self.world / "test"
+        tables = ["--train", train, "--rows", rows or self.arguments.rows, "--test", test]
+        return [*tables, "--work", WORKS[work]] + ["--censored"] * censored
+
+    def shorter(self, params):
+        """Fewer rounds for all, in a trial."""
+        rounds = self.arguments.rounds
+        return params | {"rounds": rounds} if rounds else params
+
+    def run(self, command, params, keep=False):
+        command = [str(part) for part in [*command, "--params", json.dumps(params)]]
+        name = hashlib.sha256(" ".join(command).encode()).hexdigest()[:16]
+        record = self.folder / "runs" / f"{name}.json"
+        if keep and record.exists():
+            return json.loads(record.read_text())
+        predictions = self.folder / "runs" / f"{name}.f32"
+        try:
+            said = subprocess.run(
+                [*command, "--predictions", str(predictions)],
+                capture_output=True,
+                text=True,
+                env=self.environment,
+                timeout=self.arguments.limit,
+            )
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{' '.join(command[:3])} took more than {self.arguments.limit} s") from None
+        lines = said.stdout.strip().splitlines()
+        if said.returncode or not lines:
+            last = (said.stderr.strip().splitlines() or ["without a word"])[-1]
+            raise Failed(f"{' '.join(command[:3])} ended with {said.returncode}: {last}")
+        run = json.loads(lines[-1]) | {"predictions": str(predictions)}
+        record.write_text(json.dumps(run))
+        print(f"    {run['engine']:10} {run['seconds']:9.2f} s", file=sys.stderr, flush=True)
+        return run
+
+    def in_turn(self, ours, theirs):
+        pairs = [(ours(), theirs()) for _ in range(self.arguments.repeats)]
+        return [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+
+
+def median(runs, figure):
+    return statistics.median(run[figure] for run in runs)
+
+
+def memory(runs):
+    return statistics.median(run["peak_mib"] - run["base_mib"] for run in runs)
+
+
+def predictions(run, n_rows):
+    return np.fromfile(run["predictions"], "<f4").astype(float).reshape(n_rows, -1)
+
+
+def pinball(levels, predicted, truth):
+    """The mean over rows and levels. Shapes: predicted n_rows x n_levels."""
+    miss = truth[:, None] - np.sort(predicted, axis=1)
+    levels = np.array(levels)
+    return float(np.maximum(levels * miss, (levels - 1) * miss).mean())
+
+
+def loss(work, run, truth):
+    predicted = predictions(run, len(truth))
+    if work == "squared":
+        return float(np.sqrt(((predicted[:, 0] - truth) ** 2).mean()))
+    return pinball(NINE if work == "nine" else [0.9], predicted, truth)
+
+
+def crossing(run, n_rows):
+    return int((np.diff(predictions(run, n_rows), axis=1) < 0).any(axis=1).sum())
+
+
+def line(work, ours, theirs, target, strict=False, **detail):
+    """A line of the table: the ratio has to be at most the target, or below it."""
+    ratio = ours / theirs
+    met = ratio < target if strict else ratio <= target
+    figures = {"ours": ours, "theirs": theirs, "ratio": ratio, "target": target, "met": met}
+    return {"work": work, **figures, **detail}
+
+
+def times(work, ours, theirs, target):
+    seconds = [median(runs, "seconds") for runs in (ours, theirs)]
+    return line(f"{work}: seconds", *seconds, target, strict=target == 1.0, runs=[ours, theirs])
+
+
+def against(runs, work, peer):
+    ours, theirs = runs.in_turn(
+        lambda: runs.ours(work, PARAMS[work]), lambda: runs.theirs(peer, work)
+    )
+    title = f"{TITLES[work]}, {PEER_NAMES[peer]}"
+    time_target, loss_target = TARGETS[f"{work} {peer}"]
+    losses = [loss(work, side[-1], runs.truth) for side in (ours, theirs)]
+    yield times(title, ours, theirs, time_target)
+    yield line(f"{title}: {LOSSES[work]}", *losses, loss_target)
+    if peer == "lightgbm":
+        yield line(f"{title}: memory, MiB", memory(ours), memory(theirs), MEMORY_TARGET)
+    if work == "nine":
+        crossed = [crossing(side[-1], len(runs.truth)) for side in (ours, theirs)]
+        yield plain(f"{title}: rows that cross", *crossed, "none", crossed[0] == 0)
+
+
+def plain(work, ours, theirs, target, met):
+    """A line without a ratio."""
+    figures = {"ours": ours, "theirs": theirs, "ratio": None, "target": target, "met": met}
+    return {"work": work, **figures}
+
+
+def censored_time(runs):
+    with_open, without = runs.in_turn(
+        lambda: runs.ours("nine", PARAMS["censored"], censored=True),
+        lambda: runs.ours("nine", PARAMS["censored"]),
+    )
+    yield times("10% censored rows, ours without", with_open, without, CENSORED_TIME_TARGET)
+
+
+def censored_survival(runs):
+    ours, theirs = runs.in_turn(
+        lambda: runs.ours("nine", PARAMS["censored"], censored=True),
+        lambda: runs.theirs("xgboost", "nine", censored=True),
+    )
+    title = "10% censored rows, XGBoost survival:aft"
+    losses = [loss("nine", side[-1], runs.truth) for side in (ours, theirs)]
+    yield times(title, ours, theirs, SURVIVAL_TARGETS[0])
+    yield line(f"{title}: mean pinball", *losses, SURVIVAL_TARGETS[1])
+
+
+def scaling(runs, work):
+    rows = runs.arguments.rows
+    many, few = runs.in_turn(
+        lambda: runs.ours(work, PARAMS[work], rows=10 * rows),
+        lambda: runs.ours(work, PARAMS[work]),
+    )
+    yield times(f"{TITLES[work]}, {10 * rows:,} rows, ours {rows:,}", many, few, SCALING_TARGET)
+
+
+def threads(runs, work, censored):
+    params = PARAMS["censored" if censored else work]
+    digests = {
+        n: runs.ours(work, params | {"threads": n}, censored=censored)["digest"][:8]
+        for n in (1, 2, 16)
+    }
+    many = " ".join(sorted({digests[2], digests[16]}))
+    title = f"{TITLES[work]}{', censored' * censored}, 2 and 16 threads, ours 1: digest"
+    yield plain(title, many, digests[1], "same", len(set(digests.values())) == 1)
+
+
+def at_origins(runs, folder, title, ours_params, theirs_params, censored, targets):
+    ours, theirs = runs.in_turn(
+        lambda: runs.ours_at_origins(folder, ours_params, censored),
+        lambda: runs.theirs_at_origins(folder, theirs_params),
+    )
+    truth = pl.read_parquet(folder / "predictions.parquet", columns=["actual_hours"]).to_series()
+    known = truth.is_not_null().to_numpy()
+    truth = truth.cast(pl.Float64).to_numpy()
+    # In days, as the other tables are.
+    losses = [
+        pinball(NINE, predictions(side[-1], len(truth))[known], truth[known]) / 24
+        for side in (ours, theirs)
+    ]
+    yield times(title, ours, theirs, targets[0])
+    yield line(f"{title}: mean pinball, days", *losses, targets[1], rows=int(known.sum()))
+
+
+def longhaul(runs, *arguments):
+    """Runs the product, and gives what it says."""
+    said = subprocess.run([runs.arguments.longhaul, *arguments], capture_output=True, text=True)
+    if said.returncode:
+        raise Failed(f"longhaul {arguments[0]}: {(said.stderr.strip().splitlines() or [''])[-1]}")
+    return said.stdout
+
+
+def export(runs, pipeline, store, first, end, every):
+    """The folder of a backtest that is run for its matrix and labels: it trains once, and little."""
+    steps = (date(end) - date(first)).days // every + 1
+    said = longhaul(
+        runs, "backtest", pipeline, "--store", str(store), "--from", first, "--to", end,
+        "--every", f"{every}d", "--train-every", f"{steps * every}d", "--export", "--json",
+        "--set", "train.boost.rounds=1", "--set", "train.gate.rounds=1",
+    )  # fmt: skip
+    return store / json.loads(said)["result"]["folder"]
+
+
+def date(text):
+    return np.datetime64(text).astype(object)
+
+
+def olist(runs, rows):
+    arguments = runs.arguments
+    folder = arguments.olist_export
+    if not folder and not (arguments.olist and arguments.longhaul):
+        yield {"work": f"Olist, {rows} rows", "why": "needs DIR=<folder with the public CSVs>"}
+        return
+    if not folder:
+        store = runs.folder / "store-olist"
+        longhaul(runs, "import", "olist", "--from", str(arguments.olist), "--store", str(store))
+        folder = export(runs, "pipelines/olist.toml", store, "2017-10-01", "2018-04-16", 7)
+    title = "Olist, open shipments as censored rows, nine LightGBM"
+    if rows == "delivered":
+        title = "Olist, delivered rows only, nine LightGBM"
+    targets = (1.0, OLIST_TARGETS[rows])
+    censored = rows == "censored"
+    yield from at_origins(runs, folder, title, PARAMS["olist"], THEIRS_OLIST, censored, targets)
+
+
+def world(runs):
+    arguments = runs.arguments
+    folder = arguments.world_export
+    if not folder and not arguments.longhaul:
+        yield {"work": "simulated world", "why": "needs WORLD=1, which builds the whole product"}
+        return
+    if not folder:
+        store = runs.folder / "store-world"
+        longhaul(runs, "simulate", "pipelines/demo.toml", "--store", str(store))
+        folder = export(runs, "pipelines/demo.toml", store, "2026-01-15", "2026-02-12", 28)
+    title = "simulated world, delivered rows only, nine LightGBM"
+    yield from at_origins(runs, folder, title, PARAMS["world"], THEIRS, False, WORLD_TARGETS)
+
+
+def rows_of_work():
+    """Names, which `--only` picks from, and what is done."""
+    for name in TARGETS:
+        work, peer = name.split()
+        yield name, lambda runs, work=work, peer=peer: against(runs, work, peer)
+    yield "censored time", censored_time
+    yield "censored xgboost", censored_survival
+    for work in ("squared", "nine"):
+        yield f"scaling {work}", lambda runs, work=work: scaling(runs, work)
+    for work in WORKS:
+        yield f"threads {work}", lambda runs, work=work: threads(runs, work, False)
+    yield "threads censored", lambda runs: threads(runs, "nine", True)
+    for rows in OLIST_TARGETS:
+        yield f"olist {rows}", lambda runs, rows=rows: olist(runs, rows)
+    yield "world lightgbm", world
+
+
+def asked(arguments, name):
+    """Whether a row is wanted: one of the words, separated by commas, is part of its name."""
+    return not arguments.only or any(word in name for word in arguments.only.split(","))
+
+
+def cell(value):
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return str(value)
+
+
+def show(lines):
+    heads = ["work", "ours", "theirs", "ratio", "target", "met"]
+    table = [heads]
+    for known in lines:
+        if "why" in known:
+            table.append([known["work"], *["–"] * 4, known["why"]])
+            continue
+        ratio = known["ratio"] and f"{known['ratio']:.3f}x"
+        target = known["target"]
+        if isinstance(target, float):
+            target = ("< " if target == 1.0 and "seconds" in known["work"] else "≤ ") + f"{target}x"
+        met = "yes" if known["met"] else "NO"
+        table.append([known["work"], cell(known["ours"]), cell(known["theirs"]), ratio or "–", target, met])
+    widths = [max(len(row[i]) for row in table) for i in range(len(heads) - 1)]
+    for row in table:
+        first, *middle, last = row
+        numbers = "  ".join(text.rjust(width) for text, width in zip(middle, widths[1:]))
+        print(f"{first.ljust(widths[0])}  {numbers}  {last}")
+
+
+def machine():
+    model = platform.processor()
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [l for l in cpuinfo.read_text().splitlines() if l.startswith("model name")]
+        model = names[0].split(":")[1].strip() if names else model
+    return {"cpu": model, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--ours", required=True)
+    parser.add_argument("--peers", required=True)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--keep-theirs", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--limit", type=int, default=7200, help="seconds of one run")
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".bench"))
+    parser.add_argument("--longhaul")
+    parser.add_argument("--olist", type=pathlib.Path)
+    parser.add_argument("--olist-export", type=pathlib.Path)
+    parser.add_argument("--world-export", type=pathlib.Path)
+    arguments = parser.parse_args()
+    wanted = [(name, work) for name, work in rows_of_work() if asked(arguments, name)]
+    if not wanted:
+        names = ", ".join(name for name, _ in rows_of_work())
+        parser.error(f"--only {arguments.only}: there is none such in {names}")
+
+    path = arguments.folder / "bench-boost.json"
+    known = {}
+    if arguments.keep and path.exists():
+        known = json.loads(path.read_text())["rows"]
+    runs = Runs(arguments)
+    report = {"machine": machine(), "rows": known, "table": []}
+    for name, work in wanted:
+        settings = settings_of(arguments, name)
+        kept = known.get(name)
+        if kept and kept["settings"] == settings and all("ours" in l for l in kept["lines"]):
+            show_now(kept["lines"])
+            continue
+        print(name, flush=True)
+        try:
+            lines = list(work(runs))
+        except Failed as failure:
+            lines = [{"work": name, "met": False, "why": f"failed: {failure}"}]
+        report["rows"][name] = {"settings": settings, "lines": lines}
+        write(path, report)
+        show_now(lines)
+    lines = [line for row in report["rows"].values() for line in row["lines"]]
+    print(f"\n{report['machine']['cpu']}, {THREADS} threads, {arguments.rows:,} rows\n")
+    show(lines)
+    missed = [line["work"] for line in lines if line.get("met") is False]
+    unknown = [line["work"] for line in lines if line.get("met") is None]
+    print(f"\n{len(missed)} missed, {len(unknown)} not run, of {len(lines)}")
+    if arguments.check and missed:
+        raise SystemExit(1)
+
+
+def settings_of(arguments, name):
+    """What the figures of a row depend on, besides code and machine."""
+    work = next(word for word in name.split() if word in PARAMS)
+    theirs = THEIRS_OLIST if work == "olist" else THEIRS
+    counts = {key: getattr(arguments, key) for key in ("rows", "rounds", "repeats")}
+    return counts | {"ours": PARAMS[work], "theirs": theirs}
+
+
+def write(path, report):
+    """Rows in their order, and all lines as one table."""
+    known = report["rows"]
+    report["rows"] = {name: known[name] for name, _ in rows_of_work() if name in known}
+    columns = ("work", "ours", "theirs", "ratio", "target", "met")
+    lines = [line for row in report["rows"].values() for line in row["lines"]]
+    report["table"] = [{key: line.get(key) for key in columns} for line in lines]
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(report, indent=1) + "\n")
+    os.replace(unfinished, path)
+
+
+def show_now(lines):
+    """What one row of work gave, at once."""
+    for known in lines:
+        ratio = known.get("ratio")
+        figures = f"{ratio:.3f}x, target {known['target']}x" if ratio else known.get("why", "")
+        print(f"  {known['work']}  {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
