@@ -90,7 +90,7 @@ fn train(arguments: &Train) -> Result<Value> {
     memory::forget_peak();
 
     let started = Instant::now();
-    let columns = Columns { columns: &table.columns, categorical: &categorical };
+    let columns = Columns::new(&table.columns, &categorical);
     let (work, params) = (&arguments.work, &arguments.params);
     let model = teach::teach(columns, &values, observed.as_deref(), work, params)?;
     let seconds = started.elapsed().as_secs_f64();

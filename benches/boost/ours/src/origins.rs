@@ -53,7 +53,7 @@ pub fn run(arguments: &Origins) -> Result<Value> {
     let (mut seconds, mut rows, mut predictions) = (0.0, 0, Vec::new());
     for origin in origins.values() {
         let known = take(&matrix, &origin.rows);
-        let columns = Columns { columns: &known, categorical: &categorical };
+        let columns = Columns::new(&known, &categorical);
         let (hours, delivered) = (&origin.hours, Some(origin.delivered.as_slice()));
         let started = Instant::now();
         let model = crate::teach::teach(columns, hours, delivered, &work, &arguments.params)?;
