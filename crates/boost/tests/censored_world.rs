@@ -102,3 +102,20 @@ fn open_rows_taken_as_lower_bounds_keep_the_coverage_that_dropping_them_loses() 
     }
     assert!(of_dropped[2] < 0.25, "{report}");
 }
+
+#[test]
+fn rows_that_are_cut_off_by_chance_keep_the_coverage() {
+    // Of 30%, a time at which one stopped looking, whatever the row.
+    let mut past = World::new(30_000, 8.0, 4);
+    let mut draws = Draws(5);
+    for age in &mut past.ages {
+        *age = if draws.next() < 0.6 { draws.next() as f32 * 5.0 } else { f32::INFINITY };
+    }
+    let observed = past.observed();
+    let open = observed.iter().filter(|&&observed| !observed).count() as f64 / 30_000.0;
+    assert!((0.27..0.33).contains(&open), "{open}");
+    let covered = World::new(30_000, 8.0, 6).coverage(&past.train(&observed));
+    for (covered, level) in covered.iter().zip(LEVELS) {
+        assert!((covered - level).abs() < 0.015, "level {level}: {covered:.3}");
+    }
+}

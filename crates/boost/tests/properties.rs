@@ -2,7 +2,10 @@
 //! learned from without harm, quantiles rise, errors fall.
 #![expect(clippy::unwrap_used, reason = "a test that cannot train has failed")]
 
-use boost::{Columns, Model, OutputOrder, Params, Target, train};
+use boost::{
+    Checkpoint, Checkpoints, Columns, Direction, Model, OutputOrder, Params, Target, train,
+    train_resumable, training_bytes,
+};
 
 const LEVELS: [f64; 3] = [0.1, 0.5, 0.9];
 
@@ -182,4 +185,188 @@ fn no_leaf_is_smaller_than_it_may_be() {
         }
         assert!(rows.iter().all(|&rows| rows >= 137), "{rows:?}");
     }
+}
+
+/// All three targets of a world.
+fn targets<'a>(world: &'a World, outcomes: &'a [bool]) -> [Target<'a>; 3] {
+    let mean = Target::Mean { values: &world.values };
+    [world.quantiles(), mean, Target::Probability { outcomes }]
+}
+
+#[test]
+fn a_row_of_weight_two_is_two_rows() {
+    let mut world = World::new(1500);
+    // Few enough values that repeated rows move no border.
+    world.columns[0].iter_mut().for_each(|value| *value = (*value / 5.0).floor());
+    let twice: Vec<usize> = (0..1500).chain((0..1500).filter(|row| row % 3 == 0)).collect();
+    let repeat = |values: &[f32]| twice.iter().map(|&row| values[row]).collect::<Vec<f32>>();
+    let repeated = World {
+        columns: world.columns.iter().map(|column| repeat(column)).collect(),
+        categorical: world.categorical.clone(),
+        values: repeat(&world.values),
+        // Open rows draw by their place among them, which repeating changes.
+        observed: vec![true; twice.len()],
+    };
+    let world = World { observed: vec![true; 1500], ..world };
+    let weights: Vec<f32> = (0..1500).map(|row| if row % 3 == 0 { 2.0 } else { 1.0 }).collect();
+    let (outcomes, outcomes_repeated) = (world.outcomes(), repeated.outcomes());
+    // Rows are counted, not weighed, where a leaf must have some; so it may have one.
+    let params = Params { rows_in_leaf_min: 1, ..params() };
+    let columns = Columns::new(&world.columns, &world.categorical).weighted(&weights);
+    for (target, of_repeated) in
+        targets(&world, &outcomes).iter().zip(targets(&repeated, &outcomes_repeated))
+    {
+        let weighted = train(&columns, target, &params.clone().check().unwrap()).unwrap();
+        let repeated = repeated.model(&of_repeated, params.clone());
+        let of = |model: &Model| model.predict(&world.columns).unwrap();
+        let (weighted, repeated) = (of(&weighted), of(&repeated));
+        let differ = weighted.iter().zip(&repeated).filter(|(a, b)| (*a - *b).abs() > 1.0).count();
+        assert!(differ * 100 < weighted.len(), "{differ} of {}: {target:?}", weighted.len());
+    }
+}
+
+#[test]
+fn rows_of_no_weight_are_not_learned_from() {
+    let world = World::new(3000);
+    let weights: Vec<f32> = world.values.iter().map(|&v| f32::from(u8::from(v < 900.0))).collect();
+    let columns = Columns::new(&world.columns, &world.categorical).weighted(&weights);
+    let params = Params { rounds: 60, ..params() }.check().unwrap();
+    let model = train(&columns, &Target::Mean { values: &world.values }, &params).unwrap();
+    let predicted = model.predict(&world.columns).unwrap();
+    let highest = predicted.iter().copied().fold(0.0, f32::max);
+    assert!(highest < 910.0, "{highest}");
+}
+
+#[test]
+fn every_output_follows_a_column_in_its_direction() {
+    let mut world = World::new(8000);
+    // The outcome rises with the first column, but for a dip that the constraint must bridge.
+    for (value, x) in world.values.iter_mut().zip(&world.columns[0]) {
+        *value += if (400.0..500.0).contains(x) { -300.0 } else { 0.0 };
+    }
+    let outcomes = world.outcomes();
+    let (rising, none) = (Some(Direction::Rising), None);
+    let directions = [rising, none, Some(Direction::Falling), none, none];
+    let params = Params { rounds: 40, ..params() }.check().unwrap();
+    for target in targets(&world, &outcomes) {
+        let columns = Columns::new(&world.columns, &world.categorical);
+        let falls = |columns: &Columns<'_>| {
+            let model = train(columns, &target, &params).unwrap();
+            let mut falls = 0;
+            for row in 0..300 {
+                let mut values: Vec<f32> = world.columns.iter().map(|column| column[row]).collect();
+                let mut before = vec![f32::MIN; model.n_outputs()];
+                for x in 0..100 {
+                    values[0] = (x * 10) as f32;
+                    let mut outputs = vec![0.0; model.n_outputs()];
+                    model.predict_row(&values, &mut outputs);
+                    // Sums of rounded numbers may differ in their last bits.
+                    let less = |(now, before): (&f32, &f32)| *now < *before - 1e-3;
+                    falls += usize::from(outputs.iter().zip(&before).any(less));
+                    before = outputs;
+                }
+            }
+            falls
+        };
+        assert_eq!(falls(&columns.directed(&directions)), 0, "{target:?}");
+        assert!(falls(&columns) > 100, "without a constraint there is a dip");
+    }
+}
+
+#[test]
+fn training_stops_when_the_held_out_rows_are_predicted_no_better() {
+    let world = World::new(4000);
+    let target = Target::Mean { values: &world.values };
+    let params = |rows, rounds| Params {
+        rounds: 400,
+        learning_rate: 0.5,
+        rows_in_leaf_min: 2,
+        early_stopping_rows: rows,
+        early_stopping_rounds: rounds,
+        ..Params::default()
+    };
+    let stopped = world.model(&target, params(1000, 5));
+    assert!((3..200).contains(&stopped.trees().len()), "{}", stopped.trees().len());
+    let error = |model: &Model| {
+        let predicted = model.predict(&world.columns).unwrap();
+        let rows = predicted.iter().zip(&world.values).skip(3000);
+        rows.map(|(p, v)| f64::from(p - v).powi(2)).sum::<f64>()
+    };
+    // The same rows to learn from, to the end.
+    let first: Vec<Vec<f32>> = world.columns.iter().map(|column| column[..3000].to_vec()).collect();
+    let columns = Columns::new(&first, &world.categorical);
+    let target = Target::Mean { values: &world.values[..3000] };
+    let to_the_end = train(&columns, &target, &params(0, 0).check().unwrap()).unwrap();
+    assert_eq!(to_the_end.trees().len(), 400);
+    assert!(error(&stopped) < error(&to_the_end));
+}
+
+#[test]
+fn killed_and_resumed_gives_the_bytes_of_never_killed() {
+    let world = World::new(2000);
+    let outcomes = world.outcomes();
+    let columns = Columns::new(&world.columns, &world.categorical);
+    for (target, early) in targets(&world, &outcomes).into_iter().zip([0, 200, 0]) {
+        let params = Params {
+            row_fraction_per_tree: 0.7,
+            early_stopping_rows: early,
+            early_stopping_rounds: early.min(4),
+            ..params()
+        };
+        let checked = params.clone().check().unwrap();
+        let mut saved: Vec<Vec<u8>> = Vec::new();
+        let mut save = |checkpoint: &Checkpoint| {
+            saved.push(checkpoint.encode());
+            Ok(())
+        };
+        let checkpoints = Checkpoints::none().every(5, &mut save);
+        let model = train_resumable(&columns, &target, &checked, checkpoints).unwrap();
+        assert_eq!(model, train(&columns, &target, &checked).unwrap());
+        assert!(!saved.is_empty());
+        for bytes in &saved {
+            let from = Checkpoints::none().from(Some(Checkpoint::decode(bytes).unwrap()));
+            let resumed = train_resumable(&columns, &target, &checked, from).unwrap();
+            assert!(resumed.encode() == model.encode(), "{target:?}");
+        }
+        let other = Params { seed: 9, ..params }.check().unwrap();
+        let from = Checkpoints::none().from(Some(Checkpoint::decode(&saved[0]).unwrap()));
+        let refused = train_resumable(&columns, &target, &other, from).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "the checkpoint after 5 rounds is of other data or parameters"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_memory_is_refused_with_an_estimate() {
+    let world = World::new(1000);
+    let params = Params { memory_mib: Some(1), ..params() };
+    let needed = training_bytes(1000, 5, 3, &params).div_ceil(1 << 20);
+    let columns = Columns::new(&world.columns, &world.categorical);
+    let refused = train(&columns, &world.quantiles(), &params.check().unwrap()).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "training 1000 rows x 5 columns with 31 leaves needs {needed} MiB beside its columns, memory_mib allows 1"
+        )
+    );
+    assert!(refused.hint().unwrap().contains("memory_mib"));
+}
+
+#[test]
+fn high_cardinality_is_learned_although_codes_share_bins() {
+    let n = 40_000;
+    let codes: Vec<f32> = (0..n).map(|row| draw(row, 0, 2000) as f32).collect();
+    let effect = |code: f32| draw(code as usize, 77, 1000) as f32;
+    let values: Vec<f32> = codes.iter().map(|&code| effect(code)).collect();
+    let columns = [codes];
+    let params = Params { rounds: 150, rows_in_leaf_min: 5, ..Params::default() }.check().unwrap();
+    let columns_and_kinds = Columns::new(&columns, &[true]);
+    let model = train(&columns_and_kinds, &Target::Mean { values: &values }, &params).unwrap();
+    let predicted = model.predict(&columns).unwrap();
+    let misses = predicted.iter().zip(&values).map(|(p, v)| f64::from((p - v).abs()));
+    // Effects are uniform below 1000: knowing nothing misses by 250. Eight codes share a bin.
+    let mean = misses.sum::<f64>() / n as f64;
+    assert!(mean < 25.0, "{mean}");
 }
