@@ -16,6 +16,14 @@ pub enum Error {
         /// Its value.
         found: f64,
     },
+    /// A direction for a feature that there is not, or that has no order.
+    #[error("setting monotone.{name}: expected the name of a numeric feature, found {found}")]
+    Monotone {
+        /// The name.
+        name: String,
+        /// What it is instead.
+        found: &'static str,
+    },
     /// Too few deliveries of more than two days are known to learn from.
     #[error(
         "training as of {origin}: expected at least {needed} observed deliveries of more than \
@@ -94,7 +102,7 @@ impl Error {
     /// The exit code for schedulers.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Setting { .. } => 30,
+            Self::Setting { .. } | Self::Monotone { .. } => 30,
             Self::TooFewRows { .. } | Self::NothingMatured { .. } => 11,
             Self::Boost { source, .. } => source.exit_code(),
             Self::Scorer { source } => source.exit_code(),
@@ -107,6 +115,9 @@ impl Error {
         match self {
             Self::TooFewRows { .. } => {
                 Some("train as of a later day, over a longer history, or lower rows_min".to_owned())
+            }
+            Self::Monotone { .. } => {
+                Some("`longhaul models show` lists the features of a model".to_owned())
             }
             Self::NothingMatured { .. } => {
                 Some("train over a longer history than maturity_days".to_owned())

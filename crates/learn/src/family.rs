@@ -3,7 +3,10 @@
 //! Every family ends as trees with a vector of nine quantiles in each leaf, so that a scorer
 //! knows one form of model and the backtest compares like with like.
 
-use terms::{LEVELS, Matrix};
+use std::collections::BTreeMap;
+
+use boost::Direction;
+use terms::{FeatureList, LEVELS, Matrix};
 
 use crate::error::Error;
 use crate::forest::{Forest, Kind};
@@ -43,7 +46,10 @@ pub trait Family: Sync {
 pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, Error> {
     settings.check()?;
     Ok(match name {
-        FamilyName::Boost => Box::new(Boosted { params: settings.boost_params() }),
+        FamilyName::Boost => Box::new(Boosted {
+            params: settings.boost_params(),
+            monotone: settings.monotone.clone(),
+        }),
         FamilyName::Forest => {
             Box::new(Forest::new(Kind::RandomForest, &settings.forest, settings.seed))
         }
@@ -56,6 +62,24 @@ pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, 
 /// Boosting of all quantiles at once, with open shipments as censored rows.
 struct Boosted {
     params: boost::Params,
+    monotone: BTreeMap<String, Direction>,
+}
+
+/// The direction of each feature.
+fn directions(
+    features: &FeatureList,
+    monotone: &BTreeMap<String, Direction>,
+) -> Result<Vec<Option<Direction>>, Error> {
+    let mut directions = vec![None; features.len()];
+    for (name, &direction) in monotone {
+        let refused = |found| Error::Monotone { name: name.clone(), found };
+        let at = features.position(name).ok_or(refused("no feature of that name"))?;
+        if features.0[at].is_categorical() {
+            return Err(refused("a categorical feature"));
+        }
+        directions[at] = Some(direction);
+    }
+    Ok(directions)
 }
 
 impl Family for Boosted {
@@ -66,7 +90,8 @@ impl Family for Boosted {
     fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error> {
         let failed = |source| Error::Boost { step: "boost", source };
         let categorical = rows.matrix.features.categorical();
-        let columns = boost::Columns::new(&rows.matrix.columns, &categorical);
+        let directions = directions(&rows.matrix.features, &self.monotone)?;
+        let columns = boost::Columns::new(&rows.matrix.columns, &categorical).directed(&directions);
         let target = boost::Target::Quantiles {
             values: rows.hours,
             observed: rows.observed,
@@ -74,5 +99,35 @@ impl Family for Boosted {
         };
         let params = self.params.clone().check().map_err(failed)?;
         boost::train(&columns, &target, &params).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use terms::{Feature, FeatureKind};
+
+    use super::*;
+
+    #[test]
+    fn directions_are_of_numeric_features_that_there_are() {
+        let feature = |name: &str, kind| Feature { name: name.into(), kind };
+        let features = FeatureList(vec![
+            feature("lane", FeatureKind::Categorical { levels: vec![] }),
+            feature("distance_km", FeatureKind::Numeric),
+        ]);
+        let of = |name: &str| {
+            directions(&features, &BTreeMap::from([(name.to_owned(), Direction::Rising)]))
+        };
+        assert_eq!(of("distance_km").unwrap(), [None, Some(Direction::Rising)]);
+        for (name, found) in [("lane", "a categorical feature"), ("x", "no feature of that name")] {
+            let error = of(name).unwrap_err();
+            assert_eq!(error.exit_code(), 30);
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "setting monotone.{name}: expected the name of a numeric feature, found {found}"
+                )
+            );
+        }
     }
 }

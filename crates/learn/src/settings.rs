@@ -1,5 +1,7 @@
 //! The settings of training, as written in a pipeline file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -24,6 +26,8 @@ pub struct Settings {
     pub families: Vec<FamilyName>,
     /// The boosted regressor. Its `seed` is added to the seed below.
     pub boost: boost::Params,
+    /// Which way the boosted quantiles must follow a feature, by its name.
+    pub monotone: BTreeMap<String, boost::Direction>,
     /// Random forest and extra trees.
     pub forest: ForestSettings,
     /// The gate.
@@ -106,6 +110,7 @@ impl Default for Settings {
         Self {
             families: vec![FamilyName::Boost],
             boost: boost::Params::default(),
+            monotone: BTreeMap::new(),
             forest: ForestSettings::default(),
             gate: GateSettings::default(),
             calibration: CalibrationSettings::default(),
