@@ -1,12 +1,12 @@
 //! Asking for memory before it is needed.
 //!
 //! The rows of a leaf lie all over the table, in rising order but with gaps that no hardware
-//! foresees, so each first touch of a row would wait for memory: at a million rows that was half
-//! the time of a scan and nine tenths of a partition (`cargo bench` of neither is needed to see it:
-//! without the call below, the `nine_quantiles` example takes twice as long). The lists of rows say
-//! what comes next.
+//! foresees, so each first touch of a row waits for memory. The list of rows says what comes next.
+//! Measured with the example `nine_quantiles` (1,000,000 rows, 40 columns, 10 rounds, one thread):
+//! 7.0 s without, 4.0 s with.
 
-/// Asks for the cache line of `slice[index]`, which need not exist.
+/// Asks for the cache line of `slice[index]`, which need not exist. Changes no result, so its safe
+/// twin is not to call it: what other processors do.
 #[inline(always)]
 pub(crate) fn prefetch<T>(slice: &[T], index: usize) {
     #[cfg(target_arch = "x86_64")]
