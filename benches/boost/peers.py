@@ -3,9 +3,10 @@
 usage: peers.py PEER --train FOLDER --test FOLDER --work WORK --predictions FILE [--params JSON]
        peers.py lightgbm --origins FOLDER --predictions FILE [--params JSON]
 
-PEER is lightgbm, xgboost or catboost; WORK is squared, quantile:LEVEL or quantiles9. The clock runs
-from a matrix in memory to the trained model, the peer's own data set included; that is also when
-the peak of memory counts. Writes the predictions as plain f32 row by row, and prints a line of JSON.
+PEER is lightgbm, xgboost or catboost; WORK is squared, quantile:LEVEL or quantiles9. The clock
+runs from a matrix in memory to the trained model, the peer's own data set included; that is also
+when the peak of memory counts. Writes the predictions as plain f32 row by row, and prints a line of
+JSON.
 
 The parameters come from `run.py`: rounds, leaves, bins, learning_rate, rows_in_leaf_min, threads,
 and for LightGBM whether gradients are quantized. Where a peer has no such parameter its function says so.
@@ -241,7 +242,9 @@ def catboost(arguments, params):
         columns = {}
         for i, name in enumerate(data.names):
             column = data.matrix[:, i]
-            columns[name] = np.nan_to_num(column, nan=-1).astype(int) if i in data.categorical else column
+            if i in data.categorical:
+                column = np.nan_to_num(column, nan=-1).astype(int)
+            columns[name] = column
         return pd.DataFrame(columns, copy=False)
 
     known = frame(train)

@@ -178,7 +178,8 @@ class Runs:
                 timeout=self.arguments.limit,
             )
         except subprocess.TimeoutExpired:
-            raise Failed(f"{' '.join(command[:3])} took more than {self.arguments.limit} s") from None
+            limit = f"took more than {self.arguments.limit} s"
+            raise Failed(f"{' '.join(command[:3])} {limit}") from None
         lines = said.stdout.strip().splitlines()
         if said.returncode or not lines:
             last = (said.stderr.strip().splitlines() or ["without a word"])[-1]
@@ -319,7 +320,7 @@ def longhaul(runs, *arguments):
 
 
 def export(runs, pipeline, store, first, end, every):
-    """The folder of a backtest that is run for its matrix and labels: it trains once, and little."""
+    """The folder of a backtest that is run for its matrix and labels; it trains once, briefly."""
     steps = (date(end) - date(first)).days // every + 1
     said = longhaul(
         runs, "backtest", pipeline, "--store", str(store), "--from", first, "--to", end,
@@ -411,9 +412,10 @@ def show(lines):
         ratio = known["ratio"] and f"{known['ratio']:.3f}x"
         target = known["target"]
         if isinstance(target, float):
-            target = ("< " if target == 1.0 and "seconds" in known["work"] else "≤ ") + f"{target}x"
-        met = "yes" if known["met"] else "NO"
-        table.append([known["work"], cell(known["ours"]), cell(known["theirs"]), ratio or "–", target, met])
+            sign = "<" if target == 1.0 and "seconds" in known["work"] else "≤"
+            target = f"{sign} {target}x"
+        figures = [cell(known["ours"]), cell(known["theirs"]), ratio or "–"]
+        table.append([known["work"], *figures, target, "yes" if known["met"] else "NO"])
     widths = [max(len(row[i]) for row in table) for i in range(len(heads) - 1)]
     for row in table:
         first, *middle, last = row
