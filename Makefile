@@ -57,14 +57,16 @@ bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=fold
 
 # The product is built only for the rows that need its features: Olist's and the simulated world's.
 BENCH_TARGET := $(TARGET)/bench-boost
-BENCH_FLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(REPEATS),--repeats $(REPEATS)) \
-  $(if $(ONLY),--only "$(ONLY)") $(if $(KEEP),--keep) $(if $(KEEP_THEIRS),--keep-theirs) $(if $(CHECK),--check) \
+BENCH_FLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+  $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--only "$(ONLY)") \
+  $(if $(KEEP),--keep) $(if $(KEEP_THEIRS),--keep-theirs) $(if $(CHECK),--check) \
   $(if $(DIR)$(WORLD),--longhaul $(LONGHAUL)) $(if $(DIR),--olist $(DIR)) \
-  $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) $(if $(WORLD_EXPORT),--world-export $(WORLD_EXPORT))
+  $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
+  $(if $(WORLD_EXPORT),--world-export $(WORLD_EXPORT))
 
-bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training against its peers [ROWS=… ROUNDS=… REPEATS=… ONLY=… KEEP=1 CHECK=1 DIR=folder with the Olist CSVs WORLD=1]
-	$(CARGO) build --release --locked --manifest-path benches/boost/ours/Cargo.toml --target-dir $(BENCH_TARGET)
-	$(CARGO) build --release --locked --manifest-path benches/boost/peers/Cargo.toml --target-dir $(BENCH_TARGET)
+bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training against its peers; benches/boost/README.md has the settings
+	for part in ours peers; do $(CARGO) build --release --locked \
+	  --manifest-path benches/boost/$$part/Cargo.toml --target-dir $(BENCH_TARGET) || exit; done
 	.venv-bench/bin/python benches/boost/run.py --ours $(BENCH_TARGET)/release/bench-boost \
 	  --peers $(BENCH_TARGET)/release/bench-peers $(BENCH_FLAGS)
 

@@ -3,9 +3,10 @@
 usage: peers.py PEER --train FOLDER --test FOLDER --work WORK --predictions FILE [--params JSON]
        peers.py lightgbm --origins FOLDER --predictions FILE [--params JSON]
 
-PEER is lightgbm, xgboost or catboost; WORK is squared, quantile:LEVEL or quantiles9. The clock runs
-from a matrix in memory to the trained model, the peer's own data set included; that is also when
-the peak of memory counts. Writes the predictions as plain f32 row by row, and prints a line of JSON.
+PEER is lightgbm, xgboost or catboost; WORK is squared, quantile:LEVEL or quantiles9. The clock
+runs from a matrix in memory to the trained model, the peer's own data set included; that is also
+when the peak of memory counts. Writes the predictions as plain f32 row by row, and prints a line of
+JSON.
 
 The parameters come from `run.py`: rounds, leaves, bins, learning_rate, rows_in_leaf_min, threads,
 and for LightGBM whether gradients are quantized. Where a peer has no such parameter its function says so.
@@ -59,15 +60,16 @@ class Data:
 
 
 class Clock:
-    """Seconds and memory of what is done inside."""
+    """Seconds and memory of what is done inside, where `data` is at hand."""
 
-    def __init__(self):
-        self.base_mib = mib("VmRSS")
+    def __init__(self, data):
+        targets = sum(target.nbytes for target in data.targets.values())
+        self.data_mib = (data.matrix.nbytes + targets) / 2**20
 
     def __enter__(self):
         # What reading left behind is not the peer's.
         ctypes.CDLL("libc.so.6").malloc_trim(0)
-        self.reading_peak_mib = mib("VmHWM")
+        self.start_mib = mib("VmRSS")
         try:
             pathlib.Path("/proc/self/clear_refs").write_text("5")
         except OSError:
@@ -110,8 +112,8 @@ def lightgbm(arguments, params):
     """Nine quantiles are nine models; they share one data set."""
     import lightgbm as peer
 
-    clock = Clock()
     train = Data(arguments.train, arguments.rows, ["outcome"])
+    clock = Clock(train)
     settings, levels = lightgbm_parameters(params), levels_of(arguments.work)
     models = []
     with clock:
@@ -137,8 +139,9 @@ def xgboost(arguments, params):
     """
     import xgboost as peer
 
-    clock = Clock()
-    train = Data(arguments.train, arguments.rows, TARGETS[1:] if arguments.censored else ["outcome"])
+    targets = ["value", "observed"] if arguments.censored else ["outcome"]
+    train = Data(arguments.train, arguments.rows, targets)
+    clock = Clock(train)
     settings = {
         "tree_method": "hist",
         "grow_policy": "lossguide",
@@ -179,7 +182,12 @@ def survival(peer, clock, train, settings, common, params, levels):
 
     value, observed = train.targets["value"], train.targets["observed"].astype(bool)
     upper = np.where(observed, value, np.inf)
-    settings |= {"objective": "survival:aft", "aft_loss_distribution": "normal"}
+    settings |= {
+        "objective": "survival:aft",
+        "aft_loss_distribution": "normal",
+        # Without it the first rounds go into finding the unit of time.
+        "base_score": float(np.exp(np.log(value).mean())),
+    }
 
     def matrix(rows):
         bounds = {"label_lower_bound": value[rows], "label_upper_bound": upper[rows]}
@@ -220,8 +228,8 @@ def catboost(arguments, params):
     import catboost as peer
     import pandas as pd
 
-    clock = Clock()
     train = Data(arguments.train, arguments.rows, ["outcome"])
+    clock = Clock(train)
     levels = levels_of(arguments.work)
     if levels is None:
         loss = "RMSE"
@@ -234,7 +242,9 @@ def catboost(arguments, params):
         columns = {}
         for i, name in enumerate(data.names):
             column = data.matrix[:, i]
-            columns[name] = np.nan_to_num(column, nan=-1).astype(int) if i in data.categorical else column
+            if i in data.categorical:
+                column = np.nan_to_num(column, nan=-1).astype(int)
+            columns[name] = column
         return pd.DataFrame(columns, copy=False)
 
     known = frame(train)
@@ -331,8 +341,8 @@ def main():
         "rounds": arguments.params["rounds"],
         "seconds": clock.seconds,
         "predict_seconds": predict_seconds,
-        "base_mib": clock.base_mib,
-        "reading_peak_mib": clock.reading_peak_mib,
+        "data_mib": clock.data_mib,
+        "start_mib": clock.start_mib,
         "peak_mib": clock.peak_mib,
     }
     print(json.dumps(figures))

@@ -2,9 +2,9 @@
 
 usage: worlds.py FOLDER [--rows 1000000] [--seed 1]
 
-Forty features of type f32: 35 numbers (`n00` … `n34`) and 5 categories (`c8` … `c2000`, named after
-how many levels they have; their codes are whole numbers without an order). NaN is missing: a tenth
-of all values, some of them because of what they would have been, some telling something by it.
+Forty features of type f32: 35 numbers (`n00` … `n34`) and 5 categories (`c8` … `c2000`, named
+after how many levels they have; their codes are whole numbers without an order). NaN is missing: a
+tenth of all values, some because of what they would have been, some telling something by it.
 `outcome` is hours until delivery: positive, skewed to the right, with a spread that depends on the
 features too. Interactions have marginal effects, or boosting could not find them.
 

@@ -74,7 +74,6 @@ fn train(arguments: &Train) -> Result<Value> {
         !(arguments.censored && matches!(arguments.work, Work::Squared)),
         "the mean cannot be learned from lower bounds"
     );
-    let base_mib = memory::mib("VmRSS")?;
     let wanted = |name: &str| match name {
         "outcome" => !arguments.censored,
         "value" | "observed" => arguments.censored,
@@ -86,7 +85,8 @@ fn train(arguments: &Train) -> Result<Value> {
     let observed: Option<Vec<bool>> =
         observed.map(|column| column.iter().map(|&truth| truth != 0.0).collect());
     let categorical: Vec<bool> = table.names.iter().map(|name| name.starts_with('c')).collect();
-    let reading_peak_mib = memory::mib("VmHWM")?;
+    let data_mib = memory::mib_of(&table.columns) + memory::mib_of(&[&values]);
+    let start_mib = memory::mib("VmRSS")?;
     memory::forget_peak();
 
     let started = Instant::now();
@@ -105,8 +105,8 @@ fn train(arguments: &Train) -> Result<Value> {
     write(&arguments.predictions, &predictions)?;
     Ok(json!({
         "engine": "ours", "rows": values.len(), "rounds": model.trees().len(), "seconds": seconds,
-        "predict_seconds": predict_seconds, "base_mib": base_mib,
-        "reading_peak_mib": reading_peak_mib, "peak_mib": peak_mib, "digest": digest(&model),
+        "predict_seconds": predict_seconds, "data_mib": data_mib,
+        "start_mib": start_mib, "peak_mib": peak_mib, "digest": digest(&model),
     }))
 }
 

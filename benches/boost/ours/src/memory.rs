@@ -11,6 +11,12 @@ pub fn mib(name: &str) -> Result<f64> {
     Ok(kib.with_context(|| format!("no {name} in /proc/self/status"))? / 1024.0)
 }
 
+/// What columns of f32 take, in MiB.
+pub fn mib_of<C: AsRef<[f32]>>(columns: &[C]) -> f64 {
+    let numbers: usize = columns.iter().map(|column| column.as_ref().len()).sum();
+    (4 * numbers) as f64 / f64::from(1 << 20)
+}
+
 /// Lets the peak begin anew, so that reading does not count as training. Where the kernel does not
 /// allow it the peak stays that of the whole process.
 pub fn forget_peak() {

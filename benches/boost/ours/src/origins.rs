@@ -44,7 +44,6 @@ struct Origin {
 }
 
 pub fn run(arguments: &Origins) -> Result<Value> {
-    let base_mib = crate::memory::mib("VmRSS")?;
     let path = arguments.folder.join("matrix.parquet");
     let matrix = Table::read(&path, usize::MAX, |_| true)?;
     let categorical = categorical(&arguments.folder.join("features.json"))?;
@@ -64,7 +63,6 @@ pub fn run(arguments: &Origins) -> Result<Value> {
     crate::write(&arguments.predictions, &predictions)?;
     Ok(json!({
         "engine": "ours", "origins": origins.len(), "rows": rows, "seconds": seconds,
-        "base_mib": base_mib, "peak_mib": crate::memory::mib("VmHWM")?,
     }))
 }
 

@@ -17,7 +17,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     let n_rows = outcome.len();
     let matrix = row_major(&known);
     drop(known);
-    let reading_peak_mib = memory::mib("VmHWM")?;
+    let start_mib = memory::mib("VmRSS")?;
     memory::forget_peak();
 
     let started = Instant::now();
@@ -37,7 +37,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
         Ok(model.predict(&matrix, Iterations::Best)?.into_vec())
     };
     let predict = Box::new(predict);
-    Ok(Trained { seconds, reading_peak_mib, peak_mib, rounds: params.rounds, predict })
+    Ok(Trained { seconds, start_mib, peak_mib, rounds: params.rounds, predict })
 }
 
 fn settings(work: &Work, params: &Params) -> Vec<(&'static str, Value)> {

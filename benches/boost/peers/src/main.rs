@@ -74,7 +74,7 @@ pub struct Rows {
 /// A model that was trained, and what that took.
 pub struct Trained {
     seconds: f64,
-    reading_peak_mib: f64,
+    start_mib: f64,
     peak_mib: f64,
     rounds: usize,
     /// Predicts rows. Shapes: n_rows x n_outputs, row by row.
@@ -83,7 +83,6 @@ pub struct Trained {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let base_mib = memory::mib("VmRSS")?;
     let features = |name: &str| !matches!(name, "outcome" | "value" | "observed");
     let mut known =
         Table::read(&arguments.train, arguments.rows, |name| name == "outcome" || features(name))?;
@@ -91,6 +90,7 @@ fn main() -> Result<()> {
     let rows = outcome.len();
     let categorical: Vec<bool> = known.names.iter().map(|name| name.starts_with('c')).collect();
     let known = Rows { columns: known.columns, categorical: categorical.clone() };
+    let data_mib = memory::mib_of(&known.columns) + memory::mib_of(&[&outcome]);
     let (work, params) = (&arguments.work, &arguments.params);
     let trained = match arguments.peer {
         Peer::Hessboost => hess::train(known, outcome, work, params)?,
@@ -108,7 +108,7 @@ fn main() -> Result<()> {
     let line = json!({
         "engine": name.as_ref().map_or("", |name| name.get_name()), "rows": rows,
         "rounds": trained.rounds, "seconds": trained.seconds, "predict_seconds": predict_seconds,
-        "base_mib": base_mib, "reading_peak_mib": trained.reading_peak_mib,
+        "data_mib": data_mib, "start_mib": trained.start_mib,
         "peak_mib": trained.peak_mib,
     });
     println!("{line}");

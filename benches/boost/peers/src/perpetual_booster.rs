@@ -26,7 +26,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     // It takes nothing but f64.
     let numbers = wide(known);
     let outcome: Vec<f64> = outcome.into_iter().map(f64::from).collect();
-    let reading_peak_mib = memory::mib("VmHWM")?;
+    let start_mib = memory::mib("VmRSS")?;
     memory::forget_peak();
 
     let started = Instant::now();
@@ -49,7 +49,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
         let predicted = model.predict(&Matrix::new(&numbers, n_rows, n_features), true);
         Ok(predicted.into_iter().map(|x| x as f32).collect())
     };
-    Ok(Trained { seconds, reading_peak_mib, peak_mib, rounds, predict: Box::new(predict) })
+    Ok(Trained { seconds, start_mib, peak_mib, rounds, predict: Box::new(predict) })
 }
 
 /// Column after column, each given back once it is copied.
