@@ -19,8 +19,11 @@ use crate::refusal::Refusal;
 
 const ENV_PREFIX: &str = "LONGHAUL__";
 
+/// Tables whose keys are names of features, which training knows.
+const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
+
 /// Keys without a default.
-const OPTIONAL: [&str; 2] = ["train.history_days", "train.boost.threads"];
+const OPTIONAL: [&str; 3] = ["train.history_days", "train.boost.threads", "train.boost.memory_mib"];
 
 /// The tables that are checked.
 const TABLES: [&str; 3] = ["orders", "shipments", "nodes"];
@@ -350,7 +353,7 @@ fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(
     let known = Table::try_from(Settings::default()).unwrap_or_default();
     let known: Vec<String> = flat(&known).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
     for key in flat(table).into_keys() {
-        if !known.contains(&key) {
+        if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known
                 .iter()
                 .max_by(|a, b| {
@@ -393,6 +396,19 @@ mod tests {
         assert_eq!(origin("train.seed"), "--set");
         assert_eq!(origin("evaluate.holdout_days"), "LONGHAUL__EVALUATE__HOLDOUT_DAYS");
         assert_eq!(origin("evaluate.maturity_days"), "default");
+    }
+
+    #[test]
+    fn a_direction_is_keyed_by_its_feature_and_an_unset_limit_is_known() {
+        let set = ["train.monotone.distance_km=rising", "train.boost.memory_mib=4096"];
+        let resolved = Resolved::new(None, &global(&set), BTreeMap::new()).unwrap();
+        let shown = resolved.show();
+        let direction = shown.iter().find(|(key, ..)| key == "train.monotone.distance_km").unwrap();
+        assert_eq!((direction.1.as_str(), direction.2.as_str()), ("\"rising\"", "--set"));
+        assert_eq!(resolved.settings.train.boost.memory_mib, Some(4096));
+        let wrong = global(&["train.monotone.distance_km=up"]);
+        let refused = Resolved::new(None, &wrong, BTreeMap::new()).unwrap_err().to_string();
+        assert!(refused.contains("`rising`"), "{refused}");
     }
 
     #[test]
