@@ -46,6 +46,9 @@ impl Best {
 /// Why a checkpoint could not be saved.
 pub type SaveError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What saves a checkpoint.
+pub type Save<'a> = dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send + 'a;
+
 /// Where to begin, and what is done with checkpoints.
 #[derive(Default)]
 pub struct Checkpoints<'a> {
@@ -53,7 +56,7 @@ pub struct Checkpoints<'a> {
     pub(crate) from: Option<Checkpoint>,
     /// Rounds from one checkpoint to the next.
     pub(crate) every: u32,
-    pub(crate) save: Option<&'a mut (dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send)>,
+    pub(crate) save: Option<&'a mut Save<'a>>,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -70,11 +73,7 @@ impl<'a> Checkpoints<'a> {
 
     /// Saves a checkpoint after every so many rounds (at least 1).
     #[must_use]
-    pub fn every(
-        self,
-        rounds: u32,
-        save: &'a mut (dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send),
-    ) -> Self {
+    pub fn every(self, rounds: u32, save: &'a mut Save<'a>) -> Self {
         Self { every: rounds.max(1), save: Some(save), ..self }
     }
 }

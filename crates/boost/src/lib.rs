@@ -72,7 +72,7 @@ mod table;
 mod train;
 mod tree;
 
-pub use checkpoint::{Checkpoint, Checkpoints, SaveError};
+pub use checkpoint::{Checkpoint, Checkpoints, Save, SaveError};
 pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
 pub use error::Error;
 pub use memory::training_bytes;

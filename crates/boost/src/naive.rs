@@ -183,10 +183,10 @@ fn grow(
                     of_feature = Some(found);
                 }
             }
-            if let Some(found) = of_feature {
-                if best.as_ref().is_none_or(|best| found.gain > best.gain) {
-                    best = Some(found);
-                }
+            if let Some(found) = of_feature
+                && best.as_ref().is_none_or(|best| found.gain > best.gain)
+            {
+                best = Some(found);
             }
         }
         best

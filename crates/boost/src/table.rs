@@ -165,8 +165,8 @@ mod tests {
         assert_eq!(features, (0..23).filter(|&feature| feature != 7).collect::<Vec<_>>());
         for (lane, feature) in used.into_iter().zip(features) {
             let binning = Binning::new(&columns[feature], categorical[feature], &params, signal);
-            for row in 0..n_rows {
-                let bin = binning.bin(columns[feature][row]);
+            for (row, &value) in columns[feature].iter().enumerate() {
+                let bin = binning.bin(value);
                 let (block, place) = (lane / table.width, lane % table.width);
                 assert_eq!(table.lane(lane)[row], bin);
                 assert_eq!(table.blocks[block][row * table.width + place], bin);
