@@ -15,10 +15,12 @@
 //! learning rate averages over the rounds. The gradient must not be that of the draw: trees would
 //! gather rows that drew high, and raise them.
 //!
-//! F is read off the row's current quantiles, linear between them; below the first it falls to 0 at
-//! the lowest observed outcome, above the last it rises to 1 at three times the last's distance
-//! from there. That tail is an assumption, which matters only for rows that are open beyond their
-//! last quantile.
+//! F is read off the row's current quantiles, with a constant hazard between them (the logarithm of
+//! 1 - F is linear), from 0 at the lowest observed outcome, and beyond the last one with the hazard
+//! of the last piece. A tail of another density than the piece below it makes the steps of the last
+//! quantile lopsided where its leaf knows little, so that it wanders: with one straight line to
+//! three times the last quantile, 0.9 covered 0.95 among young rows in the world of
+//! `tests/censored_world.rs`, where it covers 0.90 now.
 //!
 //! Draws are spread evenly, so that they add little noise: multiples of one irrational number along
 //! the open rows in the order of their bounds, and of another from round to round. They follow from
@@ -37,10 +39,6 @@ use rayon::prelude::*;
 
 use crate::predict::sort_rising;
 
-/// The top of an open row's distribution: this many times the last quantile's distance from the
-/// lowest outcome.
-const TAIL: f64 = 3.0;
-
 /// The largest share that an open row may have behind it, so that something is left to share out.
 const SHARE_MAX: f64 = 0.999;
 
@@ -55,6 +53,8 @@ const TASK_ROWS: usize = 512;
 /// The open rows of a training set.
 pub(crate) struct OpenRows<'a> {
     levels: &'a [f64],
+    /// ln(1 - level) of each.
+    log_survival: Vec<f64>,
     /// The lowest observed outcome.
     lowest: f64,
     /// In the order of their draws, each with its bound.
@@ -86,7 +86,8 @@ impl<'a> OpenRows<'a> {
             let by_digest = || digest(a.0 as usize).cmp(&digest(b.0 as usize));
             a.1.total_cmp(&b.1).then_with(by_digest)
         });
-        Self { levels, lowest, rows: open }
+        let log_survival = levels.iter().map(|level| (1.0 - level).ln()).collect();
+        Self { levels, log_survival, lowest, rows: open }
     }
 
     /// For every open row, what is expected of it and an outcome that it may have.
@@ -119,30 +120,26 @@ impl<'a> OpenRows<'a> {
     /// F at the bound of an open row.
     fn share_behind(&self, bound: f64, rising: &[f32]) -> f64 {
         let n_below = rising.iter().filter(|&&quantile| f64::from(quantile) <= bound).count();
-        let [(from, share_from), (to, share_to)] = self.piece(n_below, rising);
-        let way = if to > from { ((bound - from) / (to - from)).clamp(0.0, 1.0) } else { 1.0 };
-        (share_from + (share_to - share_from) * way).min(SHARE_MAX)
+        let [(from, log_from), (to, log_to)] = self.piece(n_below, rising);
+        let way = if to > from { ((bound - from) / (to - from)).max(0.0) } else { 1.0 };
+        (1.0 - (log_from + (log_to - log_from) * way).exp()).min(SHARE_MAX)
     }
 
     /// The outcome at which F, given that it exceeds the bound, is `share`.
     fn outcome_at(&self, share: f64, behind: f64, bound: f64, rising: &[f32]) -> f32 {
-        let share = behind + (1.0 - behind) * share;
-        let n_below = self.levels.iter().filter(|&&level| level <= share).count();
-        let [(from, share_from), (to, share_to)] = self.piece(n_below, rising);
-        let outcome = from + (to - from) * (share - share_from) / (share_to - share_from);
+        let log_survival = ((1.0 - behind) * (1.0 - share)).ln();
+        let n_below = self.log_survival.iter().filter(|&&level| level >= log_survival).count();
+        let [(from, log_from), (to, log_to)] = self.piece(n_below, rising);
+        let outcome = from + (to - from) * (log_survival - log_from) / (log_to - log_from);
         outcome.max(bound) as f32
     }
 
-    /// The ends of the piece of F above `n_below` of its quantiles, each with its share.
+    /// Two points of ln(1 - F) on the piece above `n_below` of its quantiles: its ends, and beyond
+    /// the last quantile those of the piece before.
     fn piece(&self, n_below: usize, rising: &[f32]) -> [(f64, f64); 2] {
-        let knot = |k: usize| (f64::from(rising[k]), self.levels[k]);
-        let from = if n_below == 0 { (self.lowest, 0.0) } else { knot(n_below - 1) };
-        let to = if n_below == rising.len() {
-            (self.lowest + TAIL * (f64::from(rising[n_below - 1]) - self.lowest), 1.0)
-        } else {
-            knot(n_below)
-        };
-        [from, to]
+        let to = n_below.min(rising.len() - 1);
+        let knot = |k: usize| (f64::from(rising[k]), self.log_survival[k]);
+        [if to == 0 { (self.lowest, 0.0) } else { knot(to - 1) }, knot(to)]
     }
 }
 
@@ -156,7 +153,10 @@ mod tests {
         let rising = [1.0, 2.0, 3.0];
         let behind = open.share_behind(2.0, &rising);
         let draw = |share| open.outcome_at(share, behind, 2.0, &rising);
-        assert_eq!([draw(0.0), draw(0.25), draw(0.5), draw(0.75)], [2.0, 2.5, 3.0, 6.0]);
+        // With the hazard of the last piece: a half of what is left is gone at 3, and again at 4.
+        for (share, outcome) in [(0.0, 2.0), (0.5, 3.0), (0.75, 4.0), (0.875, 5.0)] {
+            assert!((draw(share) - outcome).abs() < 1e-6, "{share}: {}", draw(share));
+        }
     }
 
     #[test]
