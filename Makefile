@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-olist olist s3 lint audit release bench-olist bench-boost clean
+.PHONY: help run test test-olist olist s3 lint audit release fuzz bench-olist bench-boost clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,21 @@ audit: ## Licences, advisories, duplicate and unused dependencies (needs cargo-d
 release: ## Builds the binary that is shipped
 	$(CARGO) build --release -p longhaul
 
+# What cargo-fuzz sets, without the sanitizer that needs a nightly compiler. The target is named so
+# that build scripts are not instrumented.
+FUZZ_FLAGS := --cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+  -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+  -Cllvm-args=-sanitizer-coverage-trace-compares
+HOST := $(shell rustc -vV | sed -n 's/^host: //p')
+SECONDS ?= 60
+
+fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++ compiler)
+	RUSTFLAGS="$(FUZZ_FLAGS)" $(CARGO) build --release --locked --target $(HOST) \
+	  --manifest-path crates/boost/fuzz/Cargo.toml --target-dir $(TARGET)/fuzz
+	mkdir -p .fuzz/boost
+	$(TARGET)/fuzz/$(HOST)/release/fuzz-boost .fuzz/boost -max_len=2048 \
+	  -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/
+
 bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=folder
 	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
 	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
@@ -78,4 +93,4 @@ bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training agains
 
 clean: ## Removes what was built and the default store
 	$(CARGO) clean
-	rm -rf store store-olist .s3 .bench
+	rm -rf store store-olist .s3 .bench .fuzz

@@ -58,8 +58,9 @@ mod loss;
 mod memory;
 mod model;
 mod monotone;
-#[cfg(test)]
-mod naive;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod naive;
 mod numbers;
 mod params;
 mod partition;

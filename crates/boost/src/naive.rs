@@ -41,7 +41,7 @@ struct Leaf {
 }
 
 /// Trains a model of quantiles.
-pub(crate) fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
+pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
     let Target::Quantiles { values, observed, levels } = *target else { panic!("quantiles") };
     let features: Vec<Feature> = (columns.columns.iter().zip(columns.categorical))
         .map(|(column, &categorical)| {
@@ -308,6 +308,7 @@ fn every_split(
     found
 }
 
+#[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 

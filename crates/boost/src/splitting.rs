@@ -108,7 +108,7 @@ pub(crate) struct Searched<'a, const W: usize> {
 
 impl Judge<'_> {
     /// The score and the gain of a split into `left` and the rest; none if it is not allowed.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn gain<const W: usize>(
         &self,
         left: &Word<W>,
