@@ -46,7 +46,7 @@ struct Train {
     /// Parquet, or a folder of its parts
     #[arg(long)]
     test: PathBuf,
-    /// squared, quantile:LEVEL or quantiles9
+    /// squared, quantile:LEVEL, quantiles9 or over:HOURS
     #[arg(long)]
     work: Work,
     /// Learns from `value` and `observed` instead of `outcome`
@@ -71,8 +71,8 @@ fn main() -> Result<()> {
 
 fn train(arguments: &Train) -> Result<Value> {
     ensure!(
-        !(arguments.censored && matches!(arguments.work, Work::Squared)),
-        "the mean cannot be learned from lower bounds"
+        !arguments.censored || matches!(arguments.work, Work::Quantiles(_)),
+        "only quantiles can be learned from lower bounds"
     );
     let wanted = |name: &str| match name {
         "outcome" => !arguments.censored,
@@ -100,7 +100,10 @@ fn train(arguments: &Train) -> Result<Value> {
     let features = |name: &str| !matches!(name, "outcome" | "value" | "observed");
     let test = Table::read(&arguments.test, usize::MAX, features)?;
     let started = Instant::now();
-    let predictions = model.predict(&test.columns)?;
+    let mut predictions = model.predict(&test.columns)?;
+    if let Work::Over(_) = arguments.work {
+        predictions.iter_mut().for_each(|log_odds| *log_odds = 1.0 / (1.0 + (-*log_odds).exp()));
+    }
     let predict_seconds = started.elapsed().as_secs_f64();
     write(&arguments.predictions, &predictions)?;
     Ok(json!({

@@ -14,12 +14,16 @@ pub fn teach(
     params: &Params,
 ) -> Result<Model> {
     let params = params.clone().check()?;
-    let all;
+    let (all, over): (Vec<bool>, Vec<bool>);
     let target = match work {
         Work::Squared => Target::Mean { values },
         Work::Quantiles(levels) => {
             all = vec![true; if observed.is_some() { 0 } else { values.len() }];
             Target::Quantiles { values, observed: observed.unwrap_or(&all), levels }
+        }
+        Work::Over(hours) => {
+            over = values.iter().map(|value| value > hours).collect();
+            Target::Probability { outcomes: &over }
         }
     };
     Ok(boost::train(&columns, &target, &params)?)

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use hessboost::config::TrainingParams;
 use hessboost::data::{DMatrix, FeatureType};
 use hessboost::model::Iterations;
@@ -23,7 +23,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     let started = Instant::now();
     let matrix = DMatrix::from_dense_vec(matrix, n_rows, types.len())?;
     let matrix = matrix.with_labels(&outcome)?.with_feature_types(&types)?;
-    let settings = TrainingParams::from_xgboost(settings(work, params))?;
+    let settings = TrainingParams::from_xgboost(settings(work, params)?)?;
     let model = hessboost::training::train(&settings, &matrix, params.rounds)?;
     let seconds = started.elapsed().as_secs_f64();
     let peak_mib = memory::mib("VmHWM")?;
@@ -40,7 +40,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     Ok(Trained { seconds, start_mib, peak_mib, rounds: params.rounds, predict })
 }
 
-fn settings(work: &Work, params: &Params) -> Vec<(&'static str, Value)> {
+fn settings(work: &Work, params: &Params) -> Result<Vec<(&'static str, Value)>> {
     let mut settings = vec![
         ("tree_method", json!("hist")),
         ("grow_policy", json!("lossguide")),
@@ -61,8 +61,9 @@ fn settings(work: &Work, params: &Params) -> Vec<(&'static str, Value)> {
             settings.push(("objective", json!("reg:quantileerror")));
             settings.push(("quantile_alpha", json!(levels)));
         }
+        Work::Over(_) => bail!("measured for numbers only"),
     }
-    settings
+    Ok(settings)
 }
 
 fn types(rows: &Rows) -> Vec<FeatureType> {

@@ -8,6 +8,7 @@ mod table;
 #[path = "../../ours/src/work.rs"]
 mod work;
 
+mod exact;
 mod hess;
 mod perpetual_booster;
 
@@ -35,7 +36,7 @@ struct Arguments {
     /// Parquet, or a folder of its parts
     #[arg(long)]
     test: PathBuf,
-    /// squared, quantile:LEVEL or quantiles9
+    /// squared, quantile:LEVEL, quantiles9 or over:HOURS
     #[arg(long)]
     work: Work,
     /// Parameters as JSON
@@ -50,6 +51,9 @@ struct Arguments {
 enum Peer {
     Hessboost,
     Perpetual,
+    Smartcore,
+    SmartcoreExtra,
+    Linfa,
 }
 
 /// What is asked of everybody; each peer's file says what it has no parameter for.
@@ -95,6 +99,9 @@ fn main() -> Result<()> {
     let trained = match arguments.peer {
         Peer::Hessboost => hess::train(known, outcome, work, params)?,
         Peer::Perpetual => perpetual_booster::train(known, outcome, work, params)?,
+        Peer::Smartcore => exact::forest(exact::Forest::Random, known, outcome, work, params)?,
+        Peer::SmartcoreExtra => exact::forest(exact::Forest::Extra, known, outcome, work, params)?,
+        Peer::Linfa => exact::tree(known, outcome, work, params)?,
     };
     let test = Table::read(&arguments.test, usize::MAX, features)?;
     let test = Rows { columns: test.columns, categorical };

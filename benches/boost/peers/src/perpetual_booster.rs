@@ -19,6 +19,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
             [level] => Objective::QuantileLoss { quantile: Some(level) },
             _ => bail!("perpetual has no loss of several quantiles"),
         },
+        Work::Over(_) => bail!("measured for numbers only"),
     };
     let categorical = known.categorical.iter().enumerate().filter(|(_, yes)| **yes);
     let categorical: HashSet<usize> = categorical.map(|(feature, _)| feature).collect();
