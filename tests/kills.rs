@@ -1,8 +1,8 @@
 //! Killed at any moment, a rerun finishes the job with the same bytes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::program::{AS_OF, Folder, PIPELINE, command};
+use crate::program::{AS_OF, Folder, PIPELINE, command, ended};
 
 #[test]
 fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
@@ -38,4 +38,49 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
     found.retain(|name, _| expected.contains_key(name) || !name.contains('#'));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_training_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bytes() {
+    let settings = [
+        "--set",
+        "train.boost.rounds=500",
+        "--set",
+        "train.checkpoint_rounds=10",
+        "--as-of",
+        AS_OF,
+    ];
+    let train = |store: &Folder| {
+        let mut arguments = vec!["train", PIPELINE, "--store", store.url()];
+        arguments.extend(settings);
+        let mut command = command(&arguments);
+        command.env("RUST_LOG", "info");
+        command
+    };
+    let whole = Folder::with_world();
+    let unbroken = ended(&mut train(&whole)).ok();
+    assert!(!unbroken.stderr.contains("went on"), "{}", unbroken.stderr);
+
+    let killed = Folder::with_world();
+    let mut child = train(&killed)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let is_checkpoint = |name: &String| name.contains("/checkpoints/boost/regressor");
+    let started = Instant::now();
+    while !killed.files().keys().any(is_checkpoint) {
+        assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint was written");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.try_wait().expect("a child").is_none(), "it ended before it was killed");
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+
+    let resumed = ended(&mut train(&killed)).ok();
+    assert!(resumed.stderr.contains("went on from a checkpoint"), "{}", resumed.stderr);
+    let (mut found, expected) = (killed.files(), whole.files());
+    found.retain(|name, _| expected.contains_key(name) || !name.contains('#'));
+    assert!(!expected.keys().any(is_checkpoint), "checkpoints go once they are not needed");
+    assert!(found == expected, "{:?}", found.keys().collect::<Vec<_>>());
 }

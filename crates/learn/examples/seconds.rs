@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use learn::{FamilyName, Settings, family, train_as_of};
+use learn::{FamilyName, NoCheckpoints, Settings, family, train_as_of};
 use terms::{AsOf, DAY_MICROS, Feature, FeatureKind, FeatureList, HOUR_MICROS, Matrix, Outcome};
 
 const N_ROWS: usize = 70_000;
@@ -79,8 +79,16 @@ fn main() {
         }
         let started = Instant::now();
         let origin = AsOf::from_micros(day(480.0));
-        let trained =
-            train_as_of(&matrix, &ordered_at, &outcomes, origin, &*family, &settings).unwrap();
+        let trained = train_as_of(
+            &matrix,
+            &ordered_at,
+            &outcomes,
+            origin,
+            &*family,
+            &settings,
+            &NoCheckpoints,
+        )
+        .unwrap();
         let seconds = started.elapsed().as_secs_f64();
         let bytes: usize = trained.scorer.encode().values().map(Vec::len).sum();
         println!("{}: {seconds:.1} s, {bytes} bytes, {:?}", family.name(), trained.sizes);

@@ -66,6 +66,12 @@ pub enum Error {
         /// Why.
         source: boost::Error,
     },
+    /// A checkpoint of an earlier, killed training cannot be read.
+    #[error("the checkpoint of a training that was killed is not readable")]
+    Checkpoint {
+        /// Why.
+        source: crate::CheckpointError,
+    },
     /// The parts do not make a scorer.
     #[error("the trained parts do not fit together")]
     Scorer {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use boost::Direction;
 use terms::{FeatureList, LEVELS, Matrix};
 
+use crate::checkpoints::{self, Checkpoints};
 use crate::error::Error;
 use crate::forest::{Forest, Kind};
 use crate::settings::{FamilyName, Settings};
@@ -34,9 +35,17 @@ pub trait Family: Sync {
     /// Trains a model that predicts the quantiles at [`LEVELS`], in hours. The same rows and
     /// settings give the same model on any number of threads.
     ///
+    /// A family that takes long leaves checkpoints under the name of the `regressor`, and goes on
+    /// from there.
+    ///
     /// # Errors
-    /// If the rows cannot be learned from.
-    fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error>;
+    /// If the rows cannot be learned from, or a checkpoint cannot be kept.
+    fn train(
+        &self,
+        rows: &TrainingRows<'_>,
+        regressor: &str,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<boost::Model, Error>;
 }
 
 /// The family of a name.
@@ -48,6 +57,7 @@ pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, 
     Ok(match name {
         FamilyName::Boost => Box::new(Boosted {
             params: settings.boost_params(),
+            checkpoint_rounds: settings.checkpoint_rounds,
             monotone: settings.monotone.clone(),
         }),
         FamilyName::Forest => {
@@ -62,6 +72,7 @@ pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, 
 /// Boosting of all quantiles at once, with open shipments as censored rows.
 struct Boosted {
     params: boost::Params,
+    checkpoint_rounds: u32,
     monotone: BTreeMap<String, Direction>,
 }
 
@@ -87,7 +98,12 @@ impl Family for Boosted {
         "boost"
     }
 
-    fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error> {
+    fn train(
+        &self,
+        rows: &TrainingRows<'_>,
+        regressor: &str,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<boost::Model, Error> {
         let failed = |source| Error::Boost { step: "boost", source };
         let categorical = rows.matrix.features.categorical();
         let directions = directions(&rows.matrix.features, &self.monotone)?;
@@ -98,7 +114,8 @@ impl Family for Boosted {
             levels: &LEVELS,
         };
         let params = self.params.clone().check().map_err(failed)?;
-        boost::train(&columns, &target, &params).map_err(failed)
+        let kept = (self.checkpoint_rounds, regressor, checkpoints);
+        checkpoints::train(&columns, &target, &params, kept)
     }
 }
 

@@ -24,6 +24,7 @@ use smartcore::ensemble::random_forest_regressor::{
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use terms::{LEVELS, Matrix, N_LEVELS};
 
+use crate::checkpoints::Checkpoints;
 use crate::error::Error;
 use crate::family::{Family, TrainingRows};
 use crate::forest_structure::{Node, Structure, read};
@@ -136,7 +137,12 @@ impl Family for Forest {
         }
     }
 
-    fn train(&self, rows: &TrainingRows<'_>) -> Result<boost::Model, Error> {
+    fn train(
+        &self,
+        rows: &TrainingRows<'_>,
+        _: &str,
+        _: &dyn Checkpoints,
+    ) -> Result<boost::Model, Error> {
         let usable = |&row: &usize| rows.observed[row] && rows.matured[row];
         let eligible: Vec<usize> = (0..rows.hours.len()).filter(usable).collect();
         if eligible.is_empty() {
@@ -241,6 +247,7 @@ mod tests {
     use terms::{Feature, FeatureKind, FeatureList};
 
     use super::*;
+    use crate::NoCheckpoints;
     use crate::sampling::Seeded;
 
     /// Four features with missing values; hours depend on two of them.
@@ -318,13 +325,13 @@ mod tests {
                 observed: &observed,
                 matured: &matured,
             };
-            let model = small(kind).train(&rows).unwrap();
+            let model = small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap();
             let predicted = model.predict(&matrix.columns).unwrap();
             let medians: Vec<f32> = predicted.chunks(N_LEVELS).map(|q| q[terms::MEDIAN]).collect();
             let missed: f32 = (1000..4000).map(|row| (medians[row] - hours[row]).abs()).sum();
             assert!(missed / 3000.0 < 25.0, "{kind:?}: {}", missed / 3000.0);
             assert!(predicted.iter().all(|&hours| hours > 50.0));
-            assert_eq!(model, small(kind).train(&rows).unwrap());
+            assert_eq!(model, small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap());
         }
     }
 

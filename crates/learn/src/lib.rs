@@ -11,6 +11,7 @@
 //! it once each.
 
 mod calibrating;
+mod checkpoints;
 mod error;
 mod family;
 mod forest;
@@ -27,6 +28,7 @@ mod train;
 #[cfg(test)]
 mod world_tests;
 
+pub use checkpoints::{CheckpointError, Checkpoints, NoCheckpoints};
 pub use error::Error;
 pub use family::{Family, TrainingRows, family};
 pub use gate_rules::{GateRules, Imputed, Rule};

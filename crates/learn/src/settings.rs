@@ -40,6 +40,9 @@ pub struct Settings {
     pub maturity_days: u32,
     /// Observed deliveries of more than two days without which nothing is trained.
     pub rows_min: usize,
+    /// Rounds after which the boosted regressor leaves a checkpoint, from which a training that was
+    /// killed goes on; 0: none.
+    pub checkpoint_rounds: u32,
     /// Seed of every choice.
     pub seed: u64,
 }
@@ -117,6 +120,7 @@ impl Default for Settings {
             history_days: None,
             maturity_days: 30,
             rows_min: 500,
+            checkpoint_rounds: 0,
             seed: 0,
         }
     }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use terms::{AsOf, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
 use crate::calibrating::{Matured, calibration};
+use crate::checkpoints::Checkpoints;
 use crate::error::Error;
 use crate::family::{Family, TrainingRows};
 use crate::gate_rules::GateRules;
@@ -108,7 +109,7 @@ pub enum TailBasis {
 ///
 /// `outcomes` tells, for each row of the matrix, the outcome as known at a moment; it is asked for
 /// the origin and for one earlier moment. `ordered_at` are microseconds since the epoch. The same
-/// inputs give the same bytes on any number of threads.
+/// inputs give the same bytes on any number of threads, with and without `checkpoints`.
 ///
 /// As of: only rows ordered before the origin are used; what `outcomes` says of it must be.
 ///
@@ -122,15 +123,17 @@ pub fn train_as_of(
     origin: AsOf,
     family: &dyn Family,
     settings: &Settings,
+    checkpoints: &dyn Checkpoints,
 ) -> Result<Trained, Error> {
     settings.check()?;
     let known = Known::at(origin, matrix, ordered_at, outcomes)?;
     let history = known.history(settings);
-    let (regressor, beyond) = train_regressor(&known, &history, family, settings)?;
+    let (regressor, beyond) =
+        train_regressor(&known, &history, family, settings, ("regressor", checkpoints))?;
     tracing::info!(family = family.name(), rows = beyond.rows.len(), "regressor trained");
 
     let (calibration, judged, calibration_basis) =
-        learn_calibration(&known, outcomes, family, settings)?;
+        learn_calibration(&known, outcomes, family, settings, checkpoints)?;
     let (tail_ratio, tail) = learn_tail(&known, &regressor, &beyond, &calibration, judged)?;
 
     let (gate_rows, over) = known.decided(&history, settings.gate.undecided_days);
@@ -172,6 +175,7 @@ fn train_regressor(
     history: &[usize],
     family: &dyn Family,
     settings: &Settings,
+    (name, checkpoints): (&str, &dyn Checkpoints),
 ) -> Result<(boost::Model, Beyond), Error> {
     let beyond = known.beyond(history);
     let found = beyond.observed.iter().filter(|&&seen| seen).count();
@@ -187,7 +191,7 @@ fn train_regressor(
         observed: &beyond.observed,
         matured: &matured,
     };
-    Ok((family.train(&rows)?, beyond))
+    Ok((family.train(&rows, name, checkpoints)?, beyond))
 }
 
 /// The calibration, and the rows that it was learned from if there were enough.
@@ -196,6 +200,7 @@ fn learn_calibration(
     outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
     family: &dyn Family,
     settings: &Settings,
+    checkpoints: &dyn Checkpoints,
 ) -> Result<(Calibration, Option<Matured>, CalibrationBasis), Error> {
     let none = |basis| Ok((Calibration::identity(), None, basis));
     if !settings.calibration.enabled {
@@ -211,7 +216,8 @@ fn learn_calibration(
     }
     let earlier = Known::at(moment, known.matrix, known.ordered_at, outcomes)?;
     let history = earlier.history(settings);
-    let regressor = match train_regressor(&earlier, &history, family, settings) {
+    let kept = ("regressor_of_calibration", checkpoints);
+    let regressor = match train_regressor(&earlier, &history, family, settings, kept) {
         Ok((regressor, _)) => regressor,
         Err(Error::TooFewRows { found, needed, .. }) => {
             return none(CalibrationBasis::TooFewToTrain { found, needed });

@@ -7,7 +7,7 @@ use terms::{
 };
 
 use crate::sampling::Seeded;
-use crate::{CalibrationBasis, Error, FamilyName, Settings, TailBasis, Trained};
+use crate::{CalibrationBasis, Error, FamilyName, NoCheckpoints, Settings, TailBasis, Trained};
 use crate::{family, train_as_of};
 
 /// Quantiles of the standard normal law at [`LEVELS`].
@@ -113,7 +113,15 @@ impl World {
         outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
     ) -> Result<Trained, Error> {
         let family = family(name, settings).unwrap();
-        train_as_of(&self.matrix, &self.ordered_at, outcomes, day(210), &*family, settings)
+        train_as_of(
+            &self.matrix,
+            &self.ordered_at,
+            outcomes,
+            day(210),
+            &*family,
+            settings,
+            &NoCheckpoints,
+        )
     }
 
     /// Rows ordered from the origin on.

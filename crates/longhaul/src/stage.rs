@@ -118,6 +118,11 @@ pub(crate) fn run(
     run_in(night, format!("runs/{id}/{stage}"), id, stage, inputs, work)
 }
 
+/// Where a stage with these inputs leaves what it makes.
+pub(crate) fn folder(night: &Night<'_>, stage: &str, inputs: &BTreeMap<String, String>) -> String {
+    format!("runs/{}/{stage}", id(night.as_of, stage, inputs))
+}
+
 /// Runs a backtest in `backtests/<id>/`, or finds that it was done.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::Result;
+use learn::NoCheckpoints;
 use polars::prelude::*;
 use scorer::Distribution;
 use serde_json::{Value, json};
@@ -134,7 +135,10 @@ fn work(
         let started = Instant::now();
         let held = Held::new(known, origin, next, night.as_of)?;
         if (number as u32).is_multiple_of(train_every) || trained.is_none() {
-            trained = Some((origin, stages::train_family(known, resolved, family, origin)?));
+            trained = Some((
+                origin,
+                stages::train_family(known, resolved, family, origin, &NoCheckpoints)?,
+            ));
         }
         let Some((trained_at, model)) = &trained else { continue };
         let distributions = model.scorer.score(&known.matrix.take(&held.rows))?;

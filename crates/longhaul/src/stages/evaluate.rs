@@ -9,7 +9,7 @@ use ::evaluate::baseline::{self, History};
 use ::evaluate::{Contest, Evaluation, Forecast, ReportExtras, SegmentFamily, Shipments};
 use anyhow::Result;
 use features::PROMISED_HOURS;
-use learn::Trained;
+use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, column};
 
@@ -82,7 +82,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         for &family in &resolved.settings.train.families {
             let name = train::name(family);
             night.reporter.progress(format!("evaluate {name}"));
-            let family = train::train(&known, resolved, family, start)?;
+            let family = train::train(&known, resolved, family, start, &NoCheckpoints)?;
             candidates.push(held.forecast(&name, &family.scorer)?);
             trained.push(family);
         }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use learn::{FamilyName, Trained};
+use learn::{CheckpointError, Checkpoints, FamilyName, Trained};
+use store::Store;
 use terms::AsOf;
 
 use crate::settings::Resolved;
@@ -15,14 +16,17 @@ use crate::stages::features::Known;
 /// # Errors
 /// If a family refuses, for example because too few deliveries are known.
 pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
-    stage::run(night, "train", inputs(resolved, features)?, || {
+    let inputs = inputs(resolved, features)?;
+    let checkpoints = format!("{}/checkpoints", stage::folder(night, "train", &inputs));
+    let done = stage::run(night, "train", inputs, || {
         let known = Known::read(night, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
         for &family in &resolved.settings.train.families {
             let name = name(family);
             night.reporter.progress(format!("train {name}"));
-            let trained = train(&known, resolved, family, night.as_of)?;
+            let place = Place { store: night.store, folder: format!("{checkpoints}/{name}") };
+            let trained = train(&known, resolved, family, night.as_of, &place)?;
             sizes.insert(name.clone(), serde_json::to_value(&trained.sizes)?);
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
@@ -30,7 +34,31 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         }
         let line = sizes.keys().cloned().collect::<Vec<_>>().join(", ");
         Ok(Output { files, summary: sizes.into(), line })
-    })
+    })?;
+    if resolved.settings.train.checkpoint_rounds > 0 {
+        // Nobody needs them once the manifest is there.
+        for entry in night.store.list(&checkpoints)? {
+            night.store.delete(&entry.path)?;
+        }
+    }
+    Ok(done)
+}
+
+/// The checkpoints of one family, while it trains.
+struct Place<'a> {
+    store: &'a Store,
+    folder: String,
+}
+
+impl Checkpoints for Place<'_> {
+    fn read(&self, regressor: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        let found = self.store.get_versioned(&format!("{}/{regressor}", self.folder))?;
+        Ok(found.map(|(bytes, _)| bytes.to_vec()))
+    }
+
+    fn write(&self, regressor: &str, checkpoint: Vec<u8>) -> Result<(), CheckpointError> {
+        Ok(self.store.put(&format!("{}/{regressor}", self.folder), checkpoint.into())?)
+    }
 }
 
 /// What goes into a stage that trains.
@@ -57,6 +85,7 @@ pub(crate) fn train(
     resolved: &Resolved,
     family: FamilyName,
     origin: AsOf,
+    checkpoints: &dyn Checkpoints,
 ) -> Result<Trained> {
     let settings = &resolved.settings.train;
     let name = name(family);
@@ -68,6 +97,7 @@ pub(crate) fn train(
         origin,
         family.as_ref(),
         settings,
+        checkpoints,
     )
     .with_context(|| format!("family {name} as of {origin}"))
 }
