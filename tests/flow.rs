@@ -227,3 +227,39 @@ fn an_altered_model_is_noticed_before_it_scores() {
     std::fs::write(&path, bytes).unwrap();
     store.run("score", &[]).refuses(10, &["regressor.bin"]);
 }
+
+#[test]
+fn an_ablation_says_what_each_group_of_features_gains_and_costs() {
+    let store = Folder::with_world();
+    let arguments = [
+        "features",
+        "ablate",
+        PIPELINE,
+        "--store",
+        store.url(),
+        "--from",
+        "2025-10-01",
+        "--to",
+        "2025-10-15",
+        "--every",
+        "14d",
+        "--json",
+    ];
+    let result = longhaul(&arguments).ok().json();
+    let all = result["mean_pinball_days"].as_f64().expect("a loss");
+    let groups = result["groups"].as_array().expect("groups");
+    let names: Vec<&str> = groups.iter().map(|group| group["group"].as_str().unwrap()).collect();
+    for name in ["facts", "categories", "calendar", "node", "lane", "early alarm"] {
+        assert!(names.contains(&name), "{name} is not among {names:?}");
+    }
+    let mut features = 0;
+    for group in groups {
+        let (without, gain) = (&group["mean_pinball_days_without"], &group["gain_days"]);
+        assert_eq!(without.as_f64().unwrap() - all, gain.as_f64().unwrap());
+        assert!(group["build_ms"].as_f64().unwrap() >= 0.0);
+        features += group["features"].as_array().unwrap().len();
+    }
+    let built = store.run("features", &["--json"]).ok().json();
+    assert_eq!(built["summary"]["features"].as_u64(), Some(features as u64));
+    assert!(groups.iter().any(|group| group["gain_days"].as_f64() != Some(0.0)), "{result}");
+}

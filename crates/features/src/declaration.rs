@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::calendar::CALENDAR;
-use crate::facts::{CATEGORIES, FACTS};
+use crate::calendar::{self, CALENDAR};
+use crate::facts::{CATEGORIES, FACTS, PROMISE_FEATURE};
 
 /// Which features are built.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct Declaration {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
+    /// What it is a part of, for an ablation; by itself if it has none.
+    #[serde(default)]
+    pub group: Option<String>,
     /// Columns that make up the key; `column:3` is its first three characters; none is everywhere.
     pub key: Vec<String>,
     /// What is counted or averaged.
@@ -68,12 +71,34 @@ pub enum Quantity {
     Unshipped,
     /// A stock: handed over and not delivered yet, at most 60 days old.
     InTransit,
+    /// A stock: ordered and not delivered yet, at most 60 days old; its mean is the age in hours.
+    Open,
+    /// 1 if an order was known to be delivered once it was five days old, else 0, dated that day:
+    /// it tells of a slowdown before the late deliveries do, as open shipments count.
+    #[serde(rename = "delivered_by_day_5")]
+    DeliveredByDay5,
+    /// The same of orders ten days old.
+    #[serde(rename = "delivered_by_day_10")]
+    DeliveredByDay10,
+    /// The same of orders twenty days old.
+    #[serde(rename = "delivered_by_day_20")]
+    DeliveredByDay20,
 }
 
 impl Quantity {
     /// A stock is counted now, not over a window.
     pub(crate) fn is_stock(self) -> bool {
-        matches!(self, Self::Unshipped | Self::InTransit)
+        matches!(self, Self::Unshipped | Self::InTransit | Self::Open)
+    }
+
+    /// The age of an order at which it is asked whether it was delivered, in days.
+    pub(crate) fn asked_at_age(self) -> Option<i32> {
+        match self {
+            Self::DeliveredByDay5 => Some(5),
+            Self::DeliveredByDay10 => Some(10),
+            Self::DeliveredByDay20 => Some(20),
+            _ => None,
+        }
     }
 
     fn name(self) -> &'static str {
@@ -85,6 +110,10 @@ impl Quantity {
             Self::Ordered => "ordered",
             Self::Unshipped => "unshipped",
             Self::InTransit => "in_transit",
+            Self::Open => "open",
+            Self::DeliveredByDay5 => "delivered_by_day_5",
+            Self::DeliveredByDay10 => "delivered_by_day_10",
+            Self::DeliveredByDay20 => "delivered_by_day_20",
         }
     }
 }
@@ -136,7 +165,80 @@ impl Declaration {
     }
 }
 
+/// Features that stand or fall together in an ablation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// The names of its features.
+    pub features: Vec<String>,
+}
+
+impl Declaration {
+    /// The groups of features, in the order of the declaration.
+    pub fn groups(&self) -> Vec<Group> {
+        let promise = if self.promise { vec![PROMISE_FEATURE.to_owned()] } else { Vec::new() };
+        let calendar = self.calendar.iter().map(|name| calendar::feature_name(name)).collect();
+        let named = [
+            ("facts", self.facts.clone()),
+            ("categories", self.categories.clone()),
+            ("calendar", calendar),
+            ("promise", promise),
+        ];
+        let mut groups: Vec<Group> = (named.into_iter())
+            .map(|(name, features)| Group { name: name.to_owned(), features })
+            .filter(|group| !group.features.is_empty())
+            .collect();
+        for history in &self.history {
+            let name = history.group_name();
+            let mut features = history.feature_names();
+            match groups.iter_mut().find(|group| group.name == name) {
+                Some(group) => group.features.append(&mut features),
+                None => groups.push(Group { name, features }),
+            }
+        }
+        groups
+    }
+
+    /// The declaration of one group alone; of none without a name. What it takes to build is what
+    /// the group costs.
+    #[must_use]
+    pub fn only(&self, group: Option<&str>) -> Self {
+        let keep = |name: &str, features: &[String]| {
+            if group == Some(name) { features.to_vec() } else { Vec::new() }
+        };
+        let of_group = |history: &&History| Some(history.group_name().as_str()) == group;
+        Self {
+            facts: keep("facts", &self.facts),
+            categories: keep("categories", &self.categories),
+            calendar: keep("calendar", &self.calendar),
+            promise: self.promise && group == Some("promise"),
+            history: self.history.iter().filter(of_group).cloned().collect(),
+        }
+    }
+}
+
 impl History {
+    fn group_name(&self) -> String {
+        let alone = || format!("{} by {}", self.quantity.name(), self.key_name());
+        self.group.clone().unwrap_or_else(alone)
+    }
+
+    fn key_name(&self) -> String {
+        let mut name =
+            if self.key.is_empty() { "everywhere".to_owned() } else { self.key.join("_") };
+        name.retain(|c| c != ':');
+        name
+    }
+
+    /// Its features, in the order in which they are built.
+    fn feature_names(&self) -> Vec<String> {
+        let of_window = |window| {
+            self.statistics.iter().map(move |&statistic| self.feature_name(statistic, window))
+        };
+        self.windows().into_iter().flat_map(of_window).collect()
+    }
+
     fn check(&self) -> Result<(), Error> {
         for key in std::iter::once(&self.key).chain(&self.fall_back) {
             key_parts(key)?;
@@ -154,9 +256,15 @@ impl History {
             if !self.windows_days.is_empty() {
                 return Err(impossible("no windows, since a stock is counted now", found));
             }
-            if self.statistics != [Statistic::Count] {
+            let possible = |statistic: &Statistic| match statistic {
+                Statistic::Count => true,
+                Statistic::Mean => self.quantity == Quantity::Open,
+                Statistic::Sd => false,
+            };
+            if !self.statistics.iter().all(possible) {
                 let found = format!("statistics = {:?}", self.statistics);
-                return Err(impossible("statistics = [\"count\"] of a stock", found));
+                let expected = "statistics = [\"count\"] of a stock, or \"mean\" too if it is open";
+                return Err(impossible(expected, found));
             }
         } else if self.windows_days.is_empty() || self.windows_days.contains(&0) {
             return Err(impossible("windows of at least one day", found));
@@ -175,9 +283,7 @@ impl History {
 
     /// For example `lane: origin_region_destination_region_transit_hours_mean_14d`.
     pub(crate) fn feature_name(&self, statistic: Statistic, window: Option<u16>) -> String {
-        let mut name =
-            if self.key.is_empty() { "everywhere".to_owned() } else { self.key.join("_") };
-        name.retain(|c| c != ':');
+        let mut name = self.key_name();
         name += &format!("_{}_{}", self.quantity.name(), statistic.name());
         if let Some(days) = window {
             name += &format!("_{days}d");
@@ -237,6 +343,20 @@ mod tests {
         let declared = Declaration::read(LANE).unwrap();
         let name = declared.history[0].feature_name(Statistic::Mean, Some(14));
         assert_eq!(name, "origin_region_destination_zone3_transit_hours_mean_14d");
+    }
+
+    #[test]
+    fn groups_hold_every_feature_that_is_built_once() {
+        let lane = LANE.replace("key =", "group = \"lane\"\n key =");
+        let more = "[[history]]\nkey = []\nquantity = \"open\"\nstatistics = [\"count\"]\n";
+        let declared = Declaration::read(&format!("{lane}\n{more}")).unwrap();
+        let groups = declared.groups();
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        assert_eq!(names, ["facts", "lane", "open by everywhere"]);
+        assert_eq!(groups[1].features, ["origin_region_destination_zone3_transit_hours_mean_14d"]);
+        let lane = declared.only(Some("lane"));
+        assert_eq!([lane.facts.len(), lane.history.len()], [0, 1]);
+        assert!(declared.only(None).groups().is_empty());
     }
 
     #[test]

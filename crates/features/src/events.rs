@@ -15,6 +15,9 @@ const SECOND_MICROS: i64 = 1_000_000;
 
 /// All differences of `quantity`, for the key of each shipment in `keys`.
 pub(crate) fn of(quantity: Quantity, placed: &Placed, keys: &[u32]) -> Vec<Event> {
+    if let Some(age) = quantity.asked_at_age() {
+        return asked_at_age(age, placed, keys);
+    }
     let mut events = Vec::new();
     for (row, &key) in keys.iter().enumerate() {
         let ordered_at = placed.ordered_at[row];
@@ -40,6 +43,23 @@ pub(crate) fn of(quantity: Quantity, placed: &Placed, keys: &[u32]) -> Vec<Event
     events
 }
 
+/// Of every shipment that is not gone by then, whether it is known to be delivered on the day on
+/// which its order is `age` days old. Its later versions change nothing.
+fn asked_at_age(age: i32, placed: &Placed, keys: &[u32]) -> Vec<Event> {
+    let event = |(row, &key): (usize, &u32)| {
+        let asked_on = placed.ordered_at[row].div_euclid(DAY_MICROS) as i32 + age;
+        let last = placed.versions_of(row).iter().take_while(|v| day(v) < asked_on).last()?;
+        let delivered = match last.state {
+            State::Gone => return None,
+            State::Delivered { .. } => 1,
+            State::Waiting | State::HandedOver { .. } => 0,
+        };
+        let change = Total { count: 1, sum: delivered, squares: delivered };
+        Some(Event { key, day: asked_on, change })
+    };
+    keys.iter().enumerate().filter_map(event).collect()
+}
+
 fn day(version: &Version) -> i32 {
     version.recorded_at.div_euclid(DAY_MICROS) as i32
 }
@@ -58,7 +78,10 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
         (Quantity::Unshipped, State::Waiting) | (Quantity::InTransit, State::HandedOver { .. }) => {
             Some(one)
         }
-        (Quantity::Unshipped | Quantity::InTransit, _) => None,
+        (Quantity::Open, State::Waiting | State::HandedOver { .. }) => {
+            Some(Total { count: 1, sum: ordered_at.div_euclid(SECOND_MICROS), squares: 0 })
+        }
+        (Quantity::Unshipped | Quantity::InTransit | Quantity::Open, _) => None,
         (Quantity::HandlingHours, State::HandedOver { at }) => Some(span(ordered_at, at)),
         (Quantity::HandlingHours, State::Delivered { handed_over_at, .. }) => {
             handed_over_at.map(|at| span(ordered_at, at))
@@ -78,6 +101,11 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
             | Quantity::DeliveryHours
             | Quantity::WithinTwoDays,
             State::Waiting | State::HandedOver { .. },
+        )
+        // These are asked once, at an age.
+        | (
+            Quantity::DeliveredByDay5 | Quantity::DeliveredByDay10 | Quantity::DeliveredByDay20,
+            _,
         ) => None,
     }
 }
@@ -114,6 +142,22 @@ mod tests {
         let events = of(Quantity::DeliveryHours, &placed, &[0]);
         let seen: Vec<_> = events.iter().map(|e| (e.day, e.change.count, e.change.sum)).collect();
         assert_eq!(seen, [(3, 1, 216_000), (9, -1, -216_000), (9, 1, 252_000)]);
+    }
+
+    #[test]
+    fn an_order_is_asked_once_at_its_age_and_counts_if_it_is_open() {
+        let delivered = State::Delivered { handed_over_at: None, at: 60 * HOUR };
+        let seen = |versions| -> Vec<_> {
+            let events = of(Quantity::DeliveredByDay5, &one_shipment(versions), &[0]);
+            events.iter().map(|e| (e.day, e.change.count, e.change.sum)).collect()
+        };
+        let in_time = vec![on_day(0, State::Waiting), on_day(4, delivered), on_day(9, State::Gone)];
+        assert_eq!(seen(in_time), [(5, 1, 1)]);
+        // Recorded on the very day is not known before it.
+        let too_late = vec![on_day(0, State::Waiting), on_day(5, delivered)];
+        assert_eq!(seen(too_late), [(5, 1, 0)]);
+        assert_eq!(seen(vec![on_day(0, State::Waiting), on_day(2, State::Gone)]), []);
+        assert_eq!(seen(vec![on_day(7, State::Waiting)]), [], "nobody knew of it");
     }
 
     #[test]

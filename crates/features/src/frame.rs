@@ -17,7 +17,7 @@ const NOT_FEATURES: [&str; 4] =
 
 /// One row a shipment, by (ordered_at, shipment_id): its keys and its features. Numbers are f32,
 /// categories texts; missing is null.
-pub struct Frame(DataFrame);
+pub struct Frame(pub(crate) DataFrame);
 
 impl Frame {
     pub(crate) fn new(columns: Vec<Column>) -> Result<Self, Error> {

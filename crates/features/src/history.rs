@@ -1,6 +1,6 @@
 //! Declared history features, compiled to look-ups in ledgers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use polars::prelude::*;
 use rayon::prelude::*;
@@ -20,35 +20,33 @@ pub(crate) fn columns(placed: &Placed, declared: &Declaration) -> Result<Vec<Col
     // As of: a row may use what was recorded before the midnight at or before its order.
     let days: Vec<i32> =
         placed.ordered_at.iter().map(|at| at.div_euclid(DAY_MICROS) as i32).collect();
-    let columns: Vec<Vec<Column>> = declared
-        .history
-        .par_iter()
-        .map(|history| of_one_key(placed, &days, history))
-        .collect::<Result<_, Error>>()?;
+    let ledgers = Ledgers::new(placed, &declared.history)?;
+    let columns: Vec<Vec<Column>> =
+        declared.history.par_iter().map(|history| of_one_key(&ledgers, &days, history)).collect();
     Ok(columns.into_iter().flatten().collect())
 }
 
-fn of_one_key(placed: &Placed, days: &[i32], history: &History) -> Result<Vec<Column>, Error> {
-    let own = KeyedLedger::new(placed, history.quantity, &history.key)?;
-    let coarse = match &history.fall_back {
-        Some(key) => Some(KeyedLedger::new(placed, history.quantity, key)?),
-        None => None,
-    };
-    let unit = if is_duration(history.quantity) { 3600.0 } else { 1.0 };
+fn of_one_key(ledgers: &Ledgers<'_>, days: &[i32], history: &History) -> Vec<Column> {
+    let quantity = history.quantity;
     let mut columns = Vec::new();
     for window in history.windows() {
-        let totals: Vec<Total> = own.before(days, window);
-        let parents = coarse.as_ref().map(|ledger| ledger.before(days, window));
+        let totals = ledgers.before(quantity, &history.key, days, window);
+        let parents =
+            (history.fall_back.as_ref()).map(|key| ledgers.before(quantity, key, days, window));
         for &statistic in &history.statistics {
-            let values: Vec<Option<f32>> = totals
-                .iter()
-                .enumerate()
+            let parent = |row: usize| parents.as_ref().map(|totals| &totals[row]);
+            let values: Vec<Option<f32>> = (totals.iter().enumerate())
                 .map(|(row, total)| {
                     let value = match statistic {
                         Statistic::Count => Some(total.count as f64),
-                        Statistic::Mean => mean(total, parents.as_ref().map(|totals| &totals[row]))
-                            .map(|value| value / unit),
-                        Statistic::Sd => sd(total, is_duration(history.quantity)),
+                        Statistic::Mean if quantity == Quantity::Open => {
+                            mean_age_hours(total, days[row])
+                        }
+                        Statistic::Mean => {
+                            let unit = if is_duration(quantity) { 3600.0 } else { 1.0 };
+                            mean(total, parent(row)).map(|value| value / unit)
+                        }
+                        Statistic::Sd => sd(total, is_duration(quantity)),
                     };
                     value.map(|value| value as f32)
                 })
@@ -56,7 +54,15 @@ fn of_one_key(placed: &Placed, days: &[i32], history: &History) -> Result<Vec<Co
             columns.push(Column::new(history.feature_name(statistic, window).into(), values));
         }
     }
-    Ok(columns)
+    columns
+}
+
+/// How long those that are open have been so, at the start of `day`. Units: hours; the sums hold
+/// seconds since the epoch at which they were ordered.
+fn mean_age_hours(total: &Total, day: i32) -> Option<f64> {
+    let midnight = i64::from(day) * (DAY_MICROS / 1_000_000);
+    (total.count > 0)
+        .then(|| (total.count * midnight - total.sum) as f64 / total.count as f64 / 3600.0)
 }
 
 fn is_duration(quantity: Quantity) -> bool {
@@ -87,30 +93,51 @@ fn sd(total: &Total, is_duration: bool) -> Option<f64> {
     Some((total.squares as f64 / n - mean * mean).max(0.0).sqrt() / unit)
 }
 
-/// A ledger, and the position of each row's key in it.
-struct KeyedLedger {
-    keys: Vec<u32>,
-    ledger: Ledger,
+/// The position of each row's key, and how many keys there are.
+type Positions = (Vec<u32>, usize);
+
+/// Every ledger that is asked for, once, and where each row's key is in it.
+struct Ledgers<'a> {
+    positions: HashMap<&'a [String], Positions>,
+    ledgers: HashMap<(Quantity, &'a [String]), Ledger>,
 }
 
-impl KeyedLedger {
-    fn new(placed: &Placed, quantity: Quantity, key: &[String]) -> Result<Self, Error> {
-        let (keys, n_keys) = key_positions(placed, key)?;
-        let ledger = Ledger::new(events::of(quantity, placed, &keys), n_keys);
-        Ok(Self { keys, ledger })
+impl<'a> Ledgers<'a> {
+    fn new(placed: &Placed, declared: &'a [History]) -> Result<Self, Error> {
+        let asked = |history: &'a History| {
+            let keys = std::iter::once(&history.key).chain(&history.fall_back);
+            keys.map(|key| (history.quantity, key.as_slice()))
+        };
+        let wanted: HashSet<(Quantity, &[String])> = declared.iter().flat_map(asked).collect();
+        let keys: HashSet<&[String]> = wanted.iter().map(|&(_, key)| key).collect();
+        let positions = keys
+            .into_par_iter()
+            .map(|key| Ok((key, key_positions(placed, key)?)))
+            .collect::<Result<HashMap<_, _>, Error>>()?;
+        let ledger = |(quantity, key): (Quantity, &'a [String])| {
+            let (keys, n_keys) = &positions[key];
+            ((quantity, key), Ledger::new(events::of(quantity, placed, keys), *n_keys))
+        };
+        let ledgers = wanted.into_par_iter().map(ledger).collect();
+        Ok(Self { positions, ledgers })
     }
 
-    fn before(&self, days: &[i32], window: Option<u16>) -> Vec<Total> {
-        self.keys
-            .iter()
-            .zip(days)
-            .map(|(&key, &day)| self.ledger.before(key, day, window))
-            .collect()
+    /// What each row's key had at its day. Shapes: one a row.
+    fn before(
+        &self,
+        quantity: Quantity,
+        key: &[String],
+        days: &[i32],
+        window: Option<u16>,
+    ) -> Vec<Total> {
+        let (keys, _) = &self.positions[key];
+        let ledger = &self.ledgers[&(quantity, key)];
+        keys.iter().zip(days).map(|(&key, &day)| ledger.before(key, day, window)).collect()
     }
 }
 
 /// For each row the position of its key, in order of first appearance, and how many keys.
-fn key_positions(placed: &Placed, key: &[String]) -> Result<(Vec<u32>, usize), Error> {
+fn key_positions(placed: &Placed, key: &[String]) -> Result<Positions, Error> {
     let mut parts = Vec::new();
     for part in key_parts(key)? {
         parts.push((texts(&placed.firsts, &part.column)?, part.prefix));

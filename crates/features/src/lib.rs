@@ -25,12 +25,14 @@ mod facts;
 mod frame;
 mod history;
 mod outcomes;
+mod proof;
 mod timeline;
 
-pub use declaration::{Declaration, Statistic};
+pub use declaration::{Declaration, Group, Statistic};
 pub use error::Error;
 pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};
 pub use outcomes::Outcomes;
+pub use proof::{Alteration, Build, Difference, Proof, Tables, Tried};
 pub use timeline::Doubt;
 
 use polars::prelude::*;

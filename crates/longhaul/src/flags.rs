@@ -71,7 +71,15 @@ pub(crate) enum Command {
     /// Checks the tables against their contracts; bad rows go to quarantine
     Check(Job),
     /// Builds point-in-time features
-    Features(Job),
+    #[command(args_conflicts_with_subcommands = true)]
+    Features {
+        /// Something else to do with them
+        #[command(subcommand)]
+        command: Option<Features>,
+        /// The pipeline and the moment
+        #[command(flatten)]
+        job: Option<Job>,
+    },
     /// Trains the gate and the regressors of every family
     Train(Job),
     /// Judges the families on a hold-out in time, against baselines and the champion
@@ -85,22 +93,15 @@ pub(crate) enum Command {
         /// The pipeline and the moment up to which outcomes are known (default: all there are)
         #[command(flatten)]
         job: Job,
-        /// The first origin
-        #[arg(long, value_name = "DATE")]
-        from: AsOf,
-        /// No origin at or after this
-        #[arg(long, value_name = "DATE")]
-        to: AsOf,
-        /// The step from origin to origin, in days, such as 7d
-        #[arg(long, value_name = "DAYS", value_parser = days)]
-        every: u32,
-        /// Trains anew at every so many days; default: at every origin
-        #[arg(long, value_name = "DAYS", value_parser = days)]
-        train_every: Option<u32>,
+        /// From which origin to which
+        #[command(flatten)]
+        origins: Origins,
         /// Also writes the matrix and the labels of each origin, for another learner to try
         #[arg(long)]
         export: bool,
     },
+    /// Proves that nothing recorded after the as-of changes features, models or predictions
+    Proof(Job),
     /// Brings foreign tables in, by SQL
     Import {
         /// A folder under pipelines/imports
@@ -153,6 +154,37 @@ pub(crate) enum Command {
     },
     /// Prints the manual page
     Man,
+}
+
+/// What else is done with features.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Features {
+    /// Leaves one group of features out after the other, and says what each gains and costs
+    Ablate {
+        /// The pipeline and the moment up to which outcomes are known (default: all there are)
+        #[command(flatten)]
+        job: Job,
+        /// From which origin to which
+        #[command(flatten)]
+        origins: Origins,
+    },
+}
+
+/// The origins of a backtest.
+#[derive(Debug, Args)]
+pub(crate) struct Origins {
+    /// The first origin
+    #[arg(long, value_name = "DATE")]
+    pub(crate) from: AsOf,
+    /// No origin at or after this
+    #[arg(long, value_name = "DATE")]
+    pub(crate) to: AsOf,
+    /// The step from origin to origin, in days, such as 7d
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    pub(crate) every: u32,
+    /// Trains anew at every so many days; default: at every origin
+    #[arg(long, value_name = "DAYS", value_parser = days)]
+    pub(crate) train_every: Option<u32>,
 }
 
 /// Shows published models.

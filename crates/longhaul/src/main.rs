@@ -21,7 +21,9 @@ use clap::Parser;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use flags::{Command, Config, Flags, Global, Job, LogFormat, Models};
+use commands::backtest::Span;
+use flags::{Command, Config, Features, Flags, Global, Job, LogFormat, Models};
+use refusal::Refusal;
 use report::Reporter;
 use settings::Resolved;
 use stage::Night;
@@ -64,20 +66,25 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
     match &flags.command {
         Command::Run(job) => on_night(job, global, reporter, stages::run_all),
         Command::Check(job) => on_night(job, global, reporter, stages::check_only),
-        Command::Features(job) => on_night(job, global, reporter, stages::features_only),
+        Command::Features { command: Some(Features::Ablate { job, origins }), .. } => {
+            let resolved = resolve(Some(&job.pipeline), global)?;
+            commands::ablate::run(&resolved, job, Span::of(origins), reporter)
+        }
+        Command::Features { job: Some(job), .. } => {
+            on_night(job, global, reporter, stages::features_only)
+        }
+        Command::Features { .. } => Err(Refusal::Usage {
+            what: "expected a pipeline, such as longhaul features pipelines/demo.toml".to_owned(),
+        }
+        .into()),
         Command::Train(job) => on_night(job, global, reporter, stages::train_only),
         Command::Evaluate(job) => on_night(job, global, reporter, stages::evaluate_only),
         Command::Publish(job) => on_night(job, global, reporter, stages::publish_only),
         Command::Score(job) => on_night(job, global, reporter, stages::score_only),
-        Command::Backtest { job, from, to, every, train_every, export } => {
+        Command::Proof(job) => on_night(job, global, reporter, commands::proof::run),
+        Command::Backtest { job, origins, export } => {
             let resolved = resolve(Some(&job.pipeline), global)?;
-            let span = commands::backtest::Span {
-                from: *from,
-                to: *to,
-                every_days: *every,
-                train_every_days: train_every.unwrap_or(*every),
-            };
-            commands::backtest::run(&resolved, job, span, *export, reporter)
+            commands::backtest::run(&resolved, job, Span::of(origins), *export, reporter)
         }
         Command::Import { name, from, imports, force } => {
             let resolved = resolve(None, global)?;

@@ -61,6 +61,12 @@ pub(crate) enum Refusal {
         /// The gates that said no.
         gates: Vec<String>,
     },
+    /// Something depends on what was not known yet.
+    #[error("facts from the future change what was before them: {}", found.join("; "))]
+    Leaks {
+        /// What differs.
+        found: Vec<String>,
+    },
     /// A rerun made other bytes.
     #[error("{path}: recomputing as of {as_of} made other bytes")]
     NotReproduced {
@@ -86,7 +92,7 @@ impl Refusal {
             Self::Usage { .. } => 2,
             Self::Configuration { .. } | Self::UnknownKey { .. } => 30,
             Self::Missing { .. } => 11,
-            Self::GateRefused { .. } => 12,
+            Self::GateRefused { .. } | Self::Leaks { .. } => 12,
             Self::Occupied { .. } => 10,
             Self::Input { .. } | Self::Unreadable { .. } => 10,
             Self::NotReproduced { .. } => 1,
@@ -106,6 +112,11 @@ impl Refusal {
             Self::GateRefused { .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"
+                    .to_owned(),
+            ),
+            Self::Leaks { .. } => Some(
+                "no number of an evaluation can be trusted until this holds: look for a feature \
+                 that reads more than was recorded before its row's midnight"
                     .to_owned(),
             ),
             Self::NotReproduced { .. } => {

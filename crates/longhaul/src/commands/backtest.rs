@@ -12,7 +12,7 @@ use store::Store;
 use terms::{AsOf, Outcome, column};
 
 use crate::envelope;
-use crate::flags::Job;
+use crate::flags::{Job, Origins};
 use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
 use crate::report::{Reporter, count, table};
@@ -34,6 +34,32 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// As the flags say.
+    pub(crate) fn of(origins: &Origins) -> Self {
+        Self {
+            from: origins.from,
+            to: origins.to,
+            every_days: origins.every,
+            train_every_days: origins.train_every.unwrap_or(origins.every),
+        }
+    }
+
+    /// Whether there is an origin, and training falls on origins.
+    ///
+    /// # Errors
+    /// If not.
+    pub(crate) fn check(self) -> Result<()> {
+        if self.from >= self.to || !self.train_every_days.is_multiple_of(self.every_days) {
+            let what = format!(
+                "expected --from before --to and --train-every a multiple of --every, found \
+                 {} to {}, every {}d, training every {}d",
+                self.from, self.to, self.every_days, self.train_every_days
+            );
+            return Err(Refusal::Usage { what }.into());
+        }
+        Ok(())
+    }
+
     /// Each origin, and the next one.
     fn origins(self) -> Vec<(AsOf, AsOf)> {
         let step = i64::from(self.every_days);
@@ -59,14 +85,7 @@ pub(crate) fn run(
     export: bool,
     reporter: &Reporter,
 ) -> Result<()> {
-    if span.from >= span.to || !span.train_every_days.is_multiple_of(span.every_days) {
-        let what = format!(
-            "expected --from before --to and --train-every a multiple of --every, found \
-             {} to {}, every {}d, training every {}d",
-            span.from, span.to, span.every_days, span.train_every_days
-        );
-        return Err(Refusal::Usage { what }.into());
-    }
+    span.check()?;
     let store = Store::open(&resolved.store()?)?;
     // Outcomes count as far as anything is known; features never look past their own order.
     let as_of = match job.as_of {
@@ -127,6 +146,48 @@ fn work(
     export: bool,
 ) -> Result<Output> {
     let family = resolved.settings.backtest.family;
+    let (folds, labels) = folds(night, resolved, known, span, export)?;
+    let mut files = BTreeMap::new();
+    if export {
+        files.insert("labels.parquet".to_owned(), to_parquet(labels.to_frame()?)?);
+        files.insert("matrix.parquet".to_owned(), to_parquet(numbers(known)?)?);
+        files.insert("features.json".to_owned(), serde_json::to_vec(&known.matrix.features)?);
+    }
+    let evaluation = judge(night, resolved, known, &folds)?;
+    files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
+    files.insert(
+        "predictions.parquet".to_owned(),
+        predictions(night, known, &stages::family_name(family), folds)?,
+    );
+    let scores = stages::scores(&evaluation);
+    let line = format!("{} shipments judged", count(evaluation.counts.judged));
+    Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
+}
+
+/// The mean pinball loss in days of a backtest, of all rows whose outcome is known.
+///
+/// # Errors
+/// If training fails at an origin.
+pub(crate) fn mean_pinball_days(
+    night: &Night<'_>,
+    resolved: &Resolved,
+    known: &Known,
+    span: Span,
+) -> Result<f64> {
+    let (folds, _) = folds(night, resolved, known, span, false)?;
+    let scores = stages::scores(&judge(night, resolved, known, &folds)?);
+    Ok(scores.first().map_or(f64::NAN, |model| model.mean_pinball_days))
+}
+
+/// Trains at the origins and predicts what followed each.
+fn folds(
+    night: &Night<'_>,
+    resolved: &Resolved,
+    known: &Known,
+    span: Span,
+    export: bool,
+) -> Result<(Vec<Fold>, Labels)> {
+    let family = resolved.settings.backtest.family;
     let train_every = span.train_every_days / span.every_days;
     let mut folds: Vec<Fold> = Vec::new();
     let mut labels = Labels::default();
@@ -153,21 +214,7 @@ fn work(
         let baselines = stages::baselines(known, &held, origin)?;
         folds.push(Fold { origin, rows: held.rows, distributions, baselines });
     }
-    let mut files = BTreeMap::new();
-    if export {
-        files.insert("labels.parquet".to_owned(), to_parquet(labels.to_frame()?)?);
-        files.insert("matrix.parquet".to_owned(), to_parquet(numbers(known)?)?);
-        files.insert("features.json".to_owned(), serde_json::to_vec(&known.matrix.features)?);
-    }
-    let evaluation = judge(night, resolved, known, &folds)?;
-    files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
-    files.insert(
-        "predictions.parquet".to_owned(),
-        predictions(night, known, &stages::family_name(family), folds)?,
-    );
-    let scores = stages::scores(&evaluation);
-    let line = format!("{} shipments judged", count(evaluation.counts.judged));
-    Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
+    Ok((folds, labels))
 }
 
 fn judge(

@@ -1,5 +1,6 @@
 //! The commands that are not stages of a night.
 
+pub(crate) mod ablate;
 pub(crate) mod backtest;
 pub(crate) mod config;
 pub(crate) mod doctor;
@@ -7,4 +8,5 @@ pub(crate) mod import;
 pub(crate) mod manual;
 pub(crate) mod models;
 pub(crate) mod predict;
+pub(crate) mod proof;
 pub(crate) mod simulate;

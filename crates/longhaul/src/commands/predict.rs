@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::reader::ChunkReader;
 use polars::prelude::{Column, DataFrame, NamedFrom as _, Series};
 use scorer::{Distribution, Scorer};
 use serde_json::{Map, Value, json};
@@ -65,11 +67,9 @@ type Ids = Map<String, Value>;
 fn score_parquet(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>> {
     let place = || rows.display().to_string();
     let file = std::fs::File::open(rows).with_context(place)?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file).with_context(place)?.build()?;
     let mut scored = Vec::new();
-    for batch in reader {
-        let batch = batch.with_context(place)?;
-        let distributions = scorer.score_batch(&batch).with_context(place)?;
+    for scored_batch in score_batches(scorer, file).with_context(place)? {
+        let (batch, distributions) = scored_batch.with_context(place)?;
         let mut ids = vec![Ids::new(); batch.num_rows()];
         for name in [column::SHIPMENT_ID, column::ORDER_ID] {
             if let Some(values) = batch.column_by_name(name) {
@@ -84,6 +84,31 @@ fn score_parquet(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)
         scored.extend(ids.into_iter().zip(distributions));
     }
     Ok(scored)
+}
+
+/// The batches of a Parquet file, each with its predictions.
+fn score_batches<'a>(
+    scorer: &'a Scorer,
+    file: impl ChunkReader + 'static,
+) -> Result<impl Iterator<Item = Result<(RecordBatch, Vec<Distribution>)>> + 'a> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
+    Ok(reader.map(|batch| {
+        let batch = batch?;
+        let distributions = scorer.score_batch(&batch)?;
+        Ok((batch, distributions))
+    }))
+}
+
+/// Scores rows of features as a service gets them.
+///
+/// # Errors
+/// If they are no Parquet, or lack a feature.
+pub(crate) fn score_bytes(scorer: &Scorer, rows: Bytes) -> Result<Vec<Distribution>> {
+    let mut all = Vec::new();
+    for scored in score_batches(scorer, rows)? {
+        all.extend(scored?.1);
+    }
+    Ok(all)
 }
 
 fn score_lines(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>> {

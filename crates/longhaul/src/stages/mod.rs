@@ -18,7 +18,7 @@ use crate::report::{count, table};
 use crate::settings::Resolved;
 use crate::stage::{Done, Night};
 
-pub(crate) use self::check::end_of_tables;
+pub(crate) use self::check::{Checked, end_of_tables, run as check_of};
 pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
 pub(crate) use self::features::Known;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};

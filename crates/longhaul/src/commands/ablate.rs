@@ -1,0 +1,119 @@
+//! Ablate: what each group of features gains in a backtest without it, and what it costs to build.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use features::{Declaration, Group};
+use serde_json::{Value, json};
+use store::Store;
+use terms::{FeatureList, Matrix};
+
+use crate::commands::backtest::{Span, mean_pinball_days};
+use crate::envelope;
+use crate::flags::Job;
+use crate::report::{Reporter, table};
+use crate::settings::Resolved;
+use crate::stage::Night;
+use crate::stages::{self, Known};
+
+/// A build is timed so many times, and the fastest counts.
+const BUILDS: usize = 3;
+
+/// What a group is worth.
+struct Worth {
+    group: Group,
+    build_ms: f64,
+    /// Mean pinball loss in days without it.
+    without: f64,
+}
+
+/// Leaves out one group of features after the other.
+///
+/// # Errors
+/// If the span is empty, or a stage or a training fails.
+pub(crate) fn run(resolved: &Resolved, job: &Job, span: Span, reporter: &Reporter) -> Result<()> {
+    span.check()?;
+    let store = Store::open(&resolved.store()?)?;
+    let as_of = match job.as_of {
+        Some(as_of) => as_of,
+        None => stages::end_of_tables(&store)?,
+    };
+    let night = Night { store: &store, as_of, force: job.force, reporter };
+    let (declared, _) = resolved.declaration()?;
+    let checked = stages::check_of(&night, resolved)?;
+    let (_, features) = stages::features_of(&night, resolved)?;
+    let mut known = Known::read(&night, &features)?;
+
+    let orders = checked.read(&night, "orders")?;
+    let shipments = checked.read(&night, "shipments")?;
+    let doubts = checked.doubts();
+    let build_ms = |declared: &Declaration| -> Result<f64> {
+        let mut fastest = f64::INFINITY;
+        for _ in 0..BUILDS {
+            let started = Instant::now();
+            features::build(&orders, &shipments, &doubts, declared, as_of)?;
+            fastest = fastest.min(started.elapsed().as_secs_f64() * 1000.0);
+        }
+        Ok(fastest)
+    };
+    let nothing_ms = build_ms(&declared.only(None))?;
+    let all = mean_pinball_days(&night, resolved, &known, span)?;
+    let whole = std::mem::take(&mut known.matrix);
+    let mut worth = Vec::new();
+    for group in declared.groups() {
+        reporter.progress(format!("without {}", group.name));
+        known.matrix = without(&whole, &group.features);
+        let without = mean_pinball_days(&night, resolved, &known, span)?;
+        let build_ms = (build_ms(&declared.only(Some(&group.name)))? - nothing_ms).max(0.0);
+        worth.push(Worth { group, build_ms, without });
+    }
+    worth.sort_by(|a, b| b.without.total_cmp(&a.without));
+    print(&worth, all, nothing_ms, reporter);
+    Ok(())
+}
+
+/// The matrix without some features.
+fn without(matrix: &Matrix, left_out: &[String]) -> Matrix {
+    let features = matrix.features.0.iter().zip(&matrix.columns);
+    let (features, columns) = features
+        .filter(|(feature, _)| !left_out.contains(&feature.name))
+        .map(|(feature, column)| (feature.clone(), column.clone()))
+        .unzip();
+    Matrix { features: FeatureList(features), columns }
+}
+
+fn print(worth: &[Worth], all: f64, nothing_ms: f64, reporter: &Reporter) {
+    let groups: Vec<Value> = worth
+        .iter()
+        .map(|Worth { group, build_ms, without }| {
+            json!({
+                "group": group.name,
+                "features": group.features,
+                "build_ms": build_ms,
+                "mean_pinball_days_without": without,
+                "gain_days": without - all,
+            })
+        })
+        .collect();
+    let result = json!({
+        "mean_pinball_days": all,
+        "build_ms_of_no_feature": nothing_ms,
+        "groups": groups,
+    });
+    reporter.result(&envelope("features ablate", result), || {
+        let rows: Vec<Vec<String>> = worth
+            .iter()
+            .map(|Worth { group, build_ms, without }| {
+                vec![
+                    group.name.clone(),
+                    group.features.len().to_string(),
+                    format!("{build_ms:.0}"),
+                    format!("{without:.4}"),
+                    format!("{:+.2}%", 100.0 * (without / all - 1.0)),
+                ]
+            })
+            .collect();
+        let header = ["without", "features", "build, ms", "mean pinball, days", "gain of it"];
+        format!("with all: mean pinball {all:.4} days\n\n{}", table(&header, &rows))
+    });
+}

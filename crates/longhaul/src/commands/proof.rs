@@ -1,0 +1,200 @@
+//! Proof: nothing recorded after the as-of changes a feature, a model or a prediction before it.
+
+use anyhow::Result;
+use features::{Alteration, Difference, Frame, Outcomes, Proof, Tables, encode, feature_list};
+use learn::{NoCheckpoints, Trained};
+use scorer::Scorer;
+use serde_json::{Value, json};
+use terms::{AsOf, Digest, FeatureList, Fingerprint};
+
+use crate::commands::predict;
+use crate::envelope;
+use crate::refusal::Refusal;
+use crate::report::{count, table};
+use crate::settings::Resolved;
+use crate::stage::Night;
+use crate::stages::{self, Checked, Outcome};
+
+/// Orders of so many days before the as-of are looked at as they were served.
+const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
+
+/// What one part of the proof says.
+struct Line {
+    what: String,
+    rows: usize,
+    differences: Vec<Difference>,
+    /// Families whose model or predictions differ; none where there is no model to compare.
+    models: Option<Vec<String>>,
+}
+
+/// Proves a pipeline as of the night, from tables that go on after it.
+///
+/// # Errors
+/// If there is nothing after the as-of, or features or models cannot be built.
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let (cut, end) = (night.as_of, stages::end_of_tables(night.store)?);
+    if end <= cut {
+        return Err(Refusal::Missing {
+            what: format!("{}/tables/", night.store.url().trim_end_matches('/')),
+            expected: format!("facts recorded after {cut}, for it is those that are altered"),
+            way_out: "choose an earlier --as-of".to_owned(),
+        }
+        .into());
+    }
+    let known = tables(night, resolved)?;
+    let later = tables(&Night { as_of: end, ..*night }, resolved)?;
+    let (declared, _) = resolved.declaration()?;
+    let build = |tables: &Tables, as_of: AsOf| {
+        features::build(&tables.orders, &tables.shipments, &tables.doubts, &declared, as_of)
+    };
+    let proof = Proof::new(&known, &later, (cut, end), &build)?;
+    let (frame, outcomes) = proof.reference();
+    let models = Models { resolved, cut, features: feature_list(frame)? };
+    night.reporter.progress(format!("proof: models as of {cut}"));
+    let trained = models.train(frame, outcomes)?;
+
+    let mut lines = Vec::new();
+    for alteration in Alteration::ALL {
+        let what = format!("later facts {}", alteration.name());
+        night.reporter.progress(format!("proof: {what}"));
+        let tried = proof.with(alteration)?;
+        let others = models.train(&tried.frame, &tried.outcomes)?;
+        let differ = trained.iter().zip(&others).filter(|(a, b)| a.digest != b.digest);
+        let models = Some(differ.map(|(model, _)| model.family.clone()).collect());
+        lines.push(Line { what, rows: tried.rows, differences: tried.differences, models });
+    }
+    for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
+        night.reporter.progress(format!("proof: served on {day}"));
+        let (differences, served) = proof.served_on(day)?;
+        let mut models = Vec::new();
+        for model in &trained {
+            if !scores_alike(&model.scorer, &served, frame)? {
+                models.push(model.family.clone());
+            }
+        }
+        let (what, rows) = (format!("served on {}", day.date()), served.n_rows());
+        lines.push(Line { what, rows, differences, models: Some(models) });
+    }
+    Ok(outcome(cut, end, &trained, &lines))
+}
+
+/// Everything that was checked as of the night.
+fn tables(night: &Night<'_>, resolved: &Resolved) -> Result<Tables> {
+    let checked: Checked = stages::check_of(night, resolved)?;
+    Ok(Tables {
+        orders: checked.read(night, "orders")?.into_inner(),
+        shipments: checked.read(night, "shipments")?.into_inner(),
+        doubts: checked.doubts(),
+    })
+}
+
+struct Models<'a> {
+    resolved: &'a Resolved,
+    cut: AsOf,
+    /// Those of the reference: levels that came later have no code.
+    features: FeatureList,
+}
+
+struct Model {
+    family: String,
+    digest: Digest,
+    scorer: Scorer,
+}
+
+impl Models<'_> {
+    /// Trains every family as of the cut.
+    fn train(&self, frame: &Frame, outcomes: &Outcomes) -> Result<Vec<Model>> {
+        let settings = &self.resolved.settings.train;
+        let matrix = encode(frame, &self.features)?;
+        let train = |&name| -> Result<Model> {
+            let Trained { scorer, .. } = learn::train_as_of(
+                &matrix,
+                outcomes.ordered_at(),
+                &|moment| outcomes.as_of(moment),
+                self.cut,
+                learn::family(name, settings)?.as_ref(),
+                settings,
+                &NoCheckpoints,
+            )?;
+            let files = scorer.encode();
+            let all = files.iter().fold(Fingerprint::new(), |hash, (file, bytes)| {
+                hash.with(file, Digest::of(bytes).to_string())
+            });
+            Ok(Model { family: stages::family_name(name), digest: all.finish(), scorer })
+        };
+        settings.families.iter().map(train).collect()
+    }
+}
+
+/// Whether rows as they were served, through the door for rows from outside, are predicted as the
+/// same rows of the training matrix.
+fn scores_alike(scorer: &Scorer, served: &Frame, trained_on: &Frame) -> Result<bool> {
+    let from_outside = predict::score_bytes(scorer, served.to_parquet()?.into())?;
+    let ids = trained_on.texts(terms::column::SHIPMENT_ID)?;
+    let place: std::collections::HashMap<_, usize> = ids.iter().zip(0..).collect();
+    let ids = served.texts(terms::column::SHIPMENT_ID)?;
+    let rows: Option<Vec<usize>> = ids.iter().map(|id| place.get(id).copied()).collect();
+    let Some(rows) = rows else { return Ok(false) };
+    let matrix = encode(trained_on, scorer.features())?.take(&rows);
+    Ok(scorer.score(&matrix)? == from_outside)
+}
+
+fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
+    let differing = |line: &Line| line.models.clone().unwrap_or_default();
+    let mut found = Vec::new();
+    for line in lines {
+        for Difference { column, rows, shipment_id } in &line.differences {
+            let rows = count(*rows);
+            found.push(format!("{}: {column} in {rows} rows, first {shipment_id}", line.what));
+        }
+        for family in differing(line) {
+            found.push(format!("{}: the model {family}", line.what));
+        }
+    }
+    let parts: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let columns = line.differences.iter().map(|difference| {
+                json!({
+                    "column": difference.column,
+                    "rows": difference.rows,
+                    "first_shipment_id": difference.shipment_id,
+                })
+            });
+            json!({
+                "facts": line.what,
+                "rows": line.rows,
+                "columns": columns.collect::<Vec<_>>(),
+                "models": differing(line),
+            })
+        })
+        .collect();
+    let models: serde_json::Map<String, Value> =
+        trained.iter().map(|model| (model.family.clone(), json!(model.digest))).collect();
+    let result = json!({
+        "as_of": cut.to_string(),
+        "end": end.to_string(),
+        "models": models,
+        "parts": parts,
+        "holds": found.is_empty(),
+    });
+    let same = |n: usize, what: &str| match n {
+        0 => "the same".to_owned(),
+        n => format!("{n} {what} differ"),
+    };
+    let rows: Vec<Vec<String>> = lines
+        .iter()
+        .map(|line| {
+            vec![
+                line.what.clone(),
+                count(line.rows),
+                same(line.differences.len(), "columns"),
+                same(differing(line).len(), "models"),
+            ]
+        })
+        .collect();
+    let header = ["as of the cut", "rows", "features and outcomes", "models and predictions"];
+    let text = format!("cut at {cut}, facts up to {end}\n\n{}", table(&header, &rows));
+    let refused = (!found.is_empty()).then_some(Refusal::Leaks { found });
+    Outcome { json: envelope("proof", result), text, refused }
+}
