@@ -27,6 +27,7 @@ run: build ## Simulates a small world and runs the whole job on it [STORE=s3://b
 
 test: ## Runs all tests
 	$(CARGO) test --workspace
+	$(CARGO) test --locked --manifest-path schemas/odcs/Cargo.toml --target-dir $(TARGET)/odcs
 
 olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folder [STORE=…] [AS_OF=…]
 	@test -n "$(DIR)" || { echo 'make olist DIR=<folder with the public CSVs>'; exit 2; }

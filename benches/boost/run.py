@@ -109,6 +109,7 @@ TARGETS = {
 FEW_ROWS = {"smartcore": 20_000, "smartcore-extra": 20_000, "linfa": 20_000}
 MEMORY_TARGET = 1.0
 SCALING_TARGET = 10.5
+SCALED = ("squared", "nine")
 CENSORED_TIME_TARGET = 1.3
 SURVIVAL_TARGETS = (1.0, 1.0)
 WORLD_TARGETS = (0.06, 1.0)
@@ -156,7 +157,8 @@ class Runs:
 
     def most_rows(self):
         """Ten times the rows, if scaling is asked for."""
-        return self.arguments.rows * (10 if asked(self.arguments, "scaling") else 1)
+        scales = any(asked(self.arguments, f"scaling {work}") for work in SCALED)
+        return self.arguments.rows * (10 if scales else 1)
 
     def ours(self, work, params, rows=None, censored=False):
         tail = self.tables(work, rows, censored)
@@ -316,6 +318,8 @@ def scaling(runs, work):
         lambda: runs.ours(work, PARAMS[work], rows=10 * rows),
         lambda: runs.ours(work, PARAMS[work]),
     )
+    if many[0]["rows"] != 10 * rows:
+        raise Failed(f"expected {10 * rows:,} rows, trained on {many[0]['rows']:,}")
     yield times(f"{TITLES[work]}, {10 * rows:,} rows, ours {rows:,}", many, few, SCALING_TARGET)
 
 
@@ -411,7 +415,7 @@ def rows_of_work():
         yield name, lambda runs, work=work, peer=peer: against(runs, work, peer)
     yield "censored time", censored_time
     yield "censored xgboost", censored_survival
-    for work in ("squared", "nine"):
+    for work in SCALED:
         yield f"scaling {work}", lambda runs, work=work: scaling(runs, work)
     for work in WORKS:
         yield f"threads {work}", lambda runs, work=work: threads(runs, work, False)
