@@ -87,7 +87,7 @@ pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams)
                 found.sort_unstable();
                 let wanted = rows.len() as f64 * levels[k];
                 let enough = |rank: &usize| *rank as f64 >= wanted - rows.len() as f64 * 1e-9;
-                let bucket = found[(1..=rows.len()).find(enough).unwrap() - 1];
+                let bucket = found[(1..=rows.len()).find(enough).expect("all is enough") - 1];
                 let before = found.iter().filter(|&&other| other < bucket).count() as f64;
                 let here = found.iter().filter(|&&other| other == bucket).count() as f64;
                 let way = ((wanted - before) / here).clamp(0.0, 1.0);
@@ -108,10 +108,10 @@ pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams)
             }
         }
         if !splits.is_empty() || leaf_values.iter().any(|&value| value != 0.0) {
-            trees.push(Tree::new(&splits, leaf_values, levels.len()).unwrap());
+            trees.push(Tree::new(&splits, leaf_values, levels.len()).expect("a tree"));
         }
     }
-    Model::new(base, trees, columns.columns.len(), OutputOrder::Rising).unwrap()
+    Model::new(base, trees, columns.columns.len(), OutputOrder::Rising).expect("a model")
 }
 
 /// The Kaplan-Meier quantile by its definition.
@@ -206,8 +206,8 @@ fn grow(
         if most == 0.0 {
             break;
         }
-        let at = leaves.iter().position(|leaf| gain(leaf) == most).unwrap();
-        let found = leaves[at].best.take().unwrap();
+        let at = leaves.iter().position(|leaf| gain(leaf) == most).expect("the best");
+        let found = leaves[at].best.take().expect("a split");
         let split = splits.len();
         match leaves[at].parent {
             Some((parent, 0)) => splits[parent].left = Child::Split(split as u32),

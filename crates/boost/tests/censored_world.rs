@@ -101,7 +101,6 @@ fn open_rows_taken_as_lower_bounds_keep_the_coverage_that_dropping_them_loses() 
         assert!((of_young[k] - level).abs() < 0.025, "level {level}: {report}");
     }
     assert!(of_dropped[2] < 0.25, "{report}");
-    println!("{report}");
 }
 
 #[test]
@@ -125,5 +124,4 @@ fn rows_that_are_cut_off_by_chance_keep_the_coverage() {
         assert!((covered[k] - level).abs() < 0.01, "level {level}: {report}");
         assert!((covered[k] - of_known[k]).abs() < 0.005, "level {level}: {report}");
     }
-    println!("{report}");
 }
