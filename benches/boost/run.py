@@ -103,7 +103,8 @@ TARGETS = {
     "nine hessboost": (1.0, 1.0),
     "squared smartcore": (1.0, 1.002),
     "squared smartcore-extra": (1.0, 1.002),
-    "over linfa": (1.0, 1.002),
+    # One tree against two hundred: their times say nothing of each other.
+    "over linfa": (None, 1.002),
 }
 # They sort every column in every node; the product gives them a sample of so many rows too.
 FEW_ROWS = {"smartcore": 20_000, "smartcore-extra": 20_000, "linfa": 20_000}
@@ -278,7 +279,8 @@ def against(runs, work, peer):
     title = f"{TITLES[work]}, {PEER_NAMES[peer]}" + (f", {rows:,} rows" if rows else "")
     time_target, loss_target = TARGETS[f"{work} {peer}"]
     losses = [loss(work, side[-1], runs.truth) for side in (ours, theirs)]
-    yield times(title, ours, theirs, time_target)
+    if time_target is not None:
+        yield times(title, ours, theirs, time_target)
     yield line(f"{title}: {LOSSES[work]}", *losses, loss_target)
     if peer == "lightgbm":
         yield line(f"{title}: memory, MiB", memory(ours), memory(theirs), MEMORY_TARGET)

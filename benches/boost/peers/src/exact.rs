@@ -50,13 +50,13 @@ pub fn forest(
     let started = Instant::now();
     let seeds: Vec<u64> = (0..params.rounds.div_ceil(TREES_IN_GROVE) as u64).collect();
     let share = seeds.len().div_ceil(params.threads);
-    let grow = |seeds: &[u64]| -> Result<Vec<Predict>> {
+    let grow = |seeds: &[u64]| -> Result<Vec<Grove>> {
         seeds.iter().map(|&seed| grove(which, &x, &y, seed, params)).collect()
     };
-    let groves: Vec<Predict> = thread::scope(|scope| {
+    let groves: Vec<Grove> = thread::scope(|scope| {
         let threads: Vec<_> =
             seeds.chunks(share).map(|seeds| scope.spawn(|| grow(seeds))).collect();
-        let join = |thread: thread::ScopedJoinHandle<'_, Result<Vec<Predict>>>| {
+        let join = |thread: thread::ScopedJoinHandle<'_, Result<Vec<Grove>>>| {
             thread.join().map_err(|_| anyhow!("a thread of smartcore panicked"))?
         };
         threads.into_iter().map(join).collect::<Result<Vec<_>>>()
@@ -79,7 +79,7 @@ pub fn forest(
     Ok(Trained { seconds, start_mib, peak_mib, rounds, predict: Box::new(predict) })
 }
 
-type Predict = Box<dyn Fn(&DenseMatrix<f32>) -> Result<Vec<f64>> + Send>;
+type Grove = Box<dyn Fn(&DenseMatrix<f32>) -> Result<Vec<f64>> + Send>;
 
 fn grove(
     which: Forest,
@@ -87,7 +87,7 @@ fn grove(
     y: &Vec<f64>,
     seed: u64,
     params: &Params,
-) -> Result<Predict> {
+) -> Result<Grove> {
     use smartcore::linalg::basic::arrays::Array;
     let tries = Some((FEATURE_FRACTION * x.shape().1 as f64).ceil() as usize);
     let (max_depth, leaf) = (Some(DEPTH + 1), params.rows_in_leaf_min);
