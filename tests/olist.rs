@@ -90,3 +90,29 @@ fn olist_backtest_beats_all_three_baselines() {
     let frame = read_frame(&folder.join("predictions.parquet"));
     assert_eq!(frame.column("origin").unwrap().n_unique().unwrap(), 2);
 }
+
+#[test]
+#[ignore = "needs the public Olist CSVs: make test-olist DIR=folder"]
+fn olist_proves_that_nothing_from_the_future_gets_in() {
+    let store = Folder::empty();
+    import(&store);
+    let result = longhaul(&[
+        "proof",
+        "pipelines/olist.toml",
+        "--store",
+        store.url(),
+        "--as-of",
+        "2018-03-01",
+        "--set",
+        "train.families=[\"boost\"]",
+        "--set",
+        "train.boost.rounds=20",
+        "--json",
+    ])
+    .ok()
+    .json();
+    assert_eq!(result["holds"], true);
+    for part in result["parts"].as_array().unwrap() {
+        assert!(part["rows"].as_u64().unwrap() > 100, "{part}");
+    }
+}
