@@ -44,7 +44,9 @@ impl Ended {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository")
+    // Asked when it runs: clones that share a target folder share this program too.
+    let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
+    Path::new(&crate_folder).join("../..").canonicalize().expect("the repository")
 }
 
 pub(crate) fn command(arguments: &[&str]) -> Command {
@@ -120,12 +122,20 @@ impl Folder {
 
     /// All files, by path from the store's root.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = BTreeMap::new();
+        let read = |name: String| {
+            let bytes = std::fs::read(self.path().join(&name)).expect("a file");
+            (name, bytes)
+        };
+        self.names().into_iter().map(read).collect()
+    }
+
+    /// The names of all files, also while a program writes and renames them.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
         walk(self.path(), &mut |path| {
-            let name = path.strip_prefix(self.path()).expect("inside").display().to_string();
-            files.insert(name, std::fs::read(path).expect("a file"));
+            names.push(path.strip_prefix(self.path()).expect("inside").display().to_string());
         });
-        files
+        names
     }
 
     /// The files of a table's partitions, by date.

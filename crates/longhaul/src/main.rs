@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use commands::backtest::Span;
-use flags::{Command, Config, Features, Flags, Global, Job, LogFormat, Models};
+use flags::{Command, Config, Features, Flags, Global, Job, LogFormat, Models, Origins};
 use refusal::Refusal;
 use report::Reporter;
 use settings::Resolved;
@@ -67,8 +67,7 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Run(job) => on_night(job, global, reporter, stages::run_all),
         Command::Check(job) => on_night(job, global, reporter, stages::check_only),
         Command::Features { command: Some(Features::Ablate { job, origins }), .. } => {
-            let resolved = resolve(Some(&job.pipeline), global)?;
-            commands::ablate::run(&resolved, job, Span::of(origins), reporter)
+            on_origins(job, origins, global, reporter, commands::ablate::run)
         }
         Command::Features { job: Some(job), .. } => {
             on_night(job, global, reporter, stages::features_only)
@@ -83,8 +82,9 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Score(job) => on_night(job, global, reporter, stages::score_only),
         Command::Proof(job) => on_night(job, global, reporter, commands::proof::run),
         Command::Backtest { job, origins, export } => {
-            let resolved = resolve(Some(&job.pipeline), global)?;
-            commands::backtest::run(&resolved, job, Span::of(origins), *export, reporter)
+            on_origins(job, origins, global, reporter, |night, resolved, span| {
+                commands::backtest::run(night, resolved, span, *export)
+            })
         }
         Command::Import { name, from, imports, force } => {
             let resolved = resolve(None, global)?;
@@ -136,6 +136,25 @@ fn on_night(
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
+}
+
+/// Runs what looks back from origins. Outcomes count as far as anything is known; features never
+/// look past their own order.
+fn on_origins(
+    job: &Job,
+    origins: &Origins,
+    global: &Global,
+    reporter: &Reporter,
+    command: impl FnOnce(&Night<'_>, &Resolved, Span) -> Result<()>,
+) -> Result<()> {
+    let resolved = resolve(Some(&job.pipeline), global)?;
+    let span = Span::of(origins)?;
+    let store = open(&resolved)?;
+    let as_of = match job.as_of {
+        Some(as_of) => as_of,
+        None => stages::end_of_tables(&store)?,
+    };
+    command(&Night { store: &store, as_of, force: job.force, reporter }, &resolved, span)
 }
 
 fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {

@@ -115,7 +115,7 @@ pub(crate) fn run(
     work: impl FnOnce() -> Result<Output>,
 ) -> Result<Done> {
     let id = id(night.as_of, stage, &inputs);
-    run_in(night, format!("runs/{id}/{stage}"), id, stage, inputs, work)
+    run_in(night, folder(night, stage, &inputs), id, stage, inputs, work)
 }
 
 /// Where a stage with these inputs leaves what it makes.

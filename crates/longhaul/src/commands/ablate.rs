@@ -5,12 +5,10 @@ use std::time::Instant;
 use anyhow::Result;
 use features::{Declaration, Group};
 use serde_json::{Value, json};
-use store::Store;
 use terms::{FeatureList, Matrix};
 
 use crate::commands::backtest::{Span, mean_pinball_days};
 use crate::envelope;
-use crate::flags::Job;
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 use crate::stage::Night;
@@ -30,45 +28,37 @@ struct Worth {
 /// Leaves out one group of features after the other.
 ///
 /// # Errors
-/// If the span is empty, or a stage or a training fails.
-pub(crate) fn run(resolved: &Resolved, job: &Job, span: Span, reporter: &Reporter) -> Result<()> {
-    span.check()?;
-    let store = Store::open(&resolved.store()?)?;
-    let as_of = match job.as_of {
-        Some(as_of) => as_of,
-        None => stages::end_of_tables(&store)?,
-    };
-    let night = Night { store: &store, as_of, force: job.force, reporter };
+/// If a stage or a training fails.
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span) -> Result<()> {
     let (declared, _) = resolved.declaration()?;
-    let checked = stages::check_of(&night, resolved)?;
-    let (_, features) = stages::features_of(&night, resolved)?;
-    let mut known = Known::read(&night, &features)?;
+    let (checked, features) = stages::features_of(night, resolved)?;
+    let mut known = Known::read(night, &features)?;
 
-    let orders = checked.read(&night, "orders")?;
-    let shipments = checked.read(&night, "shipments")?;
+    let orders = checked.read(night, "orders")?;
+    let shipments = checked.read(night, "shipments")?;
     let doubts = checked.doubts();
     let build_ms = |declared: &Declaration| -> Result<f64> {
         let mut fastest = f64::INFINITY;
         for _ in 0..BUILDS {
             let started = Instant::now();
-            features::build(&orders, &shipments, &doubts, declared, as_of)?;
+            features::build(&orders, &shipments, &doubts, declared, night.as_of)?;
             fastest = fastest.min(started.elapsed().as_secs_f64() * 1000.0);
         }
         Ok(fastest)
     };
     let nothing_ms = build_ms(&declared.only(None))?;
-    let all = mean_pinball_days(&night, resolved, &known, span)?;
+    let all = mean_pinball_days(night, resolved, &known, span)?;
     let whole = std::mem::take(&mut known.matrix);
     let mut worth = Vec::new();
     for group in declared.groups() {
-        reporter.progress(format!("without {}", group.name));
+        night.reporter.progress(format!("without {}", group.name));
         known.matrix = without(&whole, &group.features);
-        let without = mean_pinball_days(&night, resolved, &known, span)?;
+        let without = mean_pinball_days(night, resolved, &known, span)?;
         let build_ms = (build_ms(&declared.only(Some(&group.name)))? - nothing_ms).max(0.0);
         worth.push(Worth { group, build_ms, without });
     }
     worth.sort_by(|a, b| b.without.total_cmp(&a.without));
-    print(&worth, all, nothing_ms, reporter);
+    print(&worth, all, nothing_ms, night.reporter);
     Ok(())
 }
 

@@ -8,14 +8,13 @@ use learn::NoCheckpoints;
 use polars::prelude::*;
 use scorer::Distribution;
 use serde_json::{Value, json};
-use store::Store;
 use terms::{AsOf, Outcome, column};
 
 use crate::envelope;
-use crate::flags::{Job, Origins};
+use crate::flags::Origins;
 use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
-use crate::report::{Reporter, count, table};
+use crate::report::{count, table};
 use crate::settings::Resolved;
 use crate::stage::{self, Night, Output};
 use crate::stages::{self, Held, Known};
@@ -35,29 +34,20 @@ pub(crate) struct Span {
 
 impl Span {
     /// As the flags say.
-    pub(crate) fn of(origins: &Origins) -> Self {
-        Self {
-            from: origins.from,
-            to: origins.to,
-            every_days: origins.every,
-            train_every_days: origins.train_every.unwrap_or(origins.every),
-        }
-    }
-
-    /// Whether there is an origin, and training falls on origins.
     ///
     /// # Errors
-    /// If not.
-    pub(crate) fn check(self) -> Result<()> {
-        if self.from >= self.to || !self.train_every_days.is_multiple_of(self.every_days) {
+    /// If there is no origin, or training falls between origins.
+    pub(crate) fn of(origins: &Origins) -> Result<Self> {
+        let &Origins { from, to, every: every_days, train_every } = origins;
+        let train_every_days = train_every.unwrap_or(every_days);
+        if from >= to || !train_every_days.is_multiple_of(every_days) {
             let what = format!(
                 "expected --from before --to and --train-every a multiple of --every, found \
-                 {} to {}, every {}d, training every {}d",
-                self.from, self.to, self.every_days, self.train_every_days
+                 {from} to {to}, every {every_days}d, training every {train_every_days}d"
             );
             return Err(Refusal::Usage { what }.into());
         }
-        Ok(())
+        Ok(Self { from, to, every_days, train_every_days })
     }
 
     /// Each origin, and the next one.
@@ -77,36 +67,22 @@ impl Span {
 /// Runs a backtest and writes predictions and metrics to `backtests/<id>/`.
 ///
 /// # Errors
-/// If the span is empty, or a stage fails.
-pub(crate) fn run(
-    resolved: &Resolved,
-    job: &Job,
-    span: Span,
-    export: bool,
-    reporter: &Reporter,
-) -> Result<()> {
-    span.check()?;
-    let store = Store::open(&resolved.store()?)?;
-    // Outcomes count as far as anything is known; features never look past their own order.
-    let as_of = match job.as_of {
-        Some(as_of) => as_of,
-        None => stages::end_of_tables(&store)?,
-    };
-    let night = Night { store: &store, as_of, force: job.force, reporter };
-    let (_, features) = stages::features_of(&night, resolved)?;
+/// If a stage fails.
+pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span, export: bool) -> Result<()> {
+    let (_, features) = stages::features_of(night, resolved)?;
     let mut inputs = stages::train_inputs(resolved, &features)?;
     inputs.insert("span".to_owned(), format!("{span:?}"));
     inputs.insert("backtest".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
     inputs.insert("export".to_owned(), export.to_string());
-    let done = stage::run_backtest(&night, inputs, || {
-        let known = Known::read(&night, &features)?;
-        work(&night, resolved, &known, span, export)
+    let done = stage::run_backtest(night, inputs, || {
+        let known = Known::read(night, &features)?;
+        work(night, resolved, &known, span, export)
     })?;
-    let url = store.url().trim_end_matches('/');
+    let url = night.store.url().trim_end_matches('/');
     let summary = &done.manifest.summary;
     let result = json!({ "id": done.manifest.id, "folder": done.folder, "summary": summary });
-    reporter.result(&envelope("backtest", result), || {
+    night.reporter.result(&envelope("backtest", result), || {
         format!("{}\n\n{url}/{}/predictions.parquet", overview(summary), done.folder)
     });
     Ok(())
@@ -198,7 +174,14 @@ fn folds(
         if (number as u32).is_multiple_of(train_every) || trained.is_none() {
             trained = Some((
                 origin,
-                stages::train_family(known, resolved, family, origin, &NoCheckpoints)?,
+                stages::train_family(
+                    &known.matrix,
+                    &known.outcomes,
+                    resolved,
+                    family,
+                    origin,
+                    &NoCheckpoints,
+                )?,
             ));
         }
         let Some((trained_at, model)) = &trained else { continue };

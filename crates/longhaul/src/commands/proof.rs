@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 use crate::report::{count, table};
 use crate::settings::Resolved;
 use crate::stage::Night;
-use crate::stages::{self, Checked, Outcome};
+use crate::stages::{self, Outcome};
 
 /// Orders of so many days before the as-of are looked at as they were served.
 const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
@@ -23,8 +23,8 @@ struct Line {
     what: String,
     rows: usize,
     differences: Vec<Difference>,
-    /// Families whose model or predictions differ; none where there is no model to compare.
-    models: Option<Vec<String>>,
+    /// Families whose model or predictions differ.
+    models: Vec<String>,
 }
 
 /// Proves a pipeline as of the night, from tables that go on after it.
@@ -60,7 +60,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
         let tried = proof.with(alteration)?;
         let others = models.train(&tried.frame, &tried.outcomes)?;
         let differ = trained.iter().zip(&others).filter(|(a, b)| a.digest != b.digest);
-        let models = Some(differ.map(|(model, _)| model.family.clone()).collect());
+        let models = differ.map(|(model, _)| model.family.clone()).collect();
         lines.push(Line { what, rows: tried.rows, differences: tried.differences, models });
     }
     for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
@@ -73,14 +73,14 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
             }
         }
         let (what, rows) = (format!("served on {}", day.date()), served.n_rows());
-        lines.push(Line { what, rows, differences, models: Some(models) });
+        lines.push(Line { what, rows, differences, models });
     }
     Ok(outcome(cut, end, &trained, &lines))
 }
 
 /// Everything that was checked as of the night.
 fn tables(night: &Night<'_>, resolved: &Resolved) -> Result<Tables> {
-    let checked: Checked = stages::check_of(night, resolved)?;
+    let checked = stages::check_of(night, resolved)?;
     Ok(Tables {
         orders: checked.read(night, "orders")?.into_inner(),
         shipments: checked.read(night, "shipments")?.into_inner(),
@@ -104,25 +104,18 @@ struct Model {
 impl Models<'_> {
     /// Trains every family as of the cut.
     fn train(&self, frame: &Frame, outcomes: &Outcomes) -> Result<Vec<Model>> {
-        let settings = &self.resolved.settings.train;
         let matrix = encode(frame, &self.features)?;
         let train = |&name| -> Result<Model> {
-            let Trained { scorer, .. } = learn::train_as_of(
-                &matrix,
-                outcomes.ordered_at(),
-                &|moment| outcomes.as_of(moment),
-                self.cut,
-                learn::family(name, settings)?.as_ref(),
-                settings,
-                &NoCheckpoints,
-            )?;
+            let (resolved, cut) = (self.resolved, self.cut);
+            let Trained { scorer, .. } =
+                stages::train_family(&matrix, outcomes, resolved, name, cut, &NoCheckpoints)?;
             let files = scorer.encode();
             let all = files.iter().fold(Fingerprint::new(), |hash, (file, bytes)| {
                 hash.with(file, Digest::of(bytes).to_string())
             });
             Ok(Model { family: stages::family_name(name), digest: all.finish(), scorer })
         };
-        settings.families.iter().map(train).collect()
+        self.resolved.settings.train.families.iter().map(train).collect()
     }
 }
 
@@ -140,14 +133,13 @@ fn scores_alike(scorer: &Scorer, served: &Frame, trained_on: &Frame) -> Result<b
 }
 
 fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
-    let differing = |line: &Line| line.models.clone().unwrap_or_default();
     let mut found = Vec::new();
     for line in lines {
         for Difference { column, rows, shipment_id } in &line.differences {
             let rows = count(*rows);
             found.push(format!("{}: {column} in {rows} rows, first {shipment_id}", line.what));
         }
-        for family in differing(line) {
+        for family in &line.models {
             found.push(format!("{}: the model {family}", line.what));
         }
     }
@@ -165,7 +157,7 @@ fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
                 "facts": line.what,
                 "rows": line.rows,
                 "columns": columns.collect::<Vec<_>>(),
-                "models": differing(line),
+                "models": line.models,
             })
         })
         .collect();
@@ -189,7 +181,7 @@ fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
                 line.what.clone(),
                 count(line.rows),
                 same(line.differences.len(), "columns"),
-                same(differing(line).len(), "models"),
+                same(line.models.len(), "models"),
             ]
         })
         .collect();

@@ -82,7 +82,14 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         for &family in &resolved.settings.train.families {
             let name = train::name(family);
             night.reporter.progress(format!("evaluate {name}"));
-            let family = train::train(&known, resolved, family, start, &NoCheckpoints)?;
+            let family = train::train(
+                &known.matrix,
+                &known.outcomes,
+                resolved,
+                family,
+                start,
+                &NoCheckpoints,
+            )?;
             candidates.push(held.forecast(&name, &family.scorer)?);
             trained.push(family);
         }

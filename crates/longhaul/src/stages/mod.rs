@@ -18,7 +18,8 @@ use crate::report::{count, table};
 use crate::settings::Resolved;
 use crate::stage::{Done, Night};
 
-pub(crate) use self::check::{Checked, end_of_tables, run as check_of};
+use self::check::Checked;
+pub(crate) use self::check::{end_of_tables, run as check_of};
 pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
 pub(crate) use self::features::Known;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
@@ -193,10 +194,10 @@ pub(crate) fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outco
 ///
 /// # Errors
 /// If either fails.
-pub(crate) fn features_of(night: &Night<'_>, resolved: &Resolved) -> Result<(Done, Done)> {
+pub(crate) fn features_of(night: &Night<'_>, resolved: &Resolved) -> Result<(Checked, Done)> {
     let checked = check::run(night, resolved)?;
     let features = features::run(night, resolved, &checked)?;
-    Ok((checked.done, features))
+    Ok((checked, features))
 }
 
 fn where_it_is(night: &Night<'_>, done: &Done, name: &str) -> String {

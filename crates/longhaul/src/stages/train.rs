@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use features::Outcomes;
 use learn::{CheckpointError, Checkpoints, FamilyName, Trained};
 use store::Store;
-use terms::AsOf;
+use terms::{AsOf, Matrix};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Done, Night, Output};
@@ -26,7 +27,8 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
             let name = name(family);
             night.reporter.progress(format!("train {name}"));
             let place = Place { store: night.store, folder: format!("{checkpoints}/{name}") };
-            let trained = train(&known, resolved, family, night.as_of, &place)?;
+            let (matrix, outcomes) = (&known.matrix, &known.outcomes);
+            let trained = train(matrix, outcomes, resolved, family, night.as_of, &place)?;
             sizes.insert(name.clone(), serde_json::to_value(&trained.sizes)?);
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
@@ -81,7 +83,8 @@ pub(crate) fn name(family: FamilyName) -> String {
 /// # Errors
 /// If it refuses.
 pub(crate) fn train(
-    known: &Known,
+    matrix: &Matrix,
+    outcomes: &Outcomes,
     resolved: &Resolved,
     family: FamilyName,
     origin: AsOf,
@@ -91,9 +94,9 @@ pub(crate) fn train(
     let name = name(family);
     let family = learn::family(family, settings)?;
     learn::train_as_of(
-        &known.matrix,
-        known.outcomes.ordered_at(),
-        &|moment| known.outcomes.as_of(moment),
+        matrix,
+        outcomes.ordered_at(),
+        &|moment| outcomes.as_of(moment),
         origin,
         family.as_ref(),
         settings,

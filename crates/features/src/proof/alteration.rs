@@ -1,0 +1,161 @@
+//! Facts as they would look if the future had gone otherwise.
+
+use std::collections::{HashMap, HashSet};
+
+use polars::prelude::*;
+use terms::{AsOf, column};
+
+use crate::timeline::{instants, texts};
+use crate::{Doubt, Error};
+
+/// The tables that features are built from: all versions.
+#[derive(Clone)]
+pub struct Tables {
+    /// Orders.
+    pub orders: DataFrame,
+    /// Shipments.
+    pub shipments: DataFrame,
+    /// Versions of shipments in quarantine.
+    pub doubts: Vec<Doubt>,
+}
+
+/// What is done to the facts recorded from the cut on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alteration {
+    /// Nothing.
+    Kept,
+    /// Every value but keys and times of record is moved to another row.
+    Scrambled,
+    /// They are gone.
+    Deleted,
+    /// Each is there again, and once more an hour later.
+    Duplicated,
+}
+
+impl Alteration {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Kept, Self::Scrambled, Self::Deleted, Self::Duplicated];
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Scrambled => "scrambled",
+            Self::Deleted => "deleted",
+            Self::Duplicated => "duplicated",
+        }
+    }
+}
+
+impl Tables {
+    /// What was recorded from `from` up to, not with, `to`.
+    pub(super) fn recorded(&self, from: AsOf, to: AsOf) -> Result<Self, Error> {
+        let between = |at: i64| (from.micros()..to.micros()).contains(&at);
+        let table = |table: &DataFrame| -> Result<DataFrame, Error> {
+            let recorded_at = instants(table, column::RECORDED_AT)?;
+            let kept: BooleanChunked =
+                recorded_at.into_iter().map(|at| at.is_some_and(between)).collect();
+            Ok(table.filter(&kept)?)
+        };
+        let doubts = self.doubts.iter().filter(|doubt| between(doubt.recorded_at)).cloned();
+        Ok(Self {
+            orders: table(&self.orders)?,
+            shipments: table(&self.shipments)?,
+            doubts: doubts.collect(),
+        })
+    }
+
+    pub(super) fn and(&self, later: &Self) -> Result<Self, Error> {
+        Ok(Self {
+            orders: self.orders.vstack(&later.orders)?,
+            shipments: self.shipments.vstack(&later.shipments)?,
+            doubts: [&self.doubts[..], &later.doubts].concat(),
+        })
+    }
+}
+
+impl Alteration {
+    /// The later facts after the alteration; first versions of orders among `witnesses`, and of
+    /// their shipments, stay.
+    pub(super) fn of(self, later: &Tables, witnesses: &HashSet<String>) -> Result<Tables, Error> {
+        let table = |table: &DataFrame, key: &str| -> Result<DataFrame, Error> {
+            let firsts = first_versions(table, key, witnesses)?;
+            let altered = alter(&table.filter(&!&firsts)?, self)?;
+            Ok(table.filter(&firsts)?.vstack(&altered)?)
+        };
+        Ok(Tables {
+            orders: table(&later.orders, column::ORDER_ID)?,
+            shipments: table(&later.shipments, column::SHIPMENT_ID)?,
+            doubts: alter_doubts(&later.doubts, self),
+        })
+    }
+}
+
+/// Which rows are the first version of their key, of an order among `orders`.
+fn first_versions(
+    table: &DataFrame,
+    key: &str,
+    orders: &HashSet<String>,
+) -> Result<BooleanChunked, Error> {
+    let (keys, order_ids) = (texts(table, key)?, texts(table, column::ORDER_ID)?);
+    let recorded_at = instants(table, column::RECORDED_AT)?;
+    let mut first: HashMap<&str, (i64, usize)> = HashMap::new();
+    for (row, (key, order)) in keys.iter().zip(order_ids.iter()).enumerate() {
+        if order.is_some_and(|order| orders.contains(order)) {
+            let at = (recorded_at[row].unwrap_or(i64::MAX), row);
+            let earliest = first.entry(key.unwrap_or_default()).or_insert(at);
+            *earliest = at.min(*earliest);
+        }
+    }
+    let rows: HashSet<usize> = first.into_values().map(|(_, row)| row).collect();
+    Ok((0..table.height()).map(|row| Some(rows.contains(&row))).collect())
+}
+
+fn alter(table: &DataFrame, alteration: Alteration) -> Result<DataFrame, Error> {
+    let n = table.height();
+    Ok(match alteration {
+        Alteration::Kept => table.clone(),
+        Alteration::Deleted => table.clear(),
+        Alteration::Scrambled => {
+            let fixed = [column::ORDER_ID, column::SHIPMENT_ID, column::RECORDED_AT];
+            // Each column turns by another number of rows, so that they no longer fit together.
+            let turned = |(place, column): (usize, &Column)| -> Result<Column, Error> {
+                if n == 0 || fixed.contains(&column.name().as_str()) {
+                    return Ok(column.clone());
+                }
+                let from = |row: usize| ((row + 1 + place * 7919) % n) as IdxSize;
+                Ok(column.take(&IdxCa::from_vec("".into(), (0..n).map(from).collect()))?)
+            };
+            let columns = table.columns().iter().enumerate().map(turned);
+            DataFrame::new(n, columns.collect::<Result<_, Error>>()?)?
+        }
+        Alteration::Duplicated => {
+            let recorded_at = table.column(column::RECORDED_AT)?;
+            let hour = Series::new("".into(), &[terms::HOUR_MICROS])
+                .cast(&DataType::Duration(TimeUnit::Microseconds))?;
+            let later = recorded_at.as_materialized_series().cast(&INSTANT)? + hour;
+            let later = later?.cast(recorded_at.dtype())?.into_column();
+            let mut again = table.clone();
+            again.with_column(later.with_name(column::RECORDED_AT.into()))?;
+            table.vstack(table)?.vstack(&again)?
+        }
+    })
+}
+
+pub(super) const INSTANT: DataType = DataType::Datetime(TimeUnit::Microseconds, None);
+
+fn alter_doubts(doubts: &[Doubt], alteration: Alteration) -> Vec<Doubt> {
+    match alteration {
+        Alteration::Kept => doubts.to_vec(),
+        Alteration::Deleted => Vec::new(),
+        Alteration::Scrambled => {
+            let ids = doubts.iter().cycle().skip(1).map(|doubt| &doubt.shipment_id);
+            let turned = doubts.iter().zip(ids).map(|(doubt, shipment_id)| Doubt {
+                shipment_id: shipment_id.clone(),
+                recorded_at: doubt.recorded_at,
+            });
+            turned.collect()
+        }
+        Alteration::Duplicated => [doubts, doubts].concat(),
+    }
+}

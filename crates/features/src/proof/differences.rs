@@ -1,0 +1,97 @@
+//! What came out otherwise, bit for bit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use polars::prelude::*;
+use terms::column;
+
+use crate::timeline::texts;
+use crate::{Error, Frame};
+
+/// Whether a shipment is in the matrix at all.
+pub(super) const ROW: &str = "whether there is a row";
+
+/// A column that came out otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The column.
+    pub column: String,
+    /// In how many rows.
+    pub rows: usize,
+    /// The first shipment, in the order of the matrix.
+    pub shipment_id: String,
+}
+
+/// What differs, by column.
+#[derive(Default)]
+pub(super) struct Differences(BTreeMap<String, (usize, String)>);
+
+impl Differences {
+    pub(super) fn add(&mut self, column: &str, shipment_id: &str) {
+        let entry = self.0.entry(column.to_owned());
+        entry.or_insert_with(|| (0, shipment_id.to_owned())).0 += 1;
+    }
+
+    /// Compares some rows of a frame with the same shipments in another. Gives where those are.
+    pub(super) fn between(
+        &mut self,
+        expected: &Frame,
+        rows: &[usize],
+        found: &Frame,
+    ) -> Result<Vec<Option<usize>>, Error> {
+        let found_ids = texts(&found.0, column::SHIPMENT_ID)?;
+        let place: HashMap<&str, usize> =
+            found_ids.iter().enumerate().filter_map(|(row, id)| Some((id?, row))).collect();
+        let ids = texts(&expected.0, column::SHIPMENT_ID)?;
+        let id = |row: usize| ids.get(row).unwrap_or_default();
+        let places: Vec<Option<usize>> = rows.iter().map(|&r| place.get(id(r)).copied()).collect();
+        for (&row, _) in rows.iter().zip(&places).filter(|(_, place)| place.is_none()) {
+            self.add(ROW, id(row));
+        }
+        for column in expected.0.columns() {
+            let name = column.name().as_str();
+            let Ok(other) = found.0.column(name) else {
+                self.add(name, id(0));
+                continue;
+            };
+            let (expected, other) = (bits(column)?, bits(other)?);
+            for (&row, place) in rows.iter().zip(&places) {
+                if place.is_some_and(|place| expected[row] != other[place]) {
+                    self.add(name, id(row));
+                }
+            }
+        }
+        Ok(places)
+    }
+
+    pub(super) fn list(self) -> Vec<Difference> {
+        let difference = |(column, (rows, shipment_id))| Difference { column, rows, shipment_id };
+        self.0.into_iter().map(difference).collect()
+    }
+}
+
+/// A value of any column, so that equal means equal to the bit.
+#[derive(PartialEq)]
+enum Bits {
+    Missing,
+    Number(u32),
+    Instant(i64),
+    Text(String),
+}
+
+fn bits(column: &Column) -> Result<Vec<Bits>, Error> {
+    Ok(match column.dtype() {
+        DataType::String => {
+            let value = |text: Option<&str>| text.map_or(Bits::Missing, |t| Bits::Text(t.into()));
+            column.str()?.iter().map(value).collect()
+        }
+        DataType::Float32 => {
+            let value = |x: Option<f32>| x.map_or(Bits::Missing, |x| Bits::Number(x.to_bits()));
+            column.f32()?.iter().map(value).collect()
+        }
+        _ => {
+            let value = |at: Option<i64>| at.map_or(Bits::Missing, Bits::Instant);
+            column.cast(&DataType::Int64)?.i64()?.iter().map(value).collect()
+        }
+    })
+}

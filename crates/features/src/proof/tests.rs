@@ -1,0 +1,211 @@
+//! A leak of each kind, planted and found.
+
+use polars::prelude::*;
+
+use super::alteration::INSTANT;
+use super::*;
+use crate::{Declaration, Doubt};
+
+const DECLARED: &str = r#"
+    facts = ["n_units", "n_shipments"]
+    categories = ["origin_region"]
+    calendar = ["hour"]
+    [[history]]
+    key = ["origin_region"]
+    quantity = "delivery_hours"
+    statistics = ["mean", "count"]
+    windows_days = [7]
+    [[history]]
+    key = []
+    quantity = "unshipped"
+    statistics = ["count"]
+"#;
+const HOUR: i64 = terms::HOUR_MICROS;
+const CUT: i64 = 30;
+const END: i64 = 60;
+
+fn on(day: i64) -> AsOf {
+    AsOf::from_micros(day * DAY_MICROS)
+}
+
+/// Seven orders a day for sixty days, delivered within one to nine days, and all recorded in
+/// the night after; every eleventh delivery is recorded five days late.
+fn world() -> Tables {
+    let mut orders: Vec<(String, i64, i64)> = Vec::new();
+    let mut shipments: Vec<(String, i64, &str, Option<i64>)> = Vec::new();
+    for n in 0..END * 7 {
+        let (day, id) = (n / 7, format!("o{n:04}"));
+        let ordered_at = day * DAY_MICROS + (n % 7) * 3 * HOUR;
+        let recorded_at = (day + 1) * DAY_MICROS - HOUR;
+        orders.push((id.clone(), recorded_at, ordered_at));
+        shipments.push((id.clone(), recorded_at, "created", None));
+        let delivered_at = ordered_at + (20 + n * 37 % 200) * HOUR;
+        let late = if n % 11 == 0 { 5 } else { 0 };
+        let recorded_at = (delivered_at / DAY_MICROS + 1 + late) * DAY_MICROS - HOUR;
+        shipments.push((id, recorded_at, "delivered", Some(delivered_at)));
+    }
+    let instant = |name: &str, values: Vec<Option<i64>>| {
+        Column::new(name.into(), values).cast(&INSTANT).unwrap()
+    };
+    let order_ids: Vec<&str> = orders.iter().map(|order| order.0.as_str()).collect();
+    let ids: Vec<&str> = shipments.iter().map(|shipment| shipment.0.as_str()).collect();
+    let n = orders.len();
+    let orders = DataFrame::new(
+        n,
+        vec![
+            Column::new("order_id".into(), order_ids),
+            instant("recorded_at", orders.iter().map(|o| Some(o.1)).collect()),
+            instant("ordered_at", orders.iter().map(|o| Some(o.2)).collect()),
+            Column::new("status".into(), vec!["placed"; n]),
+            Column::new("destination_time_zone".into(), vec!["Asia/Tokyo"; n]),
+            instant("promised_at", orders.iter().map(|o| Some(o.2 + 99 * HOUR)).collect()),
+        ],
+    );
+    let n = shipments.len();
+    let regions = ["north", "south", "west"];
+    let region = |id: &str| regions[id.bytes().map(usize::from).sum::<usize>() % 3];
+    let shipments = DataFrame::new(
+        n,
+        vec![
+            Column::new("shipment_id".into(), ids.clone()),
+            Column::new("order_id".into(), ids.clone()),
+            instant("recorded_at", shipments.iter().map(|s| Some(s.1)).collect()),
+            Column::new("status".into(), shipments.iter().map(|s| s.2).collect::<Vec<_>>()),
+            Column::new(
+                "origin_region".into(),
+                ids.iter().map(|id| region(id)).collect::<Vec<_>>(),
+            ),
+            Column::new("n_units".into(), (0..n as i64).map(|i| i % 5).collect::<Vec<_>>()),
+            instant("handed_over_at", shipments.iter().map(|s| s.3).collect()),
+            instant("delivered_at", shipments.iter().map(|s| s.3).collect()),
+        ],
+    );
+    let doubt =
+        |id: &str, day: i64| Doubt { shipment_id: id.into(), recorded_at: day * DAY_MICROS };
+    let doubts = vec![doubt("o0007", 9), doubt("o0150", CUT + 3), doubt("o0160", CUT + 4)];
+    Tables { orders: orders.unwrap(), shipments: shipments.unwrap(), doubts }
+}
+
+fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {
+    let declared = Declaration::read(DECLARED).unwrap();
+    crate::build(&tables.orders, &tables.shipments, &tables.doubts, &declared, as_of)
+}
+
+/// Honest features, and one more of each row's order time.
+fn with_leak(
+    tables: &Tables,
+    as_of: AsOf,
+    value: impl Fn(i64) -> f32,
+) -> Result<(Frame, Outcomes), Error> {
+    let (frame, outcomes) = honest(tables, as_of)?;
+    let leak: Vec<f32> = frame.ordered_at()?.into_iter().map(value).collect();
+    let mut columns = frame.0.columns().to_vec();
+    columns.push(Column::new("leak".into(), leak));
+    Ok((Frame::new(columns)?, outcomes))
+}
+
+/// Instants of the shipments recorded before the as-of.
+fn of_shipments(tables: &Tables, as_of: AsOf, name: &str) -> Vec<i64> {
+    let recorded_at = instants(&tables.shipments, column::RECORDED_AT).unwrap();
+    let values = instants(&tables.shipments, name).unwrap();
+    let known = |at: &Option<i64>| at.is_some_and(|at| at < as_of.micros());
+    let known = recorded_at.iter().zip(values).filter(|(at, _)| known(at));
+    known.filter_map(|(_, value)| value).collect()
+}
+
+fn n_before(instants: &[i64], at: i64) -> f32 {
+    instants.iter().filter(|&&instant| instant < at).count() as f32
+}
+
+/// Columns that differ, by alteration; those of serving last.
+fn differing(build: &Build<'_>) -> Vec<(&'static str, Vec<String>)> {
+    let tables = world();
+    let proof = Proof::new(&tables, &tables, (on(CUT), on(END)), build).unwrap();
+    let names = |found: Vec<Difference>| found.into_iter().map(|d| d.column).collect();
+    let mut all: Vec<(&str, Vec<String>)> = (Alteration::ALL.iter())
+        .map(|&alteration| {
+            let tried = proof.with(alteration).unwrap();
+            assert!(tried.rows > 150, "{} rows compared", tried.rows);
+            (alteration.name(), names(tried.differences))
+        })
+        .collect();
+    let (differences, served) = proof.served_on(on(CUT - 8)).unwrap();
+    assert!(served.n_rows() <= 7);
+    all.push(("served", names(differences)));
+    all
+}
+
+#[test]
+fn honest_features_pass() {
+    for (alteration, columns) in differing(&honest) {
+        assert_eq!(columns, Vec::<String>::new(), "{alteration}");
+    }
+}
+
+#[test]
+fn event_time_taken_for_knowledge_time_is_found() {
+    let found = differing(&|tables, as_of| {
+        let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
+        with_leak(tables, as_of, |at| {
+            n_before(&delivered, AsOf::from_micros(at).midnight().micros())
+        })
+    });
+    for (alteration, columns) in found {
+        assert_eq!(columns, ["leak"], "{alteration}");
+    }
+}
+
+#[test]
+fn counting_today_is_found() {
+    let found = differing(&|tables, as_of| {
+        let recorded = of_shipments(tables, as_of, column::RECORDED_AT);
+        with_leak(tables, as_of, |at| {
+            n_before(&recorded, AsOf::from_micros(at).midnight().plus_days(1).micros())
+        })
+    });
+    let of = |name: &str| found.iter().find(|(a, _)| *a == name).unwrap().1.clone();
+    // Of the day after the cut, where counts change; values are not looked at by this leak.
+    assert_eq!([of("deleted"), of("duplicated")], [["leak"], ["leak"]]);
+    assert_eq!([of("kept"), of("scrambled")], [const { [""; 0] }; 2]);
+}
+
+#[test]
+fn a_filter_by_outcome_is_found() {
+    let found = differing(&|tables, as_of| {
+        let recorded_at = instants(&tables.shipments, column::RECORDED_AT)?;
+        let ids = texts(&tables.shipments, column::SHIPMENT_ID)?;
+        let delivered = instants(&tables.shipments, column::DELIVERED_AT)?;
+        let is_delivered: HashSet<&str> = (0..ids.len())
+            .filter(|&row| delivered[row].is_some() && recorded_at[row] < Some(as_of.micros()))
+            .filter_map(|row| ids.get(row))
+            .collect();
+        let kept: BooleanChunked =
+            ids.iter().map(|id| id.is_some_and(|id| is_delivered.contains(id))).collect();
+        let shipments = tables.shipments.filter(&kept)?;
+        honest(&Tables { shipments, ..tables.clone() }, as_of)
+    });
+    for (alteration, columns) in &found {
+        assert!(columns.iter().any(|column| column == ROW), "{alteration}: {columns:?}");
+    }
+}
+
+#[test]
+fn a_statistic_over_the_whole_table_is_found() {
+    let found = differing(&|tables, as_of| {
+        let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
+        let mean = delivered.iter().sum::<i64>() / delivered.len().max(1) as i64;
+        with_leak(tables, as_of, |at| (at - mean) as f32)
+    });
+    let with_leak: Vec<&str> =
+        found.iter().filter(|(_, columns)| columns == &["leak"]).map(|(name, _)| *name).collect();
+    assert_eq!(with_leak, ["kept", "scrambled", "deleted", "duplicated", "served"]);
+}
+
+#[test]
+fn features_that_serving_sees_otherwise_are_found() {
+    let found = differing(&|tables, as_of| {
+        with_leak(tables, as_of, |at| (as_of.micros() - at).min(9 * DAY_MICROS) as f32)
+    });
+    let (_, served) = found.last().unwrap();
+    assert_eq!(served, &["leak"]);
+}
