@@ -3,7 +3,7 @@
 use polars::prelude::*;
 use serde_json::Value;
 
-use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame};
+use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame, write_frame};
 
 const STAGES: [&str; 6] = ["check", "features", "train", "evaluate", "publish", "score"];
 
@@ -100,7 +100,8 @@ fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
     store.run("run", &[]).ok();
     // Rows of the feature matrix go in as they are, by both doors.
     let features = store.run("features", &["--json"]).ok().json();
-    let matrix = store.path().join(features["folder"].as_str().unwrap()).join("matrix.parquet");
+    let matrix = store.path().join("matrix.parquet");
+    write_frame(&matrix, &mut store.matrix(features["folder"].as_str().unwrap()));
     let predict = |rows: &str| {
         let out = store.path().join("out.parquet");
         let out = out.to_str().unwrap();

@@ -84,8 +84,7 @@ fn features_of_a_row_do_not_change_when_more_becomes_known() {
     let matrix = |as_of: &str| {
         let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
         let result = longhaul(&arguments).ok().json();
-        let folder = result["folder"].as_str().unwrap().to_owned();
-        read_frame(&store.path().join(folder).join("matrix.parquet"))
+        store.matrix(result["folder"].as_str().unwrap())
     };
     let (early, late) = (matrix("2025-09-10"), matrix("2025-10-20"));
     assert!(early.height() > 1000 && late.height() > early.height());

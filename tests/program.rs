@@ -146,6 +146,22 @@ impl Folder {
         paths
     }
 
+    /// The feature matrix that the features stage left in `folder`: the rows of all months, by
+    /// shipment.
+    pub(crate) fn matrix(&self, folder: &str) -> DataFrame {
+        let months = std::fs::read(self.path().join(folder).join("months.json")).expect("months");
+        let months: Vec<Value> = serde_json::from_slice(&months).expect("JSON");
+        let names = self.names();
+        let rows = months.iter().map(|month| {
+            let digest = &month["rows"].as_str().expect("a digest")[..16];
+            let is_it = |name: &&String| name.starts_with("state/rows/") && name.contains(digest);
+            read_frame(&self.path().join(names.iter().find(is_it).expect("the rows")))
+        });
+        let rows = rows.reduce(|all, month| all.vstack(&month).expect("the same features"));
+        let by = ["shipment_id"];
+        rows.expect("a month").sort(by, SortMultipleOptions::default()).expect("shipments")
+    }
+
     pub(crate) fn model_id(&self) -> String {
         let bytes = std::fs::read(self.path().join("models/current.json")).expect("a champion");
         let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");

@@ -4,6 +4,9 @@
 //! asks for what was known at the end of a day; a window is the difference of two such answers.
 //! Totals are integers, so the sum of a window is exact, does not depend on what came before it,
 //! and can be merged from parts in any order.
+//!
+//! A ledger has a page for each month, which begins with what all keys had before it. So an answer
+//! needs one page, and the pages of a long history are only read where a window begins.
 
 /// A dated difference of a quantity: what one recorded fact adds to (or takes back from) a key.
 #[derive(Debug, Clone, Copy)]
@@ -55,42 +58,159 @@ impl std::ops::Neg for Total {
     }
 }
 
-/// Running totals by key and day.
-pub(crate) struct Ledger {
-    /// For each key where its days start; n_keys + 1 long.
+/// Running totals by key and day, of the days of one month.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// What each key had before the month; keys beyond its end had nothing.
+    base: Vec<Total>,
+    /// For each key where its days start; one longer than there are keys with days.
     starts: Vec<usize>,
     days: Vec<i32>,
     /// The total of the key up to and with the day.
     totals: Vec<Total>,
 }
 
-impl Ledger {
-    /// Sums `events` up. Order of the events does not matter.
-    pub(crate) fn new(mut events: Vec<Event>, n_keys: usize) -> Self {
+impl Page {
+    /// From (key, day, total up to and with the day), sorted; a day before the month stands for
+    /// what the key had before it.
+    pub(crate) fn from_entries(
+        first_day: i32,
+        entries: impl Iterator<Item = (u32, i32, Total)>,
+    ) -> Self {
+        let mut page = Self { starts: vec![0], ..Self::default() };
+        for (key, day, total) in entries {
+            if day < first_day {
+                page.base.resize(key as usize + 1, Total::default());
+                page.base[key as usize] = total;
+            } else {
+                page.starts.resize(key as usize + 1, page.days.len());
+                page.days.push(day);
+                page.totals.push(total);
+                page.starts.push(page.days.len());
+            }
+        }
+        page
+    }
+
+    /// What [`Page::from_entries`] reads; what is before the month has the day before it.
+    pub(crate) fn entries(&self, first_day: i32) -> impl Iterator<Item = (u32, i32, Total)> {
+        let n_keys = self.base.len().max(self.starts.len().saturating_sub(1));
+        (0..n_keys as u32).flat_map(move |key| {
+            let base = self.base(key);
+            let before = (base != Total::default()).then_some((key, first_day - 1, base));
+            let days = self.days_of(key).map(move |i| (key, self.days[i], self.totals[i]));
+            before.into_iter().chain(days)
+        })
+    }
+
+    /// The page with more events, none of them before the last day that it has.
+    #[must_use]
+    pub(crate) fn and(&self, mut events: Vec<Event>) -> Self {
         events.sort_unstable_by_key(|event| (event.key, event.day));
-        let mut ledger = Self { starts: vec![0], days: Vec::new(), totals: Vec::new() };
+        let last_key = events.last().map_or(0, |event| event.key as usize + 1);
+        let n_keys = last_key.max(self.starts.len().saturating_sub(1));
+        let mut page = Self { base: self.base.clone(), starts: vec![0], ..Self::default() };
+        page.days.reserve(self.days.len() + events.len());
+        page.totals.reserve(self.days.len() + events.len());
         let mut events = events.into_iter().peekable();
         for key in 0..n_keys as u32 {
-            let mut total = Total::default();
+            let start = page.days.len();
+            for i in self.days_of(key) {
+                page.days.push(self.days[i]);
+                page.totals.push(self.totals[i]);
+            }
+            let mut total = self.last(key);
             while let Some(event) = events.next_if(|event| event.key == key) {
                 total += event.change;
-                if ledger.days.len() > ledger.starts[key as usize]
-                    && ledger.days.last() == Some(&event.day)
-                {
-                    ledger.days.pop();
-                    ledger.totals.pop();
+                if page.days.len() > start && page.days.last() == Some(&event.day) {
+                    page.days.pop();
+                    page.totals.pop();
                 }
-                ledger.days.push(event.day);
-                ledger.totals.push(total);
+                page.days.push(event.day);
+                page.totals.push(total);
             }
-            ledger.starts.push(ledger.days.len());
+            page.starts.push(page.days.len());
         }
-        ledger
+        page
+    }
+
+    /// The page of the next month.
+    pub(crate) fn next(&self) -> Self {
+        let n_keys = self.base.len().max(self.starts.len().saturating_sub(1));
+        let base = (0..n_keys as u32).map(|key| self.last(key)).collect();
+        Self { base, starts: vec![0], ..Self::default() }
+    }
+
+    /// The total of the key's facts recorded before `day`.
+    fn until(&self, key: u32, day: i32) -> Total {
+        let range = self.days_of(key);
+        match self.days[range.clone()].partition_point(|&recorded_on| recorded_on < day) {
+            0 => self.base(key),
+            n => self.totals[range.start + n - 1],
+        }
+    }
+
+    fn last(&self, key: u32) -> Total {
+        self.days_of(key).last().map_or_else(|| self.base(key), |last| self.totals[last])
+    }
+
+    fn base(&self, key: u32) -> Total {
+        self.base.get(key as usize).copied().unwrap_or_default()
+    }
+
+    fn days_of(&self, key: u32) -> std::ops::Range<usize> {
+        let at = key as usize;
+        if at + 1 < self.starts.len() { self.starts[at]..self.starts[at + 1] } else { 0..0 }
+    }
+}
+
+/// Running totals by key and day, month by month.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    /// By first day. A page that was not recalled is missing.
+    pages: Vec<(i32, Option<Page>)>,
+}
+
+impl Ledger {
+    /// Begins another month, after the last one.
+    pub(crate) fn turn(&mut self, first_day: i32) {
+        let next = self.pages.last().and_then(|(_, page)| page.as_ref()).map(Page::next);
+        self.pages.push((first_day, Some(next.unwrap_or_default())));
+    }
+
+    /// Notes a month whose page is kept elsewhere.
+    pub(crate) fn note(&mut self, first_day: i32) {
+        self.pages.push((first_day, None));
+    }
+
+    /// Puts the page of a noted month into its place.
+    pub(crate) fn recall(&mut self, first_day: i32, page: Page) {
+        if let Some(place) = self.pages.iter_mut().find(|(first, _)| *first == first_day) {
+            place.1 = Some(page);
+        }
+    }
+
+    /// Adds events of the last month.
+    pub(crate) fn add(&mut self, events: Vec<Event>) {
+        if let Some((_, Some(page))) = self.pages.last_mut()
+            && !events.is_empty()
+        {
+            *page = page.and(events);
+        }
+    }
+
+    /// The page of a month.
+    pub(crate) fn page(&self, first_day: i32) -> Option<&Page> {
+        let (_, page) = self.pages.iter().find(|(first, _)| *first == first_day)?;
+        page.as_ref()
     }
 
     /// What was recorded of `key` on the `window` days before `day`, or on all days before it.
     ///
     /// As of: midnight at the start of `day`; a fact recorded on `day` itself is not seen.
+    ///
+    /// # Panics
+    /// If a page that it takes was noted and not recalled: zero would be a wrong answer.
     pub(crate) fn before(&self, key: u32, day: i32, window: Option<u16>) -> Total {
         let now = self.until(key, day);
         match window {
@@ -100,10 +220,12 @@ impl Ledger {
     }
 
     fn until(&self, key: u32, day: i32) -> Total {
-        let range = self.starts[key as usize]..self.starts[key as usize + 1];
-        match self.days[range.clone()].partition_point(|&recorded_on| recorded_on < day) {
+        match self.pages.partition_point(|(first_day, _)| *first_day <= day) {
             0 => Total::default(),
-            n => self.totals[range.start + n - 1],
+            n => match &self.pages[n - 1].1 {
+                Some(page) => page.until(key, day),
+                None => panic!("the page of day {day} was not recalled"),
+            },
         }
     }
 }
@@ -116,10 +238,17 @@ mod tests {
         Event { key, day, change: Total { count: 1, sum, squares: sum * sum } }
     }
 
+    fn ledger(events: Vec<Event>) -> Ledger {
+        let mut ledger = Ledger::default();
+        ledger.turn(0);
+        ledger.add(events);
+        ledger
+    }
+
     #[test]
     fn a_window_ends_before_its_day_and_reaches_back_whole_days() {
-        let events = vec![event(1, 10, 5), event(0, 10, 1), event(1, 12, 7), event(1, 10, 6)];
-        let ledger = Ledger::new(events, 3);
+        let ledger =
+            ledger(vec![event(1, 10, 5), event(0, 10, 1), event(1, 12, 7), event(1, 10, 6)]);
         assert_eq!(ledger.before(1, 10, Some(7)), Total::default());
         assert_eq!(ledger.before(1, 11, Some(1)), Total { count: 2, sum: 11, squares: 61 });
         assert_eq!(ledger.before(1, 13, Some(1)).sum, 7);
@@ -133,8 +262,39 @@ mod tests {
     fn a_fact_taken_back_leaves_nothing() {
         let fact = event(0, 3, 9);
         let taken_back = Event { day: 5, change: -fact.change, ..fact };
-        let ledger = Ledger::new(vec![taken_back, fact], 1);
+        let ledger = ledger(vec![taken_back, fact]);
         assert_eq!(ledger.before(0, 5, None).sum, 9);
         assert_eq!(ledger.before(0, 6, None), Total::default());
+    }
+
+    #[test]
+    fn pages_answer_as_one_ledger_does_and_come_back_as_they_were() {
+        let events: Vec<Event> =
+            (0..400).map(|n| event(n * 7 % 5, (n * 13 % 90) as i32, i64::from(n))).collect();
+        let whole = ledger(events.clone());
+        let mut paged = Ledger::default();
+        for month in [0, 30, 60] {
+            paged.turn(month);
+            for days in [month..month + 1, month + 1..month + 12, month + 12..month + 30] {
+                let of_days = events.iter().filter(|event| days.contains(&event.day));
+                paged.add(of_days.copied().collect());
+            }
+        }
+        let mut recalled = Ledger::default();
+        for month in [0, 30, 60] {
+            recalled.note(month);
+            let page = paged.page(month).unwrap();
+            let again = Page::from_entries(month, page.entries(month));
+            recalled.recall(month, again);
+        }
+        for key in 0..7 {
+            for day in 0..130 {
+                for window in [None, Some(1), Some(29), Some(61)] {
+                    let expected = whole.before(key, day, window);
+                    assert_eq!(paged.before(key, day, window), expected);
+                    assert_eq!(recalled.before(key, day, window), expected);
+                }
+            }
+        }
     }
 }

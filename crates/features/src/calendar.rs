@@ -9,7 +9,8 @@ use terms::column;
 
 use crate::Error;
 use crate::declaration::Declaration;
-use crate::timeline::{Placed, texts};
+use crate::facts::Placed;
+use crate::timeline::texts;
 
 /// Names of the calendar features.
 pub(crate) const CALENDAR: &[&str] = &["hour", "weekday", "day_of_month", "day_of_year"];
@@ -69,9 +70,8 @@ mod tests {
         let zones = Column::new(column::DESTINATION_TIME_ZONE.into(), vec![zone; instants.len()]);
         let placed = Placed {
             firsts: DataFrame::new(instants.len(), vec![zones]).unwrap(),
-            starts: vec![0; instants.len() + 1],
+            recorded_at: ordered_at.clone(),
             ordered_at,
-            versions: Vec::new(),
         };
         let declared = Declaration::read("calendar = [\"hour\", \"weekday\"]").unwrap();
         let columns = columns(&placed, &declared).unwrap();
@@ -99,9 +99,8 @@ mod tests {
         let zones = Column::new(column::DESTINATION_TIME_ZONE.into(), ["Europe/Berlim"]);
         let placed = Placed {
             firsts: DataFrame::new(1, vec![zones]).unwrap(),
-            starts: vec![0; 2],
             ordered_at: vec![0],
-            versions: Vec::new(),
+            recorded_at: vec![0],
         };
         let error = columns(&placed, &declared).unwrap_err();
         assert!(error.to_string().contains("\"Europe/Berlim\""), "{error}");

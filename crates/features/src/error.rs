@@ -39,13 +39,11 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// A shipment names an order that is not there.
-    #[error("shipment {shipment_id:?}: expected its order {order_id:?} in orders, found none")]
-    OrderMissing {
-        /// The shipment.
-        shipment_id: String,
-        /// The order that it names.
-        order_id: String,
+    /// A file of what is remembered is not there.
+    #[error("history state: expected the file {name}, found none")]
+    MemoryMissing {
+        /// The file's name.
+        name: &'static str,
     },
     /// A feature that the model was trained on is not in the frame.
     #[error("feature {name:?}: expected by the model, not found among the built features")]
@@ -70,9 +68,9 @@ impl Error {
         match self {
             Self::NothingKnown { .. } => 11,
             Self::Declaration { .. } | Self::Unknown { .. } | Self::Impossible { .. } => 30,
-            Self::OrderMissing { .. } | Self::TimeZone { .. } => 10,
+            Self::TimeZone { .. } => 10,
             Self::FeatureMissing { .. } => 30,
-            Self::Frame(_) => 1,
+            Self::MemoryMissing { .. } | Self::Frame(_) => 1,
         }
     }
 
@@ -85,9 +83,6 @@ impl Error {
             Self::FeatureMissing { .. } => Some(
                 "the feature declaration changed since the model was trained: train again".into(),
             ),
-            Self::OrderMissing { .. } => {
-                Some("run the check stage: it quarantines shipments without an order".into())
-            }
             _ => None,
         }
     }

@@ -3,65 +3,99 @@
 //! A fact counts from the day on which it was recorded, not from the day on which it happened. A
 //! corrected fact takes the old value back and adds the new one on the day of the correction.
 
-use terms::{DAY_MICROS, TWO_DAYS_HOURS};
+use std::ops::Range;
 
-use crate::as_of::{Event, Total};
+use terms::TWO_DAYS_HOURS;
+
+use crate::as_of::Total;
 use crate::declaration::Quantity;
-use crate::timeline::{Placed, State, Version};
+use crate::timeline::{State, Timelines, day_of};
 
 /// A shipment open for longer is lost, and in no stock any more.
-const STOCK_DAYS_MAX: i32 = 60;
+pub(crate) const STOCK_DAYS_MAX: i32 = 60;
 const SECOND_MICROS: i64 = 1_000_000;
 
-/// All differences of `quantity`, for the key of each shipment in `keys`.
-pub(crate) fn of(quantity: Quantity, placed: &Placed, keys: &[u32]) -> Vec<Event> {
-    if let Some(age) = quantity.asked_at_age() {
-        return asked_at_age(age, placed, keys);
-    }
-    let mut events = Vec::new();
-    for (row, &key) in keys.iter().enumerate() {
-        let ordered_at = placed.ordered_at[row];
-        let versions = placed.versions_of(row);
-        let last_day = match versions.first() {
-            Some(first) if quantity.is_stock() => day(first) + STOCK_DAYS_MAX,
-            _ => i32::MAX,
-        };
-        let mut known: Option<Total> = None;
-        for version in versions.iter().take_while(|version| day(version) < last_day) {
-            let now = value(quantity, ordered_at, version.state);
-            if now != known {
-                let day = day(version);
-                events.extend(known.map(|old| Event { key, day, change: -old }));
-                events.extend(now.map(|new| Event { key, day, change: new }));
-                known = now;
+/// A dated difference of a quantity, of one shipment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Position of the shipment.
+    pub(crate) shipment: u32,
+    /// Day on which the fact was recorded, since the epoch.
+    pub(crate) day: i32,
+    /// What changes.
+    pub(crate) change: Total,
+}
+
+/// The differences of `quantity` that are dated on `days`. `ordered_at` and `timelines` are of the
+/// same shipments, and know all that was recorded before the end of `days`.
+pub(crate) fn of(
+    quantity: Quantity,
+    ordered_at: &[i64],
+    timelines: &Timelines,
+    days: &Range<i32>,
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (row, &ordered_at) in ordered_at.iter().enumerate() {
+        let mut add = |day: i32, change: Total| {
+            if days.contains(&day) {
+                changes.push(Change { shipment: row as u32, day, change });
             }
-        }
-        if let Some(old) = known.filter(|_| quantity.is_stock()) {
-            events.push(Event { key, day: last_day, change: -old });
+        };
+        match quantity.asked_at_age() {
+            Some(age) => asked_at_age(age, ordered_at, timelines, row, &mut add),
+            None => along_the_timeline(quantity, ordered_at, timelines, row, &mut add),
         }
     }
-    events
+    changes
+}
+
+fn along_the_timeline(
+    quantity: Quantity,
+    ordered_at: i64,
+    timelines: &Timelines,
+    row: usize,
+    add: &mut impl FnMut(i32, Total),
+) {
+    let versions = timelines.of(row);
+    let last_day = match versions.first() {
+        Some(first) if quantity.is_stock() => first.day() + STOCK_DAYS_MAX,
+        _ => i32::MAX,
+    };
+    let mut known: Option<Total> = None;
+    for version in versions.iter().take_while(|version| version.day() < last_day) {
+        let now = value(quantity, ordered_at, version.state);
+        if now != known {
+            if let Some(old) = known {
+                add(version.day(), -old);
+            }
+            if let Some(new) = now {
+                add(version.day(), new);
+            }
+            known = now;
+        }
+    }
+    if let Some(old) = known.filter(|_| quantity.is_stock()) {
+        add(last_day, -old);
+    }
 }
 
 /// Of every shipment that is not gone by then, whether it is known to be delivered on the day on
 /// which its order is `age` days old. Its later versions change nothing.
-fn asked_at_age(age: i32, placed: &Placed, keys: &[u32]) -> Vec<Event> {
-    let event = |(row, &key): (usize, &u32)| {
-        let asked_on = placed.ordered_at[row].div_euclid(DAY_MICROS) as i32 + age;
-        let last = placed.versions_of(row).iter().take_while(|v| day(v) < asked_on).last()?;
-        let delivered = match last.state {
-            State::Gone => return None,
-            State::Delivered { .. } => 1,
-            State::Waiting | State::HandedOver { .. } => 0,
-        };
-        let change = Total { count: 1, sum: delivered, squares: delivered };
-        Some(Event { key, day: asked_on, change })
+fn asked_at_age(
+    age: i32,
+    ordered_at: i64,
+    timelines: &Timelines,
+    row: usize,
+    add: &mut impl FnMut(i32, Total),
+) {
+    let asked_on = day_of(ordered_at) + age;
+    let known = timelines.of(row).iter().take_while(|version| version.day() < asked_on);
+    let delivered = match known.last().map(|version| version.state) {
+        None | Some(State::Gone) => return,
+        Some(State::Delivered { .. }) => 1,
+        Some(State::Waiting | State::HandedOver { .. }) => 0,
     };
-    keys.iter().enumerate().filter_map(event).collect()
-}
-
-fn day(version: &Version) -> i32 {
-    version.recorded_at.div_euclid(DAY_MICROS) as i32
+    add(asked_on, Total { count: 1, sum: delivered, squares: delivered });
 }
 
 /// What a shipment in `state` adds to the quantity, if anything.
@@ -113,62 +147,61 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polars::prelude::DataFrame;
+    use crate::timeline::Version;
+    use terms::DAY_MICROS;
 
     const HOUR: i64 = terms::HOUR_MICROS;
-
-    fn one_shipment(versions: Vec<Version>) -> Placed {
-        Placed {
-            firsts: DataFrame::empty(),
-            ordered_at: vec![0],
-            starts: vec![0, versions.len()],
-            versions,
-        }
-    }
 
     fn on_day(day: i64, state: State) -> Version {
         Version { recorded_at: day * DAY_MICROS + 2 * HOUR, state }
     }
 
+    /// (day, count, sum) of the changes of one shipment.
+    fn changes(quantity: Quantity, versions: &[Version], days: Range<i32>) -> Vec<(i32, i64, i64)> {
+        let mut timelines = Timelines::default();
+        timelines.push(versions.iter().copied());
+        let changes = of(quantity, &[0], &timelines, &days);
+        changes.iter().map(|c| (c.day, c.change.count, c.change.sum)).collect()
+    }
+
     #[test]
     fn a_correction_takes_back_and_adds_on_its_own_day() {
         let delivered = |at| State::Delivered { handed_over_at: None, at };
-        let placed = one_shipment(vec![
+        let versions = [
             on_day(0, State::Waiting),
             on_day(3, delivered(60 * HOUR)),
             on_day(4, delivered(60 * HOUR)),
             on_day(9, delivered(70 * HOUR)),
-        ]);
-        let events = of(Quantity::DeliveryHours, &placed, &[0]);
-        let seen: Vec<_> = events.iter().map(|e| (e.day, e.change.count, e.change.sum)).collect();
-        assert_eq!(seen, [(3, 1, 216_000), (9, -1, -216_000), (9, 1, 252_000)]);
+        ];
+        let of_days = |days| changes(Quantity::DeliveryHours, &versions, days);
+        assert_eq!(of_days(0..99), [(3, 1, 216_000), (9, -1, -216_000), (9, 1, 252_000)]);
+        assert_eq!(of_days(0..9), [(3, 1, 216_000)]);
+        assert_eq!(of_days(9..10), [(9, -1, -216_000), (9, 1, 252_000)]);
     }
 
     #[test]
     fn an_order_is_asked_once_at_its_age_and_counts_if_it_is_open() {
         let delivered = State::Delivered { handed_over_at: None, at: 60 * HOUR };
-        let seen = |versions| -> Vec<_> {
-            let events = of(Quantity::DeliveredByDay5, &one_shipment(versions), &[0]);
-            events.iter().map(|e| (e.day, e.change.count, e.change.sum)).collect()
-        };
-        let in_time = vec![on_day(0, State::Waiting), on_day(4, delivered), on_day(9, State::Gone)];
-        assert_eq!(seen(in_time), [(5, 1, 1)]);
+        let seen = |versions: &[Version]| changes(Quantity::DeliveredByDay5, versions, 0..99);
+        let in_time = [on_day(0, State::Waiting), on_day(4, delivered), on_day(9, State::Gone)];
+        assert_eq!(seen(&in_time), [(5, 1, 1)]);
         // Recorded on the very day is not known before it.
-        let too_late = vec![on_day(0, State::Waiting), on_day(5, delivered)];
-        assert_eq!(seen(too_late), [(5, 1, 0)]);
-        assert_eq!(seen(vec![on_day(0, State::Waiting), on_day(2, State::Gone)]), []);
-        assert_eq!(seen(vec![on_day(7, State::Waiting)]), [], "nobody knew of it");
+        let too_late = [on_day(0, State::Waiting), on_day(5, delivered)];
+        assert_eq!(seen(&too_late), [(5, 1, 0)]);
+        assert_eq!(seen(&[on_day(0, State::Waiting), on_day(2, State::Gone)]), []);
+        assert_eq!(seen(&[on_day(7, State::Waiting)]), [], "nobody knew of it");
+        assert_eq!(changes(Quantity::DeliveredByDay5, &in_time, 6..99), []);
     }
 
     #[test]
     fn a_stock_forgets_what_is_open_for_60_days() {
-        let open = one_shipment(vec![on_day(0, State::Waiting)]);
-        let shipped =
-            one_shipment(vec![on_day(0, State::Waiting), on_day(2, State::HandedOver { at: 0 })]);
-        let days = |placed| -> Vec<_> {
-            of(Quantity::Unshipped, placed, &[0]).iter().map(|e| (e.day, e.change.count)).collect()
+        let open = [on_day(0, State::Waiting)];
+        let shipped = [on_day(0, State::Waiting), on_day(2, State::HandedOver { at: 0 })];
+        let counts = |versions: &[Version]| -> Vec<_> {
+            let changes = changes(Quantity::Unshipped, versions, 0..99);
+            changes.into_iter().map(|(day, count, _)| (day, count)).collect()
         };
-        assert_eq!(days(&open), [(0, 1), (60, -1)]);
-        assert_eq!(days(&shipped), [(0, 1), (2, -1)]);
+        assert_eq!(counts(&open), [(0, 1), (60, -1)]);
+        assert_eq!(counts(&shipped), [(0, 1), (2, -1)]);
     }
 }

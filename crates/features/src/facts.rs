@@ -1,14 +1,38 @@
 //! Facts of the order itself, which the shop knows when it is placed: from first versions only.
 
-use std::collections::HashMap;
-
 use polars::prelude::*;
 use terms::{AsOf, column, haversine_km};
 
 use crate::Error;
 use crate::declaration::Declaration;
 use crate::frame::PROMISED_HOURS;
-use crate::timeline::{Placed, instants, numbers, texts};
+use crate::timeline::{instants, numbers, texts};
+
+/// New shipments: what the shop knew of each when it was first recorded.
+pub(crate) struct Placed {
+    /// The first version of each shipment, with the first version of its order beside it.
+    pub(crate) firsts: DataFrame,
+    /// Units: microseconds since the epoch, as all instants.
+    pub(crate) ordered_at: Vec<i64>,
+    pub(crate) recorded_at: Vec<i64>,
+}
+
+impl Placed {
+    pub(crate) fn len(&self) -> usize {
+        self.ordered_at.len()
+    }
+
+    /// The columns that say which row is which, and since when; no features.
+    pub(crate) fn key_columns(&self) -> Result<Vec<Column>, Error> {
+        [column::SHIPMENT_ID, column::ORDER_ID, column::ORDERED_AT, column::RECORDED_AT]
+            .into_iter()
+            .map(|name| Ok(self.firsts.column(name)?.clone()))
+            .collect()
+    }
+}
+
+/// How many shipments of the order were known when this one was first recorded.
+pub(crate) const N_SHIPMENTS: &str = "n_shipments";
 
 /// Names of the facts that are numbers.
 pub(crate) const FACTS: &[&str] = &[
@@ -26,7 +50,7 @@ pub(crate) const FACTS: &[&str] = &[
     "destination_lat",
     "destination_lon",
     "same_region",
-    "n_shipments",
+    N_SHIPMENTS,
 ];
 
 /// Columns of texts that may be categories, or parts of a key.
@@ -87,24 +111,9 @@ fn fact(placed: &Placed, name: &str) -> Result<Column, Error> {
             let same = |(a, b): (Option<&str>, Option<&str>)| f64::from(u8::from(a == b));
             origins.iter().zip(destinations.iter()).map(same).collect()
         }
-        "n_shipments" => shipments_of_order(placed)?,
         column => number(column)?,
     };
     Ok(to_column(name, &values))
-}
-
-/// How many shipments of the order were known when this one was first recorded.
-fn shipments_of_order(placed: &Placed) -> Result<Vec<f64>, Error> {
-    let order_ids = texts(&placed.firsts, column::ORDER_ID)?;
-    let recorded_at = instants(&placed.firsts, column::RECORDED_AT)?;
-    let mut of_order: HashMap<Option<&str>, Vec<Option<i64>>> = HashMap::new();
-    for (order_id, &at) in order_ids.iter().zip(&recorded_at) {
-        of_order.entry(order_id).or_default().push(at);
-    }
-    let known = |(order_id, at): (Option<&str>, &Option<i64>)| {
-        of_order[&order_id].iter().filter(|other| *other <= at).count() as f64
-    };
-    Ok(order_ids.iter().zip(&recorded_at).map(known).collect())
 }
 
 /// Hours from the order to an instant of its first version.

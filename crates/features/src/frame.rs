@@ -12,19 +12,19 @@ use crate::timeline::{instants, texts};
 pub const PROMISED_HOURS: &str = "promised_hours";
 
 /// Columns of the frame that are no features.
-const NOT_FEATURES: [&str; 4] =
-    [column::SHIPMENT_ID, column::ORDER_ID, column::ORDERED_AT, PROMISED_HOURS];
+const NOT_FEATURES: [&str; 5] = [
+    column::SHIPMENT_ID,
+    column::ORDER_ID,
+    column::ORDERED_AT,
+    column::RECORDED_AT,
+    PROMISED_HOURS,
+];
 
 /// One row a shipment, by (ordered_at, shipment_id): its keys and its features. Numbers are f32,
 /// categories texts; missing is null.
 pub struct Frame(pub(crate) DataFrame);
 
 impl Frame {
-    pub(crate) fn new(columns: Vec<Column>) -> Result<Self, Error> {
-        let height = columns.first().map_or(0, Column::len);
-        Ok(Self(DataFrame::new(height, columns)?))
-    }
-
     /// The frame behind it.
     pub fn frame(&self) -> &DataFrame {
         &self.0

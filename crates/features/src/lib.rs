@@ -5,14 +5,15 @@
 //! windows. History uses a fact only if it was recorded before the UTC midnight at or before the
 //! order, so a row's features never change however much is learned later.
 //!
-//! Order of work ([`build`]):
-//! 1. [`timeline`]: the versions of each shipment become one timeline of states;
-//! 2. [`facts`] and [`calendar`]: columns known at order time, read from the first version only;
-//! 3. [`events`]: each change of a state becomes a dated difference of a [quantity](declaration);
-//! 4. [`as_of`]: the one as-of join looks differences up by key and day;
-//! 5. [`history`]: statistics over windows, as declared in a file and not coded one by one;
-//! 6. [`outcomes`]: what was known of each delivery, as of any later moment;
-//! 7. [`frame`]: the matrix as a frame, as bytes, and as numbers for training.
+//! Order of work, for the days that are new ([`Memory`]):
+//! 1. [`tables`] and [`timeline`]: what was recorded becomes timelines of states;
+//! 2. [`memory`]: the shipments that can still change, and what is new of them;
+//! 3. [`facts`] and [`calendar`]: columns known at order time, read from the first version only;
+//! 4. [`events`]: each change of a state becomes a dated difference of a [quantity](declaration);
+//! 5. [`as_of`]: the one as-of join looks differences up by [key](keys) and day;
+//! 6. [`history`]: statistics over windows, as declared in a file and not coded one by one;
+//! 7. [`month`]: rows and versions as they are kept, and put together into the
+//!    [matrix](frame) and the [outcomes] as of any later moment.
 //!
 //! What is not here: no storage, no models, no clock.
 
@@ -24,45 +25,57 @@ mod events;
 mod facts;
 mod frame;
 mod history;
+mod keys;
+mod memory;
+mod month;
 mod outcomes;
 mod proof;
+mod tables;
 mod timeline;
 
 pub use declaration::{Declaration, Group, Statistic};
 pub use error::Error;
 pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};
+pub use memory::{Learned, Memory, Saved, by_month, month_of};
+pub use month::{Month, assemble};
 pub use outcomes::Outcomes;
-pub use proof::{Alteration, Build, Difference, Proof, Tables, Tried};
+pub use proof::{Alteration, Build, Difference, Proof, Tried};
+pub use tables::Tables;
 pub use timeline::Doubt;
 
-use polars::prelude::*;
+use polars::prelude::PlHashSet;
 use terms::AsOf;
 
-/// Builds the features and the outcome timelines of every shipment recorded before `as_of`.
-///
-/// `orders` and `shipments` hold all versions; those recorded at or after `as_of` are ignored.
-/// `doubts` are versions in quarantine: from then on their shipment has no outcome.
+use crate::tables::start_of;
+
+/// Builds the features and the outcome timelines of every shipment recorded before `as_of`, from
+/// nothing and in memory.
 ///
 /// As of: the row's own midnight for history, its first version for facts of the order.
 ///
 /// # Errors
 /// If no shipment was recorded before `as_of`, or a column is not of its contract's type.
 pub fn build(
-    orders: &DataFrame,
-    shipments: &DataFrame,
-    doubts: &[Doubt],
+    tables: &Tables,
     declared: &Declaration,
     as_of: AsOf,
 ) -> Result<(Frame, Outcomes), Error> {
-    let placed = timeline::read(orders, shipments, doubts, as_of)?;
-    if placed.len() == 0 {
+    let known = tables.recorded(AsOf::from_micros(i64::MIN), as_of)?;
+    let mut memory = Memory::new(declared)?;
+    let mut months: Vec<Month> = Vec::new();
+    for days in known.days()?.into_iter().flat_map(by_month) {
+        let of_days = known.recorded(start_of(days.start), start_of(days.end))?;
+        let mut forgotten = PlHashSet::default();
+        let strangers = memory.strangers(&of_days)?;
+        for month in months.iter().filter(|_| !strangers.is_empty()) {
+            let with_a_row = month.order_ids()?;
+            forgotten.extend(strangers.iter().filter(|id| with_a_row.contains(*id)).cloned());
+        }
+        memory.learn(&of_days, days, &forgotten)?;
+        months.push(memory.features()?.month.in_order()?);
+    }
+    if months.iter().all(|month| month.n_rows() == 0) {
         return Err(Error::NothingKnown { as_of });
     }
-    let mut columns = placed.key_columns()?;
-    columns.extend(facts::columns(&placed, declared)?);
-    columns.extend(calendar::columns(&placed, declared)?);
-    columns.extend(history::columns(&placed, declared)?);
-    let frame = Frame::new(columns)?;
-    let outcomes = Outcomes::new(&placed);
-    Ok((frame, outcomes))
+    assemble(&months)
 }

@@ -1,97 +1,25 @@
 //! What was known of each delivery, as of any moment: labels for training and judging.
 
-use polars::prelude::*;
 use terms::{AsOf, HOUR_MICROS, LOST_AFTER_HOURS, Outcome};
 
-use crate::Error;
-use crate::frame::{from_parquet, to_parquet};
-use crate::timeline::{Placed, State, Version, instants};
-
-/// Columns of the outcomes as a frame: one row a version, by row of the features, then time.
-const ROW: &str = "row";
-const KNOWN_FROM: &str = "known_from";
-const GONE: &str = "gone";
-const HANDED_OVER: &str = "handed_over_at";
-const DELIVERED: &str = "delivered_at";
+use crate::timeline::{State, Timelines};
 
 /// Timelines of outcomes, one for each row of the feature frame.
 pub struct Outcomes {
     ordered_at: Vec<i64>,
-    starts: Vec<usize>,
-    versions: Vec<Version>,
+    timelines: Timelines,
 }
 
 impl Outcomes {
-    pub(crate) fn new(placed: &Placed) -> Self {
-        Self {
-            ordered_at: placed.ordered_at.clone(),
-            starts: placed.starts.clone(),
-            versions: placed.versions.clone(),
-        }
-    }
-
-    /// As Parquet: equal outcomes give equal bytes.
-    ///
-    /// # Errors
-    /// If Polars cannot write it.
-    pub fn to_parquet(&self) -> Result<Vec<u8>, Error> {
-        let rows: Vec<u32> = (0..self.ordered_at.len())
-            .flat_map(|row| (self.starts[row]..self.starts[row + 1]).map(move |_| row as u32))
-            .collect();
-        let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
-            self.versions.iter().map(|version| time(version.state)).collect()
-        };
-        let known_from: Vec<i64> = self.versions.iter().map(|v| v.recorded_at).collect();
-        let gone: Vec<bool> = self.versions.iter().map(|v| v.state == State::Gone).collect();
-        let columns = vec![
-            Column::new(ROW.into(), rows),
-            Column::new(KNOWN_FROM.into(), known_from),
-            Column::new(GONE.into(), gone),
-            Column::new(HANDED_OVER.into(), times(State::handed_over_at)),
-            Column::new(DELIVERED.into(), times(State::delivered_at)),
-        ];
-        to_parquet(DataFrame::new(self.versions.len(), columns)?)
-    }
-
-    /// From the bytes of [`Outcomes::to_parquet`], for the rows ordered at these instants.
-    ///
-    /// # Errors
-    /// If they are no Parquet, or lack a column.
-    pub fn from_parquet(bytes: &[u8], ordered_at: Vec<i64>) -> Result<Self, Error> {
-        let frame = from_parquet(bytes)?;
-        let rows = instants(&frame, ROW)?;
-        let known_from = instants(&frame, KNOWN_FROM)?;
-        let gone = frame.column(GONE)?.bool()?.clone();
-        let handed_over_at = instants(&frame, HANDED_OVER)?;
-        let delivered_at = instants(&frame, DELIVERED)?;
-        let versions: Vec<Version> = (0..frame.height())
-            .map(|i| Version {
-                recorded_at: known_from[i].unwrap_or_default(),
-                state: match (gone.get(i), delivered_at[i], handed_over_at[i]) {
-                    (Some(true), ..) => State::Gone,
-                    (_, Some(at), handed_over_at) => State::Delivered { handed_over_at, at },
-                    (_, None, Some(at)) => State::HandedOver { at },
-                    (_, None, None) => State::Waiting,
-                },
-            })
-            .collect();
-        let mut starts = vec![0; ordered_at.len() + 1];
-        for row in rows.into_iter().flatten() {
-            if let Some(after) = starts.get_mut(row as usize + 1) {
-                *after += 1;
-            }
-        }
-        for row in 0..ordered_at.len() {
-            starts[row + 1] += starts[row];
-        }
-        Ok(Self { ordered_at, starts, versions })
+    pub(crate) fn new(ordered_at: Vec<i64>, timelines: Timelines) -> Self {
+        Self { ordered_at, timelines }
     }
 
     /// Deliveries known before `as_of`: (row, when the delivery became known, hours).
     pub fn deliveries(&self, as_of: AsOf) -> Vec<(usize, i64, f32)> {
         (0..self.ordered_at.len())
             .filter_map(|row| {
-                let versions = &self.versions[self.starts[row]..self.starts[row + 1]];
+                let versions = self.timelines.of(row);
                 let last = *versions
                     [..versions.partition_point(|version| version.recorded_at < as_of.micros())]
                     .last()?;
@@ -122,7 +50,9 @@ impl Outcomes {
     pub fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
         let mut lags: Vec<i64> = (0..self.ordered_at.len())
             .filter_map(|row| {
-                let first_delivered = self.versions[self.starts[row]..self.starts[row + 1]]
+                let first_delivered = self
+                    .timelines
+                    .of(row)
                     .iter()
                     .find(|version| matches!(version.state, State::Delivered { .. }))?;
                 match first_delivered.state {
@@ -143,7 +73,7 @@ impl Outcomes {
 
     fn outcome(&self, row: usize, as_of: AsOf, lag_hours: f64) -> Outcome {
         let ordered_at = self.ordered_at[row];
-        let versions = &self.versions[self.starts[row]..self.starts[row + 1]];
+        let versions = self.timelines.of(row);
         let known = versions.partition_point(|version| version.recorded_at < as_of.micros());
         let Some(last) = known.checked_sub(1).map(|last| versions[last]) else {
             return Outcome::Excluded;
@@ -171,6 +101,7 @@ impl Outcomes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timeline::Version;
     use terms::DAY_MICROS;
 
     #[test]
@@ -180,13 +111,15 @@ mod tests {
             |hours: i64| State::Delivered { handed_over_at: None, at: hours * HOUR_MICROS };
         let outcomes = Outcomes {
             ordered_at: vec![0],
-            starts: vec![0, 4],
-            versions: vec![
-                version(1, State::Waiting),
-                version(4, delivered(96)),
-                version(6, delivered(90)),
-                version(9, State::Gone),
-            ],
+            timelines: Timelines {
+                starts: vec![0, 4],
+                versions: vec![
+                    version(1, State::Waiting),
+                    version(4, delivered(96)),
+                    version(6, delivered(90)),
+                    version(9, State::Gone),
+                ],
+            },
         };
         let known_on = |day: i64| outcomes.as_of(AsOf::from_micros(day * DAY_MICROS))[0];
         assert_eq!(known_on(1), Outcome::Excluded, "not recorded yet");
@@ -201,14 +134,16 @@ mod tests {
     fn age_is_counted_only_up_to_where_deliveries_are_recorded() {
         let outcomes = Outcomes {
             ordered_at: vec![0, 0],
-            starts: vec![0, 1, 2],
-            versions: vec![
-                Version {
-                    recorded_at: 3 * DAY_MICROS,
-                    state: State::Delivered { handed_over_at: None, at: 2 * DAY_MICROS },
-                },
-                Version { recorded_at: DAY_MICROS, state: State::Waiting },
-            ],
+            timelines: Timelines {
+                starts: vec![0, 1, 2],
+                versions: vec![
+                    Version {
+                        recorded_at: 3 * DAY_MICROS,
+                        state: State::Delivered { handed_over_at: None, at: 2 * DAY_MICROS },
+                    },
+                    Version { recorded_at: DAY_MICROS, state: State::Waiting },
+                ],
+            },
         };
         let known = outcomes.as_of(AsOf::from_micros(5 * DAY_MICROS));
         assert_eq!(known[1], Outcome::Open(96.0));

@@ -23,9 +23,9 @@ use terms::{AsOf, DAY_MICROS, column};
 
 use self::differences::{Differences, ROW};
 use crate::timeline::{instants, texts};
-use crate::{Error, Frame, Outcomes};
+use crate::{Error, Frame, Outcomes, Tables};
 
-pub use self::alteration::{Alteration, Tables};
+pub use self::alteration::Alteration;
 pub use self::differences::Difference;
 
 /// What later facts must not change, besides features: the outcome as known at the cut.

@@ -3,21 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use polars::prelude::*;
-use terms::{AsOf, column};
+use terms::column;
 
 use crate::timeline::{instants, texts};
-use crate::{Doubt, Error};
-
-/// The tables that features are built from: all versions.
-#[derive(Clone)]
-pub struct Tables {
-    /// Orders.
-    pub orders: DataFrame,
-    /// Shipments.
-    pub shipments: DataFrame,
-    /// Versions of shipments in quarantine.
-    pub doubts: Vec<Doubt>,
-}
+use crate::{Doubt, Error, Tables};
 
 /// What is done to the facts recorded from the cut on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,33 +33,6 @@ impl Alteration {
             Self::Deleted => "deleted",
             Self::Duplicated => "duplicated",
         }
-    }
-}
-
-impl Tables {
-    /// What was recorded from `from` up to, not with, `to`.
-    pub(super) fn recorded(&self, from: AsOf, to: AsOf) -> Result<Self, Error> {
-        let between = |at: i64| (from.micros()..to.micros()).contains(&at);
-        let table = |table: &DataFrame| -> Result<DataFrame, Error> {
-            let recorded_at = instants(table, column::RECORDED_AT)?;
-            let kept: BooleanChunked =
-                recorded_at.into_iter().map(|at| at.is_some_and(between)).collect();
-            Ok(table.filter(&kept)?)
-        };
-        let doubts = self.doubts.iter().filter(|doubt| between(doubt.recorded_at)).cloned();
-        Ok(Self {
-            orders: table(&self.orders)?,
-            shipments: table(&self.shipments)?,
-            doubts: doubts.collect(),
-        })
-    }
-
-    pub(super) fn and(&self, later: &Self) -> Result<Self, Error> {
-        Ok(Self {
-            orders: self.orders.vstack(&later.orders)?,
-            shipments: self.shipments.vstack(&later.shipments)?,
-            doubts: [&self.doubts[..], &later.doubts].concat(),
-        })
     }
 }
 

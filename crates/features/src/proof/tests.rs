@@ -88,7 +88,7 @@ fn world() -> Tables {
 
 fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {
     let declared = Declaration::read(DECLARED).unwrap();
-    crate::build(&tables.orders, &tables.shipments, &tables.doubts, &declared, as_of)
+    crate::build(tables, &declared, as_of)
 }
 
 /// Honest features, and one more of each row's order time.
@@ -101,7 +101,7 @@ fn with_leak(
     let leak: Vec<f32> = frame.ordered_at()?.into_iter().map(value).collect();
     let mut columns = frame.0.columns().to_vec();
     columns.push(Column::new("leak".into(), leak));
-    Ok((Frame::new(columns)?, outcomes))
+    Ok((Frame(DataFrame::new(frame.n_rows(), columns)?), outcomes))
 }
 
 /// Instants of the shipments recorded before the as-of.

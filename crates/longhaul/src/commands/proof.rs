@@ -41,12 +41,11 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
         }
         .into());
     }
-    let known = tables(night, resolved)?;
-    let later = tables(&Night { as_of: end, ..*night }, resolved)?;
+    let tables = |night: &Night<'_>| stages::check_of(night, resolved)?.read_all(night);
+    let known = tables(night)?;
+    let later = tables(&Night { as_of: end, ..*night })?;
     let (declared, _) = resolved.declaration()?;
-    let build = |tables: &Tables, as_of: AsOf| {
-        features::build(&tables.orders, &tables.shipments, &tables.doubts, &declared, as_of)
-    };
+    let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;
     let (frame, outcomes) = proof.reference();
     let models = Models { resolved, cut, features: feature_list(frame)? };
@@ -76,16 +75,6 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
         lines.push(Line { what, rows, differences, models });
     }
     Ok(outcome(cut, end, &trained, &lines))
-}
-
-/// Everything that was checked as of the night.
-fn tables(night: &Night<'_>, resolved: &Resolved) -> Result<Tables> {
-    let checked = stages::check_of(night, resolved)?;
-    Ok(Tables {
-        orders: checked.read(night, "orders")?.into_inner(),
-        shipments: checked.read(night, "shipments")?.into_inner(),
-        doubts: checked.doubts(),
-    })
 }
 
 struct Models<'a> {

@@ -1,10 +1,11 @@
 //! Check: every table against its contract, bad rows into quarantine.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use features::Doubt;
-use intake::{Check, CheckedFrame, Contract};
+use features::{Doubt, Tables};
+use intake::{Check, Contract, FileCheck, TableCheck};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{AsOf, Digest, Fingerprint};
@@ -14,6 +15,8 @@ use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Done, Night, Output};
 
+/// The tables that features are built from.
+const FACTS: [&str; 2] = ["orders", "shipments"];
 /// Everything that the check found.
 const CHECK: &str = "check.json";
 
@@ -128,31 +131,90 @@ impl Checked {
         Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
     }
 
-    /// The good rows of a table.
+    /// What was found on each day on which something was recorded, since the epoch: the bytes and
+    /// the rows that are left out.
     ///
     /// # Errors
-    /// If the table is not there, or its bytes are not those that were checked.
-    pub(crate) fn read(&self, night: &Night<'_>, table: &str) -> Result<CheckedFrame> {
-        let contract = self.contracts.iter().find(|contract| contract.table() == table);
-        let (contract, checked) =
-            contract.zip(self.check.tables.get(table)).ok_or_else(|| Refusal::Missing {
-                what: format!("tables/{table}/"),
+    /// If the finding cannot be encoded, which it has no reason to.
+    pub(crate) fn found_by_day(&self) -> Result<BTreeMap<i32, String>> {
+        let mut by_day: BTreeMap<i32, String> = BTreeMap::new();
+        for table in FACTS.iter().filter_map(|name| self.check.tables.get(*name)) {
+            for file in &table.files {
+                let found = by_day.entry(day_of(file)).or_default();
+                found.push_str(&serde_json::to_string(file)?);
+                if file.rows_later > 0 {
+                    found.push_str(&self.check.as_of.to_string());
+                }
+            }
+        }
+        Ok(by_day)
+    }
+
+    /// Everything that was recorded on some days.
+    ///
+    /// # Errors
+    /// If a table is not there, or its bytes are not those that were checked.
+    pub(crate) fn read_days(&self, night: &Night<'_>, days: &Range<i32>) -> Result<Tables> {
+        let [orders, shipments] = FACTS.map(|name| -> Result<_> {
+            let (contract, table) = self.table(name)?;
+            let of_days = |file: &&FileCheck| days.contains(&day_of(file));
+            let files = table.files.iter().filter(of_days).cloned().collect();
+            let table = TableCheck { files, ..about(table) };
+            Ok(intake::read_checked(night.store, contract, &table, None, night.as_of)?)
+        });
+        let (orders, shipments) = (orders?.into_inner(), shipments?.into_inner());
+        let doubts = self.doubts_of(|file| days.contains(&day_of(file)));
+        Ok(Tables { orders, shipments, doubts })
+    }
+
+    /// Everything that was recorded.
+    ///
+    /// # Errors
+    /// If a table is not there, or its bytes are not those that were checked.
+    pub(crate) fn read_all(&self, night: &Night<'_>) -> Result<Tables> {
+        self.read_days(night, &(i32::MIN..i32::MAX))
+    }
+
+    fn table(&self, name: &str) -> Result<(&Contract, &TableCheck)> {
+        let contract = self.contracts.iter().find(|contract| contract.table() == name);
+        contract.zip(self.check.tables.get(name)).ok_or_else(|| {
+            Refusal::Missing {
+                what: format!("tables/{name}/"),
                 expected: "a table that passed its check".to_owned(),
-                way_out: format!("import {table}, and give it a contract"),
-            })?;
-        Ok(intake::read_checked(night.store, contract, checked, None, night.as_of)?)
+                way_out: format!("import {name}, and give it a contract"),
+            }
+            .into()
+        })
     }
 
     /// Versions of shipments that are in quarantine.
-    pub(crate) fn doubts(&self) -> Vec<Doubt> {
+    fn doubts_of(&self, wanted: impl Fn(&FileCheck) -> bool) -> Vec<Doubt> {
         let shipments = self.check.tables.get("shipments");
-        let quarantined =
-            shipments.into_iter().flat_map(|t| &t.files).flat_map(|file| &file.quarantined);
+        let files = shipments.into_iter().flat_map(|table| &table.files);
+        let quarantined = files.filter(|file| wanted(file)).flat_map(|file| &file.quarantined);
         quarantined
             .filter_map(|row| {
                 let shipment_id = row.key.clone()?;
                 Some(Doubt { shipment_id, recorded_at: row.recorded_at })
             })
             .collect()
+    }
+}
+
+/// The day of a file's partition, since the epoch.
+fn day_of(file: &FileCheck) -> i32 {
+    file.recorded_on.to_epoch_days()
+}
+
+/// A finding without its files.
+fn about(table: &TableCheck) -> TableCheck {
+    TableCheck {
+        table: table.table.clone(),
+        contract_version: table.contract_version.clone(),
+        contract_digest: table.contract_digest.clone(),
+        reasons: table.reasons.clone(),
+        warnings: table.warnings.clone(),
+        files: Vec::new(),
+        ..*table
     }
 }

@@ -1,9 +1,12 @@
 //! Features: what was known as of each order, and of each outcome since.
+//!
+//! The stage itself leaves a list: rows and versions are kept month by month in the
+//! [state of history](crate::stages::history), where the next night goes on.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-use features::{Frame, Outcomes, encode, feature_list};
+use anyhow::{Context as _, Result};
+use features::{Frame, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
 use terms::{Digest, Matrix};
 
@@ -11,11 +14,10 @@ use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Done, Night, Output};
 use crate::stages::check::Checked;
+use crate::stages::history::{self, Written};
 
-/// The feature frame.
-pub(crate) const MATRIX: &str = "matrix.parquet";
-/// The timelines of outcomes.
-const OUTCOMES: &str = "outcomes.parquet";
+/// The months, with the digests of their rows and versions.
+pub(crate) const MONTHS: &str = "months.json";
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,6 +26,8 @@ pub(crate) struct Summary {
     pub(crate) rows: usize,
     /// Features of each.
     pub(crate) features: usize,
+    /// Versions recorded so long after their order that history does not count them.
+    pub(crate) late: usize,
 }
 
 /// Builds the features of every shipment known at the as-of.
@@ -37,18 +41,25 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> 
         ("declaration".to_owned(), Digest::of(text.as_bytes()).to_string()),
     ]);
     stage::run(night, "features", inputs, || {
-        let orders = checked.read(night, "orders")?;
-        let shipments = checked.read(night, "shipments")?;
-        let (frame, outcomes) =
-            features::build(&orders, &shipments, &checked.doubts(), &declared, night.as_of)?;
-        let summary = Summary { rows: frame.n_rows(), features: feature_list(&frame)?.len() };
+        let history = history::bring_up(night, checked, (&declared, &text))?;
+        let summary = Summary {
+            rows: history.months.iter().map(Written::n_rows).sum(),
+            features: declared.groups().iter().map(|group| group.features.len()).sum(),
+            late: history.months.iter().map(Written::late).sum(),
+        };
+        if summary.rows == 0 {
+            return Err(features::Error::NothingKnown { as_of: night.as_of }.into());
+        }
+        let days = history.days;
+        let mut line = format!("{} shipments, {} features", count(summary.rows), summary.features);
+        line += &format!(", {days} days read");
+        if summary.late > 0 {
+            line += &format!(", {} versions too late for history", count(summary.late));
+        }
         Ok(Output {
-            line: format!("{} shipments, {} features", count(summary.rows), summary.features),
+            line,
             summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([
-                (MATRIX.to_owned(), frame.to_parquet()?),
-                (OUTCOMES.to_owned(), outcomes.to_parquet()?),
-            ]),
+            files: BTreeMap::from([(MONTHS.to_owned(), serde_json::to_vec(&history.months)?)]),
         })
     })
 }
@@ -69,19 +80,19 @@ impl Known {
     /// # Errors
     /// If it is not there, or not what the stage wrote.
     pub(crate) fn read(night: &Night<'_>, done: &Done) -> Result<Self> {
-        let frame = Frame::from_parquet(&done.read(night.store, MATRIX)?)?;
-        let outcomes =
-            Outcomes::from_parquet(&done.read(night.store, OUTCOMES)?, frame.ordered_at()?)?;
+        let months: Vec<Written> = serde_json::from_slice(&done.read(night.store, MONTHS)?)
+            .with_context(|| format!("{}/{MONTHS}", done.folder))?;
+        let months: Vec<Month> =
+            months.iter().map(|month| month.read(night)).collect::<Result<_>>()?;
+        let (frame, outcomes) = assemble(&months)?;
+        drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
         Ok(Self { frame, matrix, outcomes })
     }
 
     /// The inputs of a stage that reads the features.
     pub(crate) fn inputs(done: &Done) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (MATRIX.to_owned(), done.digest(MATRIX)),
-            (OUTCOMES.to_owned(), done.digest(OUTCOMES)),
-        ])
+        BTreeMap::from([(MONTHS.to_owned(), done.digest(MONTHS))])
     }
 
     /// Positions of the rows ordered from `from` up to, not with, `to` (in microseconds).

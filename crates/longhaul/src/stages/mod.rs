@@ -5,6 +5,7 @@
 mod check;
 mod evaluate;
 mod features;
+mod history;
 mod publish;
 mod score;
 mod train;
@@ -138,7 +139,7 @@ pub(crate) fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outco
 /// If it or a stage before it fails.
 pub(crate) fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
     let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let text = where_it_is(night, &features, features::MATRIX);
+    let text = where_it_is(night, &features, features::MONTHS);
     Ok(of_stage(&features, text))
 }
 

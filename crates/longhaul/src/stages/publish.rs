@@ -90,7 +90,7 @@ fn bundle(
     }
     let (_, declaration) = resolved.declaration()?;
     files.insert("feature_declaration.toml".to_owned(), declaration.into_bytes());
-    let features_digest = features.manifest.outputs.get(features::MATRIX).cloned();
+    let features_digest = features.manifest.outputs.get(features::MONTHS).cloned();
     let about = About {
         as_of: night.as_of,
         pipeline: resolved.settings.name.clone(),

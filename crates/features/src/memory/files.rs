@@ -1,0 +1,234 @@
+//! The memory as files, to go on from on another night.
+
+use std::collections::BTreeMap;
+
+use polars::prelude::*;
+use terms::column;
+
+use super::Memory;
+use super::tracked::{Orders, Places, Shipments, Tracked};
+use crate::Error;
+use crate::as_of::{Page, Total};
+use crate::declaration::Declaration;
+use crate::frame::{from_parquet, to_parquet};
+use crate::timeline::{State, Version, instants, known_instants, texts};
+
+/// Names of the files.
+const ORDERS: &str = "orders.parquet";
+const CANCELLED: &str = "cancelled.parquet";
+const SHIPMENTS: &str = "shipments.parquet";
+const VERSIONS: &str = "versions.parquet";
+const KEYS: &str = "keys.parquet";
+
+/// Columns of their own.
+const ORDER: &str = "order";
+const AT: &str = "at";
+const N_VERSIONS: &str = "n_versions";
+const GONE: &str = "gone";
+const KEY: &str = "key";
+const TEXT: &str = "text";
+const LEDGER: &str = "ledger";
+const DAY: &str = "day";
+const TOTALS: [&str; 3] = ["count", "sum", "squares"];
+
+/// Files by name.
+pub type Saved = BTreeMap<String, Vec<u8>>;
+
+impl Memory {
+    /// Everything but the pages of its months.
+    ///
+    /// # Errors
+    /// If Polars cannot write it.
+    pub fn save(&self) -> Result<Saved, Error> {
+        let Some(Tracked { orders, shipments }) = &self.tracked else { return Ok(Saved::new()) };
+        let (cancelled, at): (Vec<u32>, Vec<i64>) = orders.cancelled.iter().copied().unzip();
+        let ids: StringChunked = shipments.ids.iter().map(|id| Some(id.as_str())).collect();
+        let n_versions: Vec<u32> =
+            (0..shipments.ids.len()).map(|s| shipments.timelines.of(s).len() as u32).collect();
+        let mut columns = vec![
+            ids.with_name(column::SHIPMENT_ID.into()).into_column(),
+            Column::new(ORDER.into(), &shipments.orders),
+            Column::new(N_VERSIONS.into(), n_versions),
+        ];
+        for (key, positions) in shipments.keys.iter().enumerate() {
+            columns.push(Column::new(format!("{KEY}_{key}").into(), positions));
+        }
+        let versions = &shipments.timelines.versions;
+        let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
+            versions.iter().map(|version| time(version.state)).collect()
+        };
+        let recorded_at: Vec<i64> = versions.iter().map(|version| version.recorded_at).collect();
+        let gone: Vec<bool> = versions.iter().map(|v| v.state == State::Gone).collect();
+        let mut keys: (Vec<u32>, Vec<String>) = (Vec::new(), Vec::new());
+        for (key, positions) in self.positions.iter().enumerate() {
+            for text in positions.texts() {
+                keys.0.push(key as u32);
+                keys.1.push(text.to_string());
+            }
+        }
+        let frames = [
+            (ORDERS, orders.firsts.clone()),
+            (
+                CANCELLED,
+                frame(vec![Column::new(ORDER.into(), cancelled), Column::new(AT.into(), at)])?,
+            ),
+            (SHIPMENTS, frame(columns)?),
+            (
+                VERSIONS,
+                frame(vec![
+                    Column::new(column::RECORDED_AT.into(), recorded_at),
+                    Column::new(GONE.into(), gone),
+                    Column::new(column::HANDED_OVER_AT.into(), times(State::handed_over_at)),
+                    Column::new(column::DELIVERED_AT.into(), times(State::delivered_at)),
+                ])?,
+            ),
+            (KEYS, frame(vec![Column::new(KEY.into(), keys.0), Column::new(TEXT.into(), keys.1)])?),
+        ];
+        frames.into_iter().map(|(name, frame)| Ok((name.to_owned(), to_parquet(frame)?))).collect()
+    }
+
+    /// What was saved after the day before `until`. `months` are those of its pages; the last one
+    /// has to be [recalled](Self::recall) before more is learned.
+    ///
+    /// # Errors
+    /// If a file is missing or no Parquet of that kind.
+    pub fn restore(
+        declared: &Declaration,
+        until: i32,
+        months: &[i32],
+        saved: &BTreeMap<String, impl AsRef<[u8]>>,
+    ) -> Result<Self, Error> {
+        let file = |name: &'static str| {
+            let bytes = saved.get(name).ok_or(Error::MemoryMissing { name })?;
+            from_parquet(bytes.as_ref())
+        };
+        let mut memory = Self::new(declared)?;
+        memory.until = Some(until);
+        memory.months = months.to_vec();
+        for ledger in &mut memory.ledgers {
+            months.iter().for_each(|&month| ledger.note(month));
+        }
+        let keys = file(KEYS)?;
+        let names = texts(&keys, TEXT)?;
+        for (key, text) in positions(&keys, KEY)?.into_iter().zip(names.iter()) {
+            if let Some(positions) = memory.positions.get_mut(key as usize) {
+                positions.note(text.unwrap_or_default());
+            }
+        }
+        let orders = restore_orders(file(ORDERS)?, &file(CANCELLED)?)?;
+        let n_keys = memory.positions.len();
+        let shipments = restore_shipments(&file(SHIPMENTS)?, &file(VERSIONS)?, &orders, n_keys)?;
+        memory.tracked = Some(Tracked { orders, shipments });
+        Ok(memory)
+    }
+
+    /// The page of a month.
+    ///
+    /// # Errors
+    /// If Polars cannot write it.
+    pub fn page(&self, month: i32) -> Result<Vec<u8>, Error> {
+        let (mut ledgers, mut keys, mut days) = (Vec::new(), Vec::new(), Vec::new());
+        let mut totals: [Vec<i64>; 3] = Default::default();
+        for (ledger, pages) in self.ledgers.iter().enumerate() {
+            let Some(page) = pages.page(month) else { continue };
+            for (key, day, total) in page.entries(month) {
+                ledgers.push(ledger as u32);
+                keys.push(key);
+                days.push(day);
+                for (values, value) in
+                    totals.iter_mut().zip([total.count, total.sum, total.squares])
+                {
+                    values.push(value);
+                }
+            }
+        }
+        let mut columns = vec![
+            Column::new(LEDGER.into(), ledgers),
+            Column::new(KEY.into(), keys),
+            Column::new(DAY.into(), days),
+        ];
+        for (name, values) in TOTALS.into_iter().zip(totals) {
+            columns.push(Column::new(name.into(), values));
+        }
+        to_parquet(frame(columns)?)
+    }
+
+    /// Puts a page back into its month.
+    ///
+    /// # Errors
+    /// If the bytes are no page.
+    pub fn recall(&mut self, month: i32, page: &[u8]) -> Result<(), Error> {
+        let frame = from_parquet(page)?;
+        let (ledgers, keys) = (positions(&frame, LEDGER)?, positions(&frame, KEY)?);
+        let days = frame.column(DAY)?.i32()?.rechunk().into_owned();
+        let [counts, sums, squares] = TOTALS.map(|name| known_instants(&frame, name));
+        let (counts, sums, squares) = (counts?, sums?, squares?);
+        for (ledger, pages) in self.ledgers.iter_mut().enumerate() {
+            let ledger = ledger as u32;
+            let place = |ledger: u32| ledgers.partition_point(|&known| known < ledger);
+            let entries = (place(ledger)..place(ledger + 1)).map(|i| {
+                let total = Total { count: counts[i], sum: sums[i], squares: squares[i] };
+                (keys[i], days.get(i).unwrap_or_default(), total)
+            });
+            pages.recall(month, Page::from_entries(month, entries));
+        }
+        Ok(())
+    }
+}
+
+fn frame(columns: Vec<Column>) -> Result<DataFrame, Error> {
+    Ok(DataFrame::new(columns.first().map_or(0, Column::len), columns)?)
+}
+
+fn positions(frame: &DataFrame, name: &str) -> Result<Vec<u32>, Error> {
+    Ok(frame.column(name)?.u32()?.iter().map(Option::unwrap_or_default).collect())
+}
+
+fn places(ids: &StringChunked) -> Places {
+    ids.iter().zip(0..).map(|(id, place)| (id.unwrap_or_default().into(), place)).collect()
+}
+
+fn restore_orders(firsts: DataFrame, cancelled: &DataFrame) -> Result<Orders, Error> {
+    let at = known_instants(cancelled, AT)?;
+    Ok(Orders {
+        recorded_at: known_instants(&firsts, column::RECORDED_AT)?,
+        ordered_at: known_instants(&firsts, column::ORDERED_AT)?,
+        cancelled: positions(cancelled, ORDER)?.into_iter().zip(at).collect(),
+        places: places(&texts(&firsts, column::ORDER_ID)?),
+        firsts,
+    })
+}
+
+fn restore_shipments(
+    frame: &DataFrame,
+    versions: &DataFrame,
+    of: &Orders,
+    n_keys: usize,
+) -> Result<Shipments, Error> {
+    let ids = texts(frame, column::SHIPMENT_ID)?;
+    let orders = positions(frame, ORDER)?;
+    let recorded_at = known_instants(versions, column::RECORDED_AT)?;
+    let gone = versions.column(GONE)?.bool()?.rechunk().into_owned();
+    let handed_over_at = instants(versions, column::HANDED_OVER_AT)?;
+    let delivered_at = instants(versions, column::DELIVERED_AT)?;
+    let version = |i: usize| Version {
+        recorded_at: recorded_at[i],
+        state: State::of(gone.get(i) == Some(true), handed_over_at[i], delivered_at[i]),
+    };
+    let mut shipments = Shipments {
+        ids: ids.iter().map(|id| id.unwrap_or_default().into()).collect(),
+        ordered_at: orders.iter().map(|&order| of.ordered_at[order as usize]).collect(),
+        keys: (0..n_keys)
+            .map(|key| positions(frame, &format!("{KEY}_{key}")))
+            .collect::<Result<_, _>>()?,
+        places: places(&ids),
+        orders,
+        ..Shipments::default()
+    };
+    let mut next = 0;
+    for n in positions(frame, N_VERSIONS)? {
+        shipments.timelines.push((next..next + n as usize).map(version));
+        next += n as usize;
+    }
+    Ok(shipments)
+}

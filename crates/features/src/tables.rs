@@ -1,0 +1,64 @@
+//! The tables that features are built from.
+
+use polars::prelude::*;
+use terms::{AsOf, DAY_MICROS, column};
+
+use crate::Error;
+use crate::timeline::{Doubt, day_of, instants};
+
+/// All versions of what was recorded.
+#[derive(Clone)]
+pub struct Tables {
+    /// Orders.
+    pub orders: DataFrame,
+    /// Shipments.
+    pub shipments: DataFrame,
+    /// Versions of shipments in quarantine.
+    pub doubts: Vec<Doubt>,
+}
+
+impl Tables {
+    /// What was recorded from `from` up to, not with, `to`.
+    ///
+    /// # Errors
+    /// If a table has no `recorded_at`.
+    pub fn recorded(&self, from: AsOf, to: AsOf) -> Result<Self, Error> {
+        let between = |at: i64| (from.micros()..to.micros()).contains(&at);
+        let table = |table: &DataFrame| -> Result<DataFrame, Error> {
+            let recorded_at = instants(table, column::RECORDED_AT)?;
+            let kept: BooleanChunked =
+                recorded_at.into_iter().map(|at| at.is_some_and(between)).collect();
+            Ok(table.filter(&kept)?)
+        };
+        let doubts = self.doubts.iter().filter(|doubt| between(doubt.recorded_at)).cloned();
+        Ok(Self {
+            orders: table(&self.orders)?,
+            shipments: table(&self.shipments)?,
+            doubts: doubts.collect(),
+        })
+    }
+
+    pub(crate) fn and(&self, later: &Self) -> Result<Self, Error> {
+        Ok(Self {
+            orders: self.orders.vstack(&later.orders)?,
+            shipments: self.shipments.vstack(&later.shipments)?,
+            doubts: [&self.doubts[..], &later.doubts].concat(),
+        })
+    }
+
+    /// The first day on which anything was recorded, and the one after the last.
+    pub(crate) fn days(&self) -> Result<Option<std::ops::Range<i32>>, Error> {
+        let orders = instants(&self.orders, column::RECORDED_AT)?;
+        let shipments = instants(&self.shipments, column::RECORDED_AT)?;
+        let doubts = self.doubts.iter().map(|doubt| Some(doubt.recorded_at));
+        let all = orders.into_iter().chain(shipments).chain(doubts);
+        let days = all.flatten().map(day_of);
+        let (first, last) = days.fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
+        Ok((first <= last).then_some(first..last + 1))
+    }
+}
+
+/// The midnight at which a day starts.
+pub(crate) fn start_of(day: i32) -> AsOf {
+    AsOf::from_micros(i64::from(day) * DAY_MICROS)
+}

@@ -1,0 +1,271 @@
+//! The state of history: what one night learned, so that the next one reads one day.
+//!
+//! ```text
+//! state/nights/<id>.json               what was known after a day, written last
+//! state/{rows,versions}/<month>-<digest>.parquet   what the month brought
+//! state/pages/<month>-<digest>.parquet             its running totals
+//! state/memory/<digest>.parquet                    what can still change
+//! ```
+//!
+//! A night's id is a digest of the code, the declaration and the findings of the check on every day
+//! up to it. So a partition that was altered, or came late, leads back to the last night before it,
+//! and everything else is named by its content: nothing is ever written over something else.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use features::{Declaration, Memory, Month, Tables, by_month, month_of};
+use polars::prelude::PlHashSet;
+use serde::{Deserialize, Serialize};
+use terms::{AsOf, DAY_MICROS, Digest, Fingerprint};
+
+use crate::stage::{CODE_VERSION, Night};
+use crate::stages::check::Checked;
+
+/// What a month brought, by digest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Written {
+    /// Its first day, since the epoch.
+    first_day: i32,
+    /// Shipments that were first recorded in it.
+    n_rows: usize,
+    rows: Digest,
+    versions: Digest,
+    /// Versions that came so long after their order that history does not count them.
+    late: usize,
+}
+
+/// What is known after a night.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct State {
+    schema_version: u32,
+    /// The day after the last one that was learned, since the epoch.
+    until: i32,
+    months: Vec<Written>,
+    /// By month.
+    pages: Vec<Digest>,
+    /// Files of the memory.
+    memory: BTreeMap<String, Digest>,
+}
+
+/// How history was brought up to the as-of.
+pub(crate) struct History {
+    /// Every month, in the order of time.
+    pub(crate) months: Vec<Written>,
+    /// Days that were learned now.
+    pub(crate) days: i32,
+}
+
+/// Learns what the last night that is still true did not know.
+///
+/// # Errors
+/// If a table cannot be read as it was checked, or the state is not what was written.
+pub(crate) fn bring_up(
+    night: &Night<'_>,
+    checked: &Checked,
+    (declared, text): (&Declaration, &str),
+) -> Result<History> {
+    let nights = Nights::of(checked, text)?;
+    let mut last = if night.force { None } else { nights.last_known(night)? };
+    let (mut memory, mut state) = match last.take() {
+        Some(state) => (state.restore(night, declared)?, state),
+        None => (Memory::new(declared)?, State::nothing()),
+    };
+    let Some(days) = nights.days() else { return Ok(History { months: Vec::new(), days: 0 }) };
+    let new = memory.until().unwrap_or(days.start)..days.end;
+    for days in by_month(new.clone()) {
+        let tables = checked.read_days(night, &days)?;
+        let forgotten = forgotten(night, &memory, &tables, &state.months)?;
+        for month in memory.learn(&tables, days.clone(), &forgotten)? {
+            memory.recall(month, &state.page(night, month)?)?;
+        }
+        drop(tables);
+        let learned = memory.features()?;
+        let first_day = month_of(days.start);
+        let (before, late) = match state.months.last() {
+            Some(last) if last.first_day == first_day => (last.read(night)?, last.late),
+            _ => (Month::default(), 0),
+        };
+        let month = before.and(learned.month)?.in_order()?;
+        state.write(night, &memory, first_day, (&month, late + learned.late))?;
+        nights.write(night, days.end, &state)?;
+    }
+    Ok(History { months: state.months, days: new.len() as i32 })
+}
+
+impl Written {
+    fn paths(&self) -> [(String, &Digest); 2] {
+        let path = |kind, digest| (path(kind, Some(self.first_day), digest), digest);
+        [path("rows", &self.rows), path("versions", &self.versions)]
+    }
+
+    /// The month, verified.
+    ///
+    /// # Errors
+    /// If it is not what was written.
+    pub(crate) fn read(&self, night: &Night<'_>) -> Result<Month> {
+        let [rows, versions] =
+            self.paths().map(|(path, digest)| night.store.get_verified(&path, digest));
+        Ok(Month::read(&rows?, &versions?)?)
+    }
+
+    /// Its shipments.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Its versions that came too late for history.
+    pub(crate) fn late(&self) -> usize {
+        self.late
+    }
+}
+
+impl State {
+    fn nothing() -> Self {
+        Self {
+            schema_version: 1,
+            until: 0,
+            months: Vec::new(),
+            pages: Vec::new(),
+            memory: BTreeMap::new(),
+        }
+    }
+
+    fn restore(&self, night: &Night<'_>, declared: &Declaration) -> Result<Memory> {
+        let months: Vec<i32> = self.months.iter().map(|month| month.first_day).collect();
+        let mut saved: BTreeMap<String, Bytes> = BTreeMap::new();
+        for (name, digest) in &self.memory {
+            let bytes = night.store.get_verified(&path("memory", None, digest), digest)?;
+            saved.insert(name.clone(), bytes);
+        }
+        let mut memory = Memory::restore(declared, self.until, &months, &saved)?;
+        if let Some(&month) = months.last() {
+            memory.recall(month, &self.page(night, month)?)?;
+        }
+        Ok(memory)
+    }
+
+    fn page(&self, night: &Night<'_>, month: i32) -> Result<Bytes> {
+        let pages = self.months.iter().zip(&self.pages);
+        let page = pages.clone().find(|(written, _)| written.first_day == month);
+        let (_, digest) = page.with_context(|| format!("no page of the month of day {month}"))?;
+        Ok(night.store.get_verified(&path("pages", Some(month), digest), digest)?)
+    }
+
+    /// Writes what the last days of a month left, and takes it up.
+    fn write(
+        &mut self,
+        night: &Night<'_>,
+        memory: &Memory,
+        first_day: i32,
+        (month, late): (&Month, usize),
+    ) -> Result<()> {
+        let mut objects = Vec::new();
+        let mut keep = |kind: &str, first_day: Option<i32>, bytes: Vec<u8>| {
+            let digest = Digest::of(&bytes);
+            objects.push((path(kind, first_day, &digest), Bytes::from(bytes)));
+            digest
+        };
+        let (rows, versions) = month.to_parquet()?;
+        let written = Written {
+            first_day,
+            n_rows: month.n_rows(),
+            rows: keep("rows", Some(first_day), rows),
+            versions: keep("versions", Some(first_day), versions),
+            late,
+        };
+        let page = keep("pages", Some(first_day), memory.page(first_day)?);
+        let saved = memory.save()?.into_iter();
+        self.memory = saved.map(|(name, bytes)| (name, keep("memory", None, bytes))).collect();
+        self.until = memory.until().unwrap_or_default();
+        if self.months.last().is_some_and(|last| last.first_day == first_day) {
+            self.months.pop();
+            self.pages.pop();
+        }
+        self.months.push(written);
+        self.pages.push(page);
+        Ok(night.store.put_many(objects)?)
+    }
+}
+
+/// Orders so old that the memory may have forgotten them, and which do have a row.
+fn forgotten(
+    night: &Night<'_>,
+    memory: &Memory,
+    tables: &Tables,
+    months: &[Written],
+) -> Result<PlHashSet<String>> {
+    let strangers = memory.strangers(tables)?;
+    let mut forgotten = PlHashSet::default();
+    for month in months.iter().filter(|_| !strangers.is_empty()) {
+        let known = month.read(night)?.order_ids()?;
+        forgotten.extend(strangers.iter().filter(|id| known.contains(*id)).cloned());
+    }
+    Ok(forgotten)
+}
+
+fn path(kind: &str, first_day: Option<i32>, digest: &Digest) -> String {
+    let month = first_day.map(|day| {
+        let date = AsOf::from_micros(i64::from(day) * DAY_MICROS).to_string();
+        format!("{}-", date.get(..7).unwrap_or(&date))
+    });
+    format!("state/{kind}/{}{}.parquet", month.unwrap_or_default(), digest.short())
+}
+
+/// Ids of the nights that end with each day on which something was recorded.
+struct Nights(Vec<(i32, Digest)>);
+
+impl Nights {
+    fn of(checked: &Checked, declaration: &str) -> Result<Self> {
+        let start = Fingerprint::new().with("code", CODE_VERSION).with("features", declaration);
+        let mut before = start.finish();
+        let mut nights = Vec::new();
+        for (day, found) in checked.found_by_day()? {
+            before = Fingerprint::new()
+                .with("before", before.as_str())
+                .with("day", day.to_string())
+                .with("found", found)
+                .finish();
+            nights.push((day, before.clone()));
+        }
+        Ok(Self(nights))
+    }
+
+    fn days(&self) -> Option<Range<i32>> {
+        let ((first, _), (last, _)) = (self.0.first()?, self.0.last()?);
+        Some(*first..*last + 1)
+    }
+
+    /// The state after the last of these nights that was learned once.
+    fn last_known(&self, night: &Night<'_>) -> Result<Option<State>> {
+        let written = night.store.list("state/nights/")?;
+        let written: HashSet<&str> = written.iter().map(|entry| entry.path.as_str()).collect();
+        for (place, (_, id)) in self.0.iter().enumerate().rev() {
+            let path = night_path(id);
+            if !written.contains(path.as_str()) {
+                continue;
+            }
+            let bytes = night.store.get(&path)?;
+            let state: State = serde_json::from_slice(&bytes).with_context(|| path)?;
+            // A partition came late, of a day that was empty when the month was closed.
+            let closed = self.0.get(place + 1).is_some_and(|(day, _)| *day < state.until);
+            if !closed {
+                return Ok(Some(state));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the state after the last night before `until`.
+    fn write(&self, night: &Night<'_>, until: i32, state: &State) -> Result<()> {
+        let n = self.0.partition_point(|(day, _)| *day < until);
+        let Some((_, id)) = n.checked_sub(1).map(|last| &self.0[last]) else { return Ok(()) };
+        Ok(night.store.put(&night_path(id), serde_json::to_vec(state)?.into())?)
+    }
+}
+
+fn night_path(id: &Digest) -> String {
+    format!("state/nights/{}.json", id.short())
+}
