@@ -10,6 +10,8 @@ mod kills;
 mod layering;
 /// What happens after the as-of changes nothing before it.
 mod leakage;
+/// One night after the other, from the state of the one before: the same as a build from nothing.
+mod nights;
 /// Real orders, where they are at hand.
 mod olist;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.

@@ -90,7 +90,10 @@ pub(crate) fn bring_up(
         };
         let month = before.and(learned.month)?.in_order()?;
         state.write(night, &memory, first_day, (&month, late + learned.late))?;
-        nights.write(night, days.end, &state)?;
+        if is_worth_a_night(&days, new.end) {
+            state.save(night, &memory)?;
+            nights.write(night, days.end, &state)?;
+        }
     }
     Ok(History { months: state.months, days: new.len() as i32 })
 }
@@ -177,9 +180,6 @@ impl State {
             late,
         };
         let page = keep("pages", Some(first_day), memory.page(first_day)?);
-        let saved = memory.save()?.into_iter();
-        self.memory = saved.map(|(name, bytes)| (name, keep("memory", None, bytes))).collect();
-        self.until = memory.until().unwrap_or_default();
         if self.months.last().is_some_and(|last| last.first_day == first_day) {
             self.months.pop();
             self.pages.pop();
@@ -188,6 +188,32 @@ impl State {
         self.pages.push(page);
         Ok(night.store.put_many(objects)?)
     }
+
+    /// Saves what can still change.
+    fn save(&mut self, night: &Night<'_>, memory: &Memory) -> Result<()> {
+        let mut objects = Vec::new();
+        self.memory.clear();
+        for (name, bytes) in memory.save()? {
+            let digest = Digest::of(&bytes);
+            objects.push((path("memory", None, &digest), Bytes::from(bytes)));
+            self.memory.insert(name, digest);
+        }
+        self.until = memory.until().unwrap_or_default();
+        Ok(night.store.put_many(objects)?)
+    }
+}
+
+/// Whether a later night may begin after `days`, of a build up to `end`: the last days, for the
+/// next one; the months just before, in case a partition comes late; and half-years, for one that
+/// comes very late or a build that was killed. The memory takes a second to write where a day has
+/// thousands of shipments.
+fn is_worth_a_night(days: &Range<i32>, end: i32) -> bool {
+    let date = start_of(days.end).to_string();
+    end - days.end <= 62 || date.get(5..) == Some("01-01") || date.get(5..) == Some("07-01")
+}
+
+fn start_of(day: i32) -> AsOf {
+    AsOf::from_micros(i64::from(day) * DAY_MICROS)
 }
 
 /// Orders so old that the memory may have forgotten them, and which do have a row.
@@ -208,7 +234,7 @@ fn forgotten(
 
 fn path(kind: &str, first_day: Option<i32>, digest: &Digest) -> String {
     let month = first_day.map(|day| {
-        let date = AsOf::from_micros(i64::from(day) * DAY_MICROS).to_string();
+        let date = start_of(day).to_string();
         format!("{}-", date.get(..7).unwrap_or(&date))
     });
     format!("state/{kind}/{}{}.parquet", month.unwrap_or_default(), digest.short())

@@ -1,0 +1,49 @@
+//! One night after the other, from the state of the one before: the same as a build from nothing.
+
+use serde_json::Value;
+
+use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
+
+const NIGHTS: [&str; 4] = ["2025-09-29", "2025-09-30", "2025-10-01", "2025-10-04"];
+const LAST: &str = "2025-10-05";
+
+/// What the features stage leaves as of a day, and what it says.
+fn features(store: &Folder, as_of: &str, more: &[&str]) -> (Value, String) {
+    let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
+    let ended = longhaul(&[&arguments[..], more].concat()).ok();
+    (ended.json()["outputs"].clone(), ended.stderr)
+}
+
+#[test]
+fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
+    let (nightly, whole) = (Folder::with_world(), Folder::with_world());
+    let days: Vec<String> = (NIGHTS.iter().chain([&LAST]))
+        .map(|as_of| features(&nightly, as_of, &[]).1)
+        .map(|said| said.split(" days read").next().unwrap_or_default().to_owned())
+        .map(|said| said.rsplit(' ').next().unwrap_or_default().to_owned())
+        .collect();
+    assert_eq!(days[1..], ["1", "1", "3", "1"], "days read after the first night's {}", days[0]);
+    let (of_nights, _) = features(&nightly, LAST, &["--force"]);
+    let (at_once, _) = features(&whole, LAST, &[]);
+    assert_eq!(of_nights, at_once, "computed again from nothing, beside the nights");
+    let (of_nights, _) = features(&nightly, LAST, &[]);
+    assert_eq!(of_nights, at_once);
+}
+
+#[test]
+fn a_partition_that_was_altered_leads_back_to_the_night_before_it() {
+    let (nightly, whole) = (Folder::with_world(), Folder::with_world());
+    let before = NIGHTS.map(|as_of| features(&nightly, as_of, &[]).0);
+    for store in [&nightly, &whole] {
+        let partitions = store.partitions("shipments");
+        let altered = partitions.iter().find(|path| path.display().to_string().contains("09-30"));
+        let path = altered.expect("a partition of that day");
+        let frame = read_frame(path);
+        write_frame(path, &mut frame.slice(0, frame.height() - 3));
+    }
+    let (of_nights, said) = features(&nightly, NIGHTS[3], &[]);
+    assert!(said.contains(" 4 days read"), "{said}");
+    let (at_once, _) = features(&whole, NIGHTS[3], &[]);
+    assert_eq!(of_nights, at_once);
+    assert_ne!(of_nights, before[3]);
+}
