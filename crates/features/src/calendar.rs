@@ -1,8 +1,8 @@
-//! Parts of the local time at which an order was placed.
+//! Parts of the local time at which an order was placed, and the days ahead of it.
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Datelike, Timelike};
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use polars::prelude::*;
 use terms::column;
@@ -10,52 +10,112 @@ use terms::column;
 use crate::Error;
 use crate::declaration::Declaration;
 use crate::facts::Placed;
+use crate::surroundings::{ORIGIN_TIME_ZONE, Surroundings};
 use crate::timeline::texts;
 
-/// Names of the calendar features.
-pub(crate) const CALENDAR: &[&str] = &["hour", "weekday", "day_of_month", "day_of_year"];
+/// Names of the calendar features. Local times are those of the destination, where nothing else is
+/// said.
+pub(crate) const CALENDAR: &[&str] = &[
+    "hour",
+    "weekday",
+    "day_of_month",
+    "day_of_year",
+    "origin_hour",
+    "origin_weekday",
+    "origin_workdays",
+    "destination_workdays",
+    "destination_days_to_holiday",
+];
 
 /// The feature of a part of the local time.
 pub(crate) fn feature_name(part: &str) -> String {
     format!("ordered_{part}")
 }
 
-/// The declared parts of the local time at the destination (UTC where its zone is not known).
+/// The declared parts of the local time at the destination (UTC where its zone is not known) or
+/// the origin (missing where its node is not known), and the days ahead.
 ///
 /// Units: `hour` with its fraction, `weekday` from Monday = 0, days from 1.
-pub(crate) fn columns(placed: &Placed, declared: &Declaration) -> Result<Vec<Column>, Error> {
-    let zones = texts(&placed.firsts, column::DESTINATION_TIME_ZONE)?;
-    let mut known: HashMap<&str, Tz> = HashMap::new();
-    let mut local = Vec::with_capacity(placed.len());
-    for (row, &ordered_at) in placed.ordered_at.iter().enumerate() {
-        let zone = match zones.get(row) {
-            None => Tz::UTC,
-            Some(name) => match known.get(name) {
-                Some(&zone) => zone,
-                None => {
-                    let zone: Tz =
-                        name.parse().map_err(|_| Error::TimeZone { found: name.to_owned() })?;
-                    known.insert(name, zone);
-                    zone
-                }
-            },
+pub(crate) fn columns(
+    placed: &Placed,
+    surroundings: &Surroundings,
+    declared: &Declaration,
+) -> Result<Vec<Column>, Error> {
+    let mut zones = Zones::default();
+    let there = zones.local(placed, column::DESTINATION_TIME_ZONE)?;
+    let here = zones.local(placed, ORIGIN_TIME_ZONE)?;
+    let days = placed.days();
+    let mut columns = Vec::new();
+    for name in &declared.calendar {
+        let (region, of_origin) = match name.strip_prefix("origin_") {
+            Some(_) => (column::ORIGIN_REGION, true),
+            None => (column::DESTINATION_REGION, false),
         };
-        let utc = DateTime::from_timestamp_micros(ordered_at).unwrap_or_default();
-        local.push(utc.with_timezone(&zone).naive_local());
+        let values: Vec<Option<f32>> = match name.as_str() {
+            "origin_workdays" | "destination_workdays" | "destination_days_to_holiday" => {
+                let regions = texts(&placed.firsts, region)?;
+                let ahead = match name.as_str() {
+                    "destination_days_to_holiday" => Surroundings::days_to_holiday,
+                    _ => Surroundings::working_days,
+                };
+                let of_row = |row: usize| {
+                    let local = if of_origin { here[row].or(there[row]) } else { there[row] };
+                    let today = local?.date().to_epoch_days();
+                    ahead(surroundings, regions.get(row), today, days[row])
+                };
+                (0..placed.len()).map(of_row).collect()
+            }
+            "origin_hour" => here.iter().map(|at| at.map(|at| part("hour", at))).collect(),
+            "origin_weekday" => here.iter().map(|at| at.map(|at| part("weekday", at))).collect(),
+            name => there.iter().map(|at| at.map(|at| part(name, at))).collect(),
+        };
+        columns.push(Column::new(feature_name(name).into(), values));
     }
-    let columns = declared.calendar.iter().map(|name| {
-        let values: Vec<f32> = local
-            .iter()
-            .map(|at| match name.as_str() {
-                "hour" => at.hour() as f32 + at.minute() as f32 / 60.0,
-                "weekday" => at.weekday().num_days_from_monday() as f32,
-                "day_of_month" => at.day() as f32,
-                _ => at.ordinal() as f32,
-            })
-            .collect();
-        Column::new(feature_name(name).into(), values)
-    });
-    Ok(columns.collect())
+    Ok(columns)
+}
+
+fn part(name: &str, at: NaiveDateTime) -> f32 {
+    match name {
+        "hour" => at.hour() as f32 + at.minute() as f32 / 60.0,
+        "weekday" => at.weekday().num_days_from_monday() as f32,
+        "day_of_month" => at.day() as f32,
+        _ => at.ordinal() as f32,
+    }
+}
+
+/// Time zones that were met.
+#[derive(Default)]
+struct Zones(HashMap<String, Tz>);
+
+impl Zones {
+    /// When each order was placed by the clocks of the zone in a column. Where none is known, it is
+    /// UTC at the destination and missing at the origin.
+    fn local(
+        &mut self,
+        placed: &Placed,
+        column: &'static str,
+    ) -> Result<Vec<Option<NaiveDateTime>>, Error> {
+        let zones = texts(&placed.firsts, column)?;
+        let mut local = Vec::with_capacity(placed.len());
+        for (zone, &ordered_at) in zones.iter().zip(&placed.ordered_at) {
+            let zone = match zone {
+                None if column == ORIGIN_TIME_ZONE => None,
+                None => Some(Tz::UTC),
+                Some(name) => match self.0.get(name) {
+                    Some(&zone) => Some(zone),
+                    None => {
+                        let found = || Error::TimeZone { column, found: name.to_owned() };
+                        let zone: Tz = name.parse().map_err(|_| found())?;
+                        self.0.insert(name.to_owned(), zone);
+                        Some(zone)
+                    }
+                },
+            };
+            let utc = DateTime::from_timestamp_micros(ordered_at).unwrap_or_default();
+            local.push(zone.map(|zone| utc.with_timezone(&zone).naive_local()));
+        }
+        Ok(local)
+    }
 }
 
 #[cfg(test)]
@@ -67,16 +127,22 @@ mod tests {
         let ordered_at: Vec<i64> = (instants.iter())
             .map(|at| DateTime::parse_from_rfc3339(at).unwrap().timestamp_micros())
             .collect();
-        let zones = Column::new(column::DESTINATION_TIME_ZONE.into(), vec![zone; instants.len()]);
+        let zones = [column::DESTINATION_TIME_ZONE, ORIGIN_TIME_ZONE]
+            .map(|name| Column::new(name.into(), vec![zone; instants.len()]));
         let placed = Placed {
-            firsts: DataFrame::new(instants.len(), vec![zones]).unwrap(),
+            firsts: DataFrame::new(instants.len(), zones.to_vec()).unwrap(),
             recorded_at: ordered_at.clone(),
             ordered_at,
         };
-        let declared = Declaration::read("calendar = [\"hour\", \"weekday\"]").unwrap();
-        let columns = columns(&placed, &declared).unwrap();
+        let parts = "calendar = [\"hour\", \"weekday\", \"origin_hour\", \"origin_weekday\"]";
+        let declared = Declaration::read(parts).unwrap();
+        let columns = columns(&placed, &Surroundings::default(), &declared).unwrap();
         let values = |column: &Column| column.f32().unwrap().iter().flatten().collect::<Vec<_>>();
-        values(&columns[0]).into_iter().zip(values(&columns[1])).collect()
+        let [there, here] = [[0, 1], [2, 3]].map(|[hour, weekday]| -> Vec<(f32, f32)> {
+            values(&columns[hour]).into_iter().zip(values(&columns[weekday])).collect()
+        });
+        assert_eq!(there, here, "the origin is in the same zone");
+        there
     }
 
     #[test]
@@ -96,13 +162,19 @@ mod tests {
     #[test]
     fn a_time_zone_that_does_not_exist_is_named() {
         let declared = Declaration::read("calendar = [\"hour\"]").unwrap();
-        let zones = Column::new(column::DESTINATION_TIME_ZONE.into(), ["Europe/Berlim"]);
+        let [there, here] = ["Europe/Berlin", "Europe/Berlim"];
+        let zones = vec![
+            Column::new(column::DESTINATION_TIME_ZONE.into(), [there]),
+            Column::new(ORIGIN_TIME_ZONE.into(), [here]),
+        ];
         let placed = Placed {
-            firsts: DataFrame::new(1, vec![zones]).unwrap(),
+            firsts: DataFrame::new(1, zones).unwrap(),
             ordered_at: vec![0],
             recorded_at: vec![0],
         };
-        let error = columns(&placed, &declared).unwrap_err();
-        assert!(error.to_string().contains("\"Europe/Berlim\""), "{error}");
+        let error = columns(&placed, &Surroundings::default(), &declared).unwrap_err();
+        let expected =
+            "column \"origin_time_zone\": expected an IANA name, found \"Europe/Berlim\"";
+        assert_eq!(error.to_string(), expected);
     }
 }

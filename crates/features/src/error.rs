@@ -52,8 +52,10 @@ pub enum Error {
         name: String,
     },
     /// A time zone that is not in the IANA database.
-    #[error("column \"destination_time_zone\": expected an IANA name, found {found:?}")]
+    #[error("column {column:?}: expected an IANA name, found {found:?}")]
     TimeZone {
+        /// The column.
+        column: &'static str,
         /// The text in the column.
         found: String,
     },

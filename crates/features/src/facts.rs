@@ -6,6 +6,7 @@ use terms::{AsOf, column, haversine_km};
 use crate::Error;
 use crate::declaration::Declaration;
 use crate::frame::PROMISED_HOURS;
+use crate::surroundings::{ORIGIN_CAPACITY, ORIGIN_KIND};
 use crate::timeline::{instants, numbers, texts};
 
 /// New shipments: what the shop knew of each when it was first recorded.
@@ -51,6 +52,7 @@ pub(crate) const FACTS: &[&str] = &[
     "destination_lon",
     "same_region",
     N_SHIPMENTS,
+    ORIGIN_CAPACITY,
 ];
 
 /// Columns of texts that may be categories, or parts of a key.
@@ -64,6 +66,7 @@ pub(crate) const CATEGORIES: &[&str] = &[
     column::SERVICE,
     column::SHIP_OPTION,
     column::ITEM_CATEGORY,
+    ORIGIN_KIND,
 ];
 
 /// The name of the promise among the features, where it is allowed.

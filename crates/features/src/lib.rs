@@ -8,7 +8,8 @@
 //! Order of work, for the days that are new ([`Memory`]):
 //! 1. [`tables`] and [`timeline`]: what was recorded becomes timelines of states;
 //! 2. [`memory`]: the shipments that can still change, and what is new of them;
-//! 3. [`facts`] and [`calendar`]: columns known at order time, read from the first version only;
+//! 3. [`facts`] and [`calendar`]: columns known at order time, read from the first version only,
+//!    and from what is known of [nodes and holidays](surroundings);
 //! 4. [`events`]: each change of a state becomes a dated difference of a [quantity](declaration);
 //! 5. [`as_of`]: the one as-of join looks differences up by [key](keys) and day;
 //! 6. [`history`]: statistics over windows, as declared in a file and not coded one by one;
@@ -30,6 +31,7 @@ mod memory;
 mod month;
 mod outcomes;
 mod proof;
+mod surroundings;
 mod tables;
 mod timeline;
 

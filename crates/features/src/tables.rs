@@ -15,6 +15,10 @@ pub struct Tables {
     pub shipments: DataFrame,
     /// Versions of shipments in quarantine.
     pub doubts: Vec<Doubt>,
+    /// Nodes; without columns, if there is no such table.
+    pub nodes: DataFrame,
+    /// Holidays; without columns, if there is no such table.
+    pub holidays: DataFrame,
 }
 
 impl Tables {
@@ -25,6 +29,9 @@ impl Tables {
     pub fn recorded(&self, from: AsOf, to: AsOf) -> Result<Self, Error> {
         let between = |at: i64| (from.micros()..to.micros()).contains(&at);
         let table = |table: &DataFrame| -> Result<DataFrame, Error> {
+            if table.width() == 0 {
+                return Ok(table.clone());
+            }
             let recorded_at = instants(table, column::RECORDED_AT)?;
             let kept: BooleanChunked =
                 recorded_at.into_iter().map(|at| at.is_some_and(between)).collect();
@@ -35,14 +42,22 @@ impl Tables {
             orders: table(&self.orders)?,
             shipments: table(&self.shipments)?,
             doubts: doubts.collect(),
+            nodes: table(&self.nodes)?,
+            holidays: table(&self.holidays)?,
         })
     }
 
     pub(crate) fn and(&self, later: &Self) -> Result<Self, Error> {
+        let both = |first: &DataFrame, second: &DataFrame| match first.width() {
+            0 => Ok(second.clone()),
+            _ => first.vstack(second),
+        };
         Ok(Self {
-            orders: self.orders.vstack(&later.orders)?,
-            shipments: self.shipments.vstack(&later.shipments)?,
+            orders: both(&self.orders, &later.orders)?,
+            shipments: both(&self.shipments, &later.shipments)?,
             doubts: [&self.doubts[..], &later.doubts].concat(),
+            nodes: both(&self.nodes, &later.nodes)?,
+            holidays: both(&self.holidays, &later.holidays)?,
         })
     }
 
@@ -51,8 +66,11 @@ impl Tables {
         let orders = instants(&self.orders, column::RECORDED_AT)?;
         let shipments = instants(&self.shipments, column::RECORDED_AT)?;
         let doubts = self.doubts.iter().map(|doubt| Some(doubt.recorded_at));
-        let all = orders.into_iter().chain(shipments).chain(doubts);
-        let days = all.flatten().map(day_of);
+        let mut all: Vec<Option<i64>> = orders.into_iter().chain(shipments).chain(doubts).collect();
+        for table in [&self.nodes, &self.holidays].into_iter().filter(|table| table.width() > 0) {
+            all.extend(instants(table, column::RECORDED_AT)?);
+        }
+        let days = all.into_iter().flatten().map(day_of);
         let (first, last) = days.fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
         Ok((first <= last).then_some(first..last + 1))
     }

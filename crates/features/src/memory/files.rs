@@ -11,6 +11,7 @@ use crate::Error;
 use crate::as_of::{Page, Total};
 use crate::declaration::Declaration;
 use crate::frame::{from_parquet, to_parquet};
+use crate::surroundings::Surroundings;
 use crate::timeline::{State, Version, instants, known_instants, texts};
 
 /// Names of the files.
@@ -19,6 +20,8 @@ const CANCELLED: &str = "cancelled.parquet";
 const SHIPMENTS: &str = "shipments.parquet";
 const VERSIONS: &str = "versions.parquet";
 const KEYS: &str = "keys.parquet";
+const NODES: &str = "nodes.parquet";
+const HOLIDAYS: &str = "holidays.parquet";
 
 /// Columns of their own.
 const ORDER: &str = "order";
@@ -84,7 +87,13 @@ impl Memory {
             ),
             (KEYS, frame(vec![Column::new(KEY.into(), keys.0), Column::new(TEXT.into(), keys.1)])?),
         ];
-        frames.into_iter().map(|(name, frame)| Ok((name.to_owned(), to_parquet(frame)?))).collect()
+        let mut saved = Saved::new();
+        for (name, frame) in frames {
+            saved.insert(name.to_owned(), to_parquet(frame)?);
+        }
+        let [nodes, holidays] = self.surroundings.to_parquet()?;
+        saved.extend([(NODES.to_owned(), nodes), (HOLIDAYS.to_owned(), holidays)]);
+        Ok(saved)
     }
 
     /// What was saved after the day before `until`. `months` are those of its pages; the last one
@@ -98,10 +107,10 @@ impl Memory {
         months: &[i32],
         saved: &BTreeMap<String, impl AsRef<[u8]>>,
     ) -> Result<Self, Error> {
-        let file = |name: &'static str| {
-            let bytes = saved.get(name).ok_or(Error::MemoryMissing { name })?;
-            from_parquet(bytes.as_ref())
+        let bytes = |name: &'static str| {
+            saved.get(name).map(AsRef::as_ref).ok_or(Error::MemoryMissing { name })
         };
+        let file = |name: &'static str| from_parquet(bytes(name)?);
         let mut memory = Self::new(declared)?;
         memory.until = Some(until);
         memory.months = months.to_vec();
@@ -119,6 +128,7 @@ impl Memory {
         let n_keys = memory.positions.len();
         let shipments = restore_shipments(&file(SHIPMENTS)?, &file(VERSIONS)?, &orders, n_keys)?;
         memory.tracked = Some(Tracked { orders, shipments });
+        memory.surroundings = Surroundings::from_parquet([bytes(NODES)?, bytes(HOLIDAYS)?])?;
         Ok(memory)
     }
 

@@ -29,6 +29,7 @@ use crate::facts::{self, N_SHIPMENTS, Placed};
 use crate::history::{self, Asked, Rows, days_asked};
 use crate::keys::Positions;
 use crate::month::Month;
+use crate::surroundings::Surroundings;
 use crate::tables::Tables;
 use crate::timeline::day_of;
 use crate::{Error, calendar, events};
@@ -48,6 +49,8 @@ pub struct Memory {
     ledgers: Vec<Ledger>,
     /// First days of the months of their pages.
     months: Vec<i32>,
+    /// Nodes and holidays.
+    surroundings: Surroundings,
     /// New shipments, whose rows are not built yet.
     new: Option<New>,
 }
@@ -101,6 +104,7 @@ impl Memory {
             positions: positions.collect::<Result<_, _>>()?,
             ledgers: asked.ledgers.iter().map(|_| Ledger::default()).collect(),
             months: Vec::new(),
+            surroundings: Surroundings::default(),
             new: None,
             asked,
         })
@@ -140,9 +144,13 @@ impl Memory {
             None => Tracked::nothing(&tables.orders, self.asked.keys.len()),
         };
         let n_before = tracked.shipments.ids.len();
-        let Tables { orders, shipments, doubts } = tables;
+        let Tables { orders, shipments, doubts, nodes, holidays } = tables;
+        self.surroundings.learn(nodes, holidays)?;
         let brought = tracked.learn(orders, shipments, doubts, forgotten)?;
-        let placed = placed(&tracked, brought.firsts, n_before)?;
+        let mut placed = placed(&tracked, brought.firsts, n_before)?;
+        for column in self.surroundings.of_origins(&placed.firsts, &placed.days())? {
+            placed.firsts.with_column(column)?;
+        }
         for (keys, positions) in tracked.shipments.keys.iter_mut().zip(&mut self.positions) {
             keys.extend(positions.of_rows(&placed.firsts)?);
         }
@@ -213,7 +221,7 @@ impl Memory {
         let n_before = tracked.shipments.ids.len() - new.placed.len();
         let mut columns = new.placed.key_columns()?;
         columns.extend(facts::columns(&new.placed, &self.declared)?);
-        columns.extend(calendar::columns(&new.placed, &self.declared)?);
+        columns.extend(calendar::columns(&new.placed, &self.surroundings, &self.declared)?);
         let rows = Rows {
             asked: &self.asked,
             ledgers: &self.ledgers,
@@ -259,7 +267,7 @@ fn placed(tracked: &Tracked, mut firsts: DataFrame, n_before: usize) -> Result<P
 impl Placed {
     /// For each row the day before which history counts: a row may use what was recorded before
     /// the midnight at or before its order, and before it was known itself.
-    fn days(&self) -> Vec<i32> {
+    pub(crate) fn days(&self) -> Vec<i32> {
         let times = self.ordered_at.iter().zip(&self.recorded_at);
         times.map(|(&ordered_at, &recorded_at)| day_of(ordered_at.min(recorded_at))).collect()
     }

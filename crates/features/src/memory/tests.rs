@@ -12,9 +12,9 @@ use crate::timeline::{Doubt, State, Version, instants, states, texts};
 use crate::{Frame, Month, Outcomes, assemble, build};
 
 const DECLARED: &str = r#"
-    facts = ["n_units", "n_shipments"]
-    categories = ["origin_region"]
-    calendar = ["hour"]
+    facts = ["n_units", "n_shipments", "origin_daily_capacity"]
+    categories = ["origin_region", "origin_kind"]
+    calendar = ["hour", "origin_hour", "destination_workdays"]
     [[history]]
     key = ["origin_region"]
     quantity = "delivery_hours"
@@ -135,7 +135,13 @@ fn world(seed: u64) -> Tables {
     orders.retain(|row| row.recorded_at < last);
     shipments.retain(|row| row.recorded_at < last);
     doubts.retain(|doubt| (FIRST_DAY * DAY_MICROS..last).contains(&doubt.recorded_at));
-    Tables { orders: orders_frame(&orders), shipments: shipments_frame(&shipments), doubts }
+    Tables {
+        orders: orders_frame(&orders),
+        shipments: shipments_frame(&shipments),
+        doubts,
+        nodes: nodes_frame(&mut draws),
+        holidays: DataFrame::default(),
+    }
 }
 
 fn instant(name: &str, values: Vec<Option<i64>>) -> Column {
@@ -154,6 +160,7 @@ fn orders_frame(rows: &[OrderRow]) -> DataFrame {
         instant("ordered_at", rows.iter().map(|row| Some(row.ordered_at)).collect()),
         text("status", rows, |row| row.status),
         text("destination_time_zone", rows, |_| "Asia/Tokyo"),
+        text("destination_region", rows, |_| "east"),
         instant("promised_at", rows.iter().map(|row| Some(row.ordered_at)).collect()),
     ];
     DataFrame::new(rows.len(), columns).unwrap()
@@ -178,6 +185,22 @@ fn shipments_frame(rows: &[ShipmentRow]) -> DataFrame {
         instant("delivered_at", rows.iter().map(|row| row.delivered_at).collect()),
     ];
     DataFrame::new(rows.len(), columns).unwrap()
+}
+
+/// Nodes of which some move to another zone.
+fn nodes_frame(draws: &mut Draws) -> DataFrame {
+    let ids = ["a1", "a2", "b1", "a1", "b1", "a1"];
+    let zones = ["Europe/Berlin", "Asia/Tokyo", "Asia/Kolkata", "Asia/Tokyo", "UTC", "UTC"];
+    let mut days: Vec<i64> = ids.iter().map(|_| FIRST_DAY + draws.below(DAYS - 60)).collect();
+    days.sort_unstable();
+    let columns = vec![
+        Column::new("node_id".into(), ids),
+        instant("recorded_at", days.iter().map(|day| Some(day * DAY_MICROS)).collect()),
+        Column::new("kind".into(), ["seller"; 6]),
+        Column::new("time_zone".into(), zones),
+        Column::new("daily_capacity".into(), [1.0; 6]),
+    ];
+    DataFrame::new(ids.len(), columns).unwrap()
 }
 
 /// What a store would hold, as bytes.

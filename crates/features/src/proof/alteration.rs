@@ -49,6 +49,8 @@ impl Alteration {
             orders: table(&later.orders, column::ORDER_ID)?,
             shipments: table(&later.shipments, column::SHIPMENT_ID)?,
             doubts: alter_doubts(&later.doubts, self),
+            nodes: alter(&later.nodes, self)?,
+            holidays: alter(&later.holidays, self)?,
         })
     }
 }
@@ -75,6 +77,9 @@ fn first_versions(
 
 fn alter(table: &DataFrame, alteration: Alteration) -> Result<DataFrame, Error> {
     let n = table.height();
+    if table.width() == 0 {
+        return Ok(table.clone());
+    }
     Ok(match alteration {
         Alteration::Kept => table.clone(),
         Alteration::Deleted => table.clear(),

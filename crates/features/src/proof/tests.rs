@@ -75,6 +75,7 @@ fn world() -> Tables {
                 "origin_region".into(),
                 ids.iter().map(|id| region(id)).collect::<Vec<_>>(),
             ),
+            Column::new("origin_node_id".into(), ids.clone()),
             Column::new("n_units".into(), (0..n as i64).map(|i| i % 5).collect::<Vec<_>>()),
             instant("handed_over_at", shipments.iter().map(|s| s.3).collect()),
             instant("delivered_at", shipments.iter().map(|s| s.3).collect()),
@@ -83,7 +84,9 @@ fn world() -> Tables {
     let doubt =
         |id: &str, day: i64| Doubt { shipment_id: id.into(), recorded_at: day * DAY_MICROS };
     let doubts = vec![doubt("o0007", 9), doubt("o0150", CUT + 3), doubt("o0160", CUT + 4)];
-    Tables { orders: orders.unwrap(), shipments: shipments.unwrap(), doubts }
+    let nothing = DataFrame::default;
+    let (orders, shipments) = (orders.unwrap(), shipments.unwrap());
+    Tables { orders, shipments, doubts, nodes: nothing(), holidays: nothing() }
 }
 
 fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 use anyhow::{Context as _, Result};
 use features::{Doubt, Tables};
 use intake::{Check, Contract, FileCheck, TableCheck};
+use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{AsOf, Digest, Fingerprint};
@@ -17,6 +18,8 @@ use crate::stage::{self, Done, Night, Output};
 
 /// The tables that features are built from.
 const FACTS: [&str; 2] = ["orders", "shipments"];
+/// Those that are looked at where they are there.
+const SURROUNDINGS: [&str; 2] = ["nodes", "holidays"];
 /// Everything that the check found.
 const CHECK: &str = "check.json";
 
@@ -138,7 +141,8 @@ impl Checked {
     /// If the finding cannot be encoded, which it has no reason to.
     pub(crate) fn found_by_day(&self) -> Result<BTreeMap<i32, String>> {
         let mut by_day: BTreeMap<i32, String> = BTreeMap::new();
-        for table in FACTS.iter().filter_map(|name| self.check.tables.get(*name)) {
+        let tables = FACTS.iter().chain(&SURROUNDINGS);
+        for table in tables.filter_map(|name| self.check.tables.get(*name)) {
             for file in &table.files {
                 let found = by_day.entry(day_of(file)).or_default();
                 found.push_str(&serde_json::to_string(file)?);
@@ -155,16 +159,27 @@ impl Checked {
     /// # Errors
     /// If a table is not there, or its bytes are not those that were checked.
     pub(crate) fn read_days(&self, night: &Night<'_>, days: &Range<i32>) -> Result<Tables> {
-        let [orders, shipments] = FACTS.map(|name| -> Result<_> {
+        let of_days = |file: &&FileCheck| days.contains(&day_of(file));
+        let read = |name: &str| -> Result<DataFrame> {
             let (contract, table) = self.table(name)?;
-            let of_days = |file: &&FileCheck| days.contains(&day_of(file));
             let files = table.files.iter().filter(of_days).cloned().collect();
             let table = TableCheck { files, ..about(table) };
-            Ok(intake::read_checked(night.store, contract, &table, None, night.as_of)?)
-        });
-        let (orders, shipments) = (orders?.into_inner(), shipments?.into_inner());
-        let doubts = self.doubts_of(|file| days.contains(&day_of(file)));
-        Ok(Tables { orders, shipments, doubts })
+            let rows = intake::read_checked(night.store, contract, &table, None, night.as_of)?;
+            Ok(rows.into_inner())
+        };
+        let read_optional = |name: &str| match self.check.tables.contains_key(name) {
+            true => read(name),
+            false => Ok(DataFrame::empty()),
+        };
+        let ([orders, shipments], [nodes, holidays]) =
+            (FACTS.map(read), SURROUNDINGS.map(read_optional));
+        Ok(Tables {
+            orders: orders?,
+            shipments: shipments?,
+            doubts: self.doubts_of(|file| of_days(&file)),
+            nodes: nodes?,
+            holidays: holidays?,
+        })
     }
 
     /// Everything that was recorded.
