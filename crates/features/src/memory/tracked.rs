@@ -5,8 +5,8 @@ use terms::column;
 
 use crate::Error;
 use crate::events::STOCK_DAYS_MAX;
-use crate::timeline::Doubt;
-use crate::timeline::{State, Timelines, Version, day_of, known_instants, states, texts};
+use crate::timeline::{Doubt, State, Timelines, Version};
+use crate::timeline::{day_of, known_instants, states, texts};
 
 /// What is recorded of an order so many days after it was first recorded says nothing of how fast
 /// deliveries are now, and does not count in history.
