@@ -151,11 +151,8 @@ impl Folder {
     pub(crate) fn matrix(&self, folder: &str) -> DataFrame {
         let months = std::fs::read(self.path().join(folder).join("months.json")).expect("months");
         let months: Vec<Value> = serde_json::from_slice(&months).expect("JSON");
-        let names = self.names();
         let rows = months.iter().map(|month| {
-            let digest = &month["rows"].as_str().expect("a digest")[..16];
-            let is_it = |name: &&String| name.starts_with("state/rows/") && name.contains(digest);
-            read_frame(&self.path().join(names.iter().find(is_it).expect("the rows")))
+            read_frame(&self.path().join(month["rows"]["path"].as_str().expect("a path")))
         });
         let rows = rows.reduce(|all, month| all.vstack(&month).expect("the same features"));
         let by = ["shipment_id"];

@@ -24,15 +24,22 @@ use terms::{AsOf, DAY_MICROS, Digest, Fingerprint};
 use crate::stage::{CODE_VERSION, Night};
 use crate::stages::check::Checked;
 
-/// What a month brought, by digest.
+/// Something that is kept, named by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    path: String,
+    digest: Digest,
+}
+
+/// What a month brought.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Written {
     /// Its first day, since the epoch.
     first_day: i32,
     /// Shipments that were first recorded in it.
     n_rows: usize,
-    rows: Digest,
-    versions: Digest,
+    rows: Kept,
+    versions: Kept,
     /// Versions that came so long after their order that history does not count them.
     late: usize,
 }
@@ -45,9 +52,9 @@ struct State {
     until: i32,
     months: Vec<Written>,
     /// By month.
-    pages: Vec<Digest>,
+    pages: Vec<Kept>,
     /// Files of the memory.
-    memory: BTreeMap<String, Digest>,
+    memory: BTreeMap<String, Kept>,
 }
 
 /// How history was brought up to the as-of.
@@ -68,8 +75,8 @@ pub(crate) fn bring_up(
     (declared, text): (&Declaration, &str),
 ) -> Result<History> {
     let nights = Nights::of(checked, text)?;
-    let mut last = if night.force { None } else { nights.last_known(night)? };
-    let (mut memory, mut state) = match last.take() {
+    let last = if night.force { None } else { nights.last_known(night)? };
+    let (mut memory, mut state) = match last {
         Some(state) => (state.restore(night, declared)?, state),
         None => (Memory::new(declared)?, State::nothing()),
     };
@@ -98,20 +105,28 @@ pub(crate) fn bring_up(
     Ok(History { months: state.months, days: new.len() as i32 })
 }
 
-impl Written {
-    fn paths(&self) -> [(String, &Digest); 2] {
-        let path = |kind, digest| (path(kind, Some(self.first_day), digest), digest);
-        [path("rows", &self.rows), path("versions", &self.versions)]
+impl Kept {
+    /// Names what is to be written after its content, and puts it on the list.
+    fn of(prefix: String, bytes: Vec<u8>, objects: &mut Vec<(String, Bytes)>) -> Self {
+        let digest = Digest::of(&bytes);
+        let path = format!("state/{prefix}{}.parquet", digest.short());
+        objects.push((path.clone(), Bytes::from(bytes)));
+        Self { path, digest }
     }
 
+    /// What was written, verified.
+    fn read(&self, night: &Night<'_>) -> Result<Bytes> {
+        Ok(night.store.get_verified(&self.path, &self.digest)?)
+    }
+}
+
+impl Written {
     /// The month, verified.
     ///
     /// # Errors
     /// If it is not what was written.
     pub(crate) fn read(&self, night: &Night<'_>) -> Result<Month> {
-        let [rows, versions] =
-            self.paths().map(|(path, digest)| night.store.get_verified(&path, digest));
-        Ok(Month::read(&rows?, &versions?)?)
+        Ok(Month::read(&self.rows.read(night)?, &self.versions.read(night)?)?)
     }
 
     /// Its shipments.
@@ -139,9 +154,8 @@ impl State {
     fn restore(&self, night: &Night<'_>, declared: &Declaration) -> Result<Memory> {
         let months: Vec<i32> = self.months.iter().map(|month| month.first_day).collect();
         let mut saved: BTreeMap<String, Bytes> = BTreeMap::new();
-        for (name, digest) in &self.memory {
-            let bytes = night.store.get_verified(&path("memory", None, digest), digest)?;
-            saved.insert(name.clone(), bytes);
+        for (name, kept) in &self.memory {
+            saved.insert(name.clone(), kept.read(night)?);
         }
         let mut memory = Memory::restore(declared, self.until, &months, &saved)?;
         if let Some(&month) = months.last() {
@@ -153,8 +167,8 @@ impl State {
     fn page(&self, night: &Night<'_>, month: i32) -> Result<Bytes> {
         let pages = self.months.iter().zip(&self.pages);
         let page = pages.clone().find(|(written, _)| written.first_day == month);
-        let (_, digest) = page.with_context(|| format!("no page of the month of day {month}"))?;
-        Ok(night.store.get_verified(&path("pages", Some(month), digest), digest)?)
+        let (_, page) = page.with_context(|| format!("no page of the month of day {month}"))?;
+        page.read(night)
     }
 
     /// Writes what the last days of a month left, and takes it up.
@@ -166,20 +180,18 @@ impl State {
         (month, late): (&Month, usize),
     ) -> Result<()> {
         let mut objects = Vec::new();
-        let mut keep = |kind: &str, first_day: Option<i32>, bytes: Vec<u8>| {
-            let digest = Digest::of(&bytes);
-            objects.push((path(kind, first_day, &digest), Bytes::from(bytes)));
-            digest
-        };
+        let of = start_of(first_day).to_string();
+        let of = of.get(..7).unwrap_or_default();
+        let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
         let (rows, versions) = month.to_parquet()?;
         let written = Written {
             first_day,
             n_rows: month.n_rows(),
-            rows: keep("rows", Some(first_day), rows),
-            versions: keep("versions", Some(first_day), versions),
+            rows: keep("rows", rows),
+            versions: keep("versions", versions),
             late,
         };
-        let page = keep("pages", Some(first_day), memory.page(first_day)?);
+        let page = keep("pages", memory.page(first_day)?);
         if self.months.last().is_some_and(|last| last.first_day == first_day) {
             self.months.pop();
             self.pages.pop();
@@ -194,9 +206,7 @@ impl State {
         let mut objects = Vec::new();
         self.memory.clear();
         for (name, bytes) in memory.save()? {
-            let digest = Digest::of(&bytes);
-            objects.push((path("memory", None, &digest), Bytes::from(bytes)));
-            self.memory.insert(name, digest);
+            self.memory.insert(name, Kept::of("memory/".to_owned(), bytes, &mut objects));
         }
         self.until = memory.until().unwrap_or_default();
         Ok(night.store.put_many(objects)?)
@@ -230,14 +240,6 @@ fn forgotten(
         forgotten.extend(strangers.iter().filter(|id| known.contains(*id)).cloned());
     }
     Ok(forgotten)
-}
-
-fn path(kind: &str, first_day: Option<i32>, digest: &Digest) -> String {
-    let month = first_day.map(|day| {
-        let date = start_of(day).to_string();
-        format!("{}-", date.get(..7).unwrap_or(&date))
-    });
-    format!("state/{kind}/{}{}.parquet", month.unwrap_or_default(), digest.short())
 }
 
 /// Ids of the nights that end with each day on which something was recorded.
