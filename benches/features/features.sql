@@ -307,7 +307,8 @@ WITH
     WHERE state IN (0, 1) AND day < forgotten AND (until IS NULL OR until >= forgotten)
   )
 SELECT
-  differences.day AS day, node, from_region, to_region, with_carrier, with_service, from_zone2, to_zone2, to_zone,
+  differences.day AS day,
+  node, from_region, to_region, with_carrier, with_service, from_zone2, to_zone2, to_zone,
   sum(ordered) AS ordered,
   sum(unshipped) AS unshipped,
   sum(in_transit) AS in_transit,
