@@ -11,10 +11,10 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-olist olist s3 lint audit release fuzz bench-olist bench-boost clean
+.PHONY: help run test test-olist olist s3 lint audit release fuzz bench-olist bench-boost bench-features clean
 
 help: ## Lists the targets
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(LONGHAUL): build
 .PHONY: build
@@ -90,6 +90,20 @@ bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training agains
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --no-deps --ignore-requires-python \
 	  --requirement benches/boost/requirements.txt
+	touch $@
+
+# The program as it is shipped, unless another is given.
+PROGRAM ?=
+FEATURES_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(SHIPMENTS),--shipments $(SHIPMENTS)) \
+  $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check)
+
+bench-features: $(if $(PROGRAM),,release) .venv-bench/features ## Our features against the same in DuckDB: [DIR=…] [SHIPMENTS=5000000]
+	.venv-bench/bin/python benches/features/run.py $(FEATURES_FLAGS) \
+	  --longhaul $(or $(PROGRAM),$(TARGET)/release/longhaul)
+
+.venv-bench/features: benches/features/requirements.txt
+	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benches/features/requirements.txt
 	touch $@
 
 clean: ## Removes what was built and the default store

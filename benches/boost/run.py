@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -30,6 +29,10 @@ import numpy as np
 import polars as pl
 
 HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from table import Failed, asked, finish, line, machine, plain, show_now, write  # noqa: E402
+
 NINE = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
 OVER_HOURS = 72.0
 WORKS = {
@@ -130,10 +133,6 @@ PEER_NAMES = {
 }
 
 
-class Failed(Exception):
-    """A run that gave no figures."""
-
-
 class Runs:
     """Starts the processes, and keeps what they said."""
 
@@ -158,7 +157,7 @@ class Runs:
 
     def most_rows(self):
         """Ten times the rows, if scaling is asked for."""
-        scales = any(asked(self.arguments, f"scaling {work}") for work in SCALED)
+        scales = any(wanted(self.arguments, f"scaling {work}") for work in SCALED)
         return self.arguments.rows * (10 if scales else 1)
 
     def ours(self, work, params, rows=None, censored=False):
@@ -257,14 +256,6 @@ def crossing(run, n_rows):
     return int((np.diff(predictions(run, n_rows), axis=1) < 0).any(axis=1).sum())
 
 
-def line(work, ours, theirs, target, strict=False, **detail):
-    """A line of the table: the ratio has to be at most the target, or below it."""
-    ratio = ours / theirs
-    met = ratio < target if strict else ratio <= target
-    figures = {"ours": ours, "theirs": theirs, "ratio": ratio, "target": target, "met": met}
-    return {"work": work, **figures, **detail}
-
-
 def times(work, ours, theirs, target):
     seconds = [median(runs, "seconds") for runs in (ours, theirs)]
     return line(f"{work}: seconds", *seconds, target, strict=target == 1.0, runs=[ours, theirs])
@@ -287,12 +278,6 @@ def against(runs, work, peer):
     if work == "nine":
         crossed = [crossing(side[-1], len(runs.truth)) for side in (ours, theirs)]
         yield plain(f"{title}: rows that cross", *crossed, "none", crossed[0] == 0)
-
-
-def plain(work, ours, theirs, target, met):
-    """A line without a ratio."""
-    figures = {"ours": ours, "theirs": theirs, "ratio": None, "target": target, "met": met}
-    return {"work": work, **figures}
 
 
 def censored_time(runs):
@@ -427,53 +412,12 @@ def rows_of_work():
     yield "world lightgbm", world
 
 
-def asked(arguments, name):
-    """Whether a row is wanted: one of the words, separated by commas, is its name or part of it.
-
-    A whole name is not also taken for a part: "q90 lightgbm" leaves the quantized one out.
-    """
-    names = {known for known, _ in rows_of_work()}
-    return not arguments.only or any(
-        word == name or (word not in names and word in name) for word in arguments.only.split(",")
-    )
+def names():
+    return [name for name, _ in rows_of_work()]
 
 
-def cell(value):
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-    return str(value)
-
-
-def show(lines):
-    heads = ["work", "ours", "theirs", "ratio", "target", "met"]
-    table = [heads]
-    for known in lines:
-        if "why" in known:
-            table.append([known["work"], *["–"] * 4, known["why"]])
-            continue
-        ratio = known["ratio"] and f"{known['ratio']:.3f}x"
-        target = known["target"]
-        if isinstance(target, float):
-            sign = "<" if target == 1.0 and "seconds" in known["work"] else "≤"
-            target = f"{sign} {target}x"
-        figures = [cell(known["ours"]), cell(known["theirs"]), ratio or "–"]
-        table.append([known["work"], *figures, target, "yes" if known["met"] else "NO"])
-    widths = [max(len(row[i]) for row in table) for i in range(len(heads) - 1)]
-    for row in table:
-        first, *middle, last = row
-        numbers = "  ".join(text.rjust(width) for text, width in zip(middle, widths[1:]))
-        print(f"{first.ljust(widths[0])}  {numbers}  {last}")
-
-
-def machine():
-    model = platform.processor()
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [l for l in cpuinfo.read_text().splitlines() if l.startswith("model name")]
-        model = names[0].split(":")[1].strip() if names else model
-    return {"cpu": model, "cores": os.cpu_count(), "load": os.getloadavg()[0]}
+def wanted(arguments, name):
+    return asked(arguments.only, name, names())
 
 
 def main():
@@ -494,10 +438,9 @@ def main():
     parser.add_argument("--olist-export", type=pathlib.Path)
     parser.add_argument("--world-export", type=pathlib.Path)
     arguments = parser.parse_args()
-    wanted = [(name, work) for name, work in rows_of_work() if asked(arguments, name)]
-    if not wanted:
-        names = ", ".join(name for name, _ in rows_of_work())
-        parser.error(f"--only {arguments.only}: there is none such in {names}")
+    works = [(name, work) for name, work in rows_of_work() if wanted(arguments, name)]
+    if not works:
+        parser.error(f"--only {arguments.only}: there is none such in {', '.join(names())}")
 
     path = arguments.folder / "bench-boost.json"
     known = {}
@@ -505,7 +448,7 @@ def main():
         known = json.loads(path.read_text())["rows"]
     runs = Runs(arguments)
     report = {"machine": machine(), "rows": known, "table": []}
-    for name, work in wanted:
+    for name, work in works:
         settings = settings_of(arguments, name)
         kept = known.get(name)
         if kept and kept["settings"] == settings and all("ours" in l for l in kept["lines"]):
@@ -517,16 +460,9 @@ def main():
         except Failed as failure:
             lines = [{"work": name, "met": False, "why": f"failed: {failure}"}]
         report["rows"][name] = {"settings": settings, "lines": lines}
-        write(path, report)
+        write(path, report, names())
         show_now(lines)
-    lines = [line for row in report["rows"].values() for line in row["lines"]]
-    print(f"\n{report['machine']['cpu']}, {THREADS} threads, {arguments.rows:,} rows\n")
-    show(lines)
-    missed = [line["work"] for line in lines if line.get("met") is False]
-    unknown = [line["work"] for line in lines if line.get("met") is None]
-    print(f"\n{len(missed)} missed, {len(unknown)} not run, of {len(lines)}")
-    if arguments.check and missed:
-        raise SystemExit(1)
+    finish(report, f"{THREADS} threads, {arguments.rows:,} rows", arguments.check)
 
 
 def settings_of(arguments, name):
@@ -535,27 +471,6 @@ def settings_of(arguments, name):
     theirs = THEIRS_OLIST if work == "olist" else THEIRS
     counts = {key: getattr(arguments, key) for key in ("rows", "rounds", "repeats")}
     return counts | {"ours": PARAMS[work], "theirs": theirs}
-
-
-def write(path, report):
-    """Rows in their order, and all lines as one table."""
-    known = report["rows"]
-    report["rows"] = {name: known[name] for name, _ in rows_of_work() if name in known}
-    columns = ("work", "ours", "theirs", "ratio", "target", "met")
-    lines = [line for row in report["rows"].values() for line in row["lines"]]
-    report["table"] = [{key: line.get(key) for key in columns} for line in lines]
-    unfinished = path.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(report, indent=1) + "\n")
-    os.replace(unfinished, path)
-
-
-def show_now(lines):
-    """What one row of work gave, at once."""
-    for known in lines:
-        figures = known.get("why") or f"{cell(known['ours'])} against {cell(known['theirs'])}"
-        if known.get("ratio"):
-            figures += f", {known['ratio']:.3f}x of at most {known['target']}x"
-        print(f"  {known['work']}  {figures}", flush=True)
 
 
 if __name__ == "__main__":
