@@ -79,7 +79,9 @@ impl Month {
     /// # Errors
     /// If Polars cannot write it.
     pub fn to_parquet(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
-        Ok((to_parquet(self.rows.clone())?, to_parquet(self.versions.clone())?))
+        let bytes = |frame: &DataFrame| to_parquet(frame.clone());
+        let (rows, versions) = rayon::join(|| bytes(&self.rows), || bytes(&self.versions));
+        Ok((rows?, versions?))
     }
 
     /// Orders that have a row.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use polars::prelude::*;
+use rayon::prelude::*;
 use terms::column;
 
 use super::Memory;
@@ -87,10 +88,9 @@ impl Memory {
             ),
             (KEYS, frame(vec![Column::new(KEY.into(), keys.0), Column::new(TEXT.into(), keys.1)])?),
         ];
-        let mut saved = Saved::new();
-        for (name, frame) in frames {
-            saved.insert(name.to_owned(), to_parquet(frame)?);
-        }
+        let frames = frames.into_par_iter();
+        let written = frames.map(|(name, frame)| Ok((name.to_owned(), to_parquet(frame)?)));
+        let mut saved = written.collect::<Result<Saved, Error>>()?;
         let [nodes, holidays] = self.surroundings.to_parquet()?;
         saved.extend([(NODES.to_owned(), nodes), (HOLIDAYS.to_owned(), holidays)]);
         Ok(saved)

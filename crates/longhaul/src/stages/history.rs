@@ -183,7 +183,8 @@ impl State {
         let of = start_of(first_day).to_string();
         let of = of.get(..7).unwrap_or_default();
         let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
-        let (rows, versions) = month.to_parquet()?;
+        let (month_bytes, page) = rayon::join(|| month.to_parquet(), || memory.page(first_day));
+        let ((rows, versions), page) = (month_bytes?, page?);
         let written = Written {
             first_day,
             n_rows: month.n_rows(),
@@ -191,7 +192,7 @@ impl State {
             versions: keep("versions", versions),
             late,
         };
-        let page = keep("pages", memory.page(first_day)?);
+        let page = keep("pages", page);
         if self.months.last().is_some_and(|last| last.first_day == first_day) {
             self.months.pop();
             self.pages.pop();
