@@ -14,6 +14,8 @@ mod kills;
 mod layering;
 /// What happens after the as-of changes nothing before it.
 mod leakage;
+/// Night after night the check reads what is new.
+mod nightly_check;
 /// Real orders, where they are at hand.
 mod olist;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.

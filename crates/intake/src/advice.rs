@@ -30,6 +30,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Store(source) => return source.hint(),
+            Self::Contract { .. } => "a constraint that nobody executes is refused: say it as the \
+                contracts in schemas/ do, or for people alone with type: text"
+                .to_owned(),
             Self::NoPartition { first: None, table, .. } => format!(
                 "import or simulate {table} first, or name the store that holds it with --store"
             ),
@@ -73,8 +76,8 @@ impl Error {
                  schemas/{table}.odcs.yaml"
             ),
             Self::TooManyQuarantined { table, .. } => format!(
-                "longhaul check PIPELINE --explain shows the rows; mend them at their source, \
-                 take a rule's rows back in with --release RULE, or change quarantineShareMax in \
+                "longhaul check PIPELINE --explain shows the rows; mend them at their source, take \
+                 a rule's rows back in with --release RULE, or change quarantineShareMax in \
                  schemas/{table}.odcs.yaml"
             ),
             Self::Release { path, .. } => {

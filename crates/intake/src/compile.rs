@@ -180,7 +180,11 @@ impl Compiler<'_> {
         let mut rules: Vec<Rule> = columns
             .iter()
             .filter(|column| column.required)
-            .map(|column| Rule::missing(&column.name, default))
+            .map(|column| match column.name.as_str() {
+                // Nobody can say when such a row was known, so it can belong to no day.
+                column::RECORDED_AT => Rule::missing(&column.name, OnViolation::Fail),
+                name => Rule::missing(name, default),
+            })
             .collect();
         for column in columns {
             let property = object.properties.iter().find(|property| property.name == column.name);

@@ -168,7 +168,11 @@ impl PartitionRule {
                 "{bounds}% of the median rows of the same weekday in the {weeks} weeks before"
             ),
             Against::DaysBefore { days } => {
-                format!("{bounds} percentage points more{what} than over the {days} days before")
+                let what = what.trim_start_matches("% of ");
+                format!(
+                    "a share of {what} that is {bounds} percentage points over that of the \
+                     {days} days before"
+                )
             }
         }
     }
