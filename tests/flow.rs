@@ -75,6 +75,10 @@ fn predictions_have_one_sane_row_for_each_open_shipment() {
         ]
     );
     assert!(frame.height() > 100, "{} rows", frame.height());
+    let contract = intake::Contract::shipped("predictions").unwrap().unwrap();
+    let bytes = std::fs::read(&path).unwrap().into();
+    let rows = intake::check_output(&contract, "predictions.parquet", &bytes).unwrap();
+    assert_eq!(rows, frame.height() as u64, "all rows are as the contract says");
     let ids = frame.column("shipment_id").unwrap();
     assert_eq!(ids.n_unique().unwrap(), frame.height());
     for pair in names[5..14].windows(2) {

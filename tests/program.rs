@@ -100,8 +100,13 @@ impl Folder {
             std::fs::remove_dir_all(folder.path().join("runs")).expect("the manifest of simulate");
             folder
         });
+        world.copy()
+    }
+
+    /// Another folder with the same files.
+    pub(crate) fn copy(&self) -> Self {
         let copy = Self::empty();
-        copy_all(world.path(), copy.path());
+        copy_all(self.path(), copy.path());
         copy
     }
 
@@ -177,7 +182,11 @@ fn copy_all(from: &Path, to: &Path) {
     walk(from, &mut |path| {
         let target = to.join(path.strip_prefix(from).expect("inside"));
         std::fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
-        std::fs::copy(path, target).expect("a copy");
+        std::fs::copy(path, &target).expect("a copy");
+        // With their times, so that a store takes the files of all copies for the same.
+        let changed = std::fs::metadata(path).and_then(|file| file.modified()).expect("a time");
+        let copy = std::fs::File::options().write(true).open(&target).expect("the copy");
+        copy.set_modified(changed).expect("a time");
     });
 }
 

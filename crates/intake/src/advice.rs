@@ -7,7 +7,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Store(source) => source.exit_code(),
-            Self::NoPartition { .. } | Self::EmptyFile { .. } | Self::SourceFile { .. } => 11,
+            Self::NoPartition { .. }
+            | Self::EmptyFile { .. }
+            | Self::Stale { .. }
+            | Self::SourceFile { .. } => 11,
             Self::Contract { .. }
             | Self::ContractYaml { .. }
             | Self::JoinOrder { .. }
@@ -27,6 +30,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Store(source) => return source.hint(),
+            Self::Contract { .. } => "a constraint that nobody executes is refused: say it as the \
+                contracts in schemas/ do, or for people alone with type: text"
+                .to_owned(),
             Self::NoPartition { first: None, table, .. } => format!(
                 "import or simulate {table} first, or name the store that holds it with --store"
             ),
@@ -65,8 +71,24 @@ impl Error {
             Self::DuplicateKey { .. } => "a correction is a new version with a later \
                 recorded_at; remove rows that were exported twice"
                 .to_owned(),
-            Self::RuleBroken { table, .. } | Self::TooManyQuarantined { table, .. } => format!(
-                "mend the rows at their source, or change onViolation or quarantineShareMax in \
+            Self::RuleBroken { table, .. } => format!(
+                "mend the rows at their source, or change onViolation in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::TooManyQuarantined { table, .. } => format!(
+                "longhaul check PIPELINE --explain shows the rows; mend them at their source, take \
+                 a rule's rows back in with --release RULE, or change quarantineShareMax in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::Release { path, .. } => {
+                format!("restore {path} as it was written, or move it out of the releases")
+            }
+            Self::PartitionRule { table, rule, .. } => format!(
+                "export the day again if it is not whole; if it is right, change {rule} in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::Stale { table, .. } => format!(
+                "look why {table} is not exported any more, or change latency or onLatency in \
                  schemas/{table}.odcs.yaml"
             ),
             Self::ImportFile { .. } => {

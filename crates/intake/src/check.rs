@@ -1,21 +1,22 @@
 //! The check of whole tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use polars::prelude::DataFrame;
+use chrono::NaiveDate;
 use rayon::prelude::*;
 use store::Store;
-use terms::{AsOf, Digest};
+use terms::AsOf;
 
-use crate::contract::{ColumnSpec, Contract};
+use crate::contract::Contract;
 use crate::error::Error;
-use crate::evaluate::{Evaluated, evaluate, key_text};
-use crate::footer::check_footer;
 use crate::join::Known;
-use crate::layout::{TableFile, files_before, partition_prefix, table_prefix};
-use crate::report::{Check, TableCheck};
-use crate::rows::read_rows;
+use crate::layout::{TableFile, table_prefix};
+use crate::listed::{Earlier, Listed, ListedTable};
+use crate::partition::{check_partition, keys_asked};
+use crate::partition_rule;
+use crate::release::Releases;
+use crate::report::{Check, FileCheck, TableCheck};
 use crate::workers::on_workers;
 
 /// Files are fetched together up to this size, so that memory does not grow with the table.
@@ -26,14 +27,58 @@ pub(crate) const BATCH_FILES: usize = 256;
 /// How many bad rows an error shows.
 const SAMPLES: usize = 5;
 
-/// Checks all tables, each after those that it joins. Writes nothing.
+/// What a check found, and what it read for it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// The finding itself: the same, however much of it was known before.
+    pub check: Check,
+    /// Paths of the files that were read; the verdicts on the others held.
+    pub read: BTreeSet<String>,
+}
+
+/// Checks all tables, each after those that it joins. Writes nothing. The verdicts of `earlier`
+/// hold up to the first day on which a file is not what it was, and are not reached again.
 ///
-/// As of: rows recorded strictly before.
+/// As of: rows recorded strictly before the list's.
 ///
 /// # Errors
 /// The first thing that fails a table, in the order of tables, partitions and files.
-pub fn check(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Check, Error> {
+pub fn check(
+    store: &Store,
+    contracts: &[Contract],
+    listed: &Listed,
+    earlier: Option<&Earlier>,
+) -> Result<Finding, Error> {
+    find(store, contracts, listed, earlier, true)
+}
+
+/// What a check finds before it judges tables as a whole: also of one with too many bad rows, so
+/// that a person can look at them.
+///
+/// As of: rows recorded strictly before the list's.
+///
+/// # Errors
+/// If a file is not as its contract says, or a row breaks a rule that fails its table.
+pub fn review(
+    store: &Store,
+    contracts: &[Contract],
+    listed: &Listed,
+    earlier: Option<&Earlier>,
+) -> Result<Finding, Error> {
+    find(store, contracts, listed, earlier, false)
+}
+
+fn find(
+    store: &Store,
+    contracts: &[Contract],
+    listed: &Listed,
+    earlier: Option<&Earlier>,
+    judges: bool,
+) -> Result<Finding, Error> {
+    let as_of = listed.as_of();
     let mut tables: BTreeMap<String, TableCheck> = BTreeMap::new();
+    let mut read = BTreeSet::new();
+    let mut holds: BTreeMap<&str, NaiveDate> = BTreeMap::new();
     let mut waiting: Vec<&Contract> = contracts.iter().collect();
     while !waiting.is_empty() {
         let is_waiting = |table: &str| waiting.iter().any(|other| other.table() == table);
@@ -45,9 +90,24 @@ pub fn check(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Check
             (None, Some(first)) => return Err(join_order(first)),
             (None, None) => break,
         };
-        let known = known(store, contract, contracts, &tables)?;
-        match check_table(store, contract, &known, as_of) {
+        let own = earlier.map(|earlier| listed.unchanged_before(contract, earlier));
+        let joined = contract.joins().iter().filter_map(|join| holds.get(join.table.as_str()));
+        let holds_before = joined.copied().chain(own).min().filter(|_| own.is_some());
+        let holds_before = holds_before.unwrap_or(NaiveDate::MIN);
+        holds.insert(contract.table(), holds_before);
+
+        let Some(files) = listed.table(contract.table()) else { continue };
+        if files.files.is_empty() && contract.is_optional() {
+            continue;
+        }
+        let earlier = earlier.and_then(|earlier| earlier.check.tables.get(contract.table()));
+        let releases = listed.releases();
+        let work = Work { store, contract, files, releases, as_of, judges };
+        let known = work.known(contracts, &tables)?;
+        match work.check(known, earlier, holds_before) {
             Ok(checked) => {
+                let anew = checked.files.iter().filter(|file| file.recorded_on >= holds_before);
+                read.extend(anew.map(|file| file.path.clone()));
                 tracing::debug!(table = contract.table(), rows = checked.rows_in, "checked");
                 tables.insert(contract.table().to_owned(), checked);
             }
@@ -55,7 +115,7 @@ pub fn check(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Check
             Err(error) => return Err(error),
         }
     }
-    Ok(Check { as_of, tables })
+    Ok(Finding { check: Check { as_of, tables }, read })
 }
 
 fn join_order(contract: &Contract) -> Error {
@@ -63,76 +123,121 @@ fn join_order(contract: &Contract) -> Error {
     Error::JoinOrder { table: contract.table().to_owned(), join }
 }
 
-fn known(
-    store: &Store,
-    contract: &Contract,
-    contracts: &[Contract],
-    tables: &BTreeMap<String, TableCheck>,
-) -> Result<Vec<Known>, Error> {
-    let joins = contract.joins().iter().map(|join| {
-        let other = contracts.iter().find(|other| other.table() == join.table);
-        let other = other.ok_or_else(|| join_order(contract))?;
-        match tables.get(&join.table) {
-            Some(checked) => Known::read(store, join, other, checked),
-            None => Ok(Known::nothing(join, other)),
-        }
-    });
-    joins.collect()
+/// The check of one table.
+struct Work<'a> {
+    store: &'a Store,
+    contract: &'a Contract,
+    files: &'a ListedTable,
+    releases: &'a Releases,
+    as_of: AsOf,
+    /// Whether a table may fail as a whole for how many of its rows are bad.
+    judges: bool,
 }
 
-/// Checks one table. `known` answers the contract's joins, in their order. Writes nothing.
-///
-/// As of: rows recorded strictly before.
-///
-/// # Errors
-/// The first thing that fails the table, in the order of partitions and files.
-pub fn check_table(
-    store: &Store,
-    contract: &Contract,
-    known: &[Known],
-    as_of: AsOf,
-) -> Result<TableCheck, Error> {
-    let files = files_before(store, contract, as_of)?;
-    let first = files.first().map(|file| file.recorded_on);
-    let mut table = TableCheck {
-        table: contract.table().to_owned(),
-        as_of,
-        contract_version: contract.version().to_owned(),
-        contract_digest: contract.digest().clone(),
-        rows_in: 0,
-        rows_ok: 0,
-        rows_quarantined: 0,
-        rows_dropped: 0,
-        reasons: BTreeMap::new(),
-        warnings: BTreeMap::new(),
-        files: Vec::with_capacity(files.len()),
-    };
-    let partitions: Vec<&[TableFile]> =
-        files.chunk_by(|a, b| a.recorded_on == b.recorded_on).collect();
-    for batch in batches(&partitions, |partition| {
-        (partition.len(), partition.iter().map(|file| file.bytes).sum())
-    }) {
-        let paths: Vec<String> =
-            batch.iter().flat_map(|files| files.iter().map(|file| file.path.clone())).collect();
-        let mut fetched = store.get_many(&paths)?.into_iter();
-        let with_bytes: Vec<Vec<(&TableFile, Bytes)>> =
-            batch.iter().map(|files| files.iter().zip(fetched.by_ref()).collect()).collect();
-        let checked: Vec<Result<Vec<Evaluated>, Error>> = on_workers(|| {
-            with_bytes
-                .par_iter()
-                .map(|files| check_partition(contract, files, known, as_of))
-                .collect()
+impl<'a> Work<'a> {
+    /// What answers the contract's joins, in their order.
+    fn known(
+        &self,
+        contracts: &'a [Contract],
+        tables: &'a BTreeMap<String, TableCheck>,
+    ) -> Result<Vec<Known<'a>>, Error> {
+        let joins = self.contract.joins().iter().map(|join| {
+            let other = contracts.iter().find(|other| other.table() == join.table);
+            let other = other.ok_or_else(|| join_order(self.contract))?;
+            Ok(Known::new(join, other, tables.get(&join.table), self.as_of))
         });
-        for partition in checked {
-            partition?.into_iter().for_each(|file| add(&mut table, file));
+        joins.collect()
+    }
+
+    fn check(
+        &self,
+        mut known: Vec<Known<'_>>,
+        earlier: Option<&TableCheck>,
+        holds_before: NaiveDate,
+    ) -> Result<TableCheck, Error> {
+        let contract = self.contract;
+        let mut table = TableCheck {
+            table: contract.table().to_owned(),
+            as_of: self.as_of,
+            contract_version: contract.version().to_owned(),
+            contract_digest: contract.digest().clone(),
+            rows_in: 0,
+            rows_ok: 0,
+            rows_quarantined: 0,
+            rows_dropped: 0,
+            reasons: BTreeMap::new(),
+            warnings: BTreeMap::new(),
+            released: BTreeMap::new(),
+            notices: Vec::new(),
+            files: Vec::with_capacity(self.files.files.len()),
+        };
+        let held = earlier.into_iter().flat_map(|earlier| &earlier.files);
+        let held = held.filter(|file| file.recorded_on < holds_before);
+        held.cloned().for_each(|file| add(&mut table, file));
+
+        let files = &self.files.files;
+        let files = &files[files.partition_point(|file| file.recorded_on < holds_before)..];
+        let partitions: Vec<&[TableFile]> =
+            files.chunk_by(|a, b| a.recorded_on == b.recorded_on).collect();
+        for batch in batches(&partitions, |partition| {
+            (partition.len(), partition.iter().map(|file| file.version.bytes).sum())
+        }) {
+            for partition in self.check_batch(batch, &mut known) {
+                partition?.into_iter().for_each(|file| add(&mut table, file));
+            }
         }
+        if table.rows_in == 0 {
+            return Err(Error::NoPartition {
+                prefix: table_prefix(contract.table()),
+                table: table.table,
+                as_of: self.as_of,
+                first: self.files.first,
+            });
+        }
+        if self.judges {
+            judge_share(contract, &table)?;
+            table.notices = partition_rule::judge(contract, &table.files, self.as_of)?;
+        }
+        Ok(table)
     }
-    if table.rows_in == 0 {
-        let (table, prefix) = (table.table, table_prefix(contract.table()));
-        return Err(Error::NoPartition { table, prefix, as_of, first });
+
+    fn check_batch(
+        &self,
+        batch: &[&[TableFile]],
+        known: &mut [Known<'_>],
+    ) -> Vec<Result<Vec<FileCheck>, Error>> {
+        let read = || -> Result<Vec<Vec<(&TableFile, Bytes)>>, Error> {
+            let paths: Vec<String> =
+                batch.iter().flat_map(|files| files.iter().map(|file| file.path.clone())).collect();
+            let mut fetched = self.store.get_many(&paths)?.into_iter();
+            Ok(batch.iter().map(|files| files.iter().zip(fetched.by_ref()).collect()).collect())
+        };
+        let partitions = match read() {
+            Ok(partitions) => partitions,
+            Err(error) => return vec![Err(error)],
+        };
+        for (join, known) in self.contract.joins().iter().zip(known.iter_mut()) {
+            if known.is_whole() {
+                continue;
+            }
+            let asked: Vec<(NaiveDate, BTreeSet<String>)> = on_workers(|| {
+                let asked = partitions.par_iter().flatten();
+                asked.map(|(file, bytes)| keys_asked(self.contract, join, file, bytes)).collect()
+            });
+            if let Err(error) = known.reach(self.store, &asked) {
+                return vec![Err(error)];
+            }
+        }
+        let known: &[Known<'_>] = known;
+        on_workers(|| {
+            partitions
+                .par_iter()
+                .map(|files| {
+                    check_partition(self.contract, files, known, self.releases, self.as_of)
+                })
+                .collect()
+        })
     }
-    judge_share(contract, &table)?;
-    Ok(table)
 }
 
 /// Splits `items` into runs that are fetched together; `weigh` gives number of files and bytes.
@@ -155,69 +260,24 @@ pub(crate) fn batches<T>(items: &[T], weigh: impl Fn(&T) -> (usize, u64)) -> Vec
     batches
 }
 
-fn check_partition(
-    contract: &Contract,
-    files: &[(&TableFile, Bytes)],
-    known: &[Known],
-    as_of: AsOf,
-) -> Result<Vec<Evaluated>, Error> {
-    let columns: Vec<&ColumnSpec> = contract.columns().iter().collect();
-    let mut evaluated = Vec::with_capacity(files.len());
-    for (file, bytes) in files {
-        let present = check_footer(contract, file, bytes)?;
-        let frame = read_rows(contract, &file.path, bytes, &present, &columns)?;
-        evaluated.push(evaluate(contract, file, Digest::of(bytes), &frame, known, as_of)?);
-    }
-    let place = match files {
-        [(file, _)] => file.path.clone(),
-        [(file, _), ..] => partition_prefix(contract.table(), file.recorded_on),
-        [] => return Ok(evaluated),
-    };
-    keys_are_unique(contract, &place, &evaluated)?;
-    Ok(evaluated)
-}
-
-fn keys_are_unique(contract: &Contract, place: &str, files: &[Evaluated]) -> Result<(), Error> {
-    let failed = |source| Error::Frame { place: format!("keys of {place}"), source };
-    let mut keys = DataFrame::empty();
-    for file in files {
-        keys.vstack_mut(&file.keys).map_err(failed)?;
-    }
-    if keys.height() < 2 {
-        return Ok(());
-    }
-    let shared = keys.is_duplicated().map_err(failed)?;
-    let Some(first) = shared.iter().position(|shared| shared == Some(true)) else {
-        return Ok(());
-    };
-    let mut texts = Vec::new();
-    for column in keys.columns() {
-        texts.push(key_text(column, first).map_err(failed)?.unwrap_or_default());
-    }
-    Err(Error::DuplicateKey {
-        table: contract.table().to_owned(),
-        path: place.to_owned(),
-        keys: contract.keys().join(", "),
-        rows: u64::from(shared.sum().unwrap_or_default()),
-        first: format!("({})", texts.join(", ")),
-    })
-}
-
-fn add(table: &mut TableCheck, file: Evaluated) {
-    let (quarantined, dropped) =
-        (file.check.quarantined.len() as u64, file.check.dropped.len() as u64);
-    let rows_in = file.check.rows - file.check.rows_later;
+fn add(table: &mut TableCheck, file: FileCheck) {
+    let (quarantined, dropped) = (file.quarantined.len() as u64, file.dropped.len() as u64);
+    let rows_in = file.rows - file.rows_later;
     table.rows_in += rows_in;
     table.rows_quarantined += quarantined;
     table.rows_dropped += dropped;
     table.rows_ok += rows_in - quarantined - dropped;
-    for (total, found) in [(&mut table.reasons, file.reasons), (&mut table.warnings, file.warnings)]
+    for (total, found) in
+        [(&mut table.reasons, &file.reasons), (&mut table.warnings, &file.warnings)]
     {
         for (rule, rows) in found {
-            *total.entry(rule).or_default() += rows;
+            *total.entry(rule.clone()).or_default() += rows;
         }
     }
-    table.files.push(file.check);
+    for row in &file.released {
+        *table.released.entry(row.reason.clone()).or_default() += 1;
+    }
+    table.files.push(file);
     assert_eq!(
         table.rows_in,
         table.rows_ok + table.rows_quarantined + table.rows_dropped,
@@ -246,5 +306,7 @@ fn judge_share(contract: &Contract, table: &TableCheck) -> Result<(), Error> {
     })
 }
 
+#[cfg(test)]
+mod incremental_tests;
 #[cfg(test)]
 mod tests;

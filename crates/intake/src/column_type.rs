@@ -8,10 +8,16 @@ use polars::prelude::{DataType, TimeUnit, TimeZone};
 pub enum ColumnType {
     /// `utf8`; a dictionary of text is read as text.
     Text,
+    /// `int32`; narrower integers are widened when read.
+    Int32,
     /// `int64`; narrower integers are widened when read.
     Int64,
+    /// `float32`; integers of at most 16 bits are widened when read.
+    Float32,
     /// `float64`; `float32` and integers of at most 32 bits are widened when read.
     Float64,
+    /// `list<float32>`: so many numbers in each row, as a distribution has.
+    Floats,
     /// `boolean`
     Boolean,
     /// `date32`
@@ -21,13 +27,17 @@ pub enum ColumnType {
 }
 
 impl ColumnType {
-    pub(crate) const NAMES: &str = "utf8, int64, float64, boolean, date32 or timestamp[us, tz=UTC]";
+    pub(crate) const NAMES: &str = "utf8, int32, int64, float32, float64, list<float32>, boolean, \
+        date32 or timestamp[us, tz=UTC]";
 
     pub(crate) fn parse(physical_type: &str) -> Option<Self> {
         Some(match physical_type {
             "utf8" => Self::Text,
+            "int32" => Self::Int32,
             "int64" => Self::Int64,
+            "float32" => Self::Float32,
             "float64" => Self::Float64,
+            "list<float32>" => Self::Floats,
             "boolean" => Self::Boolean,
             "date32" => Self::Date,
             "timestamp[us, tz=UTC]" => Self::Instant,
@@ -39,8 +49,11 @@ impl ColumnType {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Text => "utf8",
+            Self::Int32 => "int32",
             Self::Int64 => "int64",
+            Self::Float32 => "float32",
             Self::Float64 => "float64",
+            Self::Floats => "list<float32>",
             Self::Boolean => "boolean",
             Self::Date => "date32",
             Self::Instant => "timestamp[us, tz=UTC]",
@@ -51,8 +64,11 @@ impl ColumnType {
     pub(crate) const fn in_words(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Int32 => "int32",
             Self::Int64 => "int64",
+            Self::Float32 => "float32",
             Self::Float64 => "float64",
+            Self::Floats => "list<float32>",
             Self::Boolean => "boolean",
             Self::Date => "date",
             Self::Instant => "timestamp in UTC with microseconds",
@@ -63,11 +79,34 @@ impl ColumnType {
     pub fn polars(self) -> DataType {
         match self {
             Self::Text => DataType::String,
+            Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
+            Self::Float32 => DataType::Float32,
             Self::Float64 => DataType::Float64,
+            Self::Floats => DataType::List(Box::new(DataType::Float32)),
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date,
             Self::Instant => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
+        }
+    }
+
+    /// Whether it holds numbers with a fraction.
+    pub(crate) const fn is_float(self) -> bool {
+        matches!(self, Self::Float32 | Self::Float64)
+    }
+
+    /// The type that it has in a file written for it.
+    pub(crate) fn arrow(self) -> ArrowType {
+        match self {
+            Self::Text => ArrowType::Utf8,
+            Self::Int32 => ArrowType::Int32,
+            Self::Int64 => ArrowType::Int64,
+            Self::Float32 => ArrowType::Float32,
+            Self::Float64 => ArrowType::Float64,
+            Self::Floats => ArrowType::new_list(ArrowType::Float32, true),
+            Self::Boolean => ArrowType::Boolean,
+            Self::Date => ArrowType::Date32,
+            Self::Instant => ArrowType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())),
         }
     }
 
@@ -79,21 +118,20 @@ impl ColumnType {
                 A::Dictionary(_, values) => self.accepts(values),
                 found => matches!(found, A::Utf8 | A::LargeUtf8 | A::Utf8View),
             },
-            Self::Int64 => matches!(
-                found,
-                A::Int64 | A::Int32 | A::Int16 | A::Int8 | A::UInt32 | A::UInt16 | A::UInt8
-            ),
-            Self::Float64 => matches!(
-                found,
-                A::Float64
-                    | A::Float32
-                    | A::Int32
-                    | A::Int16
-                    | A::Int8
-                    | A::UInt32
-                    | A::UInt16
-                    | A::UInt8
-            ),
+            Self::Int32 => {
+                matches!(found, A::Int32 | A::Int16 | A::Int8 | A::UInt16 | A::UInt8)
+            }
+            Self::Int64 => matches!(found, A::Int64 | A::UInt32) || Self::Int32.accepts(found),
+            Self::Float32 => {
+                matches!(found, A::Float32 | A::Int16 | A::Int8 | A::UInt16 | A::UInt8)
+            }
+            Self::Float64 => {
+                matches!(found, A::Float64 | A::Float32 | A::UInt32) || Self::Int32.accepts(found)
+            }
+            Self::Floats => match found {
+                A::List(values) | A::LargeList(values) => values.data_type() == &A::Float32,
+                _ => false,
+            },
             Self::Boolean => matches!(found, A::Boolean),
             Self::Date => matches!(found, A::Date32),
             Self::Instant => {
@@ -137,9 +175,11 @@ mod tests {
 
     #[test]
     fn a_name_is_read_back_as_its_type() {
-        for name in ["utf8", "int64", "float64", "boolean", "date32", "timestamp[us, tz=UTC]"] {
-            assert_eq!(ColumnType::parse(name).unwrap().name(), name);
-            assert!(ColumnType::NAMES.contains(name));
+        for name in ColumnType::NAMES.replace(" or ", ", ").replace("[us, ", "[us;").split(", ") {
+            let name = name.replace("[us;", "[us, ");
+            let read = ColumnType::parse(&name).unwrap();
+            assert_eq!(read.name(), name);
+            assert!(read.accepts(&read.arrow()), "{name}");
         }
         assert_eq!(ColumnType::parse("varchar(10)"), None);
     }

@@ -16,9 +16,12 @@ use crate::rule::{OnViolation, Rule, condition_of};
 /// Below this share of bad rows a table passes, if its contract does not say otherwise.
 const QUARANTINE_SHARE_MAX: f64 = 0.05;
 
+mod partition_rules;
+
 /// Compiles a document; holds what messages need.
 pub(crate) struct Compiler<'a> {
     pub(crate) origin: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Compiler<'_> {
@@ -36,6 +39,25 @@ impl Compiler<'_> {
         }
     }
 
+    /// Where a column stands: the contract, and the line that names it.
+    fn place_of(&self, column: &str) -> String {
+        let columns = self.text.lines().enumerate().skip_while(|(_, line)| {
+            // Not the `properties` of a rule's arguments, which stand within a line.
+            line.trim() != "properties:"
+        });
+        let named = columns.map(|(number, line)| (number + 1, line.trim())).find(|(_, line)| {
+            let name = line.trim_start_matches(['-', '{', ' ']).strip_prefix("name:");
+            name.is_some_and(|name| {
+                name.split([',', '#']).next().map(|name| name.trim().trim_matches('"'))
+                    == Some(column)
+            })
+        });
+        match named {
+            Some((number, _)) => format!("{} line {number}", self.origin),
+            None => self.origin.to_owned(),
+        }
+    }
+
     pub(crate) fn contract(&self, document: Document, digest: Digest) -> Result<Contract, Error> {
         if document.kind != "DataContract" || !document.api_version.starts_with("v3.") {
             let found = format!("{} {}", document.kind, document.api_version);
@@ -48,8 +70,12 @@ impl Compiler<'_> {
             Some(value) => self.on_violation("customProperties.onViolation", value)?,
             None => OnViolation::Quarantine,
         };
+        let is_output = odcs::custom(custom, "output").and_then(Value::as_bool) == Some(true);
         let columns = self.columns(&object)?;
-        let keys = self.keys(&object)?;
+        if !is_output {
+            self.is_recorded(&object, &columns)?;
+        }
+        let keys = self.keys(&object, is_output)?;
         let joins: Vec<JoinSpec> = match odcs::custom(custom, "joins") {
             Some(value) => serde_yaml_ng::from_value(value.clone()).map_err(|source| {
                 Error::ContractYaml { contract: self.origin.to_owned(), source }
@@ -57,6 +83,13 @@ impl Compiler<'_> {
             None => Vec::new(),
         };
         let contract = Contract {
+            origin: self.origin.to_owned(),
+            partition_rules: self.partition_rules(&object)?,
+            description: document.description,
+            path: object.physical_name.clone(),
+            granularity: object.data_granularity_description.clone(),
+            is_output,
+            latency: self.latency(&object.name, &document.sla_properties, custom)?,
             rules: self.rules(&object, &columns, &keys, default)?,
             table: object.name,
             version: document.version,
@@ -90,8 +123,14 @@ impl Compiler<'_> {
                 unit: odcs::custom(&property.custom_properties, "unit")
                     .and_then(Value::as_str)
                     .map(str::to_owned),
+                place: self.place_of(&property.name),
             });
         }
+        Ok(columns)
+    }
+
+    /// Every table but an output says when each row became known, and is partitioned by it.
+    fn is_recorded(&self, object: &SchemaObject, columns: &[ColumnSpec]) -> Result<(), Error> {
         let recorded_at = columns.iter().find(|column| column.name == column::RECORDED_AT);
         match recorded_at {
             Some(spec) if spec.required && spec.physical == ColumnType::Instant => {}
@@ -111,14 +150,17 @@ impl Compiler<'_> {
             let found = format!("{partitions:?}");
             return Err(self.refuse("partitioned columns", "recorded_on alone", found));
         }
-        Ok(columns)
+        Ok(())
     }
 
-    fn keys(&self, object: &SchemaObject) -> Result<Vec<String>, Error> {
+    fn keys(&self, object: &SchemaObject, is_output: bool) -> Result<Vec<String>, Error> {
         let mut keys: Vec<&Property> =
             object.properties.iter().filter(|property| property.primary_key).collect();
         keys.sort_by_key(|property| property.primary_key_position);
         let keys: Vec<String> = keys.iter().map(|property| property.name.clone()).collect();
+        if is_output && !keys.is_empty() {
+            return Ok(keys);
+        }
         if keys.len() < 2 || keys.last().map(String::as_str) != Some(column::RECORDED_AT) {
             let expected = "at least one column, and recorded_at last";
             return Err(self.refuse("primaryKey", expected, format!("{keys:?}")));
@@ -138,7 +180,11 @@ impl Compiler<'_> {
         let mut rules: Vec<Rule> = columns
             .iter()
             .filter(|column| column.required)
-            .map(|column| Rule::missing(&column.name, default))
+            .map(|column| match column.name.as_str() {
+                // Nobody can say when such a row was known, so it can belong to no day.
+                column::RECORDED_AT => Rule::missing(&column.name, OnViolation::Fail),
+                name => Rule::missing(name, default),
+            })
             .collect();
         for column in columns {
             let property = object.properties.iter().find(|property| property.name == column.name);
@@ -146,7 +192,7 @@ impl Compiler<'_> {
                 self.column_rules(property, column, default, &mut rules)?;
             }
         }
-        for quality in &object.quality {
+        for quality in object.quality.iter().filter(|quality| !quality.is_per_partition()) {
             self.table_rule(quality, keys, default, &mut rules)?;
         }
         Ok(rules)
@@ -171,7 +217,7 @@ impl Compiler<'_> {
         rules.extend(Rule::range(column, options.minimum, options.maximum, default));
         for quality in &property.quality {
             let place = format!("column {name:?} quality");
-            if quality.kind.as_deref() == Some("text") {
+            if quality.kind.as_deref() == Some("text") || quality.is_per_partition() {
                 continue;
             }
             if quality.metric.as_deref() != Some("invalidValues") {
@@ -278,7 +324,9 @@ impl Compiler<'_> {
         let schema: Schema = own.chain(joined).collect();
         let mut names = BTreeSet::new();
         let joins = contract.joins.iter().map(|join| join.rule.as_str());
-        for name in contract.rules.iter().map(|rule| rule.name.as_str()).chain(joins) {
+        let whole = contract.partition_rules.iter().map(|rule| rule.name.as_str());
+        let rules = contract.rules.iter().map(|rule| rule.name.as_str());
+        for name in rules.chain(joins).chain(whole) {
             if !names.insert(name) {
                 let place = format!("quality {name:?}");
                 return Err(self.refuse(place, "a name for one rule", "the same for another"));
@@ -307,80 +355,4 @@ impl Compiler<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::shipped;
-
-    #[test]
-    fn the_shipped_contracts_are_understood() {
-        for table in ["orders", "shipments", "nodes"] {
-            let contract = Contract::parse(table, shipped(table).unwrap()).unwrap();
-            assert_eq!(contract.table(), table);
-            assert_eq!(contract.keys()[1], "recorded_at");
-            assert_eq!(contract.tagged("knowledge_time").collect::<Vec<_>>(), ["recorded_at"]);
-            assert_eq!(contract.is_optional(), table == "nodes");
-        }
-        assert_eq!(shipped("moons"), None);
-    }
-
-    #[test]
-    fn the_useful_reason_is_tried_before_the_general_one() {
-        let contract = Contract::parse("shipments", shipped("shipments").unwrap()).unwrap();
-        let position = |name| contract.rules().iter().position(|rule| rule.name == name).unwrap();
-        assert!(position("shipment_id_missing") < position("n_units_range"));
-        assert!(position("n_units_range") < position("delivered_before_handover"));
-        assert!(position("delivered_before_handover") < position("handed_over_after_recorded"));
-        assert_eq!(contract.joins()[0].rule, "order_known");
-    }
-
-    #[track_caller]
-    fn refused(from: &str, to: &str, message: &str) {
-        let text = shipped("shipments").unwrap();
-        assert!(text.contains(from), "{from}");
-        let error = Contract::parse("s.yaml", &text.replacen(from, to, 1)).unwrap_err();
-        assert_eq!(error.to_string(), message);
-        assert_eq!(error.exit_code(), 30);
-    }
-
-    #[test]
-    fn a_constraint_that_is_not_understood_is_refused() {
-        refused(
-            "physicalType: int64",
-            "physicalType: decimal(9, 2)",
-            "s.yaml: column \"n_units\" physicalType: expected utf8, int64, float64, boolean, \
-             date32 or timestamp[us, tz=UTC], found decimal(9, 2)",
-        );
-        refused(
-            "metric: invalidValues",
-            "metric: nullValues",
-            "s.yaml: column \"status\" quality: expected metric: invalidValues, found nullValues",
-        );
-        refused(
-            "SELECT count(*) FROM {object} WHERE delivered_at < handed_over_at",
-            "SELECT sum(n_units) FROM {object}",
-            "s.yaml: quality \"delivered_before_handover\": expected SELECT count(*) FROM \
-             {object} WHERE <which rows are bad>, found SELECT sum(n_units) FROM {object}",
-        );
-        refused(
-            "id: delivered_yet_cancelled",
-            "id: delivered_yet_open",
-            "s.yaml: quality \"delivered_yet_open\": expected a name for one rule, found the same \
-             for another",
-        );
-        refused(
-            "value: 0.05",
-            "value: 5",
-            "s.yaml: customProperties.quarantineShareMax: expected a number from 0 to 1, found \
-             Number(5)",
-        );
-    }
-
-    #[test]
-    fn a_rule_over_a_column_that_is_not_there_is_refused() {
-        let text =
-            shipped("orders").unwrap().replace("paid_at < ordered_at", "payed_at < ordered_at");
-        let error = Contract::parse("o.yaml", &text).unwrap_err().to_string();
-        assert!(error.starts_with("o.yaml: quality \"paid_before_ordered\": expected"), "{error}");
-        assert!(error.contains("payed_at"), "{error}");
-    }
-}
+mod tests;

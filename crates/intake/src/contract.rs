@@ -7,17 +7,28 @@ use terms::Digest;
 use crate::column_type::ColumnType;
 use crate::compile::Compiler;
 use crate::error::Error;
-use crate::odcs::Document;
+use crate::odcs::{Description, Document};
+use crate::partition_rule::{Latency, PartitionRule};
 use crate::rule::Rule;
+
+/// The contracts that are shipped: by table, and as text.
+const CONTRACTS: [(&str, &str); 6] = [
+    ("orders", include_str!("../../../schemas/orders.odcs.yaml")),
+    ("shipments", include_str!("../../../schemas/shipments.odcs.yaml")),
+    ("nodes", include_str!("../../../schemas/nodes.odcs.yaml")),
+    ("legs", include_str!("../../../schemas/legs.odcs.yaml")),
+    ("holidays", include_str!("../../../schemas/holidays.odcs.yaml")),
+    ("predictions", include_str!("../../../schemas/predictions.odcs.yaml")),
+];
+
+/// The tables that a contract is shipped for.
+pub fn shipped_tables() -> impl Iterator<Item = &'static str> {
+    CONTRACTS.iter().map(|(table, _)| *table)
+}
 
 /// The contract that is shipped for `table`, as text.
 pub fn shipped(table: &str) -> Option<&'static str> {
-    match table {
-        "orders" => Some(include_str!("../../../schemas/orders.odcs.yaml")),
-        "shipments" => Some(include_str!("../../../schemas/shipments.odcs.yaml")),
-        "nodes" => Some(include_str!("../../../schemas/nodes.odcs.yaml")),
-        _ => None,
-    }
+    CONTRACTS.iter().find(|(name, _)| *name == table).map(|(_, text)| *text)
 }
 
 /// One column of a table.
@@ -35,6 +46,8 @@ pub struct ColumnSpec {
     pub tags: Vec<String>,
     /// The unit of a number.
     pub unit: Option<String>,
+    /// Where the contract says so, for messages.
+    pub place: String,
 }
 
 /// Columns of another table that rules may read, as they stood in the first known version.
@@ -54,13 +67,20 @@ pub struct JoinSpec {
 /// The contract of one table.
 #[derive(Debug, Clone)]
 pub struct Contract {
+    pub(crate) origin: String,
     pub(crate) table: String,
     pub(crate) version: String,
+    pub(crate) description: Description,
+    pub(crate) granularity: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) is_output: bool,
     pub(crate) digest: Digest,
     pub(crate) columns: Vec<ColumnSpec>,
     pub(crate) keys: Vec<String>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) joins: Vec<JoinSpec>,
+    pub(crate) partition_rules: Vec<PartitionRule>,
+    pub(crate) latency: Option<Latency>,
     pub(crate) quarantine_share_max: f64,
     pub(crate) optional: bool,
 }
@@ -74,7 +94,20 @@ impl Contract {
     pub fn parse(origin: &str, text: &str) -> Result<Self, Error> {
         let document: Document = serde_yaml_ng::from_str(text)
             .map_err(|source| Error::ContractYaml { contract: origin.to_owned(), source })?;
-        Compiler { origin }.contract(document, Digest::of(text.as_bytes()))
+        Compiler { origin, text }.contract(document, Digest::of(text.as_bytes()))
+    }
+
+    /// The contract that is shipped for `table`, if there is one.
+    ///
+    /// # Errors
+    /// If it is not understood, which a test rules out.
+    pub fn shipped(table: &str) -> Option<Result<Self, Error>> {
+        shipped(table).map(|text| Self::parse(&format!("shipped {table}.odcs.yaml"), text))
+    }
+
+    /// What names it in messages, as a path does.
+    pub fn origin(&self) -> &str {
+        &self.origin
     }
 
     /// The table's name.
@@ -85,6 +118,26 @@ impl Contract {
     /// The contract's own version.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// What the table is for.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// What one row of it is.
+    pub fn granularity(&self) -> Option<&str> {
+        self.granularity.as_deref()
+    }
+
+    /// Where it lies in a store.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// Whether this program writes it; such a table is not recorded day by day.
+    pub fn is_output(&self) -> bool {
+        self.is_output
     }
 
     /// The digest of its text, for fingerprints.
@@ -123,6 +176,16 @@ impl Contract {
     /// What the rules read of other tables.
     pub fn joins(&self) -> &[JoinSpec] {
         &self.joins
+    }
+
+    /// The rules on whole partitions.
+    pub fn partition_rules(&self) -> &[PartitionRule] {
+        &self.partition_rules
+    }
+
+    /// How late the newest partition may be.
+    pub fn latency(&self) -> Option<&Latency> {
+        self.latency.as_ref()
     }
 
     /// The largest share of quarantined rows with which the table still passes.

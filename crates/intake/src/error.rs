@@ -91,7 +91,9 @@ pub enum Error {
         source: PolarsError,
     },
     /// A required column is not in a file.
-    #[error("{table} {path}: column {column:?}: expected {expected}, found no such column")]
+    #[error(
+        "{table} {path}: column {column:?}: expected {expected} ({place}), found no such column"
+    )]
     MissingColumn {
         /// The table.
         table: String,
@@ -101,9 +103,11 @@ pub enum Error {
         column: String,
         /// Its type.
         expected: &'static str,
+        /// Where the contract asks for it.
+        place: String,
     },
     /// A column has another type than the contract says.
-    #[error("{table} {path}: column {column:?}: expected {expected}, found {found}")]
+    #[error("{table} {path}: column {column:?}: expected {expected} ({place}), found {found}")]
     WrongType {
         /// The table.
         table: String,
@@ -113,6 +117,8 @@ pub enum Error {
         column: String,
         /// The contract's type.
         expected: &'static str,
+        /// Where the contract asks for it.
+        place: String,
         /// The file's type.
         found: String,
     },
@@ -172,6 +178,32 @@ pub enum Error {
         /// The first of them.
         row: u32,
     },
+    /// A partition is not as it should be as a whole.
+    #[error("{table} recorded_on={recorded_on}: rule {rule}: expected {expected}, found {found}")]
+    PartitionRule {
+        /// The table.
+        table: String,
+        /// The partition.
+        recorded_on: NaiveDate,
+        /// The rule.
+        rule: String,
+        /// What was expected, in words.
+        expected: String,
+        /// What is there, in words.
+        found: String,
+    },
+    /// The newest partition is too old.
+    #[error("{table} recorded_on={newest}: rule latency: expected {expected}, found {found}")]
+    Stale {
+        /// The table.
+        table: String,
+        /// The newest partition.
+        newest: NaiveDate,
+        /// What was expected, in words.
+        expected: String,
+        /// What is there, in words.
+        found: String,
+    },
     /// More rows are bad than the contract bears.
     #[error(
         "{table}: expected at most {:.1}% of rows in quarantine, found {quarantined} of {rows}: {}; first {}",
@@ -216,6 +248,14 @@ pub enum Error {
         path: String,
         /// Why.
         source: ParquetError,
+    },
+    /// An object among the releases is none.
+    #[error("{path}: expected a release")]
+    Release {
+        /// The object.
+        path: String,
+        /// Where and why.
+        source: serde_json::Error,
     },
     /// A computation on frames failed.
     #[error("{place}: a table could not be computed")]

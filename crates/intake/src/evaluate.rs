@@ -1,6 +1,6 @@
 //! The rules of a contract, tried on the rows of one file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use polars::prelude::{
     AnyValue, BooleanChunked, Column, DataFrame, IntoLazy, NewChunkedArray, PolarsResult,
@@ -11,7 +11,7 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::footer::check_days;
 use crate::join::Known;
-use crate::layout::TableFile;
+use crate::layout::{TableFile, end_of};
 use crate::report::{FileCheck, Quarantined};
 use crate::rows::instants;
 use crate::rule::OnViolation;
@@ -19,28 +19,28 @@ use crate::rule::OnViolation;
 /// What the rules found in one file.
 pub(crate) struct Evaluated {
     pub(crate) check: FileCheck,
-    pub(crate) reasons: BTreeMap<String, u64>,
-    pub(crate) warnings: BTreeMap<String, u64>,
     /// The keys of the rows recorded before the as-of, without null.
     pub(crate) keys: DataFrame,
 }
 
 /// Tries the rules on `frame`, which has all columns of the contract, and names for each bad row
-/// the first rule that it breaks.
+/// the first rule that it breaks. `released` says which rows may break which rule.
 pub(crate) fn evaluate(
     contract: &Contract,
     file: &TableFile,
     digest: Digest,
     frame: &DataFrame,
-    known: &[Known],
+    known: &[Known<'_>],
+    released: &BTreeMap<&str, BTreeSet<u32>>,
     as_of: AsOf,
 ) -> Result<Evaluated, Error> {
     let failed = |source| Error::Frame { place: format!("rules on {}", file.path), source };
     let recorded_at = recorded(contract, file, frame)?;
     let in_scope: Vec<bool> = recorded_at.iter().map(|at| *at < as_of.micros()).collect();
-    let flags = flags(contract, frame, known).map_err(failed)?;
+    let flags = flags(contract, frame, known, end_of(file.recorded_on)).map_err(failed)?;
 
     let mut breaks: Vec<Option<usize>> = vec![None; frame.height()];
+    let mut let_in = Vec::new();
     let mut warnings = BTreeMap::new();
     for (position, flag) in flags.iter().enumerate() {
         if !flag.values.any() {
@@ -67,15 +67,19 @@ pub(crate) fn evaluate(
                 *warnings.entry(flag.name.to_owned()).or_default() += bad.len() as u64
             }
             OnViolation::Quarantine | OnViolation::Drop => {
+                let may = released.get(flag.name).filter(|_| !drops(flag.on_violation));
                 for row in bad {
-                    breaks[row].get_or_insert(position);
+                    if may.is_some_and(|rows| rows.contains(&(row as u32))) {
+                        let_in.push((row, position));
+                    } else {
+                        breaks[row].get_or_insert(position);
+                    }
                 }
             }
         }
     }
 
     let first_key = frame.column(&contract.keys()[0]).map_err(failed)?;
-    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let mut check = FileCheck {
         path: file.path.clone(),
         recorded_on: file.recorded_on,
@@ -83,44 +87,63 @@ pub(crate) fn evaluate(
         rows: frame.height() as u64,
         rows_later: in_scope.iter().filter(|in_scope| !**in_scope).count() as u64,
         quarantined: Vec::new(),
+        released: Vec::new(),
         dropped: Vec::new(),
+        reasons: BTreeMap::new(),
+        warnings,
+        nulls: BTreeMap::new(),
     };
+    let named = |row: usize, reason: &str| -> Result<Quarantined, Error> {
+        Ok(Quarantined {
+            row: row as u32,
+            reason: reason.to_owned(),
+            key: key_text(first_key, row).map_err(failed)?,
+            recorded_at: recorded_at[row],
+        })
+    };
+    let_in.sort_unstable();
+    let_in.dedup_by_key(|(row, _)| *row);
+    for (row, position) in let_in.into_iter().filter(|(row, _)| breaks[*row].is_none()) {
+        check.released.push(named(row, flags[position].name)?);
+    }
     for (row, position) in breaks.into_iter().enumerate() {
         let Some(flag) = position.and_then(|position| flags.get(position)) else { continue };
-        *reasons.entry(flag.name.to_owned()).or_default() += 1;
-        if flag.on_violation == OnViolation::Drop {
+        *check.reasons.entry(flag.name.to_owned()).or_default() += 1;
+        if drops(flag.on_violation) {
             check.dropped.push(row as u32);
         } else {
-            check.quarantined.push(Quarantined {
-                row: row as u32,
-                reason: flag.name.to_owned(),
-                key: key_text(first_key, row).map_err(failed)?,
-                recorded_at: recorded_at[row],
-            });
+            check.quarantined.push(named(row, flag.name)?);
         }
     }
     let keys = keys_in_scope(contract, frame, &in_scope).map_err(failed)?;
-    Ok(Evaluated { check, reasons, warnings, keys })
+    Ok(Evaluated { check, keys })
+}
+
+fn drops(on: OnViolation) -> bool {
+    on == OnViolation::Drop
 }
 
 /// A rule's answer for every row.
-struct Flag<'a> {
-    name: &'a str,
-    condition: &'a str,
-    on_violation: OnViolation,
-    values: BooleanChunked,
+pub(crate) struct Flag<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) condition: &'a str,
+    pub(crate) on_violation: OnViolation,
+    pub(crate) values: BooleanChunked,
 }
 
 /// One flag for each rule, in the order in which the rules are tried; joins come last.
-fn flags<'a>(
+///
+/// As of: joins know what was recorded before `known_before`.
+pub(crate) fn flags<'a>(
     contract: &'a Contract,
     frame: &DataFrame,
-    known: &[Known],
+    known: &[Known<'_>],
+    known_before: AsOf,
 ) -> PolarsResult<Vec<Flag<'a>>> {
     let mut columns: Vec<Column> = frame.columns().to_vec();
     let mut unknown = Vec::new();
     for (join, known) in contract.joins().iter().zip(known) {
-        let (joined, not_known) = known.look_up(frame.column(&join.on)?)?;
+        let (joined, not_known) = known.look_up(frame.column(&join.on)?, known_before)?;
         columns.extend(joined);
         unknown.push(Flag {
             name: &join.rule,

@@ -10,7 +10,11 @@ use polars::prelude::{
 use store::{Store, StoreSettings};
 use terms::{AsOf, HOUR_MICROS};
 
+use crate::check::{Finding, check};
 use crate::contract::{Contract, shipped};
+use crate::error::Error;
+use crate::listed::Listed;
+use crate::report::Check;
 
 pub(crate) fn contract(table: &str) -> Contract {
     Contract::parse(&format!("schemas/{table}.odcs.yaml"), shipped(table).unwrap()).unwrap()
@@ -190,6 +194,20 @@ pub(crate) fn world() -> Store {
     put(&store, "shipments", "2026-01-02", shipments_frame(&created()));
     put(&store, "shipments", "2026-01-05", shipments_frame(&delivered()));
     store
+}
+
+/// A check from nothing, and what it read.
+pub(crate) fn find(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Finding, Error> {
+    check(store, contracts, &Listed::read(store, contracts, as_of)?, None)
+}
+
+/// A check from nothing.
+pub(crate) fn check_anew(
+    store: &Store,
+    contracts: &[Contract],
+    as_of: AsOf,
+) -> Result<Check, Error> {
+    find(store, contracts, as_of).map(|finding| finding.check)
 }
 
 /// Everything in a store, to see that nothing changed.

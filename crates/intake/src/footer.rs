@@ -1,5 +1,7 @@
 //! What a file's footer tells, before any of its rows is read.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -12,13 +14,34 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::layout::TableFile;
 
+/// What a footer says of the contract's columns.
+pub(crate) struct Footer<'a> {
+    /// Those that the file has.
+    pub(crate) present: Vec<&'a str>,
+    metadata: Arc<ParquetMetaData>,
+}
+
+impl Footer<'_> {
+    /// How many rows of the file are null in a column, if its statistics tell.
+    pub(crate) fn nulls(&self, column: &str) -> Option<u64> {
+        let rows = self.metadata.file_metadata().num_rows() as u64;
+        if !self.present.contains(&column) {
+            return Some(rows);
+        }
+        let position = leaf(&self.metadata, column)?;
+        let groups = self.metadata.row_groups().iter();
+        let nulls = groups.map(|group| group.column(position).statistics()?.null_count_opt());
+        nulls.sum()
+    }
+}
+
 /// Checks the physical schema of a file, that it has rows, and that they lie in the partition of
-/// their day. Gives the names of the contract's columns that the file has.
+/// their day.
 pub(crate) fn check_footer<'a>(
     contract: &'a Contract,
     file: &TableFile,
     bytes: &Bytes,
-) -> Result<Vec<&'a str>, Error> {
+) -> Result<Footer<'a>, Error> {
     let table = || contract.table().to_owned();
     let footer =
         ArrowReaderMetadata::load(bytes, ArrowReaderOptions::default()).map_err(|source| {
@@ -32,19 +55,20 @@ pub(crate) fn check_footer<'a>(
     let mut present = Vec::new();
     for column in contract.columns() {
         let expected = column.physical.in_words();
-        let place = || (table(), file.path.clone(), column.name.clone());
+        let names = || (table(), file.path.clone(), column.name.clone());
+        let place = column.place.clone();
         match footer.schema().column_with_name(&column.name) {
             Some((_, field)) if column.physical.accepts(field.data_type()) => {
                 present.push(column.name.as_str());
             }
             Some((_, field)) => {
-                let (table, path, column) = place();
+                let (table, path, column) = names();
                 let found = describe(field.data_type());
-                return Err(Error::WrongType { table, path, column, expected, found });
+                return Err(Error::WrongType { table, path, column, expected, place, found });
             }
             None if column.required => {
-                let (table, path, column) = place();
-                return Err(Error::MissingColumn { table, path, column, expected });
+                let (table, path, column) = names();
+                return Err(Error::MissingColumn { table, path, column, expected, place });
             }
             None => {}
         }
@@ -56,7 +80,7 @@ pub(crate) fn check_footer<'a>(
     if let Some(range) = recorded_range(metadata) {
         check_days(contract, file, range)?;
     }
-    Ok(present)
+    Ok(Footer { present, metadata: metadata.clone() })
 }
 
 /// Refuses a file whose first or last row was recorded on another day than its partition says.
@@ -83,9 +107,7 @@ pub(crate) fn check_days(
 
 /// First and last `recorded_at`, if the statistics of all row groups tell them.
 fn recorded_range(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
-    let schema = metadata.file_metadata().schema_descr();
-    let position = (0..schema.num_columns())
-        .find(|&position| schema.column(position).path().string() == column::RECORDED_AT)?;
+    let position = leaf(metadata, column::RECORDED_AT)?;
     let mut range: Option<(i64, i64)> = None;
     for group in metadata.row_groups() {
         let Some(Statistics::Int64(statistics)) = group.column(position).statistics() else {
@@ -95,4 +117,10 @@ fn recorded_range(metadata: &ParquetMetaData) -> Option<(i64, i64)> {
         range = Some(range.map_or((low, high), |(min, max)| (min.min(low), max.max(high))));
     }
     range
+}
+
+/// Where the values of a flat column stand.
+fn leaf(metadata: &ParquetMetaData, column: &str) -> Option<usize> {
+    let schema = metadata.file_metadata().schema_descr();
+    (0..schema.num_columns()).find(|&position| schema.column(position).path().string() == column)
 }

@@ -1,10 +1,10 @@
 //! Where tables lie: `tables/<table>/recorded_on=YYYY-MM-DD/<name>.parquet`.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::AsOf;
 
-use crate::contract::Contract;
 use crate::error::Error;
 
 /// A file of a table.
@@ -12,7 +12,16 @@ use crate::error::Error;
 pub(crate) struct TableFile {
     pub(crate) recorded_on: NaiveDate,
     pub(crate) path: String,
-    pub(crate) bytes: u64,
+    pub(crate) version: FileVersion,
+}
+
+/// What says that a file is still the same, without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileVersion {
+    /// Its size.
+    pub bytes: u64,
+    /// The store's entity tag; without one a file is never taken for the same.
+    pub etag: Option<String>,
 }
 
 pub(crate) fn table_prefix(table: &str) -> String {
@@ -29,15 +38,15 @@ pub(crate) fn start_of(recorded_on: NaiveDate) -> AsOf {
     AsOf::from_micros(midnight.and_utc().timestamp_micros())
 }
 
-/// The files that can hold rows recorded before `as_of`, by date and name.
+/// The first moment after a partition.
+pub(crate) fn end_of(recorded_on: NaiveDate) -> AsOf {
+    start_of(recorded_on).plus_days(1)
+}
+
+/// The files of a table, by date and name, whenever they were recorded.
 ///
 /// Objects that are no Parquet, and hidden ones (`_…`, `.…`), are not the table's.
-pub(crate) fn files_before(
-    store: &Store,
-    contract: &Contract,
-    as_of: AsOf,
-) -> Result<Vec<TableFile>, Error> {
-    let table = contract.table();
+pub(crate) fn files_of(store: &Store, table: &str) -> Result<Vec<TableFile>, Error> {
     let prefix = table_prefix(table);
     let mut files = Vec::new();
     for entry in store.list(&prefix)? {
@@ -49,14 +58,10 @@ pub(crate) fn files_before(
             table: table.to_owned(),
             path: entry.path.clone(),
         })?;
-        files.push(TableFile { recorded_on, path: entry.path, bytes: entry.size });
+        let version = FileVersion { bytes: entry.size, etag: entry.etag };
+        files.push(TableFile { recorded_on, path: entry.path, version });
     }
     files.sort();
-    let first = files.first().map(|file| file.recorded_on);
-    files.retain(|file| start_of(file.recorded_on) < as_of);
-    if files.is_empty() {
-        return Err(Error::NoPartition { table: table.to_owned(), prefix, as_of, first });
-    }
     Ok(files)
 }
 

@@ -13,14 +13,43 @@ pub(crate) struct Document {
     pub(crate) api_version: String,
     pub(crate) kind: String,
     pub(crate) version: String,
+    #[serde(default)]
+    pub(crate) description: Description,
     pub(crate) schema: Vec<SchemaObject>,
+    #[serde(default)]
+    pub(crate) sla_properties: Vec<SlaProperty>,
     #[serde(default)]
     pub(crate) custom_properties: Vec<CustomProperty>,
 }
 
+/// What a table is for.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Description {
+    /// What it holds.
+    #[serde(default)]
+    pub purpose: String,
+    /// What it is used for.
+    #[serde(default)]
+    pub usage: String,
+    /// What to know before it is used.
+    #[serde(default)]
+    pub limitations: String,
+}
+
 #[derive(Debug, Deserialize)]
+pub(crate) struct SlaProperty {
+    pub(crate) property: String,
+    pub(crate) value: Value,
+    pub(crate) unit: Option<String>,
+    pub(crate) element: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct SchemaObject {
     pub(crate) name: String,
+    pub(crate) physical_name: Option<String>,
+    pub(crate) data_granularity_description: Option<String>,
     #[serde(default)]
     pub(crate) quality: Vec<Quality>,
     pub(crate) properties: Vec<Property>,
@@ -77,9 +106,21 @@ pub(crate) struct Quality {
     #[serde(default)]
     pub(crate) arguments: Arguments,
     pub(crate) must_be: Option<f64>,
+    pub(crate) must_be_between: Option<[f64; 2]>,
+    pub(crate) must_be_greater_or_equal_to: Option<f64>,
+    pub(crate) must_be_less_or_equal_to: Option<f64>,
+    pub(crate) unit: Option<String>,
     pub(crate) severity: Option<String>,
     #[serde(default)]
     pub(crate) custom_properties: Vec<CustomProperty>,
+}
+
+impl Quality {
+    /// Whether it is about a partition as a whole. The standard knows only the table as a whole, so
+    /// a custom property says so.
+    pub(crate) fn is_per_partition(&self) -> bool {
+        custom(&self.custom_properties, "per").and_then(Value::as_str) == Some("partition")
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

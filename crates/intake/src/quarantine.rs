@@ -16,20 +16,19 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use store::Store;
 
-use crate::check::batches;
+use crate::check::{Finding, batches};
 use crate::error::Error;
-use crate::report::{Check, FileCheck, Quarantined};
+use crate::report::{FileCheck, Quarantined};
 
-/// Copies all quarantined rows of a passed check and gives the paths written, in order.
+/// Copies the quarantined rows of the files that a passed check read, and gives the paths written,
+/// in order. Those of the others were copied when they were read.
 ///
 /// # Errors
 /// If a file is not what it was when it was checked, or the store fails.
-pub fn write_quarantine(store: &Store, check: &Check) -> Result<Vec<String>, Error> {
-    let files: Vec<&FileCheck> = check
-        .tables
-        .values()
-        .flat_map(|table| &table.files)
-        .filter(|file| !file.quarantined.is_empty())
+pub fn write_quarantine(store: &Store, finding: &Finding) -> Result<Vec<String>, Error> {
+    let files = finding.check.tables.values().flat_map(|table| &table.files);
+    let files: Vec<&FileCheck> = files
+        .filter(|file| !rows_of(file).is_empty() && finding.read.contains(&file.path))
         .collect();
     let mut written = Vec::with_capacity(files.len());
     for batch in batches(&files, |file| (1, file.rows * 64)) {
@@ -51,8 +50,16 @@ fn path_of(source: &str) -> String {
     format!("quarantine/{}", source.strip_prefix("tables/").unwrap_or(source))
 }
 
+/// The rows of a file that are copied, ascending. Released ones stay where a person looked at them.
+fn rows_of(file: &FileCheck) -> Vec<&Quarantined> {
+    let mut rows: Vec<&Quarantined> = file.quarantined.iter().chain(&file.released).collect();
+    rows.sort_by_key(|row| row.row);
+    rows
+}
+
 fn copy_rows(bytes: &Bytes, file: &FileCheck) -> Result<Vec<u8>, ParquetError> {
-    let ranges = file.quarantined.iter().map(|bad| bad.row as usize..bad.row as usize + 1);
+    let rows = rows_of(file);
+    let ranges = rows.iter().map(|bad| bad.row as usize..bad.row as usize + 1);
     let selection = RowSelection::from_consecutive_ranges(ranges, file.rows as usize);
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes.clone())?;
     // Without the source's own notes, whose order is not fixed.
@@ -66,7 +73,7 @@ fn copy_rows(bytes: &Bytes, file: &FileCheck) -> Result<Vec<u8>, ParquetError> {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .build();
     let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
-    let mut bad = file.quarantined.as_slice();
+    let mut bad = rows.as_slice();
     for batch in builder.with_row_selection(selection).build()? {
         let batch = batch?;
         let (now, later) = bad.split_at(batch.num_rows().min(bad.len()));
@@ -78,7 +85,7 @@ fn copy_rows(bytes: &Bytes, file: &FileCheck) -> Result<Vec<u8>, ParquetError> {
     writer.into_inner()
 }
 
-fn notes(file: &FileCheck, rows: &[Quarantined]) -> [ArrayRef; 3] {
+fn notes(file: &FileCheck, rows: &[&Quarantined]) -> [ArrayRef; 3] {
     [
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.reason.as_str()))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|_| file.path.as_str()))),
@@ -93,7 +100,6 @@ fn plain(field: &Arc<Field>) -> Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::check;
     use crate::fixture::*;
 
     #[test]
@@ -103,7 +109,7 @@ mod tests {
         rows[3].n_units = 0;
         rows[9].status = "teleported";
         put(&store, "shipments", "2026-01-05", shipments_frame(&rows));
-        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let checked = find(&store, &contracts(), at("2026-01-06")).unwrap();
         let written = write_quarantine(&store, &checked).unwrap();
         assert_eq!(written, ["quarantine/shipments/recorded_on=2026-01-05/part-0000.parquet"]);
 

@@ -12,7 +12,7 @@ use crate::check::batches;
 use crate::contract::{ColumnSpec, Contract};
 use crate::error::Error;
 use crate::footer::check_footer;
-use crate::layout::{TableFile, start_of};
+use crate::layout::{FileVersion, TableFile, start_of};
 use crate::report::{FileCheck, TableCheck};
 use crate::rows::{instants, read_rows};
 use crate::workers::on_workers;
@@ -56,20 +56,33 @@ pub fn read_checked(
         let (table, checked) = (checked.table.clone(), checked.as_of);
         return Err(Error::ReadPastCheck { table, checked, asked: as_of });
     }
-    let asked = asked(contract, columns)?;
+    let columns = asked(contract, columns)?;
+    let files: Vec<&FileCheck> =
+        checked.files.iter().filter(|file| start_of(file.recorded_on) < as_of).collect();
+    Ok(CheckedFrame(read_files(store, contract, &files, &columns, as_of)?))
+}
+
+/// Reads columns of the good rows of some files of a checked table.
+///
+/// As of: rows recorded strictly before.
+pub(crate) fn read_files(
+    store: &Store,
+    contract: &Contract,
+    files: &[&FileCheck],
+    columns: &[&ColumnSpec],
+    as_of: AsOf,
+) -> Result<DataFrame, Error> {
     // The as-of needs `recorded_at`, whether or not it is asked for.
-    let mut read = asked.clone();
+    let mut read = columns.to_vec();
     if !read.iter().any(|column| column.name == column::RECORDED_AT) {
         read.extend(contract.column(column::RECORDED_AT));
     }
-    let files: Vec<&FileCheck> =
-        checked.files.iter().filter(|file| start_of(file.recorded_on) < as_of).collect();
     let schema: Schema =
         read.iter().map(|column| (column.name.as_str().into(), column.physical.polars())).collect();
     let mut rows = DataFrame::empty_with_schema(&schema);
-    let failed = |source| Error::Frame { place: format!("rows of {}", checked.table), source };
-    // A file's size is not in the manifest; a version takes some tens of bytes on the disk.
-    for batch in batches(&files, |file| (1, file.rows * 64)) {
+    let failed = |source| Error::Frame { place: format!("rows of {}", contract.table()), source };
+    // A file's size is not in the finding; a version takes some tens of bytes on the disk.
+    for batch in batches(files, |file| (1, file.rows * 64)) {
         let paths: Vec<String> = batch.iter().map(|file| file.path.clone()).collect();
         let with_bytes: Vec<(&FileCheck, Bytes)> =
             batch.iter().copied().zip(store.get_many(&paths)?).collect();
@@ -83,9 +96,10 @@ pub fn read_checked(
             rows.vstack_mut_owned(frame?).map_err(failed)?;
         }
     }
-    let mut rows = rows.select(asked.iter().map(|column| column.name.as_str())).map_err(failed)?;
+    let mut rows =
+        rows.select(columns.iter().map(|column| column.name.as_str())).map_err(failed)?;
     rows.rechunk_mut_par();
-    Ok(CheckedFrame(rows))
+    Ok(rows)
 }
 
 fn asked<'a>(
@@ -118,10 +132,10 @@ fn read_file(
     let listed = TableFile {
         recorded_on: file.recorded_on,
         path: file.path.clone(),
-        bytes: bytes.len() as u64,
+        version: FileVersion { bytes: bytes.len() as u64, etag: None },
     };
-    let present = check_footer(contract, &listed, bytes)?;
-    let frame = read_rows(contract, &file.path, bytes, &present, columns)?;
+    let footer = check_footer(contract, &listed, bytes)?;
+    let frame = read_rows(contract, &file.path, bytes, &footer.present, columns)?;
     usable(file, &frame, as_of).map_err(|source| Error::Unreadable {
         table: contract.table().to_owned(),
         path: file.path.clone(),
@@ -149,7 +163,6 @@ fn usable(file: &FileCheck, frame: &DataFrame, as_of: AsOf) -> PolarsResult<Data
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::check;
     use crate::fixture::*;
 
     #[test]
@@ -158,7 +171,7 @@ mod tests {
         let mut rows = delivered();
         rows[0].n_units = 0;
         put(&store, "shipments", "2026-01-05", shipments_frame(&rows));
-        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let checked = check_anew(&store, &contracts(), at("2026-01-06")).unwrap();
         let shipments = &checked.tables["shipments"];
         let contract = contract("shipments");
         let read = |columns, as_of| {
@@ -182,7 +195,7 @@ mod tests {
     #[test]
     fn a_file_altered_after_its_check_is_refused() {
         let store = world();
-        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let checked = check_anew(&store, &contracts(), at("2026-01-06")).unwrap();
         put(&store, "orders", "2026-01-02", orders_frame(&orders()[1..]));
         let orders = &checked.tables["orders"];
         let error =
@@ -201,7 +214,7 @@ mod tests {
     #[test]
     fn what_was_not_checked_is_not_read() {
         let store = world();
-        let checked = check(&store, &contracts(), at("2026-01-06")).unwrap();
+        let checked = check_anew(&store, &contracts(), at("2026-01-06")).unwrap();
         let (orders, contract) = (&checked.tables["orders"], contract("orders"));
         let later = read_checked(&store, &contract, orders, None, at("2026-01-07")).unwrap_err();
         assert_eq!(later.to_string(), "orders: checked as of 2026-01-06, asked as of 2026-01-07");

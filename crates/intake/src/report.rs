@@ -40,8 +40,27 @@ pub struct TableCheck {
     pub reasons: BTreeMap<String, u64>,
     /// Rows that break rules which only warn; they are used.
     pub warnings: BTreeMap<String, u64>,
+    /// Rows that break a rule and are used nevertheless, since they were released.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub released: BTreeMap<String, u64>,
+    /// What rules on whole partitions found that only warn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<Notice>,
     /// All files with rows recorded before the as-of, by date and name.
     pub files: Vec<FileCheck>,
+}
+
+/// A partition that is not as it should be as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The rule.
+    pub rule: String,
+    /// The partition.
+    pub recorded_on: NaiveDate,
+    /// What was expected, in words.
+    pub expected: String,
+    /// What is there, in words.
+    pub found: String,
 }
 
 /// What a check found in one file.
@@ -60,9 +79,21 @@ pub struct FileCheck {
     /// Rows kept aside, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantined: Vec<Quarantined>,
+    /// Rows that were released from quarantine and are used, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub released: Vec<Quarantined>,
     /// Positions of rows left out, ascending.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<u32>,
+    /// Rows kept aside or left out, by the first rule that they break.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reasons: BTreeMap<String, u64>,
+    /// Rows that break rules which only warn.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub warnings: BTreeMap<String, u64>,
+    /// Rows without a value, by the columns that a rule on whole partitions asks about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub nulls: BTreeMap<String, u64>,
 }
 
 /// A row kept aside.
@@ -70,7 +101,7 @@ pub struct FileCheck {
 pub struct Quarantined {
     /// Its position in the file, from 0.
     pub row: u32,
-    /// The first rule that it breaks.
+    /// The first rule that it breaks, or from which it was released.
     pub reason: String,
     /// The first column of its key, if it has one.
     pub key: Option<String>,

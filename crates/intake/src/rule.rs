@@ -4,7 +4,6 @@ use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, PolarsResult, Schema,
 use polars::sql::sql_expr;
 use serde::{Deserialize, Serialize};
 
-use crate::column_type::ColumnType;
 use crate::contract::ColumnSpec;
 
 /// What happens to a row that breaks a rule.
@@ -19,6 +18,18 @@ pub enum OnViolation {
     Drop,
     /// The row is used and counted.
     Warn,
+}
+
+impl OnViolation {
+    /// The name in a contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Quarantine => "quarantine",
+            Self::Drop => "drop",
+            Self::Warn => "warn",
+        }
+    }
 }
 
 /// One rule of a contract.
@@ -86,7 +97,7 @@ impl Rule {
         let name = column.name.as_str();
         let mut conditions = Vec::new();
         let mut bad = Vec::new();
-        if column.physical == ColumnType::Float64 {
+        if column.physical.is_float() {
             conditions.push(format!("{name} is not finite"));
             bad.push(col(name).is_finite().not());
         }

@@ -69,7 +69,17 @@ pub(crate) enum Command {
     /// Runs all stages: check, features, train, evaluate, publish, score
     Run(Job),
     /// Checks the tables against their contracts; bad rows go to quarantine
-    Check(Job),
+    Check {
+        /// The pipeline and the moment
+        #[command(flatten)]
+        job: Job,
+        /// Shows why rows are in quarantine, with a few of each rule, and writes nothing
+        #[arg(long, conflicts_with = "release")]
+        explain: bool,
+        /// Takes all rows back in that RULE (or TABLE.RULE) keeps in quarantine, then checks
+        #[arg(long, value_name = "RULE")]
+        release: Option<String>,
+    },
     /// Builds point-in-time features
     #[command(args_conflicts_with_subcommands = true)]
     Features {
@@ -136,6 +146,9 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
+    /// Compares contracts, and describes the shipped ones
+    #[command(subcommand)]
+    Contract(Contract),
     /// Shows published models
     #[command(subcommand)]
     Models(Models),
@@ -185,6 +198,20 @@ pub(crate) struct Origins {
     /// Trains anew at every so many days; default: at every origin
     #[arg(long, value_name = "DAYS", value_parser = days)]
     pub(crate) train_every: Option<u32>,
+}
+
+/// Compares contracts, and describes the shipped ones.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Contract {
+    /// Lists what changed, and ends with 10 if a change breaks what fitted before
+    Diff {
+        /// The old contract: its file, or a table's name for the shipped one
+        old: String,
+        /// The new one; without it, OLD is compared with the shipped contract of its table
+        new: Option<String>,
+    },
+    /// Prints docs/contracts.md: every table with its columns and rules
+    Docs,
 }
 
 /// Shows published models.

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use commands::backtest::Span;
-use flags::{Command, Config, Features, Flags, Global, Job, LogFormat, Models, Origins};
+use flags::{Command, Config, Contract, Features, Flags, Global, Job, LogFormat, Models, Origins};
 use refusal::Refusal;
 use report::Reporter;
 use settings::Resolved;
@@ -65,7 +65,15 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
     let global = &flags.global;
     match &flags.command {
         Command::Run(job) => on_night(job, global, reporter, stages::run_all),
-        Command::Check(job) => on_night(job, global, reporter, stages::check_only),
+        Command::Check { job, explain: true, .. } => {
+            on_night(job, global, reporter, commands::quarantine::explain)
+        }
+        Command::Check { job, release: Some(rule), .. } => {
+            on_night(job, global, reporter, |night, resolved| {
+                commands::quarantine::release(night, resolved, rule)
+            })
+        }
+        Command::Check { job, .. } => on_night(job, global, reporter, stages::check_only),
         Command::Features { command: Some(Features::Ablate { job, origins }), .. } => {
             on_origins(job, origins, global, reporter, commands::ablate::run)
         }
@@ -98,6 +106,10 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let resolved = resolve(None, global)?;
             commands::predict::run(&resolved, model, rows, out)
         }
+        Command::Contract(Contract::Diff { old, new }) => {
+            commands::contract::diff(old, new.as_deref(), reporter)
+        }
+        Command::Contract(Contract::Docs) => commands::contract_docs::print(reporter),
         Command::Models(Models::List) => {
             commands::models::list(&open(&resolve(None, global)?)?, reporter)
         }

@@ -61,6 +61,24 @@ pub(crate) enum Refusal {
         /// The gates that said no.
         gates: Vec<String>,
     },
+    /// A new contract does not take what the old one took.
+    #[error("{contract}: {n_breaking} of its changes break what fitted before")]
+    Breaking {
+        /// The new contract.
+        contract: String,
+        /// How many.
+        n_breaking: usize,
+    },
+    /// Rows that may not be released.
+    #[error("{table}: rule {rule} releases no row: {reason}")]
+    NotReleasable {
+        /// The table.
+        table: String,
+        /// The rule.
+        rule: String,
+        /// Why.
+        reason: &'static str,
+    },
     /// Something depends on what was not known yet.
     #[error("facts from the future change what was before them: {}", found.join("; "))]
     Leaks {
@@ -93,7 +111,7 @@ impl Refusal {
             Self::Configuration { .. } | Self::UnknownKey { .. } => 30,
             Self::Missing { .. } => 11,
             Self::GateRefused { .. } | Self::Leaks { .. } => 12,
-            Self::Occupied { .. } => 10,
+            Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => 10,
             Self::Input { .. } | Self::Unreadable { .. } => 10,
             Self::NotReproduced { .. } => 1,
         }
@@ -114,6 +132,14 @@ impl Refusal {
                  evaluate.gates in the pipeline file sets the limits"
                     .to_owned(),
             ),
+            Self::Breaking { .. } => Some(
+                "keep the column and add a nullable one beside it, or agree with everybody who \
+                 writes or reads the table and raise the first part of its version"
+                    .to_owned(),
+            ),
+            Self::NotReleasable { table, .. } => Some(format!(
+                "mend the rows at their source, or change the rule in schemas/{table}.odcs.yaml"
+            )),
             Self::Leaks { .. } => Some(
                 "no number of an evaluation can be trusted until this holds: look for a feature \
                  that reads more than was recorded before its row's midnight"

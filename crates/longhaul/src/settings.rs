@@ -26,7 +26,10 @@ const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
 const OPTIONAL: [&str; 3] = ["train.history_days", "train.boost.threads", "train.boost.memory_mib"];
 
 /// The tables that are checked.
-const TABLES: [&str; 3] = ["orders", "shipments", "nodes"];
+const TABLES: [&str; 5] = ["orders", "shipments", "nodes", "legs", "holidays"];
+
+/// Those that a folder of contracts need not describe: there the shipped ones hold.
+const TABLES_OPTIONAL: [&str; 3] = ["nodes", "legs", "holidays"];
 
 /// Everything that a pipeline file can say, with defaults.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -253,13 +256,13 @@ impl Resolved {
     pub(crate) fn contracts(&self) -> anyhow::Result<Vec<Contract>> {
         let folder = &self.settings.check.contracts;
         let read = |table: &str| -> anyhow::Result<Contract> {
-            let name = format!("{table}.odcs.yaml");
-            if folder.as_os_str().is_empty() {
-                let text = intake::shipped(table).unwrap_or_default();
-                return Ok(Contract::parse(&format!("shipped {name}"), text)?);
+            let path = self.folder.join(folder).join(format!("{table}.odcs.yaml"));
+            let is_theirs = !folder.as_os_str().is_empty()
+                && (path.exists() || !TABLES_OPTIONAL.contains(&table));
+            match Contract::shipped(table) {
+                Some(shipped) if !is_theirs => Ok(shipped?),
+                _ => Ok(Contract::parse(&path.display().to_string(), &read_text(&path)?)?),
             }
-            let path = self.folder.join(folder).join(name);
-            Ok(Contract::parse(&path.display().to_string(), &read_text(&path)?)?)
         };
         TABLES.into_iter().map(read).collect()
     }

@@ -44,7 +44,9 @@ fn objects_come_back_as_they_were_put(store: &Store) {
     for body in ["", "first", "second, and longer"] {
         store.put("round/trip", bytes(body)).unwrap();
         assert_eq!(store.get("round/trip").unwrap(), body);
-        assert_eq!(store.head("round/trip").unwrap().unwrap().size, body.len() as u64);
+        let head = store.head("round/trip").unwrap().unwrap();
+        assert_eq!(head.size, body.len() as u64);
+        assert!(head.etag.is_some(), "it tells an object from its successor");
         let (read, _) = store.get_versioned("round/trip").unwrap().unwrap();
         assert_eq!(read, body);
     }

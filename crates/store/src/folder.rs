@@ -108,9 +108,7 @@ impl Folder {
 
     pub(crate) fn head(&self, key: &str) -> Result<Option<Entry>, Error> {
         match fs::metadata(self.file(key)) {
-            Ok(metadata) if metadata.is_file() => {
-                Ok(Some(Entry { path: key.to_owned(), size: metadata.len(), etag: None }))
-            }
+            Ok(metadata) if metadata.is_file() => Ok(Some(entry(key.to_owned(), &metadata))),
             Ok(_) => Ok(None),
             Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(self.error(key, e)),
@@ -137,9 +135,7 @@ impl Folder {
                 // By path and not by entry, so that links are followed; gone meanwhile is absent.
                 match fs::metadata(found.path()) {
                     Ok(metadata) if metadata.is_dir() => folders.push(path),
-                    Ok(metadata) => {
-                        entries.push(Entry { path, size: metadata.len(), etag: None });
-                    }
+                    Ok(metadata) => entries.push(entry(path, &metadata)),
                     Err(e) if is_absent(&e) => {}
                     Err(e) => return Err(self.error(&path, e)),
                 }
@@ -271,6 +267,13 @@ fn own_name(target: &Path, suffix: &str) -> PathBuf {
 
 fn version(bytes: &[u8]) -> Version {
     Version(Digest::of(bytes).as_str().to_owned())
+}
+
+/// The tag of a file is the time of its last change, as `make` would have it: a put writes a new
+/// file, and who reads bytes that matter verifies their digest.
+fn entry(path: String, metadata: &fs::Metadata) -> Entry {
+    let etag = format!("{:x}.{:09}", metadata.mtime(), metadata.mtime_nsec());
+    Entry { path, size: metadata.len(), etag: Some(etag) }
 }
 
 /// Whether the error says that there is no such object. A folder is none, and nothing lies below

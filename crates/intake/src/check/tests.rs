@@ -6,7 +6,7 @@ use super::*;
 use crate::fixture::*;
 
 fn checked(store: &Store) -> Check {
-    check(store, &contracts(), at("2026-01-06")).unwrap()
+    check_anew(store, &contracts(), at("2026-01-06")).unwrap()
 }
 
 /// The check of a store fails with this message and exit code, and changes nothing in it.
@@ -18,7 +18,7 @@ fn fails(store: &Store, message: &str, exit_code: u8) {
 #[track_caller]
 fn fails_as_of(store: &Store, as_of: &str, message: &str, exit_code: u8) {
     let before = contents(store);
-    let error = check(store, &contracts(), at(as_of)).unwrap_err();
+    let error = check_anew(store, &contracts(), at(as_of)).unwrap_err();
     assert_eq!(error.to_string(), message);
     assert_eq!(error.exit_code(), exit_code);
     assert!(error.hint().is_some(), "no way out named");
@@ -86,7 +86,7 @@ fn rows_recorded_at_or_after_the_as_of_are_not_looked_at() {
     store.put(&path("shipments", "2026-01-06"), Bytes::from_static(b"later, and broken")).unwrap();
     assert_eq!(checked(&store).tables["shipments"].rows_in, 80);
 
-    let noon = check(&store, &contracts(), at("2026-01-05T12:00:00Z")).unwrap();
+    let noon = check_anew(&store, &contracts(), at("2026-01-05T12:00:00Z")).unwrap();
     let shipments = &noon.tables["shipments"];
     assert_eq!((shipments.rows_in, shipments.files[1].rows_later), (64, 16));
 }
@@ -178,7 +178,7 @@ fn a_missing_column_is_named() {
     fails(
         &store,
         "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
-         \"origin_zone\": expected text, found no such column",
+         \"origin_zone\": expected text (schemas/shipments.odcs.yaml line 146), found no such column",
         10,
     );
 }
@@ -186,17 +186,17 @@ fn a_missing_column_is_named() {
 #[test]
 fn a_wrong_type_is_named() {
     for (column, dtype, expected_and_found) in [
-        ("n_units", DataType::String, "expected int64, found text"),
-        ("status", DataType::Null, "expected text, found null"),
+        ("n_units", DataType::String, "expected int64 (LINE), found text"),
+        ("status", DataType::Null, "expected text (LINE), found null"),
         (
             "delivered_at",
             DataType::Datetime(TimeUnit::Microseconds, None),
-            "expected timestamp in UTC with microseconds, found timestamp without zone",
+            "expected timestamp in UTC with microseconds (LINE), found timestamp without zone",
         ),
         (
             "delivered_at",
             DataType::Datetime(TimeUnit::Nanoseconds, Some(polars::prelude::TimeZone::UTC)),
-            "expected timestamp in UTC with microseconds, found timestamp in UTC with nanoseconds",
+            "expected timestamp in UTC with microseconds (LINE), found timestamp in UTC with nanoseconds",
         ),
     ] {
         let store = world();
@@ -209,6 +209,9 @@ fn a_wrong_type_is_named() {
         }
         put(&store, "shipments", "2026-01-05", frame);
         let place = "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet";
+        let line = &contract("shipments").column(column).unwrap().place.clone();
+        assert!(line.starts_with("schemas/shipments.odcs.yaml line "), "{line}");
+        let expected_and_found = expected_and_found.replace("LINE", line);
         fails(&store, &format!("{place}: column {column:?}: {expected_and_found}"), 10);
     }
 }
@@ -387,7 +390,7 @@ fn a_rule_may_fail_the_table_drop_the_row_or_only_warn() {
     put(&store, "shipments", "2026-01-05", shipments_frame(&rows));
     let as_of = at("2026-01-06");
 
-    let error = check(&store, &contracts_with("fail"), as_of).unwrap_err();
+    let error = check_anew(&store, &contracts_with("fail"), as_of).unwrap_err();
     assert_eq!(
         error.to_string(),
         "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: rule \
@@ -396,13 +399,13 @@ fn a_rule_may_fail_the_table_drop_the_row_or_only_warn() {
     );
     assert_eq!(error.exit_code(), 10);
 
-    let dropped = check(&store, &contracts_with("drop"), as_of).unwrap();
+    let dropped = check_anew(&store, &contracts_with("drop"), as_of).unwrap();
     let shipments = &dropped.tables["shipments"];
     assert_eq!((shipments.rows_ok, shipments.rows_dropped, shipments.rows_quarantined), (79, 1, 0));
     assert_eq!(shipments.files[1].dropped, [7]);
 
     // With a warning alone the next rule decides.
-    let warned = check(&store, &contracts_with("warn"), as_of).unwrap();
+    let warned = check_anew(&store, &contracts_with("warn"), as_of).unwrap();
     let shipments = &warned.tables["shipments"];
     assert_eq!(shipments.warnings["delivered_before_handover"], 1);
     assert_eq!(shipments.reasons["handed_over_after_recorded"], 1);
@@ -412,13 +415,13 @@ fn a_rule_may_fail_the_table_drop_the_row_or_only_warn() {
 fn an_optional_table_may_be_absent() {
     let mut all = contracts();
     all.push(contract("nodes"));
-    let check = check(&world(), &all, at("2026-01-06")).unwrap();
+    let check = check_anew(&world(), &all, at("2026-01-06")).unwrap();
     assert_eq!(check.tables.keys().collect::<Vec<_>>(), ["orders", "shipments"]);
 }
 
 #[test]
 fn a_join_without_its_table_is_refused() {
-    let error = check(&world(), &[contract("shipments")], at("2026-01-06")).unwrap_err();
+    let error = check_anew(&world(), &[contract("shipments")], at("2026-01-06")).unwrap_err();
     assert_eq!(
         error.to_string(),
         "shipments: joins orders: expected a table that is checked before it"

@@ -105,10 +105,11 @@ impl Target<'_> {
             }
             ColumnType::Date => matches!(from, DataType::Date | DataType::Null),
             ColumnType::Boolean => matches!(from, DataType::Boolean | DataType::Null),
+            ColumnType::Floats => matches!(from, DataType::List(_) | DataType::Null),
             ColumnType::Text => {
                 from.is_integer() || matches!(from, DataType::String | DataType::Null)
             }
-            ColumnType::Int64 | ColumnType::Float64 => {
+            ColumnType::Int32 | ColumnType::Int64 | ColumnType::Float32 | ColumnType::Float64 => {
                 from.is_primitive_numeric() || matches!(from, DataType::String | DataType::Null)
             }
         };

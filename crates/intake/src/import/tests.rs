@@ -3,8 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::check::check;
-use crate::fixture::{at, contents, contracts, memory};
+use crate::fixture::{at, check_anew, contents, contracts, find, memory};
 
 const IMPORT: &str = r#"
 [sources.sales]
@@ -101,7 +100,7 @@ fn an_import_gives_checked_tables_by_the_utc_day_they_were_recorded_on() {
     assert_eq!(shipments.last.to_string(), "2026-03-31");
 
     let as_of = at("2026-04-01");
-    let checked = check(&store, &contracts(), as_of).unwrap();
+    let checked = check_anew(&store, &contracts(), as_of).unwrap();
     assert_eq!(checked.tables["shipments"].rows_ok, 7);
     let contract = crate::fixture::contract("orders");
     let read = crate::read_checked(&store, &contract, &checked.tables["orders"], None, as_of);
@@ -260,8 +259,9 @@ fn olist_is_imported_and_checked_with_its_odd_rows_kept_aside() {
     let store = Store::open(&settings).unwrap();
     import(&store, &folder, Path::new(&from), &contracts(), false).unwrap();
 
-    let checked = check(&store, &contracts(), as_of).unwrap();
-    crate::write_quarantine(&store, &checked).unwrap();
+    let found = find(&store, &contracts(), as_of).unwrap();
+    crate::write_quarantine(&store, &found).unwrap();
+    let checked = found.check;
     let reasons = |table: &str| {
         let found = &checked.tables[table];
         assert_eq!(found.rows_in, found.rows_ok + found.rows_quarantined + found.rows_dropped);

@@ -3,10 +3,13 @@
 pub(crate) mod ablate;
 pub(crate) mod backtest;
 pub(crate) mod config;
+pub(crate) mod contract;
+pub(crate) mod contract_docs;
 pub(crate) mod doctor;
 pub(crate) mod import;
 pub(crate) mod manual;
 pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod proof;
+pub(crate) mod quarantine;
 pub(crate) mod simulate;

@@ -5,16 +5,17 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use features::{Doubt, Tables};
-use intake::{Check, Contract, FileCheck, TableCheck};
+use intake::{Check, Contract, FileCheck, Listed, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Digest, Fingerprint};
+use terms::{AsOf, Digest};
 
 use crate::refusal::Refusal;
 use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Done, Night, Output};
+use crate::stages::last_check;
 
 /// The tables that features are built from.
 const FACTS: [&str; 2] = ["orders", "shipments"];
@@ -36,6 +37,15 @@ pub(crate) struct Summary {
     pub(crate) rows_dropped: usize,
     /// Rows kept aside or left out by table and reason.
     pub(crate) reasons: BTreeMap<String, usize>,
+    /// Rows used although they break a rule that only warns, by table and rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) warnings: BTreeMap<String, usize>,
+    /// Rows used since they were released, by table and rule.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) released: BTreeMap<String, usize>,
+    /// Partitions that are odd as a whole, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notices: Vec<String>,
 }
 
 /// Tables that passed their check.
@@ -52,28 +62,61 @@ pub(crate) struct Checked {
 /// If a table breaks a rule that fails it. Then the store is as it was.
 pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
     let contracts = resolved.contracts()?;
-    let mut inputs = BTreeMap::from([("listing".to_owned(), listing(night.store, night.as_of)?)]);
+    let listed = Listed::read(night.store, &contracts, night.as_of)?;
+    let pointer = last_check::pointer(&contracts, &listed);
+    let mut inputs = BTreeMap::from([("listing".to_owned(), listed.digest().to_string())]);
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
     let done = stage::run(night, "check", inputs, || {
-        let check = intake::check(night.store, &contracts, night.as_of)?;
-        intake::write_quarantine(night.store, &check)?;
-        let summary = summary(&check);
+        // Forced, every verdict is reached again.
+        let earlier = if night.force { None } else { last_check::find(night.store, &pointer) };
+        let found = intake::check(night.store, &contracts, &listed, earlier.as_ref())?;
+        intake::write_quarantine(night.store, &found)?;
+        let summary = summary(&found.check);
+        for notice in &summary.notices {
+            night.reporter.note(&format!("warning: {notice}"));
+        }
+        let n_files: usize = found.check.tables.values().map(|table| table.files.len()).sum();
         Ok(Output {
             line: format!(
-                "{} rows in = {} ok + {} in quarantine",
+                "{} rows in = {} ok + {} in quarantine; read {} of {} files",
                 count(summary.rows_in),
                 count(summary.rows_ok),
-                count(summary.rows_quarantined)
+                count(summary.rows_quarantined),
+                count(found.read.len()),
+                count(n_files),
             ),
             summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&check)?)]),
+            files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
     })?;
+    last_check::leave(night.store, &pointer, &done, CHECK, &listed)?;
     let check = serde_json::from_slice(&done.read(night.store, CHECK)?)
         .with_context(|| format!("{}/{CHECK}", done.folder))?;
     Ok(Checked { done, check, contracts })
+}
+
+/// Tables as a check finds them, before it is judged whether too many of their rows are bad.
+pub(crate) struct Reviewed {
+    /// Against which they were held.
+    pub(crate) contracts: Vec<Contract>,
+    /// The files, and the releases that held.
+    pub(crate) listed: Listed,
+    /// What was found.
+    pub(crate) check: Check,
+}
+
+/// Looks at the tables as the check does. Writes nothing.
+///
+/// # Errors
+/// If a file is not as its contract says, or a row breaks a rule that fails its table.
+pub(crate) fn review(night: &Night<'_>, resolved: &Resolved) -> Result<Reviewed> {
+    let contracts = resolved.contracts()?;
+    let listed = Listed::read(night.store, &contracts, night.as_of)?;
+    let earlier = last_check::find(night.store, &last_check::pointer(&contracts, &listed));
+    let check = intake::review(night.store, &contracts, &listed, earlier.as_ref())?.check;
+    Ok(Reviewed { contracts, listed, check })
 }
 
 fn summary(check: &Check) -> Summary {
@@ -83,23 +126,21 @@ fn summary(check: &Check) -> Summary {
         summary.rows_ok += table.rows_ok as usize;
         summary.rows_quarantined += table.rows_quarantined as usize;
         summary.rows_dropped += table.rows_dropped as usize;
-        for (reason, &rows) in &table.reasons {
-            summary.reasons.insert(format!("{name}: {reason}"), rows as usize);
+        for (total, found) in [
+            (&mut summary.reasons, &table.reasons),
+            (&mut summary.warnings, &table.warnings),
+            (&mut summary.released, &table.released),
+        ] {
+            for (rule, &rows) in found {
+                total.insert(format!("{name}: {rule}"), rows as usize);
+            }
         }
+        summary.notices.extend(table.notices.iter().map(|notice| {
+            let Notice { rule, recorded_on, expected, found } = notice;
+            format!("{name} recorded_on={recorded_on}: {rule}: expected {expected}, found {found}")
+        }));
     }
     summary
-}
-
-/// A digest of the files that the check would look at, without reading them.
-fn listing(store: &Store, as_of: AsOf) -> Result<String> {
-    let mut hash = Fingerprint::new();
-    for entry in store.list("tables/")? {
-        if recorded_on(&entry.path).is_some_and(|start| start < as_of) {
-            let version = format!("{} {}", entry.size, entry.etag.unwrap_or_default());
-            hash = hash.with(&entry.path, version);
-        }
-    }
-    Ok(hash.finish().to_string())
 }
 
 /// The midnight at the start of the partition that `path` lies in.
@@ -163,7 +204,7 @@ impl Checked {
         let read = |name: &str| -> Result<DataFrame> {
             let (contract, table) = self.table(name)?;
             let files = table.files.iter().filter(of_days).cloned().collect();
-            let table = TableCheck { files, ..about(table) };
+            let table = TableCheck { files, ..table.clone() };
             let rows = intake::read_checked(night.store, contract, &table, None, night.as_of)?;
             Ok(rows.into_inner())
         };
@@ -219,17 +260,4 @@ impl Checked {
 /// The day of a file's partition, since the epoch.
 fn day_of(file: &FileCheck) -> i32 {
     file.recorded_on.to_epoch_days()
-}
-
-/// A finding without its files.
-fn about(table: &TableCheck) -> TableCheck {
-    TableCheck {
-        table: table.table.clone(),
-        contract_version: table.contract_version.clone(),
-        contract_digest: table.contract_digest.clone(),
-        reasons: table.reasons.clone(),
-        warnings: table.warnings.clone(),
-        files: Vec::new(),
-        ..*table
-    }
 }

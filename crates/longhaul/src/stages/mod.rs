@@ -6,6 +6,7 @@ mod check;
 mod evaluate;
 mod features;
 mod history;
+mod last_check;
 mod publish;
 mod score;
 mod train;
@@ -20,7 +21,7 @@ use crate::settings::Resolved;
 use crate::stage::{Done, Night};
 
 use self::check::Checked;
-pub(crate) use self::check::{end_of_tables, run as check_of};
+pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
 pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
 pub(crate) use self::features::Known;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};

@@ -1,0 +1,89 @@
+//! Contracts by themselves: what changed from one to another.
+
+use std::path::Path;
+
+use anyhow::Result;
+use intake::Contract;
+use serde_json::json;
+
+use crate::envelope;
+use crate::refusal::Refusal;
+use crate::report::Reporter;
+
+/// Shows what changed from `old` to `new`. Each is a path, or the name of a table whose shipped
+/// contract is meant; without `new`, `old` is the new one and the shipped one of its table the old.
+///
+/// # Errors
+/// If one is no contract; or if a change breaks, after all changes were shown.
+pub(crate) fn diff(old: &str, new: Option<&str>, reporter: &Reporter) -> Result<()> {
+    let (old, new) = match new {
+        Some(new) => (read(old)?, read(new)?),
+        None => {
+            let new = read(old)?;
+            (shipped(new.table())?, new)
+        }
+    };
+    let changes = new.changes_since(&old);
+    let n_breaking = changes.iter().filter(|change| change.breaking).count();
+    let verdict = match (changes.len(), n_breaking) {
+        (0, _) => "same",
+        (_, 0) => "compatible",
+        _ => "breaking",
+    };
+    let result = json!({
+        "table": new.table(),
+        "old": { "origin": old.origin(), "version": old.version() },
+        "new": { "origin": new.origin(), "version": new.version() },
+        "verdict": verdict,
+        "changes": changes.iter().map(|change| json!({
+            "place": change.place,
+            "what": change.what,
+            "breaking": change.breaking,
+        })).collect::<Vec<_>>(),
+    });
+    reporter.result(&envelope("contract diff", result), || {
+        let mut lines = vec![format!(
+            "{}: {verdict}: {} {} -> {} {}",
+            new.table(),
+            old.origin(),
+            old.version(),
+            new.origin(),
+            new.version()
+        )];
+        lines.extend(changes.iter().map(|change| {
+            let mark = if change.breaking { "breaking  " } else { "compatible" };
+            format!("  {mark}  {}: {}", change.place, change.what)
+        }));
+        lines.join("\n")
+    });
+    if n_breaking > 0 {
+        return Err(Refusal::Breaking { contract: new.origin().to_owned(), n_breaking }.into());
+    }
+    Ok(())
+}
+
+fn read(name: &str) -> Result<Contract> {
+    let path = Path::new(name);
+    if !path.exists()
+        && let Some(shipped) = Contract::shipped(name)
+    {
+        return Ok(shipped?);
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| Refusal::Configuration {
+        place: name.to_owned(),
+        problem: format!("expected a contract's path, or one of {}: {error}", tables()),
+    })?;
+    Ok(Contract::parse(name, &text)?)
+}
+
+fn shipped(table: &str) -> Result<Contract> {
+    let found = Contract::shipped(table).ok_or_else(|| Refusal::Configuration {
+        place: table.to_owned(),
+        problem: format!("expected a table with a shipped contract: {}", tables()),
+    })?;
+    Ok(found?)
+}
+
+fn tables() -> String {
+    intake::shipped_tables().collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,69 @@
+//! Contracts by themselves: their page is not stale, and what breaks is said to break.
+
+use crate::program::{Folder, PIPELINE, longhaul, root};
+
+#[test]
+fn the_page_of_the_contracts_is_not_stale() {
+    let page = longhaul(&["contract", "docs"]).ok().stdout;
+    let path = root().join("docs/contracts.md");
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        page == kept,
+        "docs/contracts.md is not what the contracts say: \
+         longhaul contract docs > docs/contracts.md"
+    );
+}
+
+#[test]
+fn a_change_of_a_contract_is_compatible_or_breaks() {
+    let folder = Folder::empty();
+    let write = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(root().join("schemas/shipments.odcs.yaml")).unwrap();
+        assert!(text.contains(from), "{from}");
+        let path = folder.path().join(name);
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let same = longhaul(&["contract", "diff", "shipments", "schemas/shipments.odcs.yaml"]).ok();
+    assert_eq!(
+        same.stdout,
+        "shipments: same: shipped shipments.odcs.yaml 1.0.0 -> schemas/shipments.odcs.yaml 1.0.0\n"
+    );
+    let more = "- name: fragile\n        logicalType: boolean\n        physicalType: boolean\n      \
+                - name: n_units";
+    let more = write("more.yaml", "- name: n_units", more);
+    let result = longhaul(&["contract", "diff", &more, "--json"]).ok().json();
+    assert_eq!(result["verdict"], "compatible");
+    assert_eq!(result["changes"][0]["what"], "added: nullable boolean");
+
+    let less = write("less.yaml", "physicalType: int64", "physicalType: int32");
+    let ended = longhaul(&["contract", "diff", "shipments", &less]);
+    ended.refuses(10, &["less.yaml", "1 of its changes break", "hint:"]);
+    assert!(
+        ended.stdout.contains("breaking    column \"n_units\": narrowed: was int64, is int32"),
+        "{}",
+        ended.stdout
+    );
+    // And back it is a widening.
+    longhaul(&["contract", "diff", &less, "shipments"]).ok();
+    longhaul(&["contract", "diff", "moons"]).refuses(30, &["moons", "orders", "predictions"]);
+}
+
+#[test]
+fn a_contract_of_ones_own_holds_and_is_named_with_its_line() {
+    let store = Folder::with_world();
+    let contracts = store.path().join("contracts");
+    std::fs::create_dir_all(&contracts).unwrap();
+    for table in ["orders", "shipments"] {
+        let name = format!("{table}.odcs.yaml");
+        let text = std::fs::read_to_string(root().join("schemas").join(&name)).unwrap();
+        let text = text.replacen("physicalType: int64", "physicalType: int32", 1);
+        std::fs::write(contracts.join(name), text).unwrap();
+    }
+    let set = format!("check.contracts={:?}", contracts.to_str().unwrap());
+    let ended = longhaul(&["check", PIPELINE, "--store", store.url(), "--set", &set]);
+    let text = std::fs::read_to_string(contracts.join("shipments.odcs.yaml")).unwrap();
+    let line = text.lines().position(|line| line.trim() == "- name: n_units").unwrap() + 1;
+    let place = format!("contracts/shipments.odcs.yaml line {line}), found int64");
+    ended.refuses(10, &["n_units", "expected int32 (", &place, "hint:"]);
+}
