@@ -8,6 +8,8 @@ mod broken;
 mod contracts;
 /// A small world from simulate to score, by hand and at once; reruns, and the same bytes.
 mod flow;
+/// The import that the guide writes down, with its odd files.
+mod guide;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
 mod kills;
 /// Which room may use which.

@@ -101,10 +101,12 @@ impl Error {
                 path.parent().map_or_else(String::new, |folder| folder.display().to_string())
             ),
             Self::SourceTime { .. } => "local_times are texts or timestamps without a zone; a \
-                column that carries its zone needs no entry there"
+                column that carries its zone needs no entry there, and another format is read in \
+                SQL with its offset: STRPTIME(told || '+0900', '%d/%m/%Y %H:%M%z')"
                 .to_owned(),
             Self::TargetColumn { found, .. } if found.ends_with("without zone") => {
-                "name the source column in local_times with its local_time_zone in import.toml"
+                "name the source column in local_times with its local_time_zone in import.toml, \
+                 or let STRPTIME read its offset: STRPTIME(told || '+0900', '%d/%m/%Y %H:%M%z')"
                     .to_owned()
             }
             Self::PartitionDiffers { .. } => "import into an empty store, or pass --force to \

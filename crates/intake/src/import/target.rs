@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use chrono::NaiveDate;
+use polars::error::PolarsError;
 use polars::prelude::{
     Column, DataFrame, DataType, ParquetCompression, ParquetWriter, PolarsResult,
     SortMultipleOptions, StatisticsOptions,
@@ -32,10 +33,9 @@ pub(crate) fn compute(
 ) -> Result<Vec<Partition>, Error> {
     let text = std::fs::read_to_string(sql)
         .map_err(|source| Error::ImportFile { path: sql.to_owned(), source })?;
-    let frame = context
-        .execute(&text)
-        .and_then(polars::prelude::LazyFrame::collect)
-        .map_err(|source| Error::TargetSql { path: sql.to_owned(), source })?;
+    let frame = context.execute(&text).and_then(polars::prelude::LazyFrame::collect);
+    let failed = |error| Error::TargetSql { path: sql.to_owned(), source: without_plan(error) };
+    let frame = frame.map_err(failed)?;
     if frame.height() == 0 {
         return Err(Error::TargetEmpty { path: sql.to_owned() });
     }
@@ -43,6 +43,13 @@ pub(crate) fn compute(
     let failed = |source| Error::Frame { place: format!("rows of {}", sql.display()), source };
     let frame = in_order(contract, &frame).map_err(failed)?;
     split(&frame).map_err(failed)
+}
+
+/// What went wrong, said once: Polars repeats it, with the whole plan, for each layer of a query.
+fn without_plan(error: PolarsError) -> PolarsError {
+    error.remove_context().wrap_msg(|message| {
+        message.split_once("\n\nResolved plan").map_or(message, |(first, _)| first).to_owned()
+    })
 }
 
 struct Target<'a> {

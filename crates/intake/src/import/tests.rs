@@ -248,6 +248,45 @@ fn a_wrong_statement_is_named() {
 }
 
 #[test]
+fn a_wrong_statement_says_why_without_the_plan() {
+    let folder = Folder::new();
+    let why = |condition: &str| {
+        folder.write("orders.sql", &format!("{ORDERS} WHERE {condition}"));
+        let error = folder.fails("orders.sql: cannot be computed", 30);
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    let compared = why("STRPTIME(zip, '%d/%m/%Y') >= '2026-03-28'");
+    assert_eq!(compared, "cannot compare 'date/datetime/time' to a string value");
+    assert!(!why("STRPTIME(zip, '%d/%m/%Y') IS NULL").contains("plan"));
+}
+
+#[test]
+fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
+    let (folder, store) = (Folder::new(), memory());
+    let told = SALES.replace("2026-03-28 00:30:00", "28/03/2026 00:30");
+    folder.write("sales.csv", &told);
+    let message = "source \"sales\" sales.csv: column \"bought\" row 3: expected a local time like \
+                   2018-01-31 13:45:00, found \"28/03/2026 00:30\"";
+    assert!(folder.fails(message, 10).hint().unwrap().contains("STRPTIME"));
+
+    folder.write("sales.csv", "id,zip,told\n1,01067,28/03/2026 00:30\n");
+    folder.write("import.toml", &IMPORT.replace("[\"bought\", \"sent\", \"arrived\"]", "[]"));
+    let description = "[targets.shipments]\nsql = \"shipments.sql\"\n";
+    let only_orders = fs::read_to_string(folder.0.path().join("import.toml")).unwrap();
+    folder.write("import.toml", &only_orders.replace(description, ""));
+    let read = |time: &str| ORDERS.replace("bought AS", &format!("{time} AS"));
+    folder.write("orders.sql", &read("STRPTIME(told, '%d/%m/%Y %H:%M')"));
+    let message = "orders.sql: column \"recorded_at\": expected timestamp in UTC with \
+                   microseconds, found timestamp without zone";
+    assert!(folder.fails(message, 10).hint().unwrap().contains("STRPTIME"));
+
+    folder.write("orders.sql", &read("STRPTIME(told || '+0900', '%d/%m/%Y %H:%M%z')"));
+    let report = folder.import(&store, false).unwrap();
+    // Half past midnight in Tokyo is the day before in UTC.
+    assert_eq!(report.tables[0].first.to_string(), "2026-03-27");
+}
+
+#[test]
 #[ignore = "needs the Olist CSVs: make test-olist DIR=…"]
 fn olist_is_imported_and_checked_with_its_odd_rows_kept_aside() {
     let from = std::env::var_os("OLIST_DIR").expect("OLIST_DIR names the folder of the CSVs");
