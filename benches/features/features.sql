@@ -45,11 +45,14 @@ CREATE MACRO sd_hours(n, total, squares) AS
       - (total::DOUBLE / 60 / n::DOUBLE) * (total::DOUBLE / 60 / n::DOUBLE), 0)) / 60
   END;
 
+-- `least` alone would take a point that is not known for one at the other end of the earth.
 CREATE MACRO distance_km(lat_a, lon_a, lat_b, lon_b) AS
-  2 * 6371.0088::DOUBLE * asin(least(1, sqrt(
-    sin(radians(lat_b - lat_a) / 2) * sin(radians(lat_b - lat_a) / 2)
-    + cos(radians(lat_a)) * cos(radians(lat_b))
-      * (sin(radians(lon_b - lon_a) / 2) * sin(radians(lon_b - lon_a) / 2)))));
+  CASE WHEN lat_a + lon_a + lat_b + lon_b IS NOT NULL THEN
+    2 * 6371.0088::DOUBLE * asin(least(1, sqrt(
+      sin(radians(lat_b - lat_a) / 2) * sin(radians(lat_b - lat_a) / 2)
+      + cos(radians(lat_a)) * cos(radians(lat_b))
+        * (sin(radians(lon_b - lon_a) / 2) * sin(radians(lon_b - lon_a) / 2)))))
+  END;
 
 
 -- The checked tables --------------------------------------------------------------------------
@@ -102,6 +105,10 @@ CREATE TABLE shipment_columns (
   volume_cm3 DOUBLE, longest_side_cm DOUBLE, item_category VARCHAR, item_value DOUBLE,
   freight_value DOUBLE, ship_by_at TIMESTAMPTZ, handed_over_at TIMESTAMPTZ,
   delivered_at TIMESTAMPTZ
+);
+
+CREATE TABLE node_columns (
+  node_id VARCHAR, recorded_at TIMESTAMPTZ, kind VARCHAR, time_zone VARCHAR, daily_capacity DOUBLE
 );
 
 CREATE VIEW order_rows AS
