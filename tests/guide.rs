@@ -77,6 +77,7 @@ fn the_guides_import_gives_what_its_files_were_made_of() {
     assert_eq!(first("item_value"), 840.0);
     // A depot without a point is nowhere, and neither is a post code without one.
     assert_eq!(feature(&matrix, "K00006/1", "origin_lat"), None);
+    assert_eq!(feature(&matrix, "K00006/1", "distance_km"), None);
     assert_eq!(feature(&matrix, "K00005/1", "destination_lat"), None);
     // One parcel of 400 has no sale, and one has no pieces: all others have a row.
     let sound = (0..made["parcels"].as_u64().unwrap()).filter(|n| ![50, 100].contains(&(n % 400)));

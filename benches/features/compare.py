@@ -9,7 +9,6 @@ not equal, by column; `rounded` those that are equal and not identical.
 """
 
 import argparse
-import datetime
 import json
 import pathlib
 
@@ -21,15 +20,9 @@ ULP = 2.0**-23
 
 
 def our_matrix(folder):
-    """The files that hold our features, which the stage's folder lists by month and digest."""
-    state = folder.parents[2] / "state"
-    files = []
-    for month in json.loads((folder / "months.json").read_text()):
-        if month["n_rows"]:
-            first_day = datetime.date(1970, 1, 1) + datetime.timedelta(days=month["first_day"])
-            digest = month["rows"][:16]
-            files.append(state / "rows" / f"{first_day:%Y-%m}-{digest}.parquet")
-    return files
+    """The files that hold our features, which the stage's folder lists by month."""
+    store, months = folder.parents[2], json.loads((folder / "months.json").read_text())
+    return [store / month["rows"]["path"] for month in months if month["n_rows"]]
 
 
 def main():

@@ -107,10 +107,6 @@ CREATE TABLE shipment_columns (
   delivered_at TIMESTAMPTZ
 );
 
-CREATE TABLE node_columns (
-  node_id VARCHAR, recorded_at TIMESTAMPTZ, kind VARCHAR, time_zone VARCHAR, daily_capacity DOUBLE
-);
-
 CREATE VIEW order_rows AS
 WITH
   stored AS (
@@ -146,6 +142,19 @@ SELECT
     epoch_us(delivered_at) AS delivered_at)
 FROM stored
 ANTI JOIN (FROM bad_rows WHERE table_name = 'shipments') AS bad USING (filename, file_row_number)
+WHERE recorded_on < getvariable('as_of') AND recorded_at < getvariable('as_of');
+
+-- Nodes, from the day after each version was recorded up to the day of the next one.
+CREATE TABLE node_spans AS
+SELECT
+  node_id AS node,
+  kind AS origin_kind,
+  time_zone AS origin_time_zone,
+  daily_capacity::FLOAT AS origin_daily_capacity,
+  day_of(epoch_us(recorded_at)) AS node_day,
+  lead(node_day) OVER (PARTITION BY node_id ORDER BY recorded_at) AS next_node_day
+FROM node_rows
+ANTI JOIN (FROM bad_rows WHERE table_name = 'nodes') AS bad USING (filename, file_row_number)
 WHERE recorded_on < getvariable('as_of') AND recorded_at < getvariable('as_of');
 
 
@@ -190,9 +199,16 @@ WITH
     SELECT
       s.*, o.* EXCLUDE (order_id),
       timezone(coalesce(destination_time_zone, 'UTC'), make_timestamptz(ordered_at))
-        AS ordered_local
+        AS ordered_local,
+      timezone(origin_time_zone, make_timestamptz(ordered_at)) AS ordered_at_origin,
+      n.origin_kind,
+      n.origin_daily_capacity,
+      day_of(least(ordered_at, recorded_at)) AS known_before
     FROM first_shipments AS s
     JOIN first_orders AS o USING (order_id)
+    LEFT JOIN node_spans AS n ON node = origin_node_id
+      AND node_day < day_of(least(ordered_at, recorded_at))
+      AND coalesce(next_node_day >= day_of(least(ordered_at, recorded_at)), true)
   )
 SELECT
   (row_number() OVER ())::INTEGER AS shipment,
@@ -203,7 +219,7 @@ SELECT
   order_first_day,
   day_of(ordered_at) AS ordered_day,
   -- History knows what was recorded before this day.
-  day_of(least(ordered_at, recorded_at)) AS day,
+  known_before AS day,
 
   origin_node_id AS node,
   coalesce(origin_region, '') AS from_region,
@@ -240,7 +256,16 @@ SELECT
   service,
   ship_option,
   item_category,
+  origin_kind,
+  origin_daily_capacity,
 
+  hour(ordered_at_origin)::FLOAT + minute(ordered_at_origin)::FLOAT / 60::FLOAT
+    AS ordered_origin_hour,
+  (isodow(ordered_at_origin) - 1)::FLOAT AS ordered_origin_weekday,
+  -- The benchmark's stores have no table of holidays.
+  NULL::FLOAT AS ordered_origin_workdays,
+  NULL::FLOAT AS ordered_destination_workdays,
+  NULL::FLOAT AS ordered_destination_days_to_holiday,
   hour(ordered_local)::FLOAT + minute(ordered_local)::FLOAT / 60::FLOAT AS ordered_hour,
   (isodow(ordered_local) - 1)::FLOAT AS ordered_weekday,
   day(ordered_local)::FLOAT AS ordered_day_of_month

@@ -20,6 +20,22 @@ REACH_DAYS = 90
 SQL = pathlib.Path(__file__).with_name("features.sql")
 
 
+def node_rows(store):
+    """The table of nodes, which a store may lack: what features.sql reads of it."""
+    wanted = "node_id, recorded_at, kind, time_zone, daily_capacity, recorded_on"
+    if not any(store.glob("tables/nodes/*/*.parquet")):
+        return (
+            "CREATE TABLE node_rows (node_id VARCHAR, recorded_at TIMESTAMPTZ, kind VARCHAR, "
+            "time_zone VARCHAR, daily_capacity DOUBLE, recorded_on DATE, filename VARCHAR, "
+            "file_row_number BIGINT)"
+        )
+    return (
+        f"CREATE VIEW node_rows AS SELECT {wanted}, filename, file_row_number FROM read_parquet("
+        "getvariable('store') || '/tables/nodes/*/*.parquet', "
+        "hive_partitioning = true, filename = true, file_row_number = true)"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--store", type=pathlib.Path, required=True)
@@ -48,6 +64,7 @@ def main():
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = ?", [value])
         connection.execute("SET VARIABLE as_of = ?::TIMESTAMPTZ", [arguments.as_of])
+        connection.execute(node_rows(arguments.store))
         connection.execute(SQL.read_text())
         out = str(arguments.out).replace("'", "''")
         copied = f"COPY features TO '{out}' (FORMAT parquet, COMPRESSION zstd)"
