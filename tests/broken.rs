@@ -149,7 +149,7 @@ fn rows_that_break_each_kind_of_rule() {
         let path = store.path().join("contracts/orders.odcs.yaml");
         let plain = "small area, as text with its leading zeros.\n        logicalType: string\n";
         let with_pattern =
-            format!("{plain}        logicalTypeOptions: {{pattern: \"^[A-Z][0-9]+$\"}}\n");
+            format!("{plain}        logicalTypeOptions: {{pattern: \"^[A-Z0-9-]+$\"}}\n");
         edit(&path, plain, &with_pattern);
         with("orders", text("destination_zone", Some("nowhere")))(store);
     });
