@@ -104,7 +104,7 @@ pub enum Error {
         /// Its type.
         expected: &'static str,
         /// Where the contract asks for it.
-        place: String,
+        place: Box<str>,
     },
     /// A column has another type than the contract says.
     #[error("{table} {path}: column {column:?}: expected {expected} ({place}), found {found}")]
@@ -118,9 +118,9 @@ pub enum Error {
         /// The contract's type.
         expected: &'static str,
         /// Where the contract asks for it.
-        place: String,
+        place: Box<str>,
         /// The file's type.
-        found: String,
+        found: Box<str>,
     },
     /// A row lies in the partition of another day.
     #[error("{table} {path}: column \"recorded_at\": expected {expected}, found {found}")]

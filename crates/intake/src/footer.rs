@@ -56,14 +56,14 @@ pub(crate) fn check_footer<'a>(
     for column in contract.columns() {
         let expected = column.physical.in_words();
         let names = || (table(), file.path.clone(), column.name.clone());
-        let place = column.place.clone();
+        let place: Box<str> = column.place.as_str().into();
         match footer.schema().column_with_name(&column.name) {
             Some((_, field)) if column.physical.accepts(field.data_type()) => {
                 present.push(column.name.as_str());
             }
             Some((_, field)) => {
                 let (table, path, column) = names();
-                let found = describe(field.data_type());
+                let found = describe(field.data_type()).into_boxed_str();
                 return Err(Error::WrongType { table, path, column, expected, place, found });
             }
             None if column.required => {
