@@ -22,9 +22,9 @@ fn made(folder: &Path) -> Value {
 
 /// A feature of a shipment.
 fn feature(matrix: &DataFrame, shipment: &str, name: &str) -> Option<f32> {
-    let ids = matrix.column("shipment_id").unwrap().str().unwrap();
+    let ids = matrix.column("shipment_id").expect("ids").str().expect("texts");
     let row = ids.iter().position(|id| id == Some(shipment)).expect("the shipment");
-    matrix.column(name).unwrap().f32().unwrap().get(row)
+    matrix.column(name).expect("a feature").f32().expect("numbers").get(row)
 }
 
 #[test]
