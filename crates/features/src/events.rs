@@ -9,7 +9,7 @@ use terms::TWO_DAYS_HOURS;
 
 use crate::as_of::Total;
 use crate::declaration::Quantity;
-use crate::timeline::{State, Timelines, day_of};
+use crate::timeline::{State, Timelines, Version, day_of};
 
 /// A shipment open for longer is lost, and in no stock any more.
 pub(crate) const STOCK_DAYS_MAX: i32 = 60;
@@ -42,11 +42,23 @@ pub(crate) fn of(
             }
         };
         match quantity.asked_at_age() {
-            Some(age) => asked_at_age(age, ordered_at, timelines, row, &mut add),
-            None => along_the_timeline(quantity, ordered_at, timelines, row, &mut add),
+            Some(age) if days.contains(&(day_of(ordered_at) + age)) => {
+                asked_at_age(age, ordered_at, timelines, row, &mut add);
+            }
+            None if can_change(quantity, timelines.of(row), days) => {
+                along_the_timeline(quantity, ordered_at, timelines, row, &mut add);
+            }
+            _ => {}
         }
     }
     changes
+}
+
+/// Whether anything can be dated on `days`: of most shipments nothing is, since they are through.
+fn can_change(quantity: Quantity, versions: &[Version], days: &Range<i32>) -> bool {
+    let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return false };
+    let is_forgotten = quantity.is_stock() && days.contains(&(first.day() + STOCK_DAYS_MAX));
+    last.day() >= days.start || is_forgotten
 }
 
 fn along_the_timeline(
@@ -147,7 +159,6 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::Version;
     use terms::DAY_MICROS;
 
     const HOUR: i64 = terms::HOUR_MICROS;
