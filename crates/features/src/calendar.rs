@@ -44,35 +44,38 @@ pub(crate) fn columns(
     let mut zones = Zones::default();
     let there = zones.local(placed, column::DESTINATION_TIME_ZONE)?;
     let here = zones.local(placed, ORIGIN_TIME_ZONE)?;
-    let days = placed.days();
     let mut columns = Vec::new();
     for name in &declared.calendar {
-        let (region, of_origin) = match name.strip_prefix("origin_") {
-            Some(_) => (column::ORIGIN_REGION, true),
-            None => (column::DESTINATION_REGION, false),
+        let (of_origin, what) = match name.strip_prefix("origin_") {
+            Some(what) => (true, what),
+            None => (false, name.strip_prefix("destination_").unwrap_or(name)),
         };
-        let values: Vec<Option<f32>> = match name.as_str() {
-            "origin_workdays" | "destination_workdays" | "destination_days_to_holiday" => {
+        let ahead = match what {
+            "workdays" => Some(Surroundings::working_days as Ahead),
+            "days_to_holiday" => Some(Surroundings::days_to_holiday as Ahead),
+            _ => None,
+        };
+        let local = if of_origin { &here } else { &there };
+        let values: Vec<Option<f32>> = match ahead {
+            None => local.iter().map(|at| at.map(|at| part(what, at))).collect(),
+            Some(ahead) => {
+                let region =
+                    if of_origin { column::ORIGIN_REGION } else { column::DESTINATION_REGION };
                 let regions = texts(&placed.firsts, region)?;
-                let ahead = match name.as_str() {
-                    "destination_days_to_holiday" => Surroundings::days_to_holiday,
-                    _ => Surroundings::working_days,
-                };
                 let of_row = |row: usize| {
-                    let local = if of_origin { here[row].or(there[row]) } else { there[row] };
-                    let today = local?.date().to_epoch_days();
-                    ahead(surroundings, regions.get(row), today, days[row])
+                    let today = local[row].or(there[row])?.date().to_epoch_days();
+                    ahead(surroundings, regions.get(row), today, placed.days[row])
                 };
                 (0..placed.len()).map(of_row).collect()
             }
-            "origin_hour" => here.iter().map(|at| at.map(|at| part("hour", at))).collect(),
-            "origin_weekday" => here.iter().map(|at| at.map(|at| part("weekday", at))).collect(),
-            name => there.iter().map(|at| at.map(|at| part(name, at))).collect(),
         };
         columns.push(Column::new(feature_name(name).into(), values));
     }
     Ok(columns)
 }
+
+/// What is counted ahead of a local day in a region, as known before another day.
+type Ahead = fn(&Surroundings, Option<&str>, i32, i32) -> Option<f32>;
 
 fn part(name: &str, at: NaiveDateTime) -> f32 {
     match name {
@@ -131,7 +134,7 @@ mod tests {
             .map(|name| Column::new(name.into(), vec![zone; instants.len()]));
         let placed = Placed {
             firsts: DataFrame::new(instants.len(), zones.to_vec()).unwrap(),
-            recorded_at: ordered_at.clone(),
+            days: vec![0; instants.len()],
             ordered_at,
         };
         let parts = "calendar = [\"hour\", \"weekday\", \"origin_hour\", \"origin_weekday\"]";
@@ -170,7 +173,7 @@ mod tests {
         let placed = Placed {
             firsts: DataFrame::new(1, zones).unwrap(),
             ordered_at: vec![0],
-            recorded_at: vec![0],
+            days: vec![0],
         };
         let error = columns(&placed, &Surroundings::default(), &declared).unwrap_err();
         let expected =

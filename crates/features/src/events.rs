@@ -41,14 +41,20 @@ pub(crate) fn of(
                 changes.push(Change { shipment: row as u32, day, change });
             }
         };
+        let versions = timelines.of(row);
         match quantity.asked_at_age() {
-            Some(age) if days.contains(&(day_of(ordered_at) + age)) => {
-                asked_at_age(age, ordered_at, timelines, row, &mut add);
+            Some(age) => {
+                let asked_on = day_of(ordered_at) + age;
+                if days.contains(&asked_on)
+                    && let Some(answer) = known_on(asked_on, versions)
+                {
+                    add(asked_on, answer);
+                }
             }
-            None if can_change(quantity, timelines.of(row), days) => {
-                along_the_timeline(quantity, ordered_at, timelines, row, &mut add);
+            None if can_change(quantity, versions, days) => {
+                along_the_timeline(quantity, ordered_at, versions, &mut add);
             }
-            _ => {}
+            None => {}
         }
     }
     changes
@@ -64,11 +70,9 @@ fn can_change(quantity: Quantity, versions: &[Version], days: &Range<i32>) -> bo
 fn along_the_timeline(
     quantity: Quantity,
     ordered_at: i64,
-    timelines: &Timelines,
-    row: usize,
+    versions: &[Version],
     add: &mut impl FnMut(i32, Total),
 ) {
-    let versions = timelines.of(row);
     let last_day = match versions.first() {
         Some(first) if quantity.is_stock() => first.day() + STOCK_DAYS_MAX,
         _ => i32::MAX,
@@ -91,23 +95,16 @@ fn along_the_timeline(
     }
 }
 
-/// Of every shipment that is not gone by then, whether it is known to be delivered on the day on
-/// which its order is `age` days old. Its later versions change nothing.
-fn asked_at_age(
-    age: i32,
-    ordered_at: i64,
-    timelines: &Timelines,
-    row: usize,
-    add: &mut impl FnMut(i32, Total),
-) {
-    let asked_on = day_of(ordered_at) + age;
-    let known = timelines.of(row).iter().take_while(|version| version.day() < asked_on);
-    let delivered = match known.last().map(|version| version.state) {
-        None | Some(State::Gone) => return,
-        Some(State::Delivered { .. }) => 1,
-        Some(State::Waiting | State::HandedOver { .. }) => 0,
+/// Of a shipment that is not gone by then, whether it is known to be delivered on the day on which
+/// it is asked. Its later versions change nothing.
+fn known_on(asked_on: i32, versions: &[Version]) -> Option<Total> {
+    let known = versions.iter().take_while(|version| version.day() < asked_on).last()?;
+    let delivered = match known.state {
+        State::Gone => return None,
+        State::Delivered { .. } => 1,
+        State::Waiting | State::HandedOver { .. } => 0,
     };
-    add(asked_on, Total { count: 1, sum: delivered, squares: delivered });
+    Some(Total { count: 1, sum: delivered, squares: delivered })
 }
 
 /// What a shipment in `state` adds to the quantity, if anything.

@@ -13,9 +13,11 @@ use crate::timeline::{instants, numbers, texts};
 pub(crate) struct Placed {
     /// The first version of each shipment, with the first version of its order beside it.
     pub(crate) firsts: DataFrame,
-    /// Units: microseconds since the epoch, as all instants.
+    /// Units: microseconds since the epoch.
     pub(crate) ordered_at: Vec<i64>,
-    pub(crate) recorded_at: Vec<i64>,
+    /// For each the day before which history counts: a row may use what was recorded before the
+    /// midnight at or before its order, and before it was known itself.
+    pub(crate) days: Vec<i32>,
 }
 
 impl Placed {

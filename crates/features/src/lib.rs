@@ -48,8 +48,6 @@ pub use timeline::Doubt;
 use polars::prelude::PlHashSet;
 use terms::AsOf;
 
-use crate::tables::start_of;
-
 /// Builds the features and the outcome timelines of every shipment recorded before `as_of`, from
 /// nothing and in memory.
 ///
@@ -66,12 +64,11 @@ pub fn build(
     let mut memory = Memory::new(declared)?;
     let mut months: Vec<Month> = Vec::new();
     for days in known.days()?.into_iter().flat_map(by_month) {
-        let of_days = known.recorded(start_of(days.start), start_of(days.end))?;
+        let of_days = known.recorded(AsOf::start_of(days.start), AsOf::start_of(days.end))?;
         let mut forgotten = PlHashSet::default();
         let strangers = memory.strangers(&of_days)?;
         for month in months.iter().filter(|_| !strangers.is_empty()) {
-            let with_a_row = month.order_ids()?;
-            forgotten.extend(strangers.iter().filter(|id| with_a_row.contains(*id)).cloned());
+            forgotten.extend(month.orders_among(&strangers)?);
         }
         memory.learn(&of_days, days, &forgotten)?;
         months.push(memory.features()?.month.in_order()?);

@@ -6,11 +6,10 @@ use terms::column;
 use crate::frame::{from_parquet, to_parquet};
 use crate::memory::Heard;
 use crate::outcomes::Outcomes;
-use crate::timeline::{State, Timelines, Version, instants, known_instants, texts};
+use crate::timeline::{State, Timelines, Version};
+use crate::timeline::{from_columns, known_instants, texts, to_columns};
 use crate::{Error, Frame};
 
-/// Column of the versions: whether no delivery time comes of it.
-const GONE: &str = "gone";
 /// Column of the versions: what those of one instant are sorted by.
 const SOURCE: &str = "source";
 
@@ -24,20 +23,12 @@ pub struct Month {
 impl Month {
     pub(crate) fn of(rows: DataFrame, heard: &[Heard]) -> Result<Self, Error> {
         let ids: StringChunked = heard.iter().map(|h| Some(h.shipment_id.as_str())).collect();
-        let recorded_at: Vec<i64> = heard.iter().map(|h| h.version.recorded_at).collect();
         let source: Vec<u32> = heard.iter().map(|h| h.source as u32).collect();
-        let gone: Vec<bool> = heard.iter().map(|h| h.version.state == State::Gone).collect();
-        let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
-            heard.iter().map(|h| time(h.version.state)).collect()
-        };
-        let columns = vec![
+        let mut columns = vec![
             ids.with_name(column::SHIPMENT_ID.into()).into_column(),
-            Column::new(column::RECORDED_AT.into(), recorded_at),
             Column::new(SOURCE.into(), source),
-            Column::new(GONE.into(), gone),
-            Column::new(column::HANDED_OVER_AT.into(), times(State::handed_over_at)),
-            Column::new(column::DELIVERED_AT.into(), times(State::delivered_at)),
         ];
+        columns.extend(to_columns(heard.iter().map(|h| &h.version)));
         Ok(Self { rows, versions: DataFrame::new(heard.len(), columns)? })
     }
 
@@ -66,9 +57,6 @@ impl Month {
     /// # Errors
     /// If Polars cannot sort it.
     pub fn in_order(self) -> Result<Self, Error> {
-        if self.versions.width() == 0 {
-            return Ok(self);
-        }
         let by = [column::SHIPMENT_ID, column::RECORDED_AT, SOURCE];
         let stable = SortMultipleOptions::default().with_maintain_order(true);
         Ok(Self { rows: in_order(&self.rows)?, versions: self.versions.sort(by, stable)? })
@@ -84,15 +72,14 @@ impl Month {
         Ok((rows?, versions?))
     }
 
-    /// Orders that have a row.
+    /// Those of some orders that have a row.
     ///
     /// # Errors
     /// If the rows have no order.
-    pub fn order_ids(&self) -> Result<PlHashSet<String>, Error> {
-        if self.rows.width() == 0 {
-            return Ok(PlHashSet::default());
-        }
-        Ok(texts(&self.rows, column::ORDER_ID)?.iter().flatten().map(str::to_owned).collect())
+    pub fn orders_among(&self, ids: &PlHashSet<String>) -> Result<Vec<String>, Error> {
+        let with_a_row = texts(&self.rows, column::ORDER_ID)?;
+        let among = with_a_row.iter().flatten().filter(|id| ids.contains(*id));
+        Ok(among.map(str::to_owned).collect())
     }
 
     /// From the bytes of [`Month::to_parquet`].
@@ -105,9 +92,6 @@ impl Month {
 }
 
 fn in_order(rows: &DataFrame) -> Result<DataFrame, Error> {
-    if rows.width() == 0 {
-        return Ok(rows.clone());
-    }
     let by = [column::ORDERED_AT, column::SHIPMENT_ID];
     Ok(rows.sort(by, SortMultipleOptions::default())?)
 }
@@ -126,12 +110,12 @@ pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
             rows.vstack_mut(&month.rows)?;
         }
     }
+    if rows.width() == 0 {
+        return Ok((Frame(rows), Outcomes::new(Vec::new(), Timelines::default())));
+    }
     rows.rechunk_mut_par();
     let frame = Frame(in_order(&rows)?);
     drop(rows);
-    if frame.n_rows() == 0 {
-        return Ok((frame, Outcomes::new(Vec::new(), Timelines::default())));
-    }
     let ordered_at = frame.ordered_at()?;
     let known_from = known_instants(&frame.0, column::RECORDED_AT)?;
     let ids = texts(&frame.0, column::SHIPMENT_ID)?;
@@ -142,10 +126,6 @@ pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
     let mut of_rows: Vec<Vec<Option<u32>>> = Vec::with_capacity(months.len());
     let mut starts = vec![0; ordered_at.len() + 1];
     for month in months {
-        if month.versions.width() == 0 {
-            of_rows.push(Vec::new());
-            continue;
-        }
         let ids = texts(&month.versions, column::SHIPMENT_ID)?;
         let recorded_at = known_instants(&month.versions, column::RECORDED_AT)?;
         let row = |(id, at): (Option<&str>, i64)| {
@@ -162,17 +142,9 @@ pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
     let nothing = Version { recorded_at: 0, state: State::Waiting };
     let mut versions = vec![nothing; starts.last().copied().unwrap_or_default()];
     for (month, rows) in months.iter().zip(of_rows) {
-        if rows.is_empty() {
-            continue;
-        }
-        let recorded_at = known_instants(&month.versions, column::RECORDED_AT)?;
-        let gone = month.versions.column(GONE)?.bool()?.rechunk().into_owned();
-        let handed_over_at = instants(&month.versions, column::HANDED_OVER_AT)?;
-        let delivered_at = instants(&month.versions, column::DELIVERED_AT)?;
-        for (i, row) in rows.into_iter().enumerate() {
+        for (row, version) in rows.into_iter().zip(from_columns(&month.versions)?) {
             let Some(row) = row else { continue };
-            let state = State::of(gone.get(i) == Some(true), handed_over_at[i], delivered_at[i]);
-            versions[next[row as usize]] = Version { recorded_at: recorded_at[i], state };
+            versions[next[row as usize]] = version;
             next[row as usize] += 1;
         }
     }

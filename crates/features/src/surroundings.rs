@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 use polars::prelude::*;
-use terms::column;
+use terms::{AsOf, column};
 
 use crate::Error;
 use crate::frame::{from_parquet, to_parquet};
-use crate::timeline::{day_of, instants, known_instants, numbers, texts};
+use crate::timeline::{day_of, known_instants, numbers, texts};
 
 /// Columns that are put beside the first version of a shipment.
 pub(crate) const ORIGIN_KIND: &str = "origin_kind";
@@ -154,13 +154,12 @@ impl Surroundings {
             .flat_map(|(region, days)| days.iter().map(move |(on, at)| (region.as_str(), *on, *at)))
             .collect();
         holidays.sort_unstable();
+        let recorded_at: Vec<i64> =
+            holidays.iter().map(|(_, _, day)| AsOf::start_of(*day).micros()).collect();
         let holidays = vec![
             Column::new(REGION.into(), holidays.iter().map(|h| h.0).collect::<Vec<_>>()),
             Column::new(ON.into(), holidays.iter().map(|h| h.1).collect::<Vec<_>>()),
-            Column::new(
-                column::RECORDED_ON.into(),
-                holidays.iter().map(|h| h.2).collect::<Vec<_>>(),
-            ),
+            Column::new(column::RECORDED_AT.into(), recorded_at),
         ];
         let frame = |columns: Vec<Column>| {
             to_parquet(DataFrame::new(columns.first().map_or(0, Column::len), columns)?)
@@ -171,15 +170,7 @@ impl Surroundings {
     /// From the bytes of [`Surroundings::to_parquet`].
     pub(crate) fn from_parquet([nodes, holidays]: [&[u8]; 2]) -> Result<Self, Error> {
         let mut surroundings = Self::default();
-        surroundings.learn(&from_parquet(nodes)?, &DataFrame::default())?;
-        let holidays = from_parquet(holidays)?;
-        let days =
-            instants(&holidays, ON)?.into_iter().zip(instants(&holidays, column::RECORDED_ON)?);
-        for (region, (on, recorded_on)) in texts(&holidays, REGION)?.iter().zip(days) {
-            let of_region =
-                surroundings.holidays.entry(region.unwrap_or_default().into()).or_default();
-            of_region.insert((on.unwrap_or(0) as i32, recorded_on.unwrap_or(0) as i32));
-        }
+        surroundings.learn(&from_parquet(nodes)?, &from_parquet(holidays)?)?;
         Ok(surroundings)
     }
 }

@@ -1,7 +1,7 @@
 //! The tables that features are built from.
 
 use polars::prelude::*;
-use terms::{AsOf, DAY_MICROS, column};
+use terms::{AsOf, column};
 
 use crate::Error;
 use crate::timeline::{Doubt, day_of, instants};
@@ -74,9 +74,4 @@ impl Tables {
         let (first, last) = days.fold((i32::MAX, i32::MIN), |(a, b), d| (a.min(d), b.max(d)));
         Ok((first <= last).then_some(first..last + 1))
     }
-}
-
-/// The midnight at which a day starts.
-pub(crate) fn start_of(day: i32) -> AsOf {
-    AsOf::from_micros(i64::from(day) * DAY_MICROS)
 }

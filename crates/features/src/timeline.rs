@@ -122,6 +122,37 @@ impl Timelines {
     }
 }
 
+/// Whether no delivery time comes of a version.
+const GONE: &str = "gone";
+
+/// Versions as columns of a frame.
+pub(crate) fn to_columns<'a>(versions: impl Iterator<Item = &'a Version> + Clone) -> [Column; 4] {
+    let recorded_at: Vec<i64> = versions.clone().map(|version| version.recorded_at).collect();
+    let gone: Vec<bool> = versions.clone().map(|v| v.state == State::Gone).collect();
+    let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
+        versions.clone().map(|version| time(version.state)).collect()
+    };
+    [
+        Column::new(column::RECORDED_AT.into(), recorded_at),
+        Column::new(GONE.into(), gone),
+        Column::new(column::HANDED_OVER_AT.into(), times(State::handed_over_at)),
+        Column::new(column::DELIVERED_AT.into(), times(State::delivered_at)),
+    ]
+}
+
+/// Versions from the columns of [`to_columns`].
+pub(crate) fn from_columns(frame: &DataFrame) -> Result<Vec<Version>, Error> {
+    let recorded_at = known_instants(frame, column::RECORDED_AT)?;
+    let gone = frame.column(GONE)?.bool()?.rechunk().into_owned();
+    let handed_over_at = instants(frame, column::HANDED_OVER_AT)?;
+    let delivered_at = instants(frame, column::DELIVERED_AT)?;
+    let version = |row: usize| Version {
+        recorded_at: recorded_at[row],
+        state: State::of(gone.get(row) == Some(true), handed_over_at[row], delivered_at[row]),
+    };
+    Ok((0..frame.height()).map(version).collect())
+}
+
 /// What each row of the table of shipments says.
 pub(crate) fn states(shipments: &DataFrame) -> Result<Vec<State>, Error> {
     let handed_over_at = instants(shipments, column::HANDED_OVER_AT)?;

@@ -50,7 +50,7 @@ pub struct ColumnSpec {
     pub place: String,
 }
 
-/// Columns of another table that rules may read, as they stood in the first known version.
+/// Columns of another table that rules may read, as they were last known on the row's own day.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JoinSpec {

@@ -39,10 +39,15 @@ impl AsOf {
         self.0
     }
 
+    /// The midnight at the start of a day, counted since the epoch.
+    pub const fn start_of(day: i32) -> Self {
+        Self(day as i64 * DAY_MICROS)
+    }
+
     /// The last UTC midnight at or before this instant: what the features of an order placed now
     /// may know was recorded before it.
     pub const fn midnight(self) -> Self {
-        Self(self.day() as i64 * DAY_MICROS)
+        Self::start_of(self.day())
     }
 
     /// Days since the epoch, rounded down; the `recorded_on` of a fact recorded at this instant.

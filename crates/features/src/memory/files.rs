@@ -13,7 +13,7 @@ use crate::as_of::{Page, Total};
 use crate::declaration::Declaration;
 use crate::frame::{from_parquet, to_parquet};
 use crate::surroundings::Surroundings;
-use crate::timeline::{State, Version, instants, known_instants, texts};
+use crate::timeline::{from_columns, known_instants, texts, to_columns};
 
 /// Names of the files.
 const ORDERS: &str = "orders.parquet";
@@ -28,7 +28,6 @@ const HOLIDAYS: &str = "holidays.parquet";
 const ORDER: &str = "order";
 const AT: &str = "at";
 const N_VERSIONS: &str = "n_versions";
-const GONE: &str = "gone";
 const KEY: &str = "key";
 const TEXT: &str = "text";
 const LEDGER: &str = "ledger";
@@ -57,12 +56,6 @@ impl Memory {
         for (key, positions) in shipments.keys.iter().enumerate() {
             columns.push(Column::new(format!("{KEY}_{key}").into(), positions));
         }
-        let versions = &shipments.timelines.versions;
-        let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
-            versions.iter().map(|version| time(version.state)).collect()
-        };
-        let recorded_at: Vec<i64> = versions.iter().map(|version| version.recorded_at).collect();
-        let gone: Vec<bool> = versions.iter().map(|v| v.state == State::Gone).collect();
         let mut keys: (Vec<u32>, Vec<String>) = (Vec::new(), Vec::new());
         for (key, positions) in self.positions.iter().enumerate() {
             for text in positions.texts() {
@@ -77,15 +70,7 @@ impl Memory {
                 frame(vec![Column::new(ORDER.into(), cancelled), Column::new(AT.into(), at)])?,
             ),
             (SHIPMENTS, frame(columns)?),
-            (
-                VERSIONS,
-                frame(vec![
-                    Column::new(column::RECORDED_AT.into(), recorded_at),
-                    Column::new(GONE.into(), gone),
-                    Column::new(column::HANDED_OVER_AT.into(), times(State::handed_over_at)),
-                    Column::new(column::DELIVERED_AT.into(), times(State::delivered_at)),
-                ])?,
-            ),
+            (VERSIONS, frame(to_columns(shipments.timelines.versions.iter()).to_vec())?),
             (KEYS, frame(vec![Column::new(KEY.into(), keys.0), Column::new(TEXT.into(), keys.1)])?),
         ];
         let frames = frames.into_par_iter();
@@ -217,14 +202,6 @@ fn restore_shipments(
 ) -> Result<Shipments, Error> {
     let ids = texts(frame, column::SHIPMENT_ID)?;
     let orders = positions(frame, ORDER)?;
-    let recorded_at = known_instants(versions, column::RECORDED_AT)?;
-    let gone = versions.column(GONE)?.bool()?.rechunk().into_owned();
-    let handed_over_at = instants(versions, column::HANDED_OVER_AT)?;
-    let delivered_at = instants(versions, column::DELIVERED_AT)?;
-    let version = |i: usize| Version {
-        recorded_at: recorded_at[i],
-        state: State::of(gone.get(i) == Some(true), handed_over_at[i], delivered_at[i]),
-    };
     let mut shipments = Shipments {
         ids: ids.iter().map(|id| id.unwrap_or_default().into()).collect(),
         ordered_at: orders.iter().map(|&order| of.ordered_at[order as usize]).collect(),
@@ -235,10 +212,9 @@ fn restore_shipments(
         orders,
         ..Shipments::default()
     };
-    let mut next = 0;
+    let mut versions = from_columns(versions)?.into_iter();
     for n in positions(frame, N_VERSIONS)? {
-        shipments.timelines.push((next..next + n as usize).map(version));
-        next += n as usize;
+        shipments.timelines.push(versions.by_ref().take(n as usize));
     }
     Ok(shipments)
 }

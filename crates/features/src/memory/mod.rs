@@ -31,7 +31,7 @@ use crate::keys::Positions;
 use crate::month::Month;
 use crate::surroundings::Surroundings;
 use crate::tables::Tables;
-use crate::timeline::day_of;
+use crate::timeline::{day_of, known_instants};
 use crate::{Error, calendar, events};
 
 pub use self::files::Saved;
@@ -115,10 +115,10 @@ impl Memory {
     ///
     /// # Errors
     /// If a column is not of its contract's type.
-    pub fn strangers(&self, tables: &Tables) -> Result<Vec<String>, Error> {
+    pub fn strangers(&self, tables: &Tables) -> Result<PlHashSet<String>, Error> {
         match &self.tracked {
             Some(tracked) => tracked.strangers(&tables.orders),
-            None => Ok(Vec::new()),
+            None => Ok(PlHashSet::default()),
         }
     }
 
@@ -148,16 +148,16 @@ impl Memory {
         self.surroundings.learn(nodes, holidays)?;
         let brought = tracked.learn(orders, shipments, doubts, forgotten)?;
         let mut placed = placed(&tracked, brought.firsts, n_before)?;
-        for column in self.surroundings.of_origins(&placed.firsts, &placed.days())? {
+        for column in self.surroundings.of_origins(&placed.firsts, &placed.days)? {
             placed.firsts.with_column(column)?;
         }
         for (keys, positions) in tracked.shipments.keys.iter_mut().zip(&mut self.positions) {
             keys.extend(positions.of_rows(&placed.firsts)?);
         }
         self.count(&tracked, &days);
-        let asked: BTreeSet<i32> = (placed.days().into_iter().collect::<BTreeSet<i32>>().iter())
-            .flat_map(|&day| days_asked(&self.declared, day))
-            .collect();
+        let days_of_rows: BTreeSet<i32> = placed.days.iter().copied().collect();
+        let asked: BTreeSet<i32> =
+            days_of_rows.into_iter().flat_map(|day| days_asked(&self.declared, day)).collect();
         self.tracked = Some(tracked);
         self.until = Some(days.end);
         self.new = Some(New { placed, heard: brought.heard, late: brought.late });
@@ -226,7 +226,7 @@ impl Memory {
             asked: &self.asked,
             ledgers: &self.ledgers,
             keys: tracked.shipments.keys.iter().map(|keys| &keys[n_before..]).collect(),
-            days: &new.placed.days(),
+            days: &new.placed.days,
         };
         columns.extend(history::columns(&rows, &self.declared));
         let rows = DataFrame::new(new.placed.len(), columns)?;
@@ -237,11 +237,6 @@ impl Memory {
     /// The day after the last one that was learned.
     pub fn until(&self) -> Option<i32> {
         self.until
-    }
-
-    /// First days of the months that there are pages of.
-    pub fn months(&self) -> &[i32] {
-        &self.months
     }
 }
 
@@ -257,18 +252,9 @@ fn placed(tracked: &Tracked, mut firsts: DataFrame, n_before: usize) -> Result<P
     }
     let of_order = shipments.of_the_same_order(n_before);
     firsts.with_column(Column::new(N_SHIPMENTS.into(), of_order))?;
-    Ok(Placed {
-        ordered_at: shipments.ordered_at[n_before..].to_vec(),
-        recorded_at: crate::timeline::known_instants(&firsts, column::RECORDED_AT)?,
-        firsts,
-    })
-}
-
-impl Placed {
-    /// For each row the day before which history counts: a row may use what was recorded before
-    /// the midnight at or before its order, and before it was known itself.
-    pub(crate) fn days(&self) -> Vec<i32> {
-        let times = self.ordered_at.iter().zip(&self.recorded_at);
-        times.map(|(&ordered_at, &recorded_at)| day_of(ordered_at.min(recorded_at))).collect()
-    }
+    let ordered_at = shipments.ordered_at[n_before..].to_vec();
+    let recorded_at = known_instants(&firsts, column::RECORDED_AT)?;
+    let times = ordered_at.iter().zip(recorded_at);
+    let days = times.map(|(&ordered_at, at)| day_of(ordered_at.min(at))).collect();
+    Ok(Placed { firsts, ordered_at, days })
 }

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use terms::{AsOf, DAY_MICROS, HOUR_MICROS};
 
 use super::*;
-use crate::tables::start_of;
 use crate::timeline::{Doubt, State, Version, instants, states, texts};
 use crate::{Frame, Month, Outcomes, assemble, build};
 
@@ -227,14 +226,11 @@ impl Kept {
     }
 
     fn learn(&mut self, memory: &mut Memory, tables: &Tables, days: Range<i32>) {
-        let of_days = tables.recorded(start_of(days.start), start_of(days.end)).unwrap();
-        let mut forgotten = PlHashSet::default();
-        for id in memory.strangers(&of_days).unwrap() {
-            let has_a_row = |first| self.month(first).order_ids().unwrap().contains(&id);
-            if self.months.keys().any(|&first| has_a_row(first)) {
-                forgotten.insert(id);
-            }
-        }
+        let of_days =
+            tables.recorded(AsOf::start_of(days.start), AsOf::start_of(days.end)).unwrap();
+        let strangers = memory.strangers(&of_days).unwrap();
+        let among = |&first: &i32| self.month(first).orders_among(&strangers).unwrap();
+        let forgotten = self.months.keys().flat_map(among).collect();
         for month in memory.learn(&of_days, days.clone(), &forgotten).unwrap() {
             memory.recall(month, &self.pages[&month]).unwrap();
         }
@@ -273,7 +269,7 @@ fn in_pieces(tables: &Tables, declared: &Declaration, seed: u64) -> Kept {
 }
 
 fn as_ofs() -> impl Iterator<Item = AsOf> {
-    (0..8).map(|n| start_of((FIRST_DAY + 40 * n) as i32))
+    (0..8).map(|n| AsOf::start_of((FIRST_DAY + 40 * n) as i32))
 }
 
 proptest! {
@@ -282,7 +278,7 @@ proptest! {
     #[test]
     fn a_full_build_and_any_nights_give_the_same_bytes(seed: u64, nights: u64) {
         let (tables, declared) = (world(seed), Declaration::read(DECLARED).unwrap());
-        let end = start_of((FIRST_DAY + DAYS) as i32);
+        let end = AsOf::start_of((FIRST_DAY + DAYS) as i32);
         let (whole, outcomes) = build(&tables, &declared, end).unwrap();
         let kept = in_pieces(&tables, &declared, nights);
         let (pieced, of_pieces) = kept.assemble();
@@ -298,7 +294,7 @@ proptest! {
     #[test]
     fn history_is_what_its_words_say(seed: u64) {
         let (tables, declared) = (world(seed), Declaration::read(DECLARED).unwrap());
-        let end = start_of((FIRST_DAY + DAYS) as i32);
+        let end = AsOf::start_of((FIRST_DAY + DAYS) as i32);
         let (frame, _) = build(&tables, &declared, end).unwrap();
         let told = Told::of(&tables, &frame);
         let regions = frame.texts("origin_region").unwrap();

@@ -10,7 +10,7 @@ use crate::timeline::{day_of, known_instants, states, texts};
 
 /// What is recorded of an order so many days after it was first recorded says nothing of how fast
 /// deliveries are now, and does not count in history.
-pub(crate) const REACH_DAYS: i32 = 90;
+const REACH_DAYS: i32 = 90;
 
 /// A shipment of the last day in reach is in stock for so much longer.
 const TRACKED_DAYS: i32 = REACH_DAYS + STOCK_DAYS_MAX;
@@ -67,8 +67,7 @@ pub(crate) struct Heard {
 pub(super) struct Brought {
     /// Everything that was recorded of shipments.
     pub(super) heard: Vec<Heard>,
-    /// The first versions of shipments that are new: rows of the table, and where their orders
-    /// are. They are tracked at the end, in the order of their first records.
+    /// The first versions of the shipments that are new, in the order in which they are tracked.
     pub(super) firsts: DataFrame,
     /// Versions of shipments that are not tracked, or out of reach.
     pub(super) late: usize,
@@ -85,18 +84,28 @@ impl Orders {
         }
     }
 
-    pub(super) fn first_day(&self, order: u32) -> i32 {
+    fn first_day(&self, order: u32) -> i32 {
         day_of(self.recorded_at[order as usize])
+    }
+
+    /// Whether history counts what is recorded of the order on `day`.
+    fn counts(&self, order: u32, day: i32) -> bool {
+        day < self.first_day(order) + REACH_DAYS
+    }
+
+    /// Whether anything recorded on `day` can still concern the order.
+    fn is_heard_of(&self, order: u32, day: i32) -> bool {
+        day < self.first_day(order) + TRACKED_DAYS
     }
 
     /// The order called `id`, if it is still heard of on `day`.
     fn heard_of(&self, id: &str, day: i32) -> Option<u32> {
         let order = self.places.get(id).copied();
-        order.filter(|&order| day < self.first_day(order) + TRACKED_DAYS)
+        order.filter(|&order| self.is_heard_of(order, day))
     }
 
     /// Orders that are not tracked and so old that they may have been, once.
-    fn strangers(&self, table: &DataFrame) -> Result<Vec<String>, Error> {
+    fn strangers(&self, table: &DataFrame) -> Result<PlHashSet<String>, Error> {
         let ids = texts(table, column::ORDER_ID)?;
         let recorded_at = known_instants(table, column::RECORDED_AT)?;
         let ordered_at = known_instants(table, column::ORDERED_AT)?;
@@ -136,8 +145,8 @@ impl Orders {
                     order
                 }
             };
-            let in_reach = day_of(recorded_at[row]) < self.first_day(order) + REACH_DAYS;
-            if statuses.get(row) == Some("cancelled") && in_reach {
+            let counts = self.counts(order, day_of(recorded_at[row]));
+            if statuses.get(row) == Some("cancelled") && counts {
                 cancelled.push((order, recorded_at[row]));
             }
         }
@@ -155,7 +164,7 @@ impl Tracked {
 
     /// Orders that are not tracked and so old that they may have been, once: whoever keeps the rows
     /// of earlier months has to say whether they have one.
-    pub(super) fn strangers(&self, orders: &DataFrame) -> Result<Vec<String>, Error> {
+    pub(super) fn strangers(&self, orders: &DataFrame) -> Result<PlHashSet<String>, Error> {
         self.orders.strangers(orders)
     }
 
@@ -192,8 +201,7 @@ impl Tracked {
                     .heard_of(order_ids.get(row).unwrap_or_default(), version.day())
                     .filter(|&order| self.orders.first_day(order) <= version.day()),
             };
-            let Some(order) =
-                order.filter(|&order| version.day() < self.orders.first_day(order) + REACH_DAYS)
+            let Some(order) = order.filter(|&order| self.orders.counts(order, version.day()))
             else {
                 late += 1;
                 continue;
@@ -221,8 +229,8 @@ impl Tracked {
             let shipment_id = PlSmallStr::from_str(&doubt.shipment_id);
             if let Some(shipment) = self.heard_of(&shipment_id, version.day()) {
                 let order = self.shipments.orders[shipment as usize];
-                let in_reach = version.day() < self.orders.first_day(order) + REACH_DAYS;
-                if in_reach && version.recorded_at >= since[shipment as usize] {
+                let counts = self.orders.counts(order, version.day());
+                if counts && version.recorded_at >= since[shipment as usize] {
                     counted.push((shipment, Source::Quarantine, version));
                 }
             }
@@ -240,8 +248,7 @@ impl Tracked {
     fn heard_of(&self, id: &str, day: i32) -> Option<u32> {
         let shipment = self.shipments.places.get(id).copied();
         shipment.filter(|&shipment| {
-            let order = self.shipments.orders[shipment as usize];
-            day < self.orders.first_day(order) + TRACKED_DAYS
+            self.orders.is_heard_of(self.shipments.orders[shipment as usize], day)
         })
     }
 
@@ -283,7 +290,7 @@ impl Tracked {
     pub(super) fn forget(self, day: i32) -> Result<Self, Error> {
         let orders = &self.orders;
         let kept: Vec<bool> = (0..orders.recorded_at.len() as u32)
-            .map(|order| orders.first_day(order) + TRACKED_DAYS > day)
+            .map(|order| orders.is_heard_of(order, day))
             .collect();
         if kept.iter().filter(|kept| !**kept).count() * 10 <= kept.len() {
             return Ok(self);

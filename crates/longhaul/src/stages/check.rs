@@ -200,11 +200,11 @@ impl Checked {
     /// # Errors
     /// If a table is not there, or its bytes are not those that were checked.
     pub(crate) fn read_days(&self, night: &Night<'_>, days: &Range<i32>) -> Result<Tables> {
-        let of_days = |file: &&FileCheck| days.contains(&day_of(file));
+        let of_days = |file: &FileCheck| days.contains(&day_of(file));
         let read = |name: &str| -> Result<DataFrame> {
             let (contract, table) = self.table(name)?;
-            let files = table.files.iter().filter(of_days).cloned().collect();
-            let table = TableCheck { files, ..table.clone() };
+            let mut table = table.clone();
+            table.files.retain(of_days);
             let rows = intake::read_checked(night.store, contract, &table, None, night.as_of)?;
             Ok(rows.into_inner())
         };
@@ -217,7 +217,7 @@ impl Checked {
         Ok(Tables {
             orders: orders?,
             shipments: shipments?,
-            doubts: self.doubts_of(|file| of_days(&file)),
+            doubts: self.doubts_of(of_days),
             nodes: nodes?,
             holidays: holidays?,
         })

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use features::{Declaration, Memory, Month, Tables, by_month, month_of};
 use polars::prelude::PlHashSet;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, DAY_MICROS, Digest, Fingerprint};
+use terms::{AsOf, Digest, Fingerprint};
 
 use crate::stage::{CODE_VERSION, Night};
 use crate::stages::check::Checked;
@@ -180,7 +180,7 @@ impl State {
         (month, late): (&Month, usize),
     ) -> Result<()> {
         let mut objects = Vec::new();
-        let of = start_of(first_day).to_string();
+        let of = AsOf::start_of(first_day).to_string();
         let of = of.get(..7).unwrap_or_default();
         let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
         let (month_bytes, page) = rayon::join(|| month.to_parquet(), || memory.page(first_day));
@@ -219,12 +219,8 @@ impl State {
 /// comes very late or a build that was killed. The memory takes a second to write where a day has
 /// thousands of shipments.
 fn is_worth_a_night(days: &Range<i32>, end: i32) -> bool {
-    let date = start_of(days.end).to_string();
+    let date = AsOf::start_of(days.end).to_string();
     end - days.end <= 62 || date.get(5..) == Some("01-01") || date.get(5..) == Some("07-01")
-}
-
-fn start_of(day: i32) -> AsOf {
-    AsOf::from_micros(i64::from(day) * DAY_MICROS)
 }
 
 /// Orders so old that the memory may have forgotten them, and which do have a row.
@@ -237,8 +233,7 @@ fn forgotten(
     let strangers = memory.strangers(tables)?;
     let mut forgotten = PlHashSet::default();
     for month in months.iter().filter(|_| !strangers.is_empty()) {
-        let known = month.read(night)?.order_ids()?;
-        forgotten.extend(strangers.iter().filter(|id| known.contains(*id)).cloned());
+        forgotten.extend(month.read(night)?.orders_among(&strangers)?);
     }
     Ok(forgotten)
 }
