@@ -178,6 +178,12 @@ impl Ledger {
         self.pages.push((first_day, Some(next.unwrap_or_default())));
     }
 
+    /// Forgets the pages of months that end at `day` or before, which are kept elsewhere.
+    pub(crate) fn put_aside(&mut self, day: i32) {
+        let n = self.pages.partition_point(|(first_day, _)| *first_day <= day);
+        self.pages.iter_mut().take(n.saturating_sub(1)).for_each(|(_, page)| *page = None);
+    }
+
     /// Notes a month whose page is kept elsewhere.
     pub(crate) fn note(&mut self, first_day: i32) {
         self.pages.push((first_day, None));
@@ -205,21 +211,14 @@ impl Ledger {
         page.as_ref()
     }
 
-    /// What was recorded of `key` on the `window` days before `day`, or on all days before it.
+    /// What was recorded of `key` on all days before `day`. A window is the difference of two.
     ///
     /// As of: midnight at the start of `day`; a fact recorded on `day` itself is not seen.
     ///
     /// # Panics
-    /// If a page that it takes was noted and not recalled: zero would be a wrong answer.
-    pub(crate) fn before(&self, key: u32, day: i32, window: Option<u16>) -> Total {
-        let now = self.until(key, day);
-        match window {
-            None => now,
-            Some(days) => now - self.until(key, day - i32::from(days)),
-        }
-    }
-
-    fn until(&self, key: u32, day: i32) -> Total {
+    /// If the page that it takes is kept elsewhere and was not recalled: zero would be a wrong
+    /// answer.
+    pub(crate) fn until(&self, key: u32, day: i32) -> Total {
         match self.pages.partition_point(|(first_day, _)| *first_day <= day) {
             0 => Total::default(),
             n => match &self.pages[n - 1].1 {
@@ -245,17 +244,23 @@ mod tests {
         ledger
     }
 
+    fn within(ledger: &Ledger, key: u32, day: i32, window: Option<i32>) -> Total {
+        let now = ledger.until(key, day);
+        window.map_or(now, |days| now - ledger.until(key, day - days))
+    }
+
     #[test]
     fn a_window_ends_before_its_day_and_reaches_back_whole_days() {
         let ledger =
             ledger(vec![event(1, 10, 5), event(0, 10, 1), event(1, 12, 7), event(1, 10, 6)]);
-        assert_eq!(ledger.before(1, 10, Some(7)), Total::default());
-        assert_eq!(ledger.before(1, 11, Some(1)), Total { count: 2, sum: 11, squares: 61 });
-        assert_eq!(ledger.before(1, 13, Some(1)).sum, 7);
-        assert_eq!(ledger.before(1, 13, Some(3)).sum, 18);
-        assert_eq!(ledger.before(1, 99, Some(3)).count, 0);
-        assert_eq!(ledger.before(1, 99, None).count, 3);
-        assert_eq!(ledger.before(2, 99, None).count, 0);
+        let within = |key, day, window| within(&ledger, key, day, window);
+        assert_eq!(within(1, 10, Some(7)), Total::default());
+        assert_eq!(within(1, 11, Some(1)), Total { count: 2, sum: 11, squares: 61 });
+        assert_eq!(within(1, 13, Some(1)).sum, 7);
+        assert_eq!(within(1, 13, Some(3)).sum, 18);
+        assert_eq!(within(1, 99, Some(3)).count, 0);
+        assert_eq!(within(1, 99, None).count, 3);
+        assert_eq!(within(2, 99, None).count, 0);
     }
 
     #[test]
@@ -263,8 +268,8 @@ mod tests {
         let fact = event(0, 3, 9);
         let taken_back = Event { day: 5, change: -fact.change, ..fact };
         let ledger = ledger(vec![taken_back, fact]);
-        assert_eq!(ledger.before(0, 5, None).sum, 9);
-        assert_eq!(ledger.before(0, 6, None), Total::default());
+        assert_eq!(ledger.until(0, 5).sum, 9);
+        assert_eq!(ledger.until(0, 6), Total::default());
     }
 
     #[test]
@@ -290,9 +295,9 @@ mod tests {
         for key in 0..7 {
             for day in 0..130 {
                 for window in [None, Some(1), Some(29), Some(61)] {
-                    let expected = whole.before(key, day, window);
-                    assert_eq!(paged.before(key, day, window), expected);
-                    assert_eq!(recalled.before(key, day, window), expected);
+                    let expected = within(&whole, key, day, window);
+                    assert_eq!(within(&paged, key, day, window), expected);
+                    assert_eq!(within(&recalled, key, day, window), expected);
                 }
             }
         }

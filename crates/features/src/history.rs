@@ -71,10 +71,12 @@ impl Rows<'_> {
     fn of_one_key(&self, history: &History) -> Vec<Column> {
         let quantity = history.quantity;
         let mut columns = Vec::new();
+        let now = self.until(quantity, &history.key, 0);
+        let parents_now = history.fall_back.as_ref().map(|key| (key, self.until(quantity, key, 0)));
         for window in history.windows() {
-            let totals = self.before(quantity, &history.key, window);
+            let totals = self.within(&now, quantity, &history.key, window);
             let parents =
-                (history.fall_back.as_ref()).map(|key| self.before(quantity, key, window));
+                (parents_now.as_ref()).map(|(key, now)| self.within(now, quantity, key, window));
             for &statistic in &history.statistics {
                 let parent = |row: usize| parents.as_ref().map(|totals| &totals[row]);
                 let values: Vec<Option<f32>> = (totals.iter().enumerate())
@@ -99,12 +101,26 @@ impl Rows<'_> {
         columns
     }
 
-    /// What each row's key had at its day. Shapes: one a row.
-    fn before(&self, quantity: Quantity, key: &[String], window: Option<u16>) -> Vec<Total> {
+    /// What was recorded for each row's key until so many days before the row's day. Shapes: one a
+    /// row.
+    fn until(&self, quantity: Quantity, key: &[String], days_before: u16) -> Vec<Total> {
         let Some((ledger, key)) = self.asked.ledger_of(quantity, key) else { return Vec::new() };
         let ledger = &self.ledgers[ledger];
         let rows = self.keys[key].iter().zip(self.days);
-        rows.map(|(&key, &day)| ledger.before(key, day, window)).collect()
+        rows.map(|(&key, &day)| ledger.until(key, day - i32::from(days_before))).collect()
+    }
+
+    /// What of `now` was recorded on the `window` days before each row's, or on all of them.
+    fn within(
+        &self,
+        now: &[Total],
+        quantity: Quantity,
+        key: &[String],
+        window: Option<u16>,
+    ) -> Vec<Total> {
+        let Some(days) = window else { return now.to_vec() };
+        let then = self.until(quantity, key, days);
+        now.iter().zip(then).map(|(&now, then)| now - then).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use terms::column;
 
 use super::Memory;
-use super::tracked::{Orders, Places, Shipments, Tracked};
+use super::tracked::{Orders, Shipments, Tracked};
 use crate::Error;
 use crate::as_of::{Page, Total};
 use crate::declaration::Declaration;
@@ -179,17 +179,12 @@ fn positions(frame: &DataFrame, name: &str) -> Result<Vec<u32>, Error> {
     Ok(frame.column(name)?.u32()?.iter().map(Option::unwrap_or_default).collect())
 }
 
-fn places(ids: &StringChunked) -> Places {
-    ids.iter().zip(0..).map(|(id, place)| (id.unwrap_or_default().into(), place)).collect()
-}
-
 fn restore_orders(firsts: DataFrame, cancelled: &DataFrame) -> Result<Orders, Error> {
     let at = known_instants(cancelled, AT)?;
     Ok(Orders {
         recorded_at: known_instants(&firsts, column::RECORDED_AT)?,
         ordered_at: known_instants(&firsts, column::ORDERED_AT)?,
         cancelled: positions(cancelled, ORDER)?.into_iter().zip(at).collect(),
-        places: places(&texts(&firsts, column::ORDER_ID)?),
         firsts,
     })
 }
@@ -208,7 +203,6 @@ fn restore_shipments(
         keys: (0..n_keys)
             .map(|key| positions(frame, &format!("{KEY}_{key}")))
             .collect::<Result<_, _>>()?,
-        places: places(&ids),
         orders,
         ..Shipments::default()
     };

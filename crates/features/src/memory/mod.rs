@@ -151,9 +151,11 @@ impl Memory {
         for column in self.surroundings.of_origins(&placed.firsts, &placed.days)? {
             placed.firsts.with_column(column)?;
         }
-        for (keys, positions) in tracked.shipments.keys.iter_mut().zip(&mut self.positions) {
+        let keys = tracked.shipments.keys.par_iter_mut().zip(&mut self.positions);
+        keys.try_for_each(|(keys, positions)| {
             keys.extend(positions.of_rows(&placed.firsts)?);
-        }
+            Ok::<_, Error>(())
+        })?;
         self.count(&tracked, &days);
         let days_of_rows: BTreeSet<i32> = placed.days.iter().copied().collect();
         let asked: BTreeSet<i32> =
@@ -219,19 +221,35 @@ impl Memory {
             return Ok(Learned { month: Month::default(), late: 0 });
         };
         let n_before = tracked.shipments.ids.len() - new.placed.len();
-        let mut columns = new.placed.key_columns()?;
-        columns.extend(facts::columns(&new.placed, &self.declared)?);
-        columns.extend(calendar::columns(&new.placed, &self.surroundings, &self.declared)?);
         let rows = Rows {
             asked: &self.asked,
             ledgers: &self.ledgers,
             keys: tracked.shipments.keys.iter().map(|keys| &keys[n_before..]).collect(),
             days: &new.placed.days,
         };
-        columns.extend(history::columns(&rows, &self.declared));
+        let (known, history) =
+            rayon::join(|| self.known(&new.placed), || history::columns(&rows, &self.declared));
+        let mut columns = known?;
+        columns.extend(history);
         let rows = DataFrame::new(new.placed.len(), columns)?;
         self.tracked = Some(tracked.forget(self.until.unwrap_or_default())?);
         Ok(Learned { month: Month::of(rows, &new.heard)?, late: new.late })
+    }
+
+    /// Columns that do not come of history.
+    fn known(&self, placed: &Placed) -> Result<Vec<Column>, Error> {
+        let mut columns = placed.key_columns()?;
+        columns.extend(facts::columns(placed, &self.declared)?);
+        columns.extend(calendar::columns(placed, &self.surroundings, &self.declared)?);
+        Ok(columns)
+    }
+
+    /// Forgets the pages that rows of later days rarely ask for. They have to be kept elsewhere:
+    /// [`Memory::learn`] says when they have to be [recalled](Self::recall).
+    pub fn put_pages_aside(&mut self) {
+        let Some(until) = self.until else { return };
+        let first_asked = days_asked(&self.declared, until).into_iter().next().unwrap_or(until);
+        self.ledgers.iter_mut().for_each(|ledger| ledger.put_aside(first_asked));
     }
 
     /// The day after the last one that was learned.

@@ -88,7 +88,7 @@ fn world(seed: u64) -> Tables {
         let ordered_at = recorded_at - waited * DAY_MICROS - draws.below(20) * HOUR_MICROS;
         let order = OrderRow { id: id.clone(), recorded_at, ordered_at, status: "placed" };
         orders.push(order.clone());
-        for again in [3, 40, 95, 155, 170] {
+        for again in [3, 40, 95, 125, 155, 170] {
             if draws.one_in(8) {
                 let recorded_at = recorded_at + again * DAY_MICROS;
                 let status = if draws.one_in(2) { "cancelled" } else { "paid" };
@@ -241,6 +241,7 @@ impl Kept {
         self.pages.insert(first_day, memory.page(first_day).unwrap());
         self.saved = memory.save().unwrap();
         self.until = days.end;
+        memory.put_pages_aside();
     }
 
     fn assemble(&self) -> (Frame, Outcomes) {
@@ -349,7 +350,7 @@ impl Told {
             records.sort_unstable();
             // Told again after months, an order without a row is a new one.
             let first_of_order = records.into_iter().fold(i64::MIN / 2, |first, at| {
-                let is_new = day_of(at) >= day_of(first) + 150;
+                let is_new = day_of(at) >= day_of(first) + 121;
                 if is_new && day_of(at) <= day_of(since) { at } else { first }
             });
             let mut told: Vec<(i64, u8, State)> = Vec::new();

@@ -12,11 +12,13 @@ use crate::timeline::{day_of, known_instants, states, texts};
 /// deliveries are now, and does not count in history.
 const REACH_DAYS: i32 = 90;
 
-/// A shipment of the last day in reach is in stock for so much longer.
-const TRACKED_DAYS: i32 = REACH_DAYS + STOCK_DAYS_MAX;
+/// An order is known for a month longer than it counts, since a month may be learned at once: one
+/// without a row that is told again after it would be a new order.
+const KNOWN_DAYS: i32 = REACH_DAYS + 31;
 
-/// Positions by id.
-pub(super) type Places = PlHashMap<PlSmallStr, u32>;
+/// Positions of those ids that some rows ask for. What is tracked is many times what a night
+/// brings: looking through it for a few is cheaper than an index of it all.
+struct Places<'a>(PlHashMap<&'a str, Option<u32>>);
 
 /// Orders, in the order in which they became known.
 pub(super) struct Orders {
@@ -26,7 +28,6 @@ pub(super) struct Orders {
     pub(super) ordered_at: Vec<i64>,
     /// Order and moment, by moment.
     pub(super) cancelled: Vec<(u32, i64)>,
-    pub(super) places: Places,
 }
 
 /// Shipments, in the order in which they became known.
@@ -39,7 +40,6 @@ pub(super) struct Shipments {
     pub(super) timelines: Timelines,
     /// For each of the declared keys the position of each shipment's.
     pub(super) keys: Vec<Vec<u32>>,
-    pub(super) places: Places,
 }
 
 /// Both.
@@ -73,6 +73,27 @@ pub(super) struct Brought {
     pub(super) late: usize,
 }
 
+impl<'a> Places<'a> {
+    /// Of `known` those that are asked for.
+    fn of<'b>(asked: impl Iterator<Item = &'a str>, known: impl Iterator<Item = &'b str>) -> Self {
+        let mut places: PlHashMap<&str, Option<u32>> = asked.map(|id| (id, None)).collect();
+        for (id, place) in known.zip(0..) {
+            if let Some(found) = places.get_mut(id) {
+                *found = Some(place);
+            }
+        }
+        Self(places)
+    }
+
+    fn get(&self, id: &str) -> Option<u32> {
+        self.0.get(id).copied().flatten()
+    }
+
+    fn note(&mut self, id: &'a str, place: u32) {
+        self.0.insert(id, Some(place));
+    }
+}
+
 impl Orders {
     fn nobody(schema: &DataFrame) -> Self {
         Self {
@@ -80,8 +101,13 @@ impl Orders {
             recorded_at: Vec::new(),
             ordered_at: Vec::new(),
             cancelled: Vec::new(),
-            places: Places::default(),
         }
+    }
+
+    /// Where those are that are asked for by id.
+    fn places<'a>(&self, asked: impl Iterator<Item = &'a str>) -> Result<Places<'a>, Error> {
+        let known = texts(&self.firsts, column::ORDER_ID)?;
+        Ok(Places::of(asked, known.iter().map(Option::unwrap_or_default)))
     }
 
     fn first_day(&self, order: u32) -> i32 {
@@ -90,68 +116,86 @@ impl Orders {
 
     /// Whether history counts what is recorded of the order on `day`.
     fn counts(&self, order: u32, day: i32) -> bool {
-        day < self.first_day(order) + REACH_DAYS
+        (self.first_day(order)..self.first_day(order) + REACH_DAYS).contains(&day)
     }
 
-    /// Whether anything recorded on `day` can still concern the order.
-    fn is_heard_of(&self, order: u32, day: i32) -> bool {
-        day < self.first_day(order) + TRACKED_DAYS
-    }
-
-    /// The order called `id`, if it is still heard of on `day`.
-    fn heard_of(&self, id: &str, day: i32) -> Option<u32> {
-        let order = self.places.get(id).copied();
-        order.filter(|&order| self.is_heard_of(order, day))
+    /// Whether what is recorded of the order on `day` is of one that was there before.
+    fn is_known(&self, order: u32, day: i32) -> bool {
+        day < self.first_day(order) + KNOWN_DAYS
     }
 
     /// Orders that are not tracked and so old that they may have been, once.
     fn strangers(&self, table: &DataFrame) -> Result<PlHashSet<String>, Error> {
         let ids = texts(table, column::ORDER_ID)?;
+        let places = self.places(ids.iter().flatten())?;
         let recorded_at = known_instants(table, column::RECORDED_AT)?;
         let ordered_at = known_instants(table, column::ORDERED_AT)?;
         let times = recorded_at.into_iter().zip(ordered_at);
         let strange = |(id, (recorded_at, ordered_at)): (Option<&str>, (i64, i64))| {
             let day = day_of(recorded_at);
-            let id = id.filter(|id| self.heard_of(id, day).is_none())?;
+            let known = |id: &str| places.get(id).is_some_and(|order| self.is_known(order, day));
+            let id = id.filter(|id| !known(id))?;
             (day - day_of(ordered_at) >= REACH_DAYS).then(|| id.to_owned())
         };
         Ok(ids.iter().zip(times).filter_map(strange).collect())
     }
 
-    /// Learns versions of orders, and gives those cancellations that are new.
-    fn learn(
+    /// Learns versions of orders, by when they were recorded, and gives those cancellations that
+    /// are new. `ids` are theirs.
+    fn learn<'a>(
         &mut self,
         table: &DataFrame,
+        ids: &'a StringChunked,
+        places: &mut Places<'a>,
         forgotten: &PlHashSet<String>,
     ) -> Result<Vec<(u32, i64)>, Error> {
-        let table = by_record(table, column::ORDER_ID)?;
-        let ids = texts(&table, column::ORDER_ID)?;
-        let statuses = texts(&table, column::STATUS)?;
-        let recorded_at = known_instants(&table, column::RECORDED_AT)?;
-        let ordered_at = known_instants(&table, column::ORDERED_AT)?;
+        let statuses = texts(table, column::STATUS)?;
+        let recorded_at = known_instants(table, column::RECORDED_AT)?;
+        let ordered_at = known_instants(table, column::ORDERED_AT)?;
         let mut new = Vec::new();
         let mut cancelled = Vec::new();
         for (row, id) in ids.iter().enumerate() {
             let id = id.unwrap_or_default();
-            let order = match self.heard_of(id, day_of(recorded_at[row])) {
+            let day = day_of(recorded_at[row]);
+            let order = match places.get(id).filter(|&order| self.is_known(order, day)) {
                 Some(order) => order,
                 None if forgotten.contains(id) => continue,
                 None => {
                     let order = self.recorded_at.len() as u32;
-                    self.places.insert(id.into(), order);
+                    places.note(id, order);
                     self.recorded_at.push(recorded_at[row]);
                     self.ordered_at.push(ordered_at[row]);
                     new.push(row as IdxSize);
                     order
                 }
             };
-            let counts = self.counts(order, day_of(recorded_at[row]));
-            if statuses.get(row) == Some("cancelled") && counts {
+            if statuses.get(row) == Some("cancelled") && self.counts(order, day) {
                 cancelled.push((order, recorded_at[row]));
             }
         }
         self.firsts.vstack_mut_owned(table.take(&IdxCa::from_vec("".into(), new))?)?;
         Ok(cancelled)
+    }
+
+    /// Those that are `known`, at their new `places`.
+    fn only(self, known: &[bool], places: &[Option<u32>]) -> Result<Self, Error> {
+        let mask = BooleanChunked::from_slice("known".into(), known);
+        let of_known = |values: Vec<i64>| -> Vec<i64> {
+            values
+                .into_iter()
+                .zip(known)
+                .filter_map(|(value, known)| known.then_some(value))
+                .collect()
+        };
+        let cancelled = self.cancelled.into_iter();
+        Ok(Self {
+            firsts: self.firsts.filter(&mask)?,
+            recorded_at: of_known(self.recorded_at),
+            ordered_at: of_known(self.ordered_at),
+            cancelled: cancelled
+                .filter_map(|(order, at)| Some((places[order as usize]?, at)))
+                .collect(),
+        })
     }
 }
 
@@ -178,11 +222,18 @@ impl Tracked {
         forgotten: &PlHashSet<String>,
     ) -> Result<Brought, Error> {
         let n_before = self.shipments.ids.len();
-        let cancelled = self.orders.learn(orders, forgotten)?;
-
+        let orders = by_record(orders, column::ORDER_ID)?;
         let table = by_record(shipments, column::SHIPMENT_ID)?;
-        let ids = texts(&table, column::SHIPMENT_ID)?;
+        let ids_of_orders = texts(&orders, column::ORDER_ID)?;
         let order_ids = texts(&table, column::ORDER_ID)?;
+        let asked = ids_of_orders.iter().chain(order_ids.iter()).flatten();
+        let mut order_places = self.orders.places(asked)?;
+        let cancelled = self.orders.learn(&orders, &ids_of_orders, &mut order_places, forgotten)?;
+
+        let ids = texts(&table, column::SHIPMENT_ID)?;
+        let in_doubt = doubts.iter().map(|doubt| doubt.shipment_id.as_str());
+        let known = self.shipments.ids.iter().map(PlSmallStr::as_str);
+        let mut places = Places::of(ids.iter().flatten().chain(in_doubt), known);
         let recorded_at = known_instants(&table, column::RECORDED_AT)?;
         let mut heard = Vec::with_capacity(table.height());
         let mut counted: Vec<(u32, Source, Version)> = Vec::with_capacity(table.height());
@@ -193,22 +244,22 @@ impl Tracked {
             let version = Version { recorded_at: recorded_at[row], state };
             let (shipment_id, source) = (PlSmallStr::from_str(id), Source::Shipment);
             heard.push(Heard { shipment_id: shipment_id.clone(), source, version });
-            let known = self.heard_of(id, version.day());
+            let day = version.day();
+            let known = places.get(id);
             let order = match known {
                 Some(shipment) => Some(self.shipments.orders[shipment as usize]),
-                // An order of a later day is not known yet, however many days are learned at once.
-                None => (self.orders)
-                    .heard_of(order_ids.get(row).unwrap_or_default(), version.day())
-                    .filter(|&order| self.orders.first_day(order) <= version.day()),
+                None => order_places.get(order_ids.get(row).unwrap_or_default()),
             };
-            let Some(order) = order.filter(|&order| self.orders.counts(order, version.day()))
-            else {
+            let Some(order) = order.filter(|&order| self.orders.counts(order, day)) else {
                 late += 1;
                 continue;
             };
             let shipment = known.unwrap_or_else(|| {
                 first_rows.push(row as IdxSize);
-                self.shipments.add(shipment_id, order, self.orders.ordered_at[order as usize])
+                let ordered_at = self.orders.ordered_at[order as usize];
+                let new = self.shipments.add(shipment_id, order, ordered_at);
+                places.note(id, new);
+                new
             });
             counted.push((shipment, source, version));
         }
@@ -227,12 +278,13 @@ impl Tracked {
         for doubt in doubts {
             let version = Version { recorded_at: doubt.recorded_at, state: State::Gone };
             let shipment_id = PlSmallStr::from_str(&doubt.shipment_id);
-            if let Some(shipment) = self.heard_of(&shipment_id, version.day()) {
+            let counts = |&shipment: &u32| {
                 let order = self.shipments.orders[shipment as usize];
-                let counts = self.orders.counts(order, version.day());
-                if counts && version.recorded_at >= since[shipment as usize] {
-                    counted.push((shipment, Source::Quarantine, version));
-                }
+                self.orders.counts(order, version.day())
+                    && version.recorded_at >= since[shipment as usize]
+            };
+            if let Some(shipment) = places.get(&doubt.shipment_id).filter(counts) {
+                counted.push((shipment, Source::Quarantine, version));
             }
             heard.push(Heard { shipment_id, source: Source::Quarantine, version });
         }
@@ -242,14 +294,6 @@ impl Tracked {
         let n_shipments = self.shipments.ids.len();
         self.shipments.timelines = self.shipments.timelines.and(&more, n_shipments);
         Ok(Brought { heard, firsts, late })
-    }
-
-    /// The shipment called `id`, if its order is still heard of on `day`.
-    fn heard_of(&self, id: &str, day: i32) -> Option<u32> {
-        let shipment = self.shipments.places.get(id).copied();
-        shipment.filter(|&shipment| {
-            self.orders.is_heard_of(self.shipments.orders[shipment as usize], day)
-        })
     }
 
     /// When each shipment was first recorded; those from `n_before` on are new.
@@ -285,49 +329,32 @@ impl Tracked {
         found
     }
 
-    /// Forgets the orders that nothing on `day` or later can concern, and their shipments, once
-    /// they are a tenth: what is still there is not [heard of](Orders::heard_of) all the same.
+    /// Forgets what nothing on `day` or later can concern, once it is a tenth: what is still there
+    /// does not [count](Orders::counts) all the same.
     pub(super) fn forget(self, day: i32) -> Result<Self, Error> {
-        let orders = &self.orders;
-        let kept: Vec<bool> = (0..orders.recorded_at.len() as u32)
-            .map(|order| orders.is_heard_of(order, day))
-            .collect();
-        if kept.iter().filter(|kept| !**kept).count() * 10 <= kept.len() {
-            return Ok(self);
-        }
-        let mut n_kept = 0;
-        let mut place: Vec<Option<u32>> = Vec::with_capacity(kept.len());
-        for &kept in &kept {
-            place.push(kept.then_some(n_kept));
-            n_kept += u32::from(kept);
-        }
-        let mask = BooleanChunked::from_slice("kept".into(), &kept);
-        let of_kept = |values: &[i64]| -> Vec<i64> {
-            values.iter().zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| *value).collect()
+        let Self { orders, shipments } = self;
+        let counts = |shipment: usize| {
+            // Even if its order does not: the day on which it is in no stock any more.
+            let first_day = day_of(shipments.first_record(shipment));
+            orders.counts(shipments.orders[shipment], day) || first_day + STOCK_DAYS_MAX >= day
         };
-        let moved = |order: u32| place[order as usize];
-        let orders = Orders {
-            firsts: self.orders.firsts.filter(&mask)?,
-            recorded_at: of_kept(&self.orders.recorded_at),
-            ordered_at: of_kept(&self.orders.ordered_at),
-            cancelled: (self.orders.cancelled.iter())
-                .filter_map(|&(order, at)| Some((moved(order)?, at)))
-                .collect(),
-            places: (self.orders.places.into_iter())
-                .filter_map(|(id, order)| Some((id, moved(order)?)))
-                .collect(),
-        };
-        let mut shipments =
-            Shipments { keys: vec![Vec::new(); self.shipments.keys.len()], ..Shipments::default() };
-        for (shipment, id) in self.shipments.ids.into_iter().enumerate() {
-            let Some(order) = moved(self.shipments.orders[shipment]) else { continue };
-            shipments.add(id, order, self.shipments.ordered_at[shipment]);
-            shipments.timelines.push(self.shipments.timelines.of(shipment).iter().copied());
-            for (kept, keys) in shipments.keys.iter_mut().zip(&self.shipments.keys) {
-                kept.push(keys[shipment]);
-            }
+        let kept: Vec<usize> = (0..shipments.ids.len()).filter(|s| counts(*s)).collect();
+        let n_orders = orders.recorded_at.len() as u32;
+        let mut known: Vec<bool> = (0..n_orders).map(|order| orders.is_known(order, day)).collect();
+        kept.iter().for_each(|&shipment| known[shipments.orders[shipment] as usize] = true);
+        let n_all = known.len() + shipments.ids.len();
+        let n_left = known.iter().filter(|known| **known).count() + kept.len();
+        if (n_all - n_left) * 10 <= n_all {
+            return Ok(Self { orders, shipments });
         }
-        Ok(Self { orders, shipments })
+        let mut n_known = 0;
+        let mut places: Vec<Option<u32>> = Vec::with_capacity(known.len());
+        for &known in &known {
+            places.push(known.then_some(n_known));
+            n_known += u32::from(known);
+        }
+        let shipments = shipments.only(&kept, &places);
+        Ok(Self { orders: orders.only(&known, &places)?, shipments })
     }
 }
 
@@ -335,11 +362,24 @@ impl Shipments {
     /// Tracks another one, without versions or keys yet.
     pub(super) fn add(&mut self, id: PlSmallStr, order: u32, ordered_at: i64) -> u32 {
         let shipment = self.ids.len() as u32;
-        self.places.insert(id.clone(), shipment);
         self.ids.push(id);
         self.orders.push(order);
         self.ordered_at.push(ordered_at);
         shipment
+    }
+
+    /// Those that are `kept`, of orders at new `places`.
+    fn only(self, kept: &[usize], places: &[Option<u32>]) -> Self {
+        let mut timelines = Timelines::default();
+        kept.iter().for_each(|&kept| timelines.push(self.timelines.of(kept).iter().copied()));
+        let keys = |keys: &Vec<u32>| kept.iter().map(|&kept| keys[kept]).collect();
+        Self {
+            ids: kept.iter().map(|&kept| self.ids[kept].clone()).collect(),
+            orders: kept.iter().filter_map(|&kept| places[self.orders[kept] as usize]).collect(),
+            ordered_at: kept.iter().map(|&kept| self.ordered_at[kept]).collect(),
+            timelines,
+            keys: self.keys.iter().map(keys).collect(),
+        }
     }
 
     pub(super) fn first_record(&self, shipment: usize) -> i64 {

@@ -16,7 +16,7 @@ use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
-use features::{Declaration, Memory, Month, Tables, by_month, month_of};
+use features::{Declaration, Memory, Month, Saved, by_month, month_of};
 use polars::prelude::PlHashSet;
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint};
@@ -82,27 +82,91 @@ pub(crate) fn bring_up(
     };
     let Some(days) = nights.days() else { return Ok(History { months: Vec::new(), days: 0 }) };
     let new = memory.until().unwrap_or(days.start)..days.end;
+    // The last month that was learned: it is written while the next one is learned.
+    let mut unwritten: Option<LearnedMonth> = None;
     for days in by_month(new.clone()) {
-        let tables = checked.read_days(night, &days)?;
-        let forgotten = forgotten(night, &memory, &tables, &state.months)?;
+        let (learned, written) = rayon::join(
+            || LearnedMonth::of(night, checked, &mut memory, (&state, unwritten.as_ref()), &days),
+            || unwritten.as_ref().map(|month| month.write(night)).transpose(),
+        );
+        written?.into_iter().for_each(|written| state.take(written));
+        memory.put_pages_aside();
+        let learned = learned?;
+        if is_worth_a_night(&days, new.end) {
+            let (written, saved) = rayon::join(|| learned.write(night), || memory.save());
+            state.take(written?);
+            state.keep(night, days.end, saved?)?;
+            nights.write(night, days.end, &state)?;
+            unwritten = None;
+        } else {
+            unwritten = Some(learned);
+        }
+    }
+    Ok(History { months: state.months, days: new.len() as i32 })
+}
+
+/// A month as far as it was learned.
+struct LearnedMonth {
+    first_day: i32,
+    month: Month,
+    page: Vec<u8>,
+    late: usize,
+}
+
+impl LearnedMonth {
+    /// What `days` brought, and what earlier days of their month had brought. `unwritten` is the
+    /// month before, if it is not in the state yet.
+    fn of(
+        night: &Night<'_>,
+        checked: &Checked,
+        memory: &mut Memory,
+        (state, unwritten): (&State, Option<&Self>),
+        days: &Range<i32>,
+    ) -> Result<Self> {
+        let first_day = month_of(days.start);
+        let last = state.months.last().filter(|last| last.first_day == first_day);
+        let (before, tables) = rayon::join(
+            || last.map(|last| last.read(night)).transpose(),
+            || checked.read_days(night, days),
+        );
+        let tables = tables?;
+        let strangers = memory.strangers(&tables)?;
+        let mut forgotten = PlHashSet::default();
+        if !strangers.is_empty() {
+            for month in &state.months {
+                forgotten.extend(month.read(night)?.orders_among(&strangers)?);
+            }
+            if let Some(before) = unwritten {
+                forgotten.extend(before.month.orders_among(&strangers)?);
+            }
+        }
         for month in memory.learn(&tables, days.clone(), &forgotten)? {
             memory.recall(month, &state.page(night, month)?)?;
         }
         drop(tables);
         let learned = memory.features()?;
-        let first_day = month_of(days.start);
-        let (before, late) = match state.months.last() {
-            Some(last) if last.first_day == first_day => (last.read(night)?, last.late),
-            _ => (Month::default(), 0),
-        };
-        let month = before.and(learned.month)?.in_order()?;
-        state.write(night, &memory, first_day, (&month, late + learned.late))?;
-        if is_worth_a_night(&days, new.end) {
-            state.save(night, &memory)?;
-            nights.write(night, days.end, &state)?;
-        }
+        let month = before?.unwrap_or_default().and(learned.month)?.in_order()?;
+        let late = learned.late + last.map_or(0, |last| last.late);
+        Ok(Self { first_day, month, page: memory.page(first_day)?, late })
     }
-    Ok(History { months: state.months, days: new.len() as i32 })
+
+    fn write(&self, night: &Night<'_>) -> Result<(Written, Kept)> {
+        let mut objects = Vec::new();
+        let of = AsOf::start_of(self.first_day).to_string();
+        let of = of.get(..7).unwrap_or_default();
+        let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
+        let (rows, versions) = self.month.to_parquet()?;
+        let written = Written {
+            first_day: self.first_day,
+            n_rows: self.month.n_rows(),
+            rows: keep("rows", rows),
+            versions: keep("versions", versions),
+            late: self.late,
+        };
+        let page = keep("pages", self.page.clone());
+        night.store.put_many(objects)?;
+        Ok((written, page))
+    }
 }
 
 impl Kept {
@@ -171,45 +235,22 @@ impl State {
         page.read(night)
     }
 
-    /// Writes what the last days of a month left, and takes it up.
-    fn write(
-        &mut self,
-        night: &Night<'_>,
-        memory: &Memory,
-        first_day: i32,
-        (month, late): (&Month, usize),
-    ) -> Result<()> {
-        let mut objects = Vec::new();
-        let of = AsOf::start_of(first_day).to_string();
-        let of = of.get(..7).unwrap_or_default();
-        let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
-        let (month_bytes, page) = rayon::join(|| month.to_parquet(), || memory.page(first_day));
-        let ((rows, versions), page) = (month_bytes?, page?);
-        let written = Written {
-            first_day,
-            n_rows: month.n_rows(),
-            rows: keep("rows", rows),
-            versions: keep("versions", versions),
-            late,
-        };
-        let page = keep("pages", page);
-        if self.months.last().is_some_and(|last| last.first_day == first_day) {
+    /// Takes up a month that was written, in the place of what was known of it.
+    fn take(&mut self, (written, page): (Written, Kept)) {
+        if self.months.last().is_some_and(|last| last.first_day == written.first_day) {
             self.months.pop();
             self.pages.pop();
         }
         self.months.push(written);
         self.pages.push(page);
-        Ok(night.store.put_many(objects)?)
     }
 
-    /// Saves what can still change.
-    fn save(&mut self, night: &Night<'_>, memory: &Memory) -> Result<()> {
+    /// Keeps what can still change on `until` and later.
+    fn keep(&mut self, night: &Night<'_>, until: i32, saved: Saved) -> Result<()> {
         let mut objects = Vec::new();
-        self.memory.clear();
-        for (name, bytes) in memory.save()? {
-            self.memory.insert(name, Kept::of("memory/".to_owned(), bytes, &mut objects));
-        }
-        self.until = memory.until().unwrap_or_default();
+        let keep = |(name, bytes)| (name, Kept::of("memory/".to_owned(), bytes, &mut objects));
+        self.memory = saved.into_iter().map(keep).collect();
+        self.until = until;
         Ok(night.store.put_many(objects)?)
     }
 }
@@ -221,21 +262,6 @@ impl State {
 fn is_worth_a_night(days: &Range<i32>, end: i32) -> bool {
     let date = AsOf::start_of(days.end).to_string();
     end - days.end <= 62 || date.get(5..) == Some("01-01") || date.get(5..) == Some("07-01")
-}
-
-/// Orders so old that the memory may have forgotten them, and which do have a row.
-fn forgotten(
-    night: &Night<'_>,
-    memory: &Memory,
-    tables: &Tables,
-    months: &[Written],
-) -> Result<PlHashSet<String>> {
-    let strangers = memory.strangers(tables)?;
-    let mut forgotten = PlHashSet::default();
-    for month in months.iter().filter(|_| !strangers.is_empty()) {
-        forgotten.extend(month.read(night)?.orders_among(&strangers)?);
-    }
-    Ok(forgotten)
 }
 
 /// Ids of the nights that end with each day on which something was recorded.
