@@ -31,6 +31,33 @@ fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
 }
 
 #[test]
+fn legs_switch_their_features_on_and_are_learned_night_by_night() {
+    let (nightly, without) = (Folder::empty(), Folder::with_world());
+    let more = ["--set", "simulate.legs=true", "--set", "simulate.shipments=4000"];
+    let simulate = ["simulate", PIPELINE, "--store", nightly.url()];
+    longhaul(&[&simulate[..], &more].concat()).ok();
+    let whole = nightly.copy();
+    for as_of in NIGHTS {
+        features(&nightly, as_of, &more);
+    }
+    let (of_nights, _) = features(&nightly, LAST, &more);
+    let (at_once, _) = features(&whole, LAST, &more);
+    assert_eq!(of_nights, at_once);
+
+    let matrix = |store: &Folder, more: &[&str]| {
+        let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", LAST, "--json"];
+        let ended = longhaul(&[&arguments[..], more].concat()).ok();
+        store.matrix(ended.json()["folder"].as_str().unwrap())
+    };
+    let name = "destination_zone_last_mile_hours_mean_14d";
+    let with_legs = matrix(&nightly, &more);
+    let hours = with_legs.column(name).unwrap().f32().unwrap();
+    assert!(hours.iter().flatten().count() * 2 > with_legs.height(), "{hours:?}");
+    assert!(hours.iter().flatten().all(|hours| (0.0..500.0).contains(&hours)), "{hours:?}");
+    assert!(matrix(&without, &[]).column(name).is_err(), "there are no legs");
+}
+
+#[test]
 fn a_partition_that_was_altered_leads_back_to_the_night_before_it() {
     let (nightly, whole) = (Folder::with_world(), Folder::with_world());
     let before = NIGHTS.map(|as_of| features(&nightly, as_of, &[]).0);

@@ -8,6 +8,8 @@
 //! A ledger has a page for each month, which begins with what all keys had before it. So an answer
 //! needs one page, and the pages of a long history are only read where a window begins.
 
+use std::collections::BTreeSet;
+
 /// A dated difference of a quantity: what one recorded fact adds to (or takes back from) a key.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event {
@@ -178,10 +180,14 @@ impl Ledger {
         self.pages.push((first_day, Some(next.unwrap_or_default())));
     }
 
-    /// Forgets the pages of months that end at `day` or before, which are kept elsewhere.
-    pub(crate) fn put_aside(&mut self, day: i32) {
-        let n = self.pages.partition_point(|(first_day, _)| *first_day <= day);
-        self.pages.iter_mut().take(n.saturating_sub(1)).for_each(|(_, page)| *page = None);
+    /// Forgets the pages of months that answer at none of `days`, and are kept elsewhere.
+    pub(crate) fn keep_pages_of(&mut self, days: &BTreeSet<i32>) {
+        let ends: Vec<i32> = self.pages.iter().skip(1).map(|(first_day, _)| *first_day).collect();
+        for ((first_day, page), end) in self.pages.iter_mut().zip(ends) {
+            if days.range(*first_day..end).next().is_none() {
+                *page = None;
+            }
+        }
     }
 
     /// Notes a month whose page is kept elsewhere.

@@ -83,6 +83,13 @@ pub enum Quantity {
     /// The same of orders twenty days old.
     #[serde(rename = "delivered_by_day_20")]
     DeliveredByDay20,
+    /// Hours from departure to arrival of a leg of the first mile, dated when its arrival was
+    /// recorded; from the table of legs, as the next two.
+    FirstMileHours,
+    /// The same of the middle mile, leg by leg.
+    MiddleMileHours,
+    /// The same of the last mile.
+    LastMileHours,
 }
 
 impl Quantity {
@@ -101,6 +108,17 @@ impl Quantity {
         }
     }
 
+    /// Whether it is of legs, and not of whole shipments.
+    pub(crate) fn is_of_legs(self) -> bool {
+        matches!(self, Self::FirstMileHours | Self::MiddleMileHours | Self::LastMileHours)
+    }
+
+    /// Whether it is in hours.
+    pub(crate) fn is_duration(self) -> bool {
+        matches!(self, Self::DeliveryHours | Self::HandlingHours | Self::TransitHours)
+            || self.is_of_legs()
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::DeliveryHours => "delivery_hours",
@@ -114,6 +132,9 @@ impl Quantity {
             Self::DeliveredByDay5 => "delivered_by_day_5",
             Self::DeliveredByDay10 => "delivered_by_day_10",
             Self::DeliveredByDay20 => "delivered_by_day_20",
+            Self::FirstMileHours => "first_mile_hours",
+            Self::MiddleMileHours => "middle_mile_hours",
+            Self::LastMileHours => "last_mile_hours",
         }
     }
 }
@@ -198,6 +219,14 @@ impl Declaration {
             }
         }
         groups
+    }
+
+    /// What of it can be built from tables with or without legs: in their absence what is said of
+    /// them would be missing in every row.
+    #[must_use]
+    pub fn with_legs(mut self, legs: bool) -> Self {
+        self.history.retain(|history| legs || !history.quantity.is_of_legs());
+        self
     }
 
     /// The declaration of one group alone; of none without a name. What it takes to build is what

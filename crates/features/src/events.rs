@@ -110,11 +110,6 @@ fn known_on(asked_on: i32, versions: &[Version]) -> Option<Total> {
 /// What a shipment in `state` adds to the quantity, if anything.
 fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
     let one = Total { count: 1, sum: 1, squares: 1 };
-    let span = |from: i64, to: i64| {
-        let seconds = (to - from) / SECOND_MICROS;
-        let minutes = seconds / 60;
-        Total { count: 1, sum: seconds, squares: minutes * minutes }
-    };
     match (quantity, state) {
         (Quantity::Ordered, _) => Some(one),
         (_, State::Gone) => None,
@@ -149,8 +144,19 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
         | (
             Quantity::DeliveredByDay5 | Quantity::DeliveredByDay10 | Quantity::DeliveredByDay20,
             _,
-        ) => None,
+        )
+        // And these are of legs.
+        | (Quantity::FirstMileHours | Quantity::MiddleMileHours | Quantity::LastMileHours, _) => {
+            None
+        }
     }
+}
+
+/// What a duration adds. Units: microseconds since the epoch.
+pub(crate) fn span(from: i64, to: i64) -> Total {
+    let seconds = (to - from) / SECOND_MICROS;
+    let minutes = seconds / 60;
+    Total { count: 1, sum: seconds, squares: minutes * minutes }
 }
 
 #[cfg(test)]

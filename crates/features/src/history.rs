@@ -87,10 +87,10 @@ impl Rows<'_> {
                                 mean_age_hours(total, self.days[row])
                             }
                             Statistic::Mean => {
-                                let unit = if is_duration(quantity) { 3600.0 } else { 1.0 };
+                                let unit = if quantity.is_duration() { 3600.0 } else { 1.0 };
                                 mean(total, parent(row)).map(|value| value / unit)
                             }
-                            Statistic::Sd => sd(total, is_duration(quantity)),
+                            Statistic::Sd => sd(total, quantity.is_duration()),
                         };
                         value.map(|value| value as f32)
                     })
@@ -130,10 +130,6 @@ fn mean_age_hours(total: &Total, day: i32) -> Option<f64> {
     let midnight = i64::from(day) * (DAY_MICROS / 1_000_000);
     (total.count > 0)
         .then(|| (total.count * midnight - total.sum) as f64 / total.count as f64 / 3600.0)
-}
-
-fn is_duration(quantity: Quantity) -> bool {
-    matches!(quantity, Quantity::DeliveryHours | Quantity::HandlingHours | Quantity::TransitHours)
 }
 
 /// The mean, shrunk towards the coarser key's if there is one. Units: as the sums.

@@ -10,7 +10,8 @@
 //! 2. [`memory`]: the shipments that can still change, and what is new of them;
 //! 3. [`facts`] and [`calendar`]: columns known at order time, read from the first version only,
 //!    and from what is known of [nodes and holidays](surroundings);
-//! 4. [`events`]: each change of a state becomes a dated difference of a [quantity](declaration);
+//! 4. [`events`] and [`legs`]: each change of a state, and of what a leg took, becomes a dated
+//!    difference of a [quantity](declaration);
 //! 5. [`as_of`]: the one as-of join looks differences up by [key](keys) and day;
 //! 6. [`history`]: statistics over windows, as declared in a file and not coded one by one;
 //! 7. [`month`]: rows and versions as they are kept, and put together into the
@@ -27,6 +28,7 @@ mod facts;
 mod frame;
 mod history;
 mod keys;
+mod legs;
 mod memory;
 mod month;
 mod outcomes;

@@ -15,6 +15,8 @@ pub struct Tables {
     pub shipments: DataFrame,
     /// Versions of shipments in quarantine.
     pub doubts: Vec<Doubt>,
+    /// Legs; without columns, if there is no such table.
+    pub legs: DataFrame,
     /// Nodes; without columns, if there is no such table.
     pub nodes: DataFrame,
     /// Holidays; without columns, if there is no such table.
@@ -42,6 +44,7 @@ impl Tables {
             orders: table(&self.orders)?,
             shipments: table(&self.shipments)?,
             doubts: doubts.collect(),
+            legs: table(&self.legs)?,
             nodes: table(&self.nodes)?,
             holidays: table(&self.holidays)?,
         })
@@ -56,6 +59,7 @@ impl Tables {
             orders: both(&self.orders, &later.orders)?,
             shipments: both(&self.shipments, &later.shipments)?,
             doubts: [&self.doubts[..], &later.doubts].concat(),
+            legs: both(&self.legs, &later.legs)?,
             nodes: both(&self.nodes, &later.nodes)?,
             holidays: both(&self.holidays, &later.holidays)?,
         })
@@ -67,7 +71,8 @@ impl Tables {
         let shipments = instants(&self.shipments, column::RECORDED_AT)?;
         let doubts = self.doubts.iter().map(|doubt| Some(doubt.recorded_at));
         let mut all: Vec<Option<i64>> = orders.into_iter().chain(shipments).chain(doubts).collect();
-        for table in [&self.nodes, &self.holidays].into_iter().filter(|table| table.width() > 0) {
+        let optional = [&self.legs, &self.nodes, &self.holidays];
+        for table in optional.into_iter().filter(|table| table.width() > 0) {
             all.extend(instants(table, column::RECORDED_AT)?);
         }
         let days = all.into_iter().flatten().map(day_of);

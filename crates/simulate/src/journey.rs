@@ -73,14 +73,14 @@ impl Route {
             + random.between(60.0, 1_500.0) as i64
     }
 
-    /// When it is delivered.
-    pub(crate) fn delivered_at(
+    /// When it reaches the last station, and when it is delivered.
+    pub(crate) fn arrives(
         self,
         plan: &Plan,
         handed_over_at: i64,
         wait_hours: f64,
         random: &mut Random,
-    ) -> i64 {
+    ) -> (i64, i64) {
         let carrier = &CARRIERS[self.carrier];
         let zone = &plan.geography.zones[self.zone];
         let origin = plan.nodes.all[self.node].region;
@@ -100,7 +100,8 @@ impl Route {
             hours += self.disruption_hours(plan, handed_over_at, hours, random);
         }
         let arrived_at = handed_over_at + (hours * HOUR) as i64;
-        self.last_mile(plan, arrived_at, random).max(handed_over_at + HOUR as i64)
+        let delivered_at = self.last_mile(plan, arrived_at, random);
+        (arrived_at, delivered_at.max(handed_over_at + HOUR as i64))
     }
 
     /// What a breakdown costs a parcel that is handed over, or would have arrived, during it.

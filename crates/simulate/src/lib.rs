@@ -1,4 +1,5 @@
-//! A fulfilment network that produces the tables `orders`, `shipments` and `nodes`.
+//! A fulfilment network that produces the tables `orders`, `shipments`, `nodes` and, if asked for,
+//! `legs`.
 //!
 //! What is here: an invented country with its regions and postal zones, fulfilment centres of
 //! three kinds and sellers, four carriers with three services; a rhythm of days, weeks and a yearly

@@ -61,6 +61,8 @@ pub(crate) struct Shipment {
     pub(crate) ship_by_at: i64,
     /// None if it is cancelled.
     pub(crate) handed_over_at: Option<i64>,
+    /// None if it is not delivered.
+    pub(crate) at_station_at: Option<i64>,
     pub(crate) ending: Ending,
     pub(crate) ended_at: i64,
 }
@@ -173,7 +175,7 @@ fn draw_shipment(
     let wait = waiting.nodes.wait_hours(route.node);
     let handed_over_at = route.handed_over_at(plan, &goods, paid_at, wait, random);
     let wait = waiting.carriers.wait_hours(route.carrier);
-    let delivered_at = route.delivered_at(plan, handed_over_at, wait, random);
+    let (at_station_at, delivered_at) = route.arrives(plan, handed_over_at, wait, random);
     let fate = random.share();
     let (ending, ended_at) = if fate < plan.world.lost_rate {
         let days = random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
@@ -195,6 +197,7 @@ fn draw_shipment(
         ordered_at: order.ordered_at,
         ship_by_at: route.ship_by_at(plan, order.ordered_at),
         handed_over_at: Some(handed_over_at),
+        at_station_at: (ending == Ending::Delivered).then_some(at_station_at),
         ending,
         ended_at,
     }
@@ -218,6 +221,7 @@ fn cancel(order: &mut Order, shipments: &mut [Shipment], share: f64) {
     order.cancelled_at = Some(cancelled_at);
     for shipment in shipments {
         shipment.handed_over_at = None;
+        shipment.at_station_at = None;
         shipment.ending = Ending::Cancelled;
         shipment.ended_at = cancelled_at;
     }

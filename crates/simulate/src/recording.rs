@@ -66,6 +66,20 @@ pub(crate) struct ShipmentVersion {
     pub(crate) delivered_at: Option<i64>,
 }
 
+/// A hop of a parcel that has arrived. Instants are seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LegRecord {
+    pub(crate) order_number: u64,
+    pub(crate) part: u8,
+    /// Its place in the journey, from 0.
+    pub(crate) index: u8,
+    pub(crate) node: u32,
+    /// The zone of the customer, and of the last station.
+    pub(crate) zone: u32,
+    pub(crate) departed_at: i64,
+    pub(crate) arrived: Fact,
+}
+
 /// Decides when the facts of an order and its shipments become known.
 pub(crate) fn record(
     plan: &Plan,
@@ -200,6 +214,26 @@ impl ShipmentRecord {
     pub(crate) fn next_night(&self, night: u32) -> Option<u32> {
         let facts = [self.handed_over, Some(self.ended), self.misread];
         facts.into_iter().flatten().map(|fact| fact.night).filter(|&next| next > night).min()
+    }
+}
+
+impl ShipmentRecord {
+    /// The hops of a delivered parcel: to the last station, and from there to a customer in `zone`.
+    pub(crate) fn legs(&self, plan: &Plan, zone: u32) -> Vec<LegRecord> {
+        let shipment = &self.shipment;
+        let times = shipment.handed_over_at.zip(shipment.at_station_at);
+        let Some((handed_over_at, at)) = times else { return Vec::new() };
+        let at_station = Fact { at, night: plan.night(at).max(self.created) };
+        let leg = |index, departed_at, arrived| LegRecord {
+            order_number: shipment.order_number,
+            part: shipment.part,
+            index,
+            node: shipment.node,
+            zone,
+            departed_at,
+            arrived,
+        };
+        vec![leg(0, handed_over_at, at_station), leg(1, at, self.ended)]
     }
 }
 

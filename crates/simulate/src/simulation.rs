@@ -19,8 +19,8 @@ use crate::order::{self, Ending};
 use crate::pilot;
 use crate::plan::{Plan, Waiting};
 use crate::random::{Random, Stream};
-use crate::recording::{self, ODD_KINDS, OrderRecord, ShipmentRecord};
-use crate::tables::{NodeRows, OrderRows, ShipmentRows};
+use crate::recording::{self, LegRecord, ODD_KINDS, OrderRecord, ShipmentRecord};
+use crate::tables::{LegRows, NodeRows, OrderRows, ShipmentRows};
 use crate::world::CheckedWorld;
 
 /// Nights record from 02:00 UTC, give or take so many seconds later.
@@ -32,14 +32,14 @@ const RECORDS_WITHIN: f64 = 1_800.0;
 pub struct Night {
     /// The partition.
     pub recorded_on: NaiveDate,
-    /// Tables with at least one row: `nodes`, `orders`, `shipments`.
+    /// Tables with at least one row: `nodes`, `orders`, `shipments`, `legs`.
     pub tables: Vec<Table>,
 }
 
 /// One table's partition of one night.
 #[derive(Debug, Clone)]
 pub struct Table {
-    /// `nodes`, `orders` or `shipments`.
+    /// `nodes`, `orders`, `shipments` or `legs`.
     pub name: &'static str,
     /// Its rows as Parquet.
     pub parquet: Bytes,
@@ -74,6 +74,8 @@ pub struct Summary {
     pub order_versions: u64,
     /// Rows of `shipments`.
     pub shipment_versions: u64,
+    /// Rows of `legs`.
+    pub leg_versions: u64,
     /// Rows of `shipments` with a value that cannot be, by what is wrong.
     pub odd_versions: BTreeMap<&'static str, u64>,
     /// Shipments with news to come after the last night written.
@@ -105,6 +107,7 @@ pub struct Simulation {
     /// By the night of their next version; nights already written are empty.
     orders: Vec<Vec<OrderRecord>>,
     shipments: Vec<Vec<ShipmentRecord>>,
+    legs: Vec<Vec<LegRecord>>,
     summary: Summary,
 }
 
@@ -121,6 +124,7 @@ pub fn simulate(world: &CheckedWorld) -> Simulation {
         next_order: 0,
         orders: std::iter::repeat_with(Vec::new).take(nights).collect(),
         shipments: std::iter::repeat_with(Vec::new).take(nights).collect(),
+        legs: std::iter::repeat_with(Vec::new).take(nights).collect(),
         summary: Summary { odd_versions, ..Summary::default() },
     }
 }
@@ -163,11 +167,17 @@ impl Simulation {
             left -= shipments.len() as u64;
             self.next_order += 1;
             self.summary.orders += 1;
+            let zone = order.order.zone;
             put(&mut self.orders, order.first_night(), order);
             for shipment in shipments {
                 self.waiting.nodes.arrive(shipment.shipment.node as usize, 1.0);
                 self.waiting.carriers.arrive(usize::from(shipment.shipment.carrier), 1.0);
                 self.count(&shipment);
+                if self.plan.world.legs {
+                    for leg in shipment.legs(&self.plan, zone) {
+                        put(&mut self.legs, leg.arrived.night, leg);
+                    }
+                }
                 put(&mut self.shipments, shipment.first_night(), shipment);
             }
         }
@@ -205,7 +215,8 @@ impl Simulation {
         self.summary.nights += 1;
         self.summary.open_max = self.summary.open_max.max(self.summary.open);
 
-        let mut tables = Vec::with_capacity(3);
+        let legs = self.leg_rows(night, recorded_at);
+        let mut tables = Vec::with_capacity(4);
         let n_rows = nodes.len();
         if n_rows > 0 {
             tables.push(Table { name: "nodes", parquet: nodes.finish(recorded_on)?, n_rows });
@@ -218,6 +229,10 @@ impl Simulation {
         if n_rows > 0 {
             let parquet = shipments.finish(recorded_on)?;
             tables.push(Table { name: "shipments", parquet, n_rows });
+        }
+        let n_rows = legs.len();
+        if n_rows > 0 {
+            tables.push(Table { name: "legs", parquet: legs.finish(recorded_on)?, n_rows });
         }
         Ok(Night { recorded_on, tables })
     }
@@ -268,6 +283,17 @@ impl Simulation {
             }
         }
         self.summary.shipment_versions += rows.len() as u64;
+        rows
+    }
+}
+
+impl Simulation {
+    fn leg_rows(&mut self, night: u32, recorded_at: i64) -> LegRows {
+        let mut records = std::mem::take(&mut self.legs[night as usize]);
+        records.sort_unstable_by_key(|leg| (leg.order_number, leg.part, leg.index));
+        let mut rows = LegRows::default();
+        records.iter().for_each(|leg| rows.push(&self.plan, leg, recorded_at));
+        self.summary.leg_versions += rows.len() as u64;
         rows
     }
 }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Float64Builder, Int32Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, Float64Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
@@ -23,7 +24,7 @@ use crate::error::Error;
 use crate::geography::REGIONS;
 use crate::nodes::Node;
 use crate::plan::Plan;
-use crate::recording::{OrderRecord, OrderVersion, ShipmentRecord, ShipmentVersion};
+use crate::recording::{LegRecord, OrderRecord, OrderVersion, ShipmentRecord, ShipmentVersion};
 
 const CREATED_BY: &str = "longhaul simulate";
 const ROW_GROUP_ROWS: usize = 128 * 1024;
@@ -39,6 +40,16 @@ mod node_column {
     pub(super) const LON: &str = "lon";
     pub(super) const TIME_ZONE: &str = "time_zone";
     pub(super) const DAILY_CAPACITY: &str = "daily_capacity";
+}
+
+/// Columns of the table `legs` that only it has.
+mod leg_column {
+    pub(super) const LEG_INDEX: &str = "leg_index";
+    pub(super) const MILE: &str = "mile";
+    pub(super) const FROM_NODE_ID: &str = "from_node_id";
+    pub(super) const TO_NODE_ID: &str = "to_node_id";
+    pub(super) const DEPARTED_AT: &str = "departed_at";
+    pub(super) const ARRIVED_AT: &str = "arrived_at";
 }
 
 /// Finished columns of one table.
@@ -312,6 +323,58 @@ impl NodeRows {
             .required(node_column::TIME_ZONE, finish(self.time_zone))
             .nullable(node_column::DAILY_CAPACITY, finish(self.daily_capacity))
             .into_parquet("nodes", recorded_on)
+    }
+}
+
+/// Rows of `legs`.
+#[derive(Default)]
+pub(crate) struct LegRows {
+    n_rows: usize,
+    shipment_id: StringBuilder,
+    leg_index: Int64Builder,
+    recorded_at: Instants,
+    mile: StringBuilder,
+    from_node_id: StringBuilder,
+    to_node_id: StringBuilder,
+    departed_at: Instants,
+    arrived_at: Instants,
+}
+
+impl LegRows {
+    pub(crate) fn len(&self) -> usize {
+        self.n_rows
+    }
+
+    pub(crate) fn push(&mut self, plan: &Plan, leg: &LegRecord, recorded_at: i64) {
+        let node = &plan.nodes.all[leg.node as usize].id;
+        let zone = &plan.geography.zones[leg.zone as usize].code;
+        let station = format!("station-{zone}");
+        let (mile, from, to) = match leg.index {
+            0 => ("middle", node, &station),
+            _ => ("last", &station, zone),
+        };
+        self.n_rows += 1;
+        self.shipment_id.append_value(shipment_id(leg.order_number, leg.part));
+        self.leg_index.append_value(i64::from(leg.index));
+        self.recorded_at.push(Some(recorded_at));
+        self.mile.append_value(mile);
+        self.from_node_id.append_value(from);
+        self.to_node_id.append_value(to);
+        self.departed_at.push(Some(leg.departed_at));
+        self.arrived_at.push(Some(leg.arrived.at));
+    }
+
+    pub(crate) fn finish(self, recorded_on: NaiveDate) -> Result<Bytes, Error> {
+        Columns::default()
+            .required(column::SHIPMENT_ID, finish(self.shipment_id))
+            .required(leg_column::LEG_INDEX, finish(self.leg_index))
+            .required(column::RECORDED_AT, self.recorded_at.finish())
+            .required(leg_column::MILE, finish(self.mile))
+            .required(leg_column::FROM_NODE_ID, finish(self.from_node_id))
+            .required(leg_column::TO_NODE_ID, finish(self.to_node_id))
+            .nullable(leg_column::DEPARTED_AT, self.departed_at.finish())
+            .nullable(leg_column::ARRIVED_AT, self.arrived_at.finish())
+            .into_parquet("legs", recorded_on)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, Float64Type, Int32Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Float64Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use terms::{DAY_MICROS, Digest, HOUR_MICROS, column};
 
@@ -121,14 +123,15 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 
 #[test]
 fn columns_are_those_of_the_tables() {
-    let (nights, _) = run(quiet());
+    let (nights, _) = run(World { legs: true, ..quiet() });
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9)] {
+    for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9), ("legs", 8)] {
         let schema = batches(&nights, table)[0].schema();
         assert_eq!(schema.fields().len(), n_columns, "{table}");
         for field in schema.fields() {
             let expected = match field.name().as_str() {
                 column::N_UNITS | "daily_capacity" => DataType::Int32,
+                "leg_index" => DataType::Int64,
                 name if name.ends_with("_at") => utc.clone(),
                 "weight_g" | "volume_cm3" | "longest_side_cm" => DataType::Float64,
                 name if name.ends_with("_value") => DataType::Float64,
@@ -210,6 +213,44 @@ fn every_fact_is_recorded_the_night_after_it_happened() {
     assert_eq!(last.len() as u64, summary.shipments);
     assert_eq!(summary.nights, 60);
     assert_eq!(nights[59].recorded_on.to_string(), "2025-08-30");
+}
+
+#[test]
+fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
+    let world = World { legs: true, late_rate: 0.1, ..quiet() };
+    let (nights, summary) = run(world.clone());
+    let delivered: BTreeMap<String, (i64, i64)> = (shipments(&nights).into_iter())
+        .filter_map(|row| Some((row.shipment_id, (row.handed_over_at?, row.delivered_at?))))
+        .collect();
+    let mut hops: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    for batch in batches(&nights, "legs") {
+        for row in 0..batch.num_rows() {
+            let [departed_at, arrived_at, recorded_at] =
+                ["departed_at", "arrived_at", "recorded_at"]
+                    .map(|name| instant(&batch, name, row).unwrap());
+            assert!(departed_at <= arrived_at && arrived_at <= recorded_at);
+            let index = batch["leg_index"].as_primitive::<Int64Type>().value(row);
+            assert_eq!(text(&batch, "mile", row), ["middle", "last"][index as usize]);
+            let hops = hops.entry(text(&batch, column::SHIPMENT_ID, row)).or_default();
+            assert_eq!(hops.len() as i64, index, "the station before the door");
+            hops.push((departed_at, arrived_at));
+        }
+    }
+    assert_eq!(hops.values().map(Vec::len).sum::<usize>() as u64, summary.leg_versions);
+    assert!(delivered.len() > 4_000, "{}", delivered.len());
+    for (id, (handed_over_at, delivered_at)) in delivered {
+        let hops = &hops[&id];
+        assert_eq!((hops[0].0, hops[1].1), (handed_over_at, delivered_at), "{id}");
+        assert_eq!(hops[0].1, hops[1].0, "{id}");
+    }
+
+    let without = run(World { legs: false, ..world }).0;
+    let others = |nights: Vec<Night>| -> Vec<Night> {
+        let mut nights = nights;
+        nights.iter_mut().for_each(|night| night.tables.retain(|table| table.name != "legs"));
+        nights
+    };
+    assert_eq!(digest(&others(nights)), digest(&without));
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct World {
     pub n_zones: u32,
     /// Orders on the busiest day, as a multiple of an ordinary one.
     pub peak_factor: f64,
+    /// Whether the carriers tell of each hop: the table `legs`.
+    pub legs: bool,
 }
 
 impl Default for World {
@@ -63,6 +65,7 @@ impl Default for World {
             n_nodes: 240,
             n_zones: 400,
             peak_factor: 2.2,
+            legs: false,
         }
     }
 }

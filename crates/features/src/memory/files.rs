@@ -12,6 +12,7 @@ use crate::Error;
 use crate::as_of::{Page, Total};
 use crate::declaration::Declaration;
 use crate::frame::{from_parquet, to_parquet};
+use crate::legs::Counted;
 use crate::surroundings::Surroundings;
 use crate::timeline::{from_columns, known_instants, texts, to_columns};
 
@@ -21,6 +22,7 @@ const CANCELLED: &str = "cancelled.parquet";
 const SHIPMENTS: &str = "shipments.parquet";
 const VERSIONS: &str = "versions.parquet";
 const KEYS: &str = "keys.parquet";
+const LEGS: &str = "legs.parquet";
 const NODES: &str = "nodes.parquet";
 const HOLIDAYS: &str = "holidays.parquet";
 
@@ -71,6 +73,7 @@ impl Memory {
             ),
             (SHIPMENTS, frame(columns)?),
             (VERSIONS, frame(to_columns(shipments.timelines.versions.iter()).to_vec())?),
+            (LEGS, shipments.legs.to_frame()?),
             (KEYS, frame(vec![Column::new(KEY.into(), keys.0), Column::new(TEXT.into(), keys.1)])?),
         ];
         let frames = frames.into_par_iter();
@@ -90,28 +93,32 @@ impl Memory {
         declared: &Declaration,
         until: i32,
         months: &[i32],
-        saved: &BTreeMap<String, impl AsRef<[u8]>>,
+        saved: &BTreeMap<String, impl AsRef<[u8]> + Sync>,
     ) -> Result<Self, Error> {
         let bytes = |name: &'static str| {
             saved.get(name).map(AsRef::as_ref).ok_or(Error::MemoryMissing { name })
         };
-        let file = |name: &'static str| from_parquet(bytes(name)?);
+        let files = [ORDERS, CANCELLED, SHIPMENTS, VERSIONS, LEGS, KEYS].into_par_iter();
+        let frames = files.map(|name| Ok((name, from_parquet(bytes(name)?)?)));
+        let frames = frames.collect::<Result<BTreeMap<_, _>, Error>>()?;
         let mut memory = Self::new(declared)?;
         memory.until = Some(until);
         memory.months = months.to_vec();
         for ledger in &mut memory.ledgers {
             months.iter().for_each(|&month| ledger.note(month));
         }
-        let keys = file(KEYS)?;
-        let names = texts(&keys, TEXT)?;
-        for (key, text) in positions(&keys, KEY)?.into_iter().zip(names.iter()) {
+        let keys = &frames[KEYS];
+        let names = texts(keys, TEXT)?;
+        for (key, text) in positions(keys, KEY)?.into_iter().zip(names.iter()) {
             if let Some(positions) = memory.positions.get_mut(key as usize) {
                 positions.note(text.unwrap_or_default());
             }
         }
-        let orders = restore_orders(file(ORDERS)?, &file(CANCELLED)?)?;
+        let orders = restore_orders(&frames[ORDERS], &frames[CANCELLED])?;
         let n_keys = memory.positions.len();
-        let shipments = restore_shipments(&file(SHIPMENTS)?, &file(VERSIONS)?, &orders, n_keys)?;
+        let mut shipments =
+            restore_shipments(&frames[SHIPMENTS], &frames[VERSIONS], &orders, n_keys)?;
+        shipments.legs = Counted::from_frame(&frames[LEGS])?;
         memory.tracked = Some(Tracked { orders, shipments });
         memory.surroundings = Surroundings::from_parquet([bytes(NODES)?, bytes(HOLIDAYS)?])?;
         Ok(memory)
@@ -158,7 +165,7 @@ impl Memory {
         let days = frame.column(DAY)?.i32()?.rechunk().into_owned();
         let [counts, sums, squares] = TOTALS.map(|name| known_instants(&frame, name));
         let (counts, sums, squares) = (counts?, sums?, squares?);
-        for (ledger, pages) in self.ledgers.iter_mut().enumerate() {
+        self.ledgers.par_iter_mut().enumerate().for_each(|(ledger, pages)| {
             let ledger = ledger as u32;
             let place = |ledger: u32| ledgers.partition_point(|&known| known < ledger);
             let entries = (place(ledger)..place(ledger + 1)).map(|i| {
@@ -166,7 +173,7 @@ impl Memory {
                 (keys[i], days.get(i).unwrap_or_default(), total)
             });
             pages.recall(month, Page::from_entries(month, entries));
-        }
+        });
         Ok(())
     }
 }
@@ -179,13 +186,13 @@ fn positions(frame: &DataFrame, name: &str) -> Result<Vec<u32>, Error> {
     Ok(frame.column(name)?.u32()?.iter().map(Option::unwrap_or_default).collect())
 }
 
-fn restore_orders(firsts: DataFrame, cancelled: &DataFrame) -> Result<Orders, Error> {
+fn restore_orders(firsts: &DataFrame, cancelled: &DataFrame) -> Result<Orders, Error> {
     let at = known_instants(cancelled, AT)?;
     Ok(Orders {
-        recorded_at: known_instants(&firsts, column::RECORDED_AT)?,
-        ordered_at: known_instants(&firsts, column::ORDERED_AT)?,
+        recorded_at: known_instants(firsts, column::RECORDED_AT)?,
+        ordered_at: known_instants(firsts, column::ORDERED_AT)?,
         cancelled: positions(cancelled, ORDER)?.into_iter().zip(at).collect(),
-        firsts,
+        firsts: firsts.clone(),
     })
 }
 

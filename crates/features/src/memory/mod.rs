@@ -144,9 +144,8 @@ impl Memory {
             None => Tracked::nothing(&tables.orders, self.asked.keys.len()),
         };
         let n_before = tracked.shipments.ids.len();
-        let Tables { orders, shipments, doubts, nodes, holidays } = tables;
-        self.surroundings.learn(nodes, holidays)?;
-        let brought = tracked.learn(orders, shipments, doubts, forgotten)?;
+        self.surroundings.learn(&tables.nodes, &tables.holidays)?;
+        let brought = tracked.learn(tables, forgotten)?;
         let mut placed = placed(&tracked, brought.firsts, n_before)?;
         for column in self.surroundings.of_origins(&placed.firsts, &placed.days)? {
             placed.firsts.with_column(column)?;
@@ -156,7 +155,7 @@ impl Memory {
             keys.extend(positions.of_rows(&placed.firsts)?);
             Ok::<_, Error>(())
         })?;
-        self.count(&tracked, &days);
+        self.count(&tracked, &brought.legs, &days);
         let days_of_rows: BTreeSet<i32> = placed.days.iter().copied().collect();
         let asked: BTreeSet<i32> =
             days_of_rows.into_iter().flat_map(|day| days_asked(&self.declared, day)).collect();
@@ -174,8 +173,8 @@ impl Memory {
         }
     }
 
-    /// Counts in the ledgers what changed on `days`.
-    fn count(&mut self, tracked: &Tracked, days: &Range<i32>) {
+    /// Counts in the ledgers what changed on `days`, of shipments and of `legs`.
+    fn count(&mut self, tracked: &Tracked, legs: &[(Quantity, events::Change)], days: &Range<i32>) {
         let shipments = &tracked.shipments;
         let mut quantities: Vec<Quantity> = Vec::new();
         for (quantity, _) in &self.asked.ledgers {
@@ -185,6 +184,10 @@ impl Memory {
         }
         let changes: Vec<Vec<events::Change>> = (quantities.par_iter())
             .map(|&quantity| {
+                if quantity.is_of_legs() {
+                    let of_mile = legs.iter().filter(|(mile, _)| *mile == quantity);
+                    return of_mile.map(|(_, change)| *change).collect();
+                }
                 events::of(quantity, &shipments.ordered_at, &shipments.timelines, days)
             })
             .collect();
@@ -244,12 +247,12 @@ impl Memory {
         Ok(columns)
     }
 
-    /// Forgets the pages that rows of later days rarely ask for. They have to be kept elsewhere:
+    /// Forgets the pages that rows of the next day do not ask for. They have to be kept elsewhere:
     /// [`Memory::learn`] says when they have to be [recalled](Self::recall).
     pub fn put_pages_aside(&mut self) {
         let Some(until) = self.until else { return };
-        let first_asked = days_asked(&self.declared, until).into_iter().next().unwrap_or(until);
-        self.ledgers.iter_mut().for_each(|ledger| ledger.put_aside(first_asked));
+        let asked = days_asked(&self.declared, until);
+        self.ledgers.iter_mut().for_each(|ledger| ledger.keep_pages_of(&asked));
     }
 
     /// The day after the last one that was learned.

@@ -31,6 +31,11 @@ const DECLARED: &str = r#"
     statistics = ["count", "mean"]
     [[history]]
     key = ["origin_region"]
+    quantity = "last_mile_hours"
+    statistics = ["mean", "count", "sd"]
+    windows_days = [30]
+    [[history]]
+    key = ["origin_region"]
     quantity = "delivered_by_day_5"
     statistics = ["mean", "count"]
     windows_days = [14]
@@ -62,6 +67,15 @@ struct OrderRow {
 }
 
 #[derive(Clone)]
+struct LegRow {
+    shipment_id: String,
+    recorded_at: i64,
+    index: i64,
+    mile: &'static str,
+    times: Option<(i64, i64)>,
+}
+
+#[derive(Clone)]
 struct ShipmentRow {
     id: String,
     order_id: String,
@@ -75,6 +89,7 @@ struct ShipmentRow {
 fn world(seed: u64) -> Tables {
     let mut draws = Draws(seed);
     let (mut orders, mut shipments, mut doubts) = (Vec::new(), Vec::new(), Vec::new());
+    let mut legs = Vec::new();
     let last = (FIRST_DAY + DAYS) * DAY_MICROS;
     for n in 0..70 {
         let id = format!("o{n:02}");
@@ -125,6 +140,7 @@ fn world(seed: u64) -> Tables {
                 }
                 shipments.push(row.clone());
             }
+            legs.extend(legs_of(&mut draws, &id, recorded_at));
             if draws.one_in(7) {
                 let recorded_at = at + (draws.below(60) - 30) * DAY_MICROS + HOUR_MICROS / 7;
                 doubts.push(Doubt { shipment_id: id, recorded_at });
@@ -133,14 +149,48 @@ fn world(seed: u64) -> Tables {
     }
     orders.retain(|row| row.recorded_at < last);
     shipments.retain(|row| row.recorded_at < last);
+    legs.retain(|row| (FIRST_DAY * DAY_MICROS..last).contains(&row.recorded_at));
     doubts.retain(|doubt| (FIRST_DAY * DAY_MICROS..last).contains(&doubt.recorded_at));
     Tables {
         orders: orders_frame(&orders),
         shipments: shipments_frame(&shipments),
         doubts,
+        legs: legs_frame(&legs),
         nodes: nodes_frame(&mut draws),
         holidays: DataFrame::default(),
     }
+}
+
+/// Legs that have not arrived, arrive, are corrected, taken back, or told before their shipment.
+fn legs_of(draws: &mut Draws, shipment_id: &str, from: i64) -> Vec<LegRow> {
+    let mut legs = Vec::new();
+    for index in 0..draws.below(4) {
+        let mile = ["first", "middle", "last"][draws.below(3) as usize];
+        let mut recorded_at = from + (draws.below(14) - 2) * DAY_MICROS;
+        for _ in 0..1 + draws.below(3) {
+            let wait = if draws.one_in(6) { draws.below(110) } else { draws.below(5) };
+            recorded_at += wait * DAY_MICROS + draws.below(20) * HOUR_MICROS;
+            let departed_at = from - draws.below(9) * HOUR_MICROS;
+            let arrived_at = departed_at + draws.below(50) * HOUR_MICROS;
+            let times = (!draws.one_in(3)).then_some((departed_at, arrived_at));
+            let shipment_id = shipment_id.to_owned();
+            legs.push(LegRow { shipment_id, recorded_at, index, mile, times });
+        }
+    }
+    legs
+}
+
+fn legs_frame(rows: &[LegRow]) -> DataFrame {
+    let time = |of: fn((i64, i64)) -> i64| rows.iter().map(|row| row.times.map(of)).collect();
+    let columns = vec![
+        text("shipment_id", rows, |row| &row.shipment_id),
+        instant("recorded_at", rows.iter().map(|row| Some(row.recorded_at)).collect()),
+        Column::new("leg_index".into(), rows.iter().map(|row| row.index).collect::<Vec<_>>()),
+        text("mile", rows, |row| row.mile),
+        instant("departed_at", time(|times| times.0)),
+        instant("arrived_at", time(|times| times.1)),
+    ];
+    DataFrame::new(rows.len(), columns).unwrap()
 }
 
 fn instant(name: &str, values: Vec<Option<i64>>) -> Column {
@@ -302,6 +352,7 @@ proptest! {
         let column = |name: &str| frame.numbers(name).unwrap();
         let counts = column("origin_region_delivery_hours_count_7d");
         let asked = column("origin_region_delivered_by_day_5_count_14d");
+        let legs = column("origin_region_last_mile_hours_count_30d");
         let open = column("everywhere_open_count");
         for (row, region) in regions.iter().enumerate() {
             let day = told.rows[row].1;
@@ -317,6 +368,11 @@ proptest! {
             let asked_on = |other: &usize| told.asked_on(*other, 5, day - 14..day);
             let expected = rows().filter(here).filter(asked_on).count();
             prop_assert_eq!(asked[row], Some(expected as f32), "row {} asked", row);
+            let arrived = |other: usize| {
+                told.last_miles_before(other, day) - told.last_miles_before(other, day - 30)
+            };
+            let expected: i64 = rows().filter(here).map(arrived).sum();
+            prop_assert_eq!(legs[row], Some(expected as f32), "row {} legs", row);
         }
     }
 }
@@ -327,6 +383,9 @@ struct Told {
     rows: Vec<(i64, i32, i32)>,
     /// By row, then time.
     versions: Vec<Vec<Version>>,
+    /// By row, then time: (the day of the record, the place of the leg, whether it is of the last
+    /// mile and has arrived).
+    legs: Vec<Vec<(i32, i64, bool)>>,
 }
 
 impl Told {
@@ -341,7 +400,7 @@ impl Told {
         let statuses = texts(&tables.orders, "status").unwrap();
         let orders = texts(&tables.orders, "order_id").unwrap();
         let orders_at = instants(&tables.orders, "recorded_at").unwrap();
-        let (mut rows, mut versions) = (Vec::new(), Vec::new());
+        let (mut rows, mut versions, mut legs) = (Vec::new(), Vec::new(), Vec::new());
         for (row, id) in ids.iter().enumerate() {
             let since = known_from[row].unwrap();
             let of_order = |other: &usize| orders.get(*other) == order_ids[row].as_deref();
@@ -376,10 +435,40 @@ impl Told {
             told.sort_by_key(|(at, source, _)| (*at, *source));
             let version = |(recorded_at, _, state)| Version { recorded_at, state };
             versions.push(told.into_iter().map(version).collect());
+            legs.push(Self::legs_of(
+                tables,
+                id.as_deref(),
+                day_of(since)..day_of(first_of_order) + 90,
+            ));
             let day = day_of(ordered_at[row].min(since));
             rows.push((ordered_at[row], day, day_of(since)));
         }
-        Self { rows, versions }
+        Self { rows, versions, legs }
+    }
+
+    fn legs_of(tables: &Tables, id: Option<&str>, days: Range<i32>) -> Vec<(i32, i64, bool)> {
+        let ids = texts(&tables.legs, "shipment_id").unwrap();
+        let recorded_at = instants(&tables.legs, "recorded_at").unwrap();
+        let indexes = instants(&tables.legs, "leg_index").unwrap();
+        let miles = texts(&tables.legs, "mile").unwrap();
+        let arrived_at = instants(&tables.legs, "arrived_at").unwrap();
+        let mut legs: Vec<(i64, i64, bool)> = (0..ids.len())
+            .filter(|&leg| ids.get(leg) == id)
+            .map(|leg| {
+                let arrived = miles.get(leg) == Some("last") && arrived_at[leg].is_some();
+                (recorded_at[leg].unwrap(), indexes[leg].unwrap(), arrived)
+            })
+            .filter(|(at, ..)| days.contains(&day_of(*at)))
+            .collect();
+        legs.sort_by_key(|(at, index, _)| (*at, *index));
+        legs.into_iter().map(|(at, index, arrived)| (day_of(at), index, arrived)).collect()
+    }
+
+    /// How many legs of the last mile were known to have arrived.
+    fn last_miles_before(&self, row: usize, day: i32) -> i64 {
+        let known = self.legs[row].iter().filter(|(recorded_on, ..)| *recorded_on < day);
+        let last: BTreeMap<i64, bool> = known.map(|&(_, leg, arrived)| (leg, arrived)).collect();
+        last.values().filter(|arrived| **arrived).count() as i64
     }
 
     fn state_before(&self, row: usize, day: i32) -> Option<State> {

@@ -3,10 +3,12 @@
 use polars::prelude::*;
 use terms::column;
 
-use crate::Error;
-use crate::events::STOCK_DAYS_MAX;
-use crate::timeline::{Doubt, State, Timelines, Version};
+use crate::declaration::Quantity;
+use crate::events::{Change, STOCK_DAYS_MAX};
+use crate::legs::{self, Counted};
+use crate::timeline::{State, Timelines, Version};
 use crate::timeline::{day_of, known_instants, states, texts};
+use crate::{Error, Tables};
 
 /// What is recorded of an order so many days after it was first recorded says nothing of how fast
 /// deliveries are now, and does not count in history.
@@ -38,6 +40,7 @@ pub(super) struct Shipments {
     pub(super) orders: Vec<u32>,
     pub(super) ordered_at: Vec<i64>,
     pub(super) timelines: Timelines,
+    pub(super) legs: Counted,
     /// For each of the declared keys the position of each shipment's.
     pub(super) keys: Vec<Vec<u32>>,
 }
@@ -69,7 +72,9 @@ pub(super) struct Brought {
     pub(super) heard: Vec<Heard>,
     /// The first versions of the shipments that are new, in the order in which they are tracked.
     pub(super) firsts: DataFrame,
-    /// Versions of shipments that are not tracked, or out of reach.
+    /// What changed of legs.
+    pub(super) legs: Vec<(Quantity, Change)>,
+    /// Versions of shipments and legs that are not tracked, or out of reach.
     pub(super) late: usize,
 }
 
@@ -216,14 +221,13 @@ impl Tracked {
     /// yet. Orders that are `forgotten` do not come back.
     pub(super) fn learn(
         &mut self,
-        orders: &DataFrame,
-        shipments: &DataFrame,
-        doubts: &[Doubt],
+        tables: &Tables,
         forgotten: &PlHashSet<String>,
     ) -> Result<Brought, Error> {
         let n_before = self.shipments.ids.len();
-        let orders = by_record(orders, column::ORDER_ID)?;
-        let table = by_record(shipments, column::SHIPMENT_ID)?;
+        let orders = by_record(&tables.orders, column::ORDER_ID)?;
+        let table = by_record(&tables.shipments, column::SHIPMENT_ID)?;
+        let (ids_of_legs, legs) = legs::read(&tables.legs)?;
         let ids_of_orders = texts(&orders, column::ORDER_ID)?;
         let order_ids = texts(&table, column::ORDER_ID)?;
         let asked = ids_of_orders.iter().chain(order_ids.iter()).flatten();
@@ -231,9 +235,9 @@ impl Tracked {
         let cancelled = self.orders.learn(&orders, &ids_of_orders, &mut order_places, forgotten)?;
 
         let ids = texts(&table, column::SHIPMENT_ID)?;
-        let in_doubt = doubts.iter().map(|doubt| doubt.shipment_id.as_str());
-        let known = self.shipments.ids.iter().map(PlSmallStr::as_str);
-        let mut places = Places::of(ids.iter().flatten().chain(in_doubt), known);
+        let in_doubt = tables.doubts.iter().map(|doubt| doubt.shipment_id.as_str());
+        let asked = ids.iter().chain(ids_of_legs.iter()).flatten().chain(in_doubt);
+        let mut places = Places::of(asked, self.shipments.ids.iter().map(PlSmallStr::as_str));
         let recorded_at = known_instants(&table, column::RECORDED_AT)?;
         let mut heard = Vec::with_capacity(table.height());
         let mut counted: Vec<(u32, Source, Version)> = Vec::with_capacity(table.height());
@@ -275,7 +279,7 @@ impl Tracked {
             counted.push((shipment, Source::CancelledOrder, version));
         }
         self.orders.cancelled.extend(cancelled);
-        for doubt in doubts {
+        for doubt in &tables.doubts {
             let version = Version { recorded_at: doubt.recorded_at, state: State::Gone };
             let shipment_id = PlSmallStr::from_str(&doubt.shipment_id);
             let counts = |&shipment: &u32| {
@@ -289,11 +293,25 @@ impl Tracked {
             heard.push(Heard { shipment_id, source: Source::Quarantine, version });
         }
 
+        let mut changes = Vec::new();
+        for (id, leg) in ids_of_legs.iter().zip(&legs) {
+            let counts = |&shipment: &u32| {
+                let order = self.shipments.orders[shipment as usize];
+                // Nor is a shipment of a later day known yet.
+                self.orders.counts(order, leg.day())
+                    && day_of(since[shipment as usize]) <= leg.day()
+            };
+            match places.get(id.unwrap_or_default()).filter(counts) {
+                Some(shipment) => changes.extend(self.shipments.legs.learn(shipment, leg)),
+                None => late += 1,
+            }
+        }
+
         counted.sort_by_key(|(shipment, source, v)| (*shipment, v.recorded_at, *source));
         let more: Vec<(u32, Version)> = counted.into_iter().map(|(s, _, v)| (s, v)).collect();
         let n_shipments = self.shipments.ids.len();
         self.shipments.timelines = self.shipments.timelines.and(&more, n_shipments);
-        Ok(Brought { heard, firsts, late })
+        Ok(Brought { heard, firsts, legs: changes, late })
     }
 
     /// When each shipment was first recorded; those from `n_before` on are new.
@@ -378,6 +396,7 @@ impl Shipments {
             orders: kept.iter().filter_map(|&kept| places[self.orders[kept] as usize]).collect(),
             ordered_at: kept.iter().map(|&kept| self.ordered_at[kept]).collect(),
             timelines,
+            legs: self.legs.only(kept),
             keys: self.keys.iter().map(keys).collect(),
         }
     }

@@ -49,6 +49,7 @@ impl Alteration {
             orders: table(&later.orders, column::ORDER_ID)?,
             shipments: table(&later.shipments, column::SHIPMENT_ID)?,
             doubts: alter_doubts(&later.doubts, self),
+            legs: alter(&later.legs, self)?,
             nodes: alter(&later.nodes, self)?,
             holidays: alter(&later.holidays, self)?,
         })

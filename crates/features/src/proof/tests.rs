@@ -86,7 +86,8 @@ fn world() -> Tables {
     let doubts = vec![doubt("o0007", 9), doubt("o0150", CUT + 3), doubt("o0160", CUT + 4)];
     let nothing = DataFrame::default;
     let (orders, shipments) = (orders.unwrap(), shipments.unwrap());
-    Tables { orders, shipments, doubts, nodes: nothing(), holidays: nothing() }
+    let [legs, nodes, holidays] = [nothing(), nothing(), nothing()];
+    Tables { orders, shipments, doubts, legs, nodes, holidays }
 }
 
 fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {

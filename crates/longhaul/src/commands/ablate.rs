@@ -30,8 +30,8 @@ struct Worth {
 /// # Errors
 /// If a stage or a training fails.
 pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span) -> Result<()> {
-    let (declared, _) = resolved.declaration()?;
     let (checked, features) = stages::features_of(night, resolved)?;
+    let declared = checked.declared(resolved)?;
     let mut known = Known::read(night, &features)?;
 
     let tables = checked.read_all(night)?;

@@ -41,10 +41,11 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
         }
         .into());
     }
-    let tables = |night: &Night<'_>| stages::check_of(night, resolved)?.read_all(night);
-    let known = tables(night)?;
-    let later = tables(&Night { as_of: end, ..*night })?;
-    let (declared, _) = resolved.declaration()?;
+    let checked = stages::check_of(night, resolved)?;
+    let known = checked.read_all(night)?;
+    let declared = checked.declared(resolved)?;
+    let to_the_end = Night { as_of: end, ..*night };
+    let later = stages::check_of(&to_the_end, resolved)?.read_all(&to_the_end)?;
     let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;
     let (frame, outcomes) = proof.reference();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use features::{Doubt, Tables};
+use features::{Declaration, Doubt, Tables};
 use intake::{Check, Contract, FileCheck, Listed, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::stages::last_check;
 /// The tables that features are built from.
 const FACTS: [&str; 2] = ["orders", "shipments"];
 /// Those that are looked at where they are there.
-const SURROUNDINGS: [&str; 2] = ["nodes", "holidays"];
+const OPTIONAL: [&str; 3] = ["legs", "nodes", "holidays"];
 /// Everything that the check found.
 const CHECK: &str = "check.json";
 
@@ -175,6 +175,15 @@ impl Checked {
         Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
     }
 
+    /// What of the declared features can be built from the tables that are there.
+    ///
+    /// # Errors
+    /// If the declaration cannot be read.
+    pub(crate) fn declared(&self, resolved: &Resolved) -> Result<Declaration> {
+        let (declared, _) = resolved.declaration()?;
+        Ok(declared.with_legs(self.check.tables.contains_key("legs")))
+    }
+
     /// What was found on each day on which something was recorded, since the epoch: the bytes and
     /// the rows that are left out.
     ///
@@ -182,7 +191,7 @@ impl Checked {
     /// If the finding cannot be encoded, which it has no reason to.
     pub(crate) fn found_by_day(&self) -> Result<BTreeMap<i32, String>> {
         let mut by_day: BTreeMap<i32, String> = BTreeMap::new();
-        let tables = FACTS.iter().chain(&SURROUNDINGS);
+        let tables = FACTS.iter().chain(&OPTIONAL);
         for table in tables.filter_map(|name| self.check.tables.get(*name)) {
             for file in &table.files {
                 let found = by_day.entry(day_of(file)).or_default();
@@ -212,12 +221,13 @@ impl Checked {
             true => read(name),
             false => Ok(DataFrame::empty()),
         };
-        let ([orders, shipments], [nodes, holidays]) =
-            (FACTS.map(read), SURROUNDINGS.map(read_optional));
+        let ([orders, shipments], [legs, nodes, holidays]) =
+            (FACTS.map(read), OPTIONAL.map(read_optional));
         Ok(Tables {
             orders: orders?,
             shipments: shipments?,
             doubts: self.doubts_of(of_days),
+            legs: legs?,
             nodes: nodes?,
             holidays: holidays?,
         })

@@ -35,13 +35,13 @@ pub(crate) struct Summary {
 /// # Errors
 /// If a table cannot be read as it was checked, or nothing was known yet.
 pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<Done> {
-    let (declared, text) = resolved.declaration()?;
+    let declared = checked.declared(resolved)?;
     let inputs = BTreeMap::from([
         ("tables".to_owned(), checked.content()?),
-        ("declaration".to_owned(), Digest::of(text.as_bytes()).to_string()),
+        ("declaration".to_owned(), Digest::of(&serde_json::to_vec(&declared)?).to_string()),
     ]);
     stage::run(night, "features", inputs, || {
-        let history = history::bring_up(night, checked, (&declared, &text))?;
+        let history = history::bring_up(night, checked, &declared)?;
         let summary = Summary {
             rows: history.months.iter().map(Written::n_rows).sum(),
             features: declared.groups().iter().map(|group| group.features.len()).sum(),

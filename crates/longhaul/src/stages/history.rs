@@ -18,6 +18,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use features::{Declaration, Memory, Month, Saved, by_month, month_of};
 use polars::prelude::PlHashSet;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint};
 
@@ -72,9 +73,9 @@ pub(crate) struct History {
 pub(crate) fn bring_up(
     night: &Night<'_>,
     checked: &Checked,
-    (declared, text): (&Declaration, &str),
+    declared: &Declaration,
 ) -> Result<History> {
-    let nights = Nights::of(checked, text)?;
+    let nights = Nights::of(checked, declared)?;
     let last = if night.force { None } else { nights.last_known(night)? };
     let (mut memory, mut state) = match last {
         Some(state) => (state.restore(night, declared)?, state),
@@ -217,10 +218,9 @@ impl State {
 
     fn restore(&self, night: &Night<'_>, declared: &Declaration) -> Result<Memory> {
         let months: Vec<i32> = self.months.iter().map(|month| month.first_day).collect();
-        let mut saved: BTreeMap<String, Bytes> = BTreeMap::new();
-        for (name, kept) in &self.memory {
-            saved.insert(name.clone(), kept.read(night)?);
-        }
+        let files = self.memory.par_iter();
+        let saved = files.map(|(name, kept)| Ok((name.clone(), kept.read(night)?)));
+        let saved = saved.collect::<Result<BTreeMap<String, Bytes>>>()?;
         let mut memory = Memory::restore(declared, self.until, &months, &saved)?;
         if let Some(&month) = months.last() {
             memory.recall(month, &self.page(night, month)?)?;
@@ -268,8 +268,9 @@ fn is_worth_a_night(days: &Range<i32>, end: i32) -> bool {
 struct Nights(Vec<(i32, Digest)>);
 
 impl Nights {
-    fn of(checked: &Checked, declaration: &str) -> Result<Self> {
-        let start = Fingerprint::new().with("code", CODE_VERSION).with("features", declaration);
+    fn of(checked: &Checked, declared: &Declaration) -> Result<Self> {
+        let declared = serde_json::to_string(declared)?;
+        let start = Fingerprint::new().with("code", CODE_VERSION).with("features", declared);
         let mut before = start.finish();
         let mut nights = Vec::new();
         for (day, found) in checked.found_by_day()? {
