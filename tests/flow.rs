@@ -44,14 +44,14 @@ fn stages_by_hand_give_the_same_model_as_a_run() {
 }
 
 #[test]
-fn predictions_have_one_sane_row_for_each_open_shipment() {
+fn predictions_have_one_sane_row_for_each_open_shipment_and_each_lane() {
     let store = Folder::with_world();
     let result = store.run("score", &["--json"]);
     result.refuses(11, &["published model"]);
     store.run("publish", &[]).ok();
     let scored = store.run("score", &["--json"]).ok().json();
-    let path = store.path().join(scored["folder"].as_str().unwrap()).join("predictions.parquet");
-    let frame = read_frame(&path);
+    let folder = store.path().join(scored["folder"].as_str().unwrap());
+    let frame = read_frame(&folder.join("predictions.parquet"));
     let names: Vec<String> =
         frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
     assert_eq!(
@@ -75,24 +75,42 @@ fn predictions_have_one_sane_row_for_each_open_shipment() {
         ]
     );
     assert!(frame.height() > 100, "{} rows", frame.height());
-    let contract = intake::Contract::shipped("predictions").unwrap().unwrap();
-    let bytes = std::fs::read(&path).unwrap().into();
-    let rows = intake::check_output(&contract, "predictions.parquet", &bytes).unwrap();
-    assert_eq!(rows, frame.height() as u64, "all rows are as the contract says");
+    let lanes = read_frame(&folder.join("speed_table.parquet"));
+    for (table, frame) in [("predictions", &frame), ("speed_table", &lanes)] {
+        let contract = intake::Contract::shipped(table).unwrap().unwrap();
+        let bytes = std::fs::read(folder.join(format!("{table}.parquet"))).unwrap().into();
+        let rows = intake::check_output(&contract, table, &bytes).unwrap();
+        assert_eq!(rows, frame.height() as u64, "all rows are as the contract says");
+        are_sane(frame, &names[5..14]);
+    }
+    let features = store.run("features", &["--json"]).ok().json();
+    let matrix = store.matrix(features["folder"].as_str().unwrap());
+    let ordered_at = matrix.column("ordered_at").unwrap().cast(&DataType::Int64).unwrap();
+    let since = AS_OF.parse::<terms::AsOf>().unwrap().plus_days(-28).micros();
+    let recent = ordered_at.i64().unwrap().iter().flatten().filter(|at| *at >= since).count();
+    let n_shipments = lanes.column("n_shipments").unwrap().i64().unwrap().sum();
+    assert_eq!(n_shipments, Some(recent as i64), "each order of four weeks speaks for its lane");
+    assert!(recent > 1_000 && lanes.height() > 50, "{recent} in {} lanes", lanes.height());
     let ids = frame.column("shipment_id").unwrap();
     assert_eq!(ids.n_unique().unwrap(), frame.height());
-    for pair in names[5..14].windows(2) {
-        let lower = frame.column(&pair[0]).unwrap().f32().unwrap();
-        let upper = frame.column(&pair[1]).unwrap().f32().unwrap();
+}
+
+/// Quantiles ascend, and so do the probabilities by day.
+#[track_caller]
+fn are_sane(frame: &DataFrame, quantiles: &[String]) {
+    for pair in quantiles.windows(2) {
+        let lower = frame.column(&pair[0]).and_then(|hours| hours.f32().cloned()).expect("hours");
+        let upper = frame.column(&pair[1]).and_then(|hours| hours.f32().cloned()).expect("hours");
         for (a, b) in lower.iter().zip(upper.iter()) {
-            let (a, b) = (a.unwrap(), b.unwrap());
+            let (a, b) = (a.expect("hours"), b.expect("hours"));
             assert!(0.0 < a && a <= b, "{} {a} > {} {b}", pair[0], pair[1]);
         }
     }
-    let by_day = frame.column("probability_by_day").unwrap().list().unwrap().clone();
+    let by_day =
+        frame.column("probability_by_day").and_then(|days| days.list().cloned()).expect("days");
     for row in 0..by_day.len() {
-        let days = by_day.get_as_series(row).unwrap();
-        let days: Vec<f32> = days.f32().unwrap().iter().flatten().collect();
+        let days = by_day.get_as_series(row).expect("days");
+        let days: Vec<f32> = days.f32().expect("days").iter().flatten().collect();
         assert_eq!(days.len(), 60);
         assert!(days.is_sorted() && days[0] >= 0.0 && days[59] <= 1.0, "{days:?}");
     }

@@ -12,13 +12,14 @@ use crate::partition_rule::{Latency, PartitionRule};
 use crate::rule::Rule;
 
 /// The contracts that are shipped: by table, and as text.
-const CONTRACTS: [(&str, &str); 6] = [
+const CONTRACTS: [(&str, &str); 7] = [
     ("orders", include_str!("../../../schemas/orders.odcs.yaml")),
     ("shipments", include_str!("../../../schemas/shipments.odcs.yaml")),
     ("nodes", include_str!("../../../schemas/nodes.odcs.yaml")),
     ("legs", include_str!("../../../schemas/legs.odcs.yaml")),
     ("holidays", include_str!("../../../schemas/holidays.odcs.yaml")),
     ("predictions", include_str!("../../../schemas/predictions.odcs.yaml")),
+    ("speed_table", include_str!("../../../schemas/speed_table.odcs.yaml")),
 ];
 
 /// The tables that a contract is shipped for.

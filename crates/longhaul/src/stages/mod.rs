@@ -9,6 +9,7 @@ mod history;
 mod last_check;
 mod publish;
 mod score;
+mod speed_table;
 mod train;
 
 use anyhow::Result;

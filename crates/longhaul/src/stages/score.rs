@@ -1,11 +1,11 @@
-//! Score: the open shipments, by the champion.
+//! Score: the open shipments and the lanes, by the champion.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use artifact::Bundle;
+use scorer::Scorer;
 use serde::{Deserialize, Serialize};
-use terms::{Outcome, column};
+use terms::{AsOf, Matrix, Outcome, column};
 
 use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
@@ -13,9 +13,13 @@ use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Done, Night, Output};
 use crate::stages::features::Known;
+use crate::stages::speed_table::speed_table;
 
 /// The predictions.
 pub(crate) const PREDICTIONS: &str = "predictions.parquet";
+
+/// The lane speed table.
+const SPEED_TABLE: &str = "speed_table.parquet";
 
 /// What the stage says of itself.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,9 +28,11 @@ pub(crate) struct Summary {
     pub(crate) model_id: String,
     /// Open shipments.
     pub(crate) rows: usize,
+    /// Lanes that had an order lately.
+    pub(crate) lanes: usize,
 }
 
-/// Writes one prediction for each shipment that is open at the as-of.
+/// Writes one prediction for each shipment that is open at the as-of, and the lane speed table.
 ///
 /// # Errors
 /// If there is no model that knew no more than the as-of, or its features are not built any more.
@@ -39,15 +45,27 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
     stage::run(night, "score", inputs, || {
         let bundle = artifact::read(night.store, &model_id)?;
         let known = Known::read(night, features)?;
-        let predictions = score(night, &known, &bundle, given_still_open)?;
-        let summary = Summary { model_id: model_id.clone(), rows: predictions.shipment_id.len() };
+        let scorer = bundle.scorer()?;
+        let matrix = features::encode(&known.frame, scorer.features())?;
+        let of_model = (night.as_of, model_id.as_str());
+        let predictions = score(&known, &matrix, &scorer, of_model, given_still_open)?;
+        let lanes = speed_table(&known, &matrix, &scorer, of_model)?;
+        let (rows, n_lanes) = (predictions.shipment_id.len(), lanes.height());
         Ok(Output {
-            line: format!("{} open shipments by {model_id}", count(summary.rows)),
-            summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([(
-                PREDICTIONS.to_owned(),
-                to_parquet(predictions.into_frame()?)?,
-            )]),
+            line: format!(
+                "{} open shipments and {} lanes by {model_id}",
+                count(rows),
+                count(n_lanes)
+            ),
+            summary: serde_json::to_value(&Summary {
+                model_id: model_id.clone(),
+                rows,
+                lanes: n_lanes,
+            })?,
+            files: BTreeMap::from([
+                (PREDICTIONS.to_owned(), to_parquet(predictions.into_frame()?)?),
+                (SPEED_TABLE.to_owned(), to_parquet(lanes)?),
+            ]),
         })
     })
 }
@@ -72,14 +90,13 @@ fn model_known(night: &Night<'_>) -> Result<String> {
 }
 
 fn score(
-    night: &Night<'_>,
     known: &Known,
-    bundle: &Bundle,
+    matrix: &Matrix,
+    scorer: &Scorer,
+    (as_of, model_id): (AsOf, &str),
     given_still_open: bool,
 ) -> Result<Predictions> {
-    let scorer = bundle.scorer()?;
-    let matrix = features::encode(&known.frame, scorer.features())?;
-    let outcomes = known.outcomes.as_of(night.as_of);
+    let outcomes = known.outcomes.as_of(as_of);
     let open: Vec<(usize, f32)> = outcomes
         .iter()
         .enumerate()
@@ -101,7 +118,7 @@ fn score(
     for (row, distribution) in rows.into_iter().zip(distributions) {
         let ids = (&shipment_ids[row], &order_ids[row]);
         let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
-        predictions.push(ids, night.as_of, bundle.model_id(), distribution);
+        predictions.push(ids, as_of, model_id, distribution);
     }
     Ok(predictions)
 }
