@@ -2,10 +2,25 @@
 
 use serde_json::Value;
 
-use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
+use crate::program::{Folder, PIPELINE, longhaul, read_frame, root, write_frame};
 
 const NIGHTS: [&str; 4] = ["2025-09-29", "2025-09-30", "2025-10-01", "2025-10-04"];
 const LAST: &str = "2025-10-05";
+
+/// Features of legs, declared after the shipped ones.
+const LEGS: &str = r#"
+    [[history]]
+    key = ["destination_zone"]
+    quantity = "last_mile_hours"
+    statistics = ["mean", "count"]
+    windows_days = [14]
+    fall_back = ["destination_region"]
+    [[history]]
+    key = ["origin_region", "destination_region"]
+    quantity = "middle_mile_hours"
+    statistics = ["mean", "sd"]
+    windows_days = [30]
+"#;
 
 /// What the features stage leaves as of a day, and what it says.
 fn features(store: &Folder, as_of: &str, more: &[&str]) -> (Value, String) {
@@ -33,9 +48,14 @@ fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
 #[test]
 fn legs_switch_their_features_on_and_are_learned_night_by_night() {
     let (nightly, without) = (Folder::empty(), Folder::with_world());
-    let more = ["--set", "simulate.legs=true", "--set", "simulate.shipments=4000"];
+    let declaration = nightly.path().join("features.toml");
+    let text = std::fs::read_to_string(root().join("pipelines/features/default.toml"));
+    std::fs::write(&declaration, text.unwrap() + LEGS).unwrap();
+    let set = format!("features.declaration={declaration:?}");
+    let world = ["--set", "simulate.legs=true", "--set", "simulate.shipments=4000"];
     let simulate = ["simulate", PIPELINE, "--store", nightly.url()];
-    longhaul(&[&simulate[..], &more].concat()).ok();
+    longhaul(&[&simulate[..], &world].concat()).ok();
+    let more = ["--set", set.as_str()];
     let whole = nightly.copy();
     for as_of in NIGHTS {
         features(&nightly, as_of, &more);
@@ -54,7 +74,7 @@ fn legs_switch_their_features_on_and_are_learned_night_by_night() {
     let hours = with_legs.column(name).unwrap().f32().unwrap();
     assert!(hours.iter().flatten().count() * 2 > with_legs.height(), "{hours:?}");
     assert!(hours.iter().flatten().all(|hours| (0.0..500.0).contains(&hours)), "{hours:?}");
-    assert!(matrix(&without, &[]).column(name).is_err(), "there are no legs");
+    assert!(matrix(&without, &more).column(name).is_err(), "there are no legs");
 }
 
 #[test]
