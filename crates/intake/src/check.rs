@@ -13,14 +13,14 @@ use crate::error::Error;
 use crate::join::Known;
 use crate::layout::{TableFile, table_prefix};
 use crate::listed::{Earlier, Listed, ListedTable};
-use crate::partition::{check_partition, keys_asked};
+use crate::partition::Partition;
 use crate::partition_rule;
 use crate::release::Releases;
 use crate::report::{Check, FileCheck, TableCheck};
 use crate::workers::on_workers;
 
 /// Files are fetched together up to this size, so that memory does not grow with the table.
-pub(crate) const BATCH_BYTES: u64 = 64 << 20;
+pub(crate) const BATCH_BYTES: u64 = 32 << 20;
 /// And up to this number, so that small ones share the store's latency.
 pub(crate) const BATCH_FILES: usize = 256;
 
@@ -212,17 +212,22 @@ impl<'a> Work<'a> {
             let mut fetched = self.store.get_many(&paths)?.into_iter();
             Ok(batch.iter().map(|files| files.iter().zip(fetched.by_ref()).collect()).collect())
         };
-        let partitions = match read() {
+        let fetched = match read() {
             Ok(partitions) => partitions,
             Err(error) => return vec![Err(error)],
         };
+        let partitions: Vec<Result<Partition<'_>, Error>> = on_workers(|| {
+            let fetched = fetched.into_par_iter();
+            fetched.map(|files| Partition::read(self.contract, &files)).collect()
+        });
         for (join, known) in self.contract.joins().iter().zip(known.iter_mut()) {
             if known.is_whole() {
                 continue;
             }
+            // What cannot be read asks for nothing; its own check says what is wrong with it.
             let asked: Vec<(NaiveDate, BTreeSet<String>)> = on_workers(|| {
-                let asked = partitions.par_iter().flatten();
-                asked.map(|(file, bytes)| keys_asked(self.contract, join, file, bytes)).collect()
+                let read = partitions.par_iter().flatten();
+                read.flat_map_iter(|partition| partition.keys_asked(join)).collect()
             });
             if let Err(error) = known.reach(self.store, &asked) {
                 return vec![Err(error)];
@@ -230,12 +235,8 @@ impl<'a> Work<'a> {
         }
         let known: &[Known<'_>] = known;
         on_workers(|| {
-            partitions
-                .par_iter()
-                .map(|files| {
-                    check_partition(self.contract, files, known, self.releases, self.as_of)
-                })
-                .collect()
+            let checked = partitions.into_par_iter();
+            checked.map(|read| read?.check(known, self.releases, self.as_of)).collect()
         })
     }
 }

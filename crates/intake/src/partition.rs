@@ -17,53 +17,70 @@ use crate::release::Releases;
 use crate::report::FileCheck;
 use crate::rows::read_rows;
 
-/// The keys of another table that a file asks for, and on which day.
-///
-/// A file that cannot be read asks for nothing; its own check says what is wrong with it.
-pub(crate) fn keys_asked(
-    contract: &Contract,
-    join: &JoinSpec,
-    file: &TableFile,
-    bytes: &Bytes,
-) -> (NaiveDate, BTreeSet<String>) {
-    let keys = || -> Option<BTreeSet<String>> {
-        let footer = check_footer(contract, file, bytes).ok()?;
-        let column = contract.column(&join.on)?;
-        let frame = read_rows(contract, &file.path, bytes, &footer.present, &[column]).ok()?;
-        let keys = frame.column(&join.on).ok()?.str().ok()?;
-        Some(keys.iter().flatten().map(str::to_owned).collect())
-    };
-    (file.recorded_on, keys().unwrap_or_default())
+/// The files of a partition, read once.
+pub(crate) struct Partition<'a> {
+    contract: &'a Contract,
+    files: Vec<Opened<'a>>,
 }
 
-pub(crate) fn check_partition(
-    contract: &Contract,
-    files: &[(&TableFile, Bytes)],
-    known: &[Known<'_>],
-    releases: &Releases,
-    as_of: AsOf,
-) -> Result<Vec<FileCheck>, Error> {
-    let columns: Vec<&ColumnSpec> = contract.columns().iter().collect();
-    let mut evaluated = Vec::with_capacity(files.len());
-    for (file, bytes) in files {
-        let footer = check_footer(contract, file, bytes)?;
-        let frame = read_rows(contract, &file.path, bytes, &footer.present, &columns)?;
-        let digest = Digest::of(bytes);
-        let released = releases.of_file(&file.path, &digest);
-        let mut found = evaluate(contract, file, digest, &frame, known, &released, as_of)?;
-        // Of a day that is not over nothing is counted: the file's later rows are not looked at.
-        if found.check.rows_later == 0 {
-            found.check.nulls = nulls(contract, &footer, &frame);
-        }
-        evaluated.push(found);
+struct Opened<'a> {
+    file: &'a TableFile,
+    digest: Digest,
+    footer: Footer<'a>,
+    frame: DataFrame,
+}
+
+impl<'a> Partition<'a> {
+    /// Reads files, and refuses one whose schema or place is not as the contract says.
+    pub(crate) fn read(
+        contract: &'a Contract,
+        files: &[(&'a TableFile, Bytes)],
+    ) -> Result<Self, Error> {
+        let columns: Vec<&ColumnSpec> = contract.columns().iter().collect();
+        let open = |(file, bytes): &(&'a TableFile, Bytes)| {
+            let footer = check_footer(contract, file, bytes)?;
+            let frame = read_rows(contract, &file.path, bytes, &footer.present, &columns)?;
+            Ok(Opened { file, digest: Digest::of(bytes), footer, frame })
+        };
+        Ok(Self { contract, files: files.iter().map(open).collect::<Result<_, Error>>()? })
     }
-    let place = match files {
-        [(file, _)] => file.path.clone(),
-        [(file, _), ..] => partition_prefix(contract.table(), file.recorded_on),
-        [] => return Ok(Vec::new()),
-    };
-    keys_are_unique(contract, &place, evaluated.iter().map(|file| &file.keys))?;
-    Ok(evaluated.into_iter().map(|file| file.check).collect())
+
+    /// The keys of another table that each file asks for, and on which day.
+    pub(crate) fn keys_asked(&self, join: &JoinSpec) -> Vec<(NaiveDate, BTreeSet<String>)> {
+        let asked = |opened: &Opened<'_>| {
+            let keys = opened.frame.column(&join.on).and_then(|keys| keys.str());
+            let keys = keys.map(|keys| keys.iter().flatten().map(str::to_owned).collect());
+            (opened.file.recorded_on, keys.unwrap_or_default())
+        };
+        self.files.iter().map(asked).collect()
+    }
+
+    /// Holds every row against the contract, and the files' keys against each other.
+    pub(crate) fn check(
+        &self,
+        known: &[Known<'_>],
+        releases: &Releases,
+        as_of: AsOf,
+    ) -> Result<Vec<FileCheck>, Error> {
+        let mut evaluated = Vec::with_capacity(self.files.len());
+        for Opened { file, digest, footer, frame } in &self.files {
+            let released = releases.of_file(&file.path, digest);
+            let digest = digest.clone();
+            let mut found = evaluate(self.contract, file, digest, frame, known, &released, as_of)?;
+            // Of a day that is not over nothing is counted: the file's later rows are not looked at.
+            if found.check.rows_later == 0 {
+                found.check.nulls = nulls(self.contract, footer, frame);
+            }
+            evaluated.push(found);
+        }
+        let place = match self.files.as_slice() {
+            [only] => only.file.path.clone(),
+            [first, ..] => partition_prefix(self.contract.table(), first.file.recorded_on),
+            [] => return Ok(Vec::new()),
+        };
+        keys_are_unique(self.contract, &place, evaluated.iter().map(|file| &file.keys))?;
+        Ok(evaluated.into_iter().map(|file| file.check).collect())
+    }
 }
 
 /// Nulls of the columns that a rule on whole partitions asks about.
