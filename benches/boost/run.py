@@ -73,7 +73,7 @@ SAME = {"rounds": 200, "leaves": 63, "bins_max": 255, "learning_rate": 0.1, "thr
 ALL_FEATURES = {"feature_fraction_per_split": 1.0}
 PARAMS = {
     # A share of the rows chooses the splits of a tree: as good for these many, and faster.
-    "squared": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.35},
+    "squared": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
     "q90": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
     "nine": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
     "censored": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
