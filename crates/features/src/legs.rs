@@ -85,12 +85,13 @@ impl Counted {
         taken_back.into_iter().chain(added).collect()
     }
 
-    /// Those of shipments that are kept, at their new places.
+    /// Those of shipments that are kept, which rise, at their new places among them.
     #[must_use]
     pub(crate) fn only(self, kept: &[usize]) -> Self {
-        let places: PlHashMap<u32, u32> =
-            kept.iter().zip(0..).map(|(&before, now)| (before as u32, now)).collect();
-        let moved = |((shipment, leg), took)| Some(((*places.get(&shipment)?, leg), took));
+        let moved = |((shipment, leg), took)| {
+            let place = kept.binary_search(&(shipment as usize)).ok()?;
+            Some(((place as u32, leg), took))
+        };
         Self(self.0.into_iter().filter_map(moved).collect())
     }
 

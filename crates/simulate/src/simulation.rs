@@ -285,9 +285,7 @@ impl Simulation {
         self.summary.shipment_versions += rows.len() as u64;
         rows
     }
-}
 
-impl Simulation {
     fn leg_rows(&mut self, night: u32, recorded_at: i64) -> LegRows {
         let mut records = std::mem::take(&mut self.legs[night as usize]);
         records.sort_unstable_by_key(|leg| (leg.order_number, leg.part, leg.index));

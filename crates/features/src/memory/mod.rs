@@ -9,6 +9,7 @@
 //! every key, and a page of running totals for each month. A row, once built, stays as it is.
 
 mod files;
+mod places;
 #[cfg(test)]
 mod tests;
 mod tracked;

@@ -6,6 +6,7 @@ use terms::column;
 use crate::declaration::Quantity;
 use crate::events::{Change, STOCK_DAYS_MAX};
 use crate::legs::{self, Counted};
+use crate::memory::places::Places;
 use crate::timeline::{State, Timelines, Version};
 use crate::timeline::{day_of, known_instants, states, texts};
 use crate::{Error, Tables};
@@ -17,10 +18,6 @@ const REACH_DAYS: i32 = 90;
 /// An order is known for a month longer than it counts, since a month may be learned at once: one
 /// without a row that is told again after it would be a new order.
 const KNOWN_DAYS: i32 = REACH_DAYS + 31;
-
-/// Positions of those ids that some rows ask for. What is tracked is many times what a night
-/// brings: looking through it for a few is cheaper than an index of it all.
-struct Places<'a>(PlHashMap<&'a str, Option<u32>>);
 
 /// Orders, in the order in which they became known.
 pub(super) struct Orders {
@@ -76,27 +73,6 @@ pub(super) struct Brought {
     pub(super) legs: Vec<(Quantity, Change)>,
     /// Versions of shipments and legs that are not tracked, or out of reach.
     pub(super) late: usize,
-}
-
-impl<'a> Places<'a> {
-    /// Of `known` those that are asked for.
-    fn of<'b>(asked: impl Iterator<Item = &'a str>, known: impl Iterator<Item = &'b str>) -> Self {
-        let mut places: PlHashMap<&str, Option<u32>> = asked.map(|id| (id, None)).collect();
-        for (id, place) in known.zip(0..) {
-            if let Some(found) = places.get_mut(id) {
-                *found = Some(place);
-            }
-        }
-        Self(places)
-    }
-
-    fn get(&self, id: &str) -> Option<u32> {
-        self.0.get(id).copied().flatten()
-    }
-
-    fn note(&mut self, id: &'a str, place: u32) {
-        self.0.insert(id, Some(place));
-    }
 }
 
 impl Orders {
@@ -283,8 +259,7 @@ impl Tracked {
             let version = Version { recorded_at: doubt.recorded_at, state: State::Gone };
             let shipment_id = PlSmallStr::from_str(&doubt.shipment_id);
             let counts = |&shipment: &u32| {
-                let order = self.shipments.orders[shipment as usize];
-                self.orders.counts(order, version.day())
+                self.counts(shipment, version.day())
                     && version.recorded_at >= since[shipment as usize]
             };
             if let Some(shipment) = places.get(&doubt.shipment_id).filter(counts) {
@@ -296,10 +271,8 @@ impl Tracked {
         let mut changes = Vec::new();
         for (id, leg) in ids_of_legs.iter().zip(&legs) {
             let counts = |&shipment: &u32| {
-                let order = self.shipments.orders[shipment as usize];
                 // Nor is a shipment of a later day known yet.
-                self.orders.counts(order, leg.day())
-                    && day_of(since[shipment as usize]) <= leg.day()
+                self.counts(shipment, leg.day()) && day_of(since[shipment as usize]) <= leg.day()
             };
             match places.get(id.unwrap_or_default()).filter(counts) {
                 Some(shipment) => changes.extend(self.shipments.legs.learn(shipment, leg)),
@@ -312,6 +285,11 @@ impl Tracked {
         let n_shipments = self.shipments.ids.len();
         self.shipments.timelines = self.shipments.timelines.and(&more, n_shipments);
         Ok(Brought { heard, firsts, legs: changes, late })
+    }
+
+    /// Whether history counts what is recorded of the shipment on `day`.
+    fn counts(&self, shipment: u32, day: i32) -> bool {
+        self.orders.counts(self.shipments.orders[shipment as usize], day)
     }
 
     /// When each shipment was first recorded; those from `n_before` on are new.
@@ -350,13 +328,13 @@ impl Tracked {
     /// Forgets what nothing on `day` or later can concern, once it is a tenth: what is still there
     /// does not [count](Orders::counts) all the same.
     pub(super) fn forget(self, day: i32) -> Result<Self, Error> {
-        let Self { orders, shipments } = self;
-        let counts = |shipment: usize| {
+        let counts = |&shipment: &usize| {
             // Even if its order does not: the day on which it is in no stock any more.
-            let first_day = day_of(shipments.first_record(shipment));
-            orders.counts(shipments.orders[shipment], day) || first_day + STOCK_DAYS_MAX >= day
+            let first_day = day_of(self.shipments.first_record(shipment));
+            self.counts(shipment as u32, day) || first_day + STOCK_DAYS_MAX >= day
         };
-        let kept: Vec<usize> = (0..shipments.ids.len()).filter(|s| counts(*s)).collect();
+        let kept: Vec<usize> = (0..self.shipments.ids.len()).filter(counts).collect();
+        let Self { orders, shipments } = self;
         let n_orders = orders.recorded_at.len() as u32;
         let mut known: Vec<bool> = (0..n_orders).map(|order| orders.is_known(order, day)).collect();
         kept.iter().for_each(|&shipment| known[shipments.orders[shipment] as usize] = true);

@@ -45,7 +45,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span) -> Result<
         Ok(fastest)
     };
     // What is built first warms up, and would seem to cost more.
-    build_ms(&declared)?;
+    features::build(&tables, &declared, night.as_of)?;
     let nothing_ms = build_ms(&declared.only(None))?;
     let all = mean_pinball_days(night, resolved, &known, span)?;
     let whole = std::mem::take(&mut known.matrix);

@@ -38,16 +38,15 @@ pub(crate) fn speed_table(
 ) -> Result<DataFrame> {
     let recent = known.ordered_between(as_of.plus_days(-DAYS).micros(), as_of.micros());
     let rows: Vec<usize> = recent.collect();
-    let columns = known.frame.frame();
-    let is_there = |name: &&str| columns.column(name).is_ok();
-    let texts = LANE.map(|name| Some(name).filter(is_there).map(|name| known.frame.texts(name)));
-    let texts = texts.map(Option::transpose);
-    let [origin, destination, carrier, service] = texts;
-    let texts = [origin?, destination?, carrier?, service?];
+    let texts = |name: &&str| match known.frame.frame().column(name) {
+        Ok(_) => known.frame.texts(name).map(Some),
+        Err(_) => Ok(None),
+    };
+    let texts = LANE.iter().map(texts).collect::<Result<Vec<_>, _>>()?;
 
     let mut lanes: BTreeMap<[Option<&str>; 4], Vec<Distribution>> = BTreeMap::new();
     for (&row, distribution) in rows.iter().zip(scorer.score(&matrix.take(&rows))?) {
-        let lane = texts.each_ref().map(|texts| texts.as_ref().and_then(|t| t[row].as_deref()));
+        let lane = std::array::from_fn(|part| texts[part].as_ref()?[row].as_deref());
         lanes.entry(lane).or_default().push(distribution);
     }
     let of_lanes: Vec<Distribution> = lanes.values().map(|of_lane| mixed(of_lane)).collect();
