@@ -93,7 +93,7 @@ impl<'a, const W: usize> Grower<'a, W> {
             rows: Vec::with_capacity(n_trained),
             scratch: vec![0; n_trained],
             leaf_of_row,
-            scanner: Scanner::new(&table.blocks, table.width),
+            scanner: Scanner::new(&table.rows, table.width),
             pool: Vec::new(),
         }
     }

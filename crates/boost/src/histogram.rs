@@ -6,7 +6,8 @@
 //! A scan takes a row's bins of a whole block at once: the row's gradient is read once for many
 //! columns, and additions to the same bin, which must wait for each other, lie a row apart. With
 //! the width of the block known to the compiler, that is one load, one addition in memory and no
-//! branch for each bin.
+//! branch for each bin. Where gradients are bytes, some thousand rows at a time are added to
+//! histograms of short words first, which take half the cache.
 
 use std::ops::Range;
 
@@ -15,6 +16,7 @@ use rayon::prelude::*;
 use crate::binning::BINS;
 use crate::numbers::{Gradient, Packing, Word, add, minus};
 use crate::prefetch::prefetch;
+use crate::table::{LaneBins, RowBins};
 
 /// The histogram of one column in one leaf.
 pub(crate) type Histogram<const W: usize> = [Word<W>; BINS];
@@ -30,6 +32,14 @@ const PART_ROWS: usize = 1 << 12;
 /// Rows that are added to one block's histograms after the other's: few enough to stay in the
 /// second-level cache, enough that the histograms pay for being fetched into the first.
 const TILE_ROWS: usize = 1 << 10;
+
+/// A short word counts rows in its lower bits and has the sum of their gradients, which are bytes,
+/// in the others: both have room for so many rows.
+const SHORT_ROWS_MAX: usize = (1 << SHORT_COUNT_BITS) - 1;
+const SHORT_COUNT_BITS: u32 = 12;
+
+/// Rows for which short words are worth adding up at the end.
+const SHORT_ROWS_MIN: usize = 512;
 
 /// How many rows before its turn a row is asked for.
 const ROWS_AHEAD: usize = 12;
@@ -59,18 +69,18 @@ pub(crate) struct Gradients<'a, const W: usize> {
     pub(crate) packing: &'a Packing,
 }
 
-/// Scans over the same blocks, and what they need again and again.
+/// Scans over the same table, and what they need again and again.
 pub(crate) struct Scanner<'a, const W: usize> {
-    blocks: &'a [Vec<u8>],
+    bins: &'a RowBins,
+    /// Lanes of a block.
     width: usize,
     /// The histograms of all parts but the first.
     parts: Vec<Vec<Histogram<W>>>,
 }
 
 impl<'a, const W: usize> Scanner<'a, W> {
-    /// Shapes: `blocks` each n_rows x `width`.
-    pub(crate) fn new(blocks: &'a [Vec<u8>], width: usize) -> Self {
-        Self { blocks, width, parts: Vec::new() }
+    pub(crate) fn new(bins: &'a RowBins, width: usize) -> Self {
+        Self { bins, width, parts: Vec::new() }
     }
 
     /// Writes the histograms of every lane over some rows: large scans in parallel over rows, small
@@ -81,14 +91,21 @@ impl<'a, const W: usize> Scanner<'a, W> {
         gradients: Gradients<'_, W>,
         out: &mut [Histogram<W>],
     ) {
-        let (blocks, width) = (self.blocks, self.width);
-        let n_parts = rayon::current_num_threads().min(rows.len() / PART_ROWS);
+        let bins = self.bins;
+        // Of short words twice as many histograms stay in the cache.
+        let is_short = gradients.packing.are_bytes() && out.len() > self.width;
+        let (width, tile_rows, part_rows_min) = if is_short {
+            (2 * self.width, SHORT_ROWS_MAX, PART_ROWS / 4)
+        } else {
+            (self.width, TILE_ROWS, PART_ROWS)
+        };
+        let n_parts = rayon::current_num_threads().min(rows.len() / part_rows_min);
         if n_parts < 2 {
-            let least = if rows.len() < PART_ROWS / 4 { blocks.len() } else { 1 };
-            let each = blocks.par_iter().zip(out.par_chunks_mut(width)).with_min_len(least);
-            each.for_each(|(bins, out)| {
+            let least = if rows.len() < PART_ROWS / 4 { out.len() / width } else { 1 };
+            let blocks = out.par_chunks_mut(width).enumerate().with_min_len(least);
+            blocks.for_each(|(block, out)| {
                 out.fill(empty());
-                scan(bins, rows, 0..rows.len(), gradients, out);
+                scan(bins.starting_at(block * width), rows, 0..rows.len(), gradients, out);
             });
             return;
         }
@@ -103,10 +120,10 @@ impl<'a, const W: usize> Scanner<'a, W> {
         parts.into_par_iter().enumerate().for_each(|(part, sums)| {
             sums.fill(empty());
             let end = rows.len().min((part + 1) * part_rows);
-            for start in (part * part_rows..end).step_by(TILE_ROWS) {
-                let tile = start..end.min(start + TILE_ROWS);
-                for (bins, sums) in blocks.iter().zip(sums.chunks_exact_mut(width)) {
-                    scan(bins, rows, tile.clone(), gradients, sums);
+            for start in (part * part_rows..end).step_by(tile_rows) {
+                let tile = start..end.min(start + tile_rows);
+                for (block, sums) in sums.chunks_exact_mut(width).enumerate() {
+                    scan(bins.starting_at(block * width), rows, tile.clone(), gradients, sums);
                 }
             }
         });
@@ -120,7 +137,7 @@ impl<'a, const W: usize> Scanner<'a, W> {
 
 /// Adds some of the rows to the histograms of a block.
 fn scan<const W: usize>(
-    bins: &[u8],
+    bins: LaneBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
@@ -132,39 +149,82 @@ fn scan<const W: usize>(
         12 => scan_width::<W, 12>(bins, rows, range, gradients, out),
         16 => scan_width::<W, 16>(bins, rows, range, gradients, out),
         20 => scan_width::<W, 20>(bins, rows, range, gradients, out),
+        24 => scan_width::<W, 24>(bins, rows, range, gradients, out),
+        32 => scan_width::<W, 32>(bins, rows, range, gradients, out),
+        40 => scan_width::<W, 40>(bins, rows, range, gradients, out),
         width => unreachable!("no block is {width} columns wide"),
     }
 }
 
 /// Adds rows to the histograms of a block of `N` columns.
 fn scan_width<const W: usize, const N: usize>(
-    bins: &[u8],
+    bins: LaneBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
     out: &mut [Histogram<W>],
 ) {
-    let (bins, _) = bins.as_chunks::<N>();
     let Some(out) = out.first_chunk_mut::<N>() else { return };
     let packing = *gradients.packing;
-    let mut add_row = |bins: &[u8; N], gradient: &Gradient<W>| {
+    if packing.are_bytes() && range.len() >= SHORT_ROWS_MIN {
+        for start in range.clone().step_by(SHORT_ROWS_MAX) {
+            let part = start..range.end.min(start + SHORT_ROWS_MAX);
+            scan_short(bins, rows, part, gradients, out);
+        }
+        return;
+    }
+    each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
         let word = packing.word(gradient);
         for (histogram, &bin) in out.iter_mut().zip(bins) {
             add(&mut histogram[bin as usize], &word);
         }
+    });
+}
+
+/// The same of at most [`SHORT_ROWS_MAX`] rows whose gradients are bytes.
+fn scan_short<const W: usize, const N: usize>(
+    bins: LaneBins<'_>,
+    rows: Rows<'_>,
+    range: Range<usize>,
+    gradients: Gradients<'_, W>,
+    out: &mut [Histogram<W>; N],
+) {
+    let mut sums = [[0u32; BINS]; N];
+    each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
+        let word = ((gradient[0] as u32) << SHORT_COUNT_BITS) + 1;
+        for (histogram, &bin) in sums.iter_mut().zip(bins) {
+            histogram[bin as usize] = histogram[bin as usize].wrapping_add(word);
+        }
+    });
+    let packing = *gradients.packing;
+    for (out, sums) in out.as_flattened_mut().iter_mut().zip(sums.as_flattened()) {
+        let count = sums & SHORT_ROWS_MAX as u32;
+        out[0] += packing.word_of(count, sums >> SHORT_COUNT_BITS);
+    }
+}
+
+/// Hands on the bins and the gradient of each row.
+#[inline(always)]
+fn each_row<const W: usize, const N: usize>(
+    bins: LaneBins<'_>,
+    rows: Rows<'_>,
+    range: Range<usize>,
+    gradients: Gradients<'_, W>,
+    mut add_row: impl FnMut(&[u8; N], &Gradient<W>),
+) {
+    let mut add_row = |row: usize| match bins.row(row).first_chunk() {
+        Some(bins) => add_row(bins, &gradients.rows[row]),
+        None => unreachable!("row {row} has fewer than {N} lanes"),
     };
     match rows {
-        Rows::First(_) => {
-            let rows = bins[range.clone()].iter().zip(&gradients.rows[range]);
-            rows.for_each(|(bins, gradient)| add_row(bins, gradient));
-        }
+        Rows::First(_) => range.for_each(add_row),
         Rows::At(rows) => {
             for (&row, place) in rows[range.clone()].iter().zip(range) {
                 if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
-                    prefetch(bins, ahead as usize);
+                    bins.prefetch::<N>(ahead as usize);
                     prefetch(gradients.rows, ahead as usize);
                 }
-                add_row(&bins[row as usize], &gradients.rows[row as usize]);
+                add_row(row as usize);
             }
         }
     }
@@ -184,40 +244,47 @@ mod tests {
     use super::*;
     use crate::table::WIDTHS;
 
-    /// Bins of a block, and gradients.
-    fn world(n: usize, width: usize) -> (Vec<u8>, Vec<Gradient<2>>, Packing) {
-        let packing = Packing::new(n, 1.0, 0.25);
-        let bins = (0..n * width).map(|cell| (cell * cell / 7 % 256) as u8).collect();
-        let gradient = |row: usize| packing.fix_with_hessian((row as f64 * 0.7).sin(), 0.2);
-        (bins, (0..n).map(gradient).collect(), packing)
+    /// Bins of some lanes, and gradients of bytes or not.
+    fn world(n: usize, n_lanes: usize, bytes: bool) -> (Vec<Vec<u8>>, Vec<Gradient<1>>, Packing) {
+        let packing =
+            if bytes { Packing::in_bytes(n, -0.5, 250) } else { Packing::new(n, 1.0, 1.0) };
+        let lane = |lane| (0..n).map(move |row| ((row + 1) * (lane + 3) * row / 7 % 256) as u8);
+        let gradient = |row: usize| packing.fix((row as f64 * 0.7).sin() / 2.0);
+        let lanes = (0..n_lanes).map(|at| lane(at).collect()).collect();
+        (lanes, (0..n).map(gradient).collect(), packing)
     }
 
     #[test]
     fn every_width_sums_what_the_definition_sums() {
         let n = 3 * PART_ROWS + 11;
-        for width in WIDTHS {
-            let (bins, gradients, packing) = world(n, width);
+        for (width, bytes) in WIDTHS.into_iter().flat_map(|width| [(width, false), (width, true)]) {
+            let (lanes, gradients, packing) = world(n, 2 * width, bytes);
             let gradients = Gradients { rows: &gradients, packing: &packing };
+            let bins = RowBins::new(&lanes, n);
             let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let of = |rows, threads| {
                 let mut out = vec![empty(); 2 * width];
-                let blocks = [bins.clone(), bins.clone()];
-                let mut scanner = Scanner::new(&blocks, width);
+                let mut scanner = Scanner::new(&bins, width);
                 pool(threads).unwrap().install(|| scanner.sum(rows, gradients, &mut out));
                 out
             };
-            let mut expected = vec![empty(); width];
-            for row in 0..n {
-                for lane in 0..width {
-                    let bin = bins[row * width + lane] as usize;
-                    add(&mut expected[lane][bin], &packing.word(&gradients.rows[row]));
+            let expected = |rows: &[u32]| {
+                let mut expected = vec![empty(); 2 * width];
+                for (histogram, lane) in expected.iter_mut().zip(&lanes) {
+                    for &row in rows {
+                        let word = packing.word(&gradients.rows[row as usize]);
+                        add(&mut histogram[lane[row as usize] as usize], &word);
+                    }
                 }
-            }
-            let expected = [expected.as_slice(), &expected].concat();
+                expected
+            };
             let backwards: Vec<u32> = (0..n as u32).rev().collect();
+            let whole = expected(&backwards);
+            let few = &backwards[..SHORT_ROWS_MIN - 1];
             for threads in [1, 3] {
-                assert!(of(Rows::First(n), threads) == expected, "{width} {threads}");
-                assert!(of(Rows::At(&backwards), threads) == expected, "{width} {threads}");
+                assert!(of(Rows::First(n), threads) == whole, "{width} {bytes} {threads}");
+                assert!(of(Rows::At(&backwards), threads) == whole, "{width} {bytes} {threads}");
+                assert!(of(Rows::At(few), threads) == expected(few), "{width} {bytes} {threads}");
             }
         }
     }
@@ -225,11 +292,12 @@ mod tests {
     proptest! {
         #[test]
         fn parent_minus_one_child_is_the_other(left in prop::collection::vec(any::<bool>(), 1..999)) {
-            let (bins, gradients, packing) = world(left.len(), 4);
+            let (lanes, gradients, packing) = world(left.len(), 4, false);
             let gradients = Gradients { rows: &gradients, packing: &packing };
+            let bins = RowBins::new(&lanes, left.len());
             let sum = |rows| {
                 let mut out = vec![empty(); 4];
-                Scanner::new(std::slice::from_ref(&bins), 4).sum(rows, gradients, &mut out);
+                Scanner::new(&bins, 4).sum(rows, gradients, &mut out);
                 out
             };
             let side = |wanted| -> Vec<u32> {

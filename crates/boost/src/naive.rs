@@ -12,6 +12,7 @@ use crate::censored::OpenRows;
 use crate::leaf::Buckets;
 use crate::monotone::{Fork, bind};
 use crate::numbers::{Packing, Word, add};
+use crate::quantile::packing;
 use crate::sampling::{WHOLE_TREE, draw, draw_rows};
 use crate::splitting::Judge;
 use crate::table::Table;
@@ -63,7 +64,7 @@ pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams)
     for round in 0..params.rounds {
         let drawn = open.draw(round, &current.concat());
         drawn.iter().for_each(|drawn| outcomes[drawn.row as usize] = drawn.outcome);
-        let packing = Packing::new(n_rows, 1.0, 1.0);
+        let packing = packing(n_rows, levels);
         let words: Vec<Word<1>> = (0..n_rows)
             .map(|row| {
                 let n_below = current[row].iter().filter(|&&q| outcomes[row] < q).count();

@@ -98,6 +98,14 @@ impl<'a> Pinball<'a> {
     }
 }
 
+/// How the gradients of these levels are packed: from one rank to the next it is the same number
+/// of steps.
+pub(crate) fn packing(n_rows: usize, levels: &[f64]) -> Packing {
+    let n_levels = levels.len() as u8;
+    let lowest = -levels.iter().sum::<f64>() / f64::from(n_levels);
+    Packing::in_bytes(n_rows, lowest, u8::MAX / n_levels * n_levels)
+}
+
 #[inline(always)]
 fn rank_block<const W: usize>(
     n_levels: usize,
@@ -123,7 +131,7 @@ impl Loss<1> for Pinball<'_> {
     }
 
     fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<1>]) -> Packing {
-        let packing = Packing::new(gradients.len(), 1.0, 1.0);
+        let packing = packing(gradients.len(), self.levels);
         let of_rank: Vec<Gradient<1>> = self.of_rank.iter().map(|&g| packing.fix(g)).collect();
         self.rank(current, gradients, |_, rank| of_rank[rank]);
         for Drawn { row, gradient, outcome } in self.open.draw(round, current) {

@@ -1,10 +1,13 @@
 //! The training columns in bins, side by side.
 //!
-//! A histogram scan reads, for each row, the bins of many columns; so some columns form a block,
-//! in which a row's bins are neighbours. A block has at most 20 columns, whose histograms (2 KiB
-//! each) stay in a first-level cache of 48 KiB, and the number of blocks is even, so that two
-//! threads share alike. Columns that tell no rows apart are left out; blocks are filled up with
-//! lanes of zeros to the next of [`WIDTHS`], which the scans are compiled for.
+//! A histogram scan reads, for each row, the bins of many columns; so the bins of a row are
+//! neighbours, and rows lie on cache lines so that few lines hold one: rows of a leaf are read from
+//! all over the table, and what they wait for is lines.
+//!
+//! Columns are taken in blocks of at most 20, whose histograms (2 KiB each) stay in a first-level
+//! cache of 48 KiB. The number of blocks is even, so that two threads share alike. Columns that tell
+//! no rows apart are left out; blocks are filled up with lanes of zeros to the next of [`WIDTHS`],
+//! which the scans are compiled for.
 //!
 //! Parting the rows of a leaf reads one column only, which is kept by itself too: a byte a row,
 //! close together.
@@ -13,6 +16,7 @@ use rayon::prelude::*;
 
 use crate::binning::{Binning, Meaning};
 use crate::checkpoint::Digest;
+use crate::prefetch::prefetch_bytes;
 use crate::{Columns, Params};
 
 /// The widths that blocks have.
@@ -29,8 +33,8 @@ pub(crate) struct Table {
     pub(crate) n_rows: usize,
     /// Columns of a block: one of [`WIDTHS`].
     pub(crate) width: usize,
-    /// Shapes: n_blocks, each n_rows x width.
-    pub(crate) blocks: Vec<Vec<u8>>,
+    /// By row, all lanes.
+    pub(crate) rows: RowBins,
     /// By lane: the bin of each row; nothing where a block is filled up.
     columns: Vec<Vec<u8>>,
     /// By lane, that is by block and then by place in it; none where a block is filled up.
@@ -71,11 +75,11 @@ impl Table {
                 None => Vec::new(),
             })
             .collect();
-        let blocks = columns.chunks(width).map(|columns| interleave(columns, n_rows)).collect();
+        let rows = RowBins::new(&columns, n_rows);
         let lane =
             |(feature, binning): (usize, Binning)| Lane { feature, meaning: binning.meaning };
         let lanes = lanes.into_iter().map(|binning| binning.map(lane)).collect();
-        Self { n_rows, width, blocks, columns, lanes }
+        Self { n_rows, width, rows, columns, lanes }
     }
 
     /// The bins of a lane. Shapes: n_rows.
@@ -86,10 +90,8 @@ impl Table {
     /// A digest of a row's bins.
     pub(crate) fn row_digest(&self, row: usize) -> u64 {
         let mut digest = Digest(0);
-        for block in &self.blocks {
-            let bins = &block[row * self.width..][..self.width];
-            bins.iter().for_each(|&bin| digest.word(bin.into()));
-        }
+        let bins = self.rows.starting_at(0).row(row);
+        bins[..self.lanes.len()].iter().for_each(|&bin| digest.word(bin.into()));
         digest.0
     }
 
@@ -121,17 +123,67 @@ fn bins(binning: &Binning, values: &[f32]) -> Vec<u8> {
     bins
 }
 
-/// A block of columns, row by row.
-fn interleave(columns: &[Vec<u8>], n_rows: usize) -> Vec<u8> {
-    let width = columns.len();
-    let mut block = vec![0; n_rows * width];
-    block.par_chunks_mut(CHUNK_ROWS * width).enumerate().for_each(|(chunk, block)| {
-        for (lane, column) in columns.iter().enumerate().filter(|(_, column)| !column.is_empty()) {
-            let column = &column[chunk * CHUNK_ROWS..];
-            block.chunks_exact_mut(width).zip(column).for_each(|(row, &bin)| row[lane] = bin);
-        }
-    });
-    block
+/// Bytes that memory is read in.
+const CACHE_LINE: usize = 64;
+
+/// The bins of each row, side by side.
+pub(crate) struct RowBins {
+    bins: Vec<u8>,
+    /// Where the first row begins, and a cache line.
+    start: usize,
+    stride: usize,
+}
+
+impl RowBins {
+    /// Shapes: n_lanes, each n_rows or nothing.
+    pub(crate) fn new(lanes: &[Vec<u8>], n_rows: usize) -> Self {
+        let stride = row_stride(lanes.len());
+        let mut bins = vec![0; n_rows * stride + CACHE_LINE - 1];
+        let start = bins.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE - 1);
+        let rows = bins[start..][..n_rows * stride].par_chunks_mut(CHUNK_ROWS * stride);
+        rows.enumerate().for_each(|(chunk, rows)| {
+            for (place, lane) in lanes.iter().enumerate().filter(|(_, lane)| !lane.is_empty()) {
+                let lane = &lane[chunk * CHUNK_ROWS..];
+                rows.chunks_exact_mut(stride).zip(lane).for_each(|(row, &bin)| row[place] = bin);
+            }
+        });
+        Self { bins, start, stride }
+    }
+
+    /// The bins of each row from a lane on.
+    pub(crate) fn starting_at(&self, lane: usize) -> LaneBins<'_> {
+        LaneBins { bins: &self.bins[self.start + lane..], stride: self.stride }
+    }
+}
+
+/// The bins of each row from some lane on.
+#[derive(Clone, Copy)]
+pub(crate) struct LaneBins<'a> {
+    bins: &'a [u8],
+    stride: usize,
+}
+
+impl<'a> LaneBins<'a> {
+    /// The bins of a row, and of those after it.
+    #[inline(always)]
+    pub(crate) fn row(self, row: usize) -> &'a [u8] {
+        &self.bins[row * self.stride..]
+    }
+
+    /// Asks for the first `N` bins of a row before they are needed.
+    #[inline(always)]
+    pub(crate) fn prefetch<const N: usize>(self, row: usize) {
+        prefetch_bytes::<N>(self.bins, row * self.stride);
+    }
+}
+
+/// Bytes from one row to the next: rows of up to a cache line are parts of one.
+pub(crate) fn row_stride(n_lanes: usize) -> usize {
+    if n_lanes <= CACHE_LINE {
+        n_lanes.next_power_of_two()
+    } else {
+        n_lanes.next_multiple_of(CACHE_LINE / 2)
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +196,19 @@ mod tests {
         assert_eq!(shape(0), (0, 4));
         assert_eq!([shape(1), shape(4), shape(5)], [(1, 4), (1, 4), (2, 4)]);
         assert_eq!([shape(40), shape(41), shape(80)], [(2, 20), (4, 12), (4, 20)]);
+    }
+
+    #[test]
+    fn a_row_of_few_lanes_lies_on_one_cache_line() {
+        for n_lanes in [4, 8, 24, 40, 64] {
+            let rows = RowBins::new(&vec![vec![1]; n_lanes], 1);
+            let line = |byte: *const u8| byte.addr() / CACHE_LINE;
+            let row = rows.starting_at(0).row(0).as_ptr_range();
+            assert!(CACHE_LINE.is_multiple_of(row_stride(n_lanes)));
+            assert_eq!(row.start.addr() % CACHE_LINE, 0);
+            assert_eq!(line(row.start), line(row.start.wrapping_add(n_lanes - 1)));
+        }
+        assert_eq!([row_stride(40), row_stride(80), row_stride(96)], [64, 96, 96]);
     }
 
     #[test]
@@ -167,9 +232,8 @@ mod tests {
             let binning = Binning::new(&columns[feature], categorical[feature], &params, signal);
             for (row, &value) in columns[feature].iter().enumerate() {
                 let bin = binning.bin(value);
-                let (block, place) = (lane / table.width, lane % table.width);
                 assert_eq!(table.lane(lane)[row], bin);
-                assert_eq!(table.blocks[block][row * table.width + place], bin);
+                assert_eq!(table.rows.starting_at(lane).row(row)[0], bin);
             }
         }
         assert_eq!(table.lane(table.used_lanes()[8])[11], MISSING_BIN);
