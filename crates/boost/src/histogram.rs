@@ -92,7 +92,8 @@ impl<'a, const W: usize> Scanner<'a, W> {
         out: &mut [Histogram<W>],
     ) {
         let bins = self.bins;
-        // Of short words twice as many histograms stay in the cache.
+        // Short words take half the room: two blocks are one, and as that leaves fewer blocks to share
+        // out, smaller scans are parted by rows.
         let is_short = gradients.packing.are_bytes() && out.len() > self.width;
         let (width, tile_rows, part_rows_min) = if is_short {
             (2 * self.width, SHORT_ROWS_MAX, PART_ROWS / 4)
