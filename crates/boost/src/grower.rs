@@ -1,9 +1,9 @@
 //! Grows one tree: again and again the leaf whose best split gains most is split.
 //!
 //! Each open leaf keeps its histograms. When a leaf is split, those of its smaller child are summed
-//! from its rows (in parallel over blocks of columns, and over rows where there are more threads
-//! than blocks), and its own become those of the larger child by subtraction; then both children's
-//! best splits are searched, in parallel over columns. Sums are integers and columns are compared
+//! from its rows (in parallel over rows where there are many, otherwise over blocks of columns), and
+//! its own become those of the larger child by subtraction; then both children's best splits are
+//! searched, in parallel over columns. Sums are integers and columns are compared
 //! in order, so the tree does not depend on the number of threads.
 //!
 //! A tree may be grown on a sample of the rows. Rows lie by leaf, and within a leaf those of the

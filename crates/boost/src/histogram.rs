@@ -92,8 +92,8 @@ impl<'a, const W: usize> Scanner<'a, W> {
         out: &mut [Histogram<W>],
     ) {
         let bins = self.bins;
-        // Short words take half the room: two blocks are one, and as that leaves fewer blocks to share
-        // out, smaller scans are parted by rows.
+        // Short words take half the room: two blocks are one, and as that leaves fewer blocks to
+        // share out, smaller scans are parted by rows.
         let is_short = gradients.packing.are_bytes() && out.len() > self.width;
         let (width, tile_rows, part_rows_min) = if is_short {
             (2 * self.width, SHORT_ROWS_MAX, PART_ROWS / 4)
@@ -245,22 +245,32 @@ mod tests {
     use super::*;
     use crate::table::WIDTHS;
 
-    /// Bins of some lanes, and gradients of bytes or not.
-    fn world(n: usize, n_lanes: usize, bytes: bool) -> (Vec<Vec<u8>>, Vec<Gradient<1>>, Packing) {
-        let packing =
-            if bytes { Packing::in_bytes(n, -0.5, 250) } else { Packing::new(n, 1.0, 1.0) };
+    /// Bins of some lanes.
+    fn lanes(n: usize, n_lanes: usize) -> Vec<Vec<u8>> {
         let lane = |lane| (0..n).map(move |row| ((row + 1) * (lane + 3) * row / 7 % 256) as u8);
-        let gradient = |row: usize| packing.fix((row as f64 * 0.7).sin() / 2.0);
-        let lanes = (0..n_lanes).map(|at| lane(at).collect()).collect();
-        (lanes, (0..n).map(gradient).collect(), packing)
+        (0..n_lanes).map(|at| lane(at).collect()).collect()
     }
 
-    #[test]
-    fn every_width_sums_what_the_definition_sums() {
-        let n = 3 * PART_ROWS + 11;
-        for (width, bytes) in WIDTHS.into_iter().flat_map(|width| [(width, false), (width, true)]) {
-            let (lanes, gradients, packing) = world(n, 2 * width, bytes);
-            let gradients = Gradients { rows: &gradients, packing: &packing };
+    /// Gradients with hessians, and how they are packed.
+    fn with_hessians(n: usize) -> (Vec<Gradient<2>>, Packing) {
+        let packing = Packing::new(n, 1.0, 0.25);
+        let gradient = |row: usize| packing.fix_with_hessian((row as f64 * 0.7).sin(), 0.2);
+        ((0..n).map(gradient).collect(), packing)
+    }
+
+    /// Gradients that are bytes, and how they are packed.
+    fn bytes(n: usize) -> (Vec<Gradient<1>>, Packing) {
+        let packing = Packing::in_bytes(n, -0.5, 250);
+        ((0..n).map(|row| packing.fix((row as f64 * 0.7).sin() / 2.0)).collect(), packing)
+    }
+
+    fn every_width_sums_what_the_definition_sums<const W: usize>(
+        n: usize,
+        (gradients, packing): (Vec<Gradient<W>>, Packing),
+    ) {
+        let gradients = Gradients { rows: &gradients, packing: &packing };
+        for width in WIDTHS {
+            let lanes = lanes(n, 2 * width);
             let bins = RowBins::new(&lanes, n);
             let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let of = |rows, threads| {
@@ -283,19 +293,31 @@ mod tests {
             let whole = expected(&backwards);
             let few = &backwards[..SHORT_ROWS_MIN - 1];
             for threads in [1, 3] {
-                assert!(of(Rows::First(n), threads) == whole, "{width} {bytes} {threads}");
-                assert!(of(Rows::At(&backwards), threads) == whole, "{width} {bytes} {threads}");
-                assert!(of(Rows::At(few), threads) == expected(few), "{width} {bytes} {threads}");
+                assert!(of(Rows::First(n), threads) == whole, "{width} {threads}");
+                assert!(of(Rows::At(&backwards), threads) == whole, "{width} {threads}");
+                assert!(of(Rows::At(few), threads) == expected(few), "{width} {threads}");
             }
         }
+    }
+
+    #[test]
+    fn gradients_with_hessians_are_summed_by_bin() {
+        let n = 3 * PART_ROWS + 11;
+        every_width_sums_what_the_definition_sums(n, with_hessians(n));
+    }
+
+    #[test]
+    fn gradients_that_are_bytes_are_summed_by_bin() {
+        let n = 3 * PART_ROWS + 11;
+        every_width_sums_what_the_definition_sums(n, bytes(n));
     }
 
     proptest! {
         #[test]
         fn parent_minus_one_child_is_the_other(left in prop::collection::vec(any::<bool>(), 1..999)) {
-            let (lanes, gradients, packing) = world(left.len(), 4, false);
+            let (gradients, packing) = with_hessians(left.len());
             let gradients = Gradients { rows: &gradients, packing: &packing };
-            let bins = RowBins::new(&lanes, left.len());
+            let bins = RowBins::new(&lanes(left.len(), 4), left.len());
             let sum = |rows| {
                 let mut out = vec![empty(); 4];
                 Scanner::new(&bins, 4).sum(rows, gradients, &mut out);

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::binning::{Binning, Meaning};
 use crate::checkpoint::Digest;
-use crate::prefetch::prefetch_bytes;
+use crate::prefetch::prefetch;
 use crate::{Columns, Params};
 
 /// The widths that blocks have.
@@ -170,10 +170,12 @@ impl<'a> LaneBins<'a> {
         &self.bins[row * self.stride..]
     }
 
-    /// Asks for the first `N` bins of a row before they are needed.
+    /// Asks for the cache lines in which the first `N` bins of a row begin and end.
     #[inline(always)]
     pub(crate) fn prefetch<const N: usize>(self, row: usize) {
-        prefetch_bytes::<N>(self.bins, row * self.stride);
+        let first = row * self.stride;
+        prefetch(self.bins, first);
+        prefetch(self.bins, first + N - 1);
     }
 }
 
