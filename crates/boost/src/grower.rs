@@ -103,7 +103,8 @@ impl<'a, const W: usize> Grower<'a, W> {
         let (fraction, seed) = (self.params.row_fraction_per_tree, self.params.seed);
         let (n, rows, scratch) = (self.n_trained, &mut self.rows, &mut self.scratch);
         let n_sampled = draw_rows(n, fraction, seed, round, rows, scratch);
-        let judge = Judge { params: self.params, packing: gradients.packing };
+        let Gradients { packing, noise, .. } = gradients;
+        let judge = Judge { params: self.params, packing, noise };
         let tree = Tree { lanes: self.lanes_of(round), judge, gradients, round };
         let leaves_max = self.params.leaves as usize;
         let mut leaves = vec![self.root(&tree, n_sampled)];

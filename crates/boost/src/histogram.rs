@@ -62,11 +62,13 @@ impl Rows<'_> {
     }
 }
 
-/// The gradients of all rows, and how they are packed.
+/// The gradients of all rows, how they are packed, and how much of them is noise.
 #[derive(Clone, Copy)]
 pub(crate) struct Gradients<'a, const W: usize> {
     pub(crate) rows: &'a [Gradient<W>],
     pub(crate) packing: &'a Packing,
+    /// See [`crate::loss::Loss::noise`].
+    pub(crate) noise: f64,
 }
 
 /// Scans over the same table, and what they need again and again.
@@ -268,7 +270,7 @@ mod tests {
         n: usize,
         (gradients, packing): (Vec<Gradient<W>>, Packing),
     ) {
-        let gradients = Gradients { rows: &gradients, packing: &packing };
+        let gradients = Gradients { rows: &gradients, packing: &packing, noise: 0.0 };
         for width in WIDTHS {
             let lanes = lanes(n, 2 * width);
             let bins = RowBins::new(&lanes, n);
@@ -316,7 +318,7 @@ mod tests {
         #[test]
         fn parent_minus_one_child_is_the_other(left in prop::collection::vec(any::<bool>(), 1..999)) {
             let (gradients, packing) = with_hessians(left.len());
-            let gradients = Gradients { rows: &gradients, packing: &packing };
+            let gradients = Gradients { rows: &gradients, packing: &packing, noise: 0.0 };
             let bins = RowBins::new(&lanes(left.len(), 4), left.len());
             let sum = |rows| {
                 let mut out = vec![empty(); 4];

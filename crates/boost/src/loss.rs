@@ -6,10 +6,13 @@
 use rayon::prelude::*;
 
 use crate::OutputOrder;
-use crate::numbers::{Gradient, Packing, Sums, order_free_mean};
+use crate::numbers::{Gradient, Packing, Sums, order_free_mean, unit};
 
 /// Rows of a task: enough to be worth it.
 pub(crate) const BLOCK_ROWS: usize = 4096;
+
+/// Bits of a row's square in their sum, which has room for 2^28 rows.
+const SQUARE_BITS: u32 = 34;
 
 /// A loss over the rows of a training set, with `W` words of sums.
 pub(crate) trait Loss<const W: usize>: Sync {
@@ -24,6 +27,9 @@ pub(crate) trait Loss<const W: usize>: Sync {
     /// Shapes: `current` n_rows or more x n_outputs; `gradients` n_rows, written.
     fn gradients(&mut self, round: u32, current: &[f32], gradients: &mut [Gradient<W>]) -> Packing;
 
+    /// The variance of the last gradients per unit of hessian, of whatever the features cannot tell.
+    fn noise(&self) -> f64;
+
     /// The steps of the leaves from the first `n` rows, before the learning rate.
     ///
     /// Shapes: `leaf_of_row` and `current` as above, `leaves` n_leaves; n_leaves x n_outputs.
@@ -35,13 +41,28 @@ pub(crate) trait Loss<const W: usize>: Sync {
 
 /// Squared error, halved: the gradient is the error, the hessian 1 or the weight.
 pub(crate) struct SquaredError<'a> {
-    pub(crate) values: &'a [f32],
-    pub(crate) weights: Option<&'a [f32]>,
-    pub(crate) n_trained: usize,
-    pub(crate) l2: f64,
+    values: &'a [f32],
+    weights: Option<&'a [f32]>,
+    n_trained: usize,
+    l2: f64,
+    /// Of the rows to learn from.
+    mean_weight: f64,
+    /// The mean squared error at the last gradients.
+    noise: f64,
 }
 
-impl SquaredError<'_> {
+impl<'a> SquaredError<'a> {
+    /// Shapes: `values` n_rows, of which the first `n_trained` are learned from.
+    pub(crate) fn new(
+        values: &'a [f32],
+        weights: Option<&'a [f32]>,
+        n_trained: usize,
+        l2: f64,
+    ) -> Self {
+        let mean_weight = weights.map_or(1.0, |weights| order_free_mean(&weights[..n_trained]));
+        Self { values, weights, n_trained, l2, mean_weight, noise: 0.0 }
+    }
+
     fn mean(&self) -> Vec<f32> {
         let values = &self.values[..self.n_trained];
         vec![match self.weights {
@@ -49,23 +70,33 @@ impl SquaredError<'_> {
             Some(weights) => {
                 let product = |(&value, &weight): (&f32, &f32)| value * weight;
                 let products: Vec<f32> = values.iter().zip(weights).map(product).collect();
-                let weights = order_free_mean(&weights[..self.n_trained]);
-                (order_free_mean(&products) / weights) as f32
+                (order_free_mean(&products) / self.mean_weight) as f32
             }
         }]
     }
 
-    /// Writes gradients from errors. Shapes: `gradients` n_trained.
+    /// Writes gradients from errors, and gives the mean over rows of their weighted squares, which
+    /// are at most `largest`. Shapes: `gradients` n_trained.
     fn errors<const W: usize>(
         &self,
         current: &[f32],
         gradients: &mut [Gradient<W>],
-        fix: impl Fn(usize, f64) -> Gradient<W> + Sync,
-    ) {
+        largest: f64,
+        fix: impl Fn(usize, f64) -> (Gradient<W>, f64) + Sync,
+    ) -> f64 {
+        // Whole numbers, whose sum no order of rows changes.
+        let steps = unit(largest, SQUARE_BITS).recip();
+        let n_rows = gradients.len() as f64;
         let rows = gradients.par_iter_mut().zip(current).zip(self.values).enumerate();
-        rows.with_min_len(BLOCK_ROWS).for_each(|(row, ((gradient, &current), &value))| {
-            *gradient = fix(row, f64::from(current) - f64::from(value));
-        });
+        let sum: u64 = rows
+            .with_min_len(BLOCK_ROWS)
+            .map(|(row, ((gradient, &current), &value))| {
+                let square;
+                (*gradient, square) = fix(row, f64::from(current) - f64::from(value));
+                (square * steps) as u64
+            })
+            .sum();
+        sum as f64 / steps / n_rows
     }
 
     /// The largest of some figure of each row to learn from.
@@ -98,12 +129,18 @@ impl Loss<1> for SquaredError<'_> {
     fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<1>]) -> Packing {
         let largest = self.largest(current, |_, error| error.abs());
         let packing = Packing::new(gradients.len(), largest, 1.0);
-        self.errors(current, gradients, |_, error| packing.fix(error));
+        self.noise = self.errors(current, gradients, largest * largest, |_, error| {
+            (packing.fix(error), error * error)
+        });
         packing
     }
 
     fn steps(&self, _: &[u16], leaves: &[Sums], _: usize, _: &[f32]) -> Vec<f32> {
         newton_steps(leaves, self.l2)
+    }
+
+    fn noise(&self) -> f64 {
+        self.noise
     }
 
     fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
@@ -123,16 +160,23 @@ impl Loss<2> for SquaredError<'_> {
     fn gradients(&mut self, _: u32, current: &[f32], gradients: &mut [Gradient<2>]) -> Packing {
         let weight = |row: usize| self.weights.map_or(1.0, |weights| f64::from(weights[row]));
         let largest = self.largest(current, |row, error| error.abs() * weight(row));
+        let largest_square = self.largest(current, |row, error| error * error * weight(row));
         let heaviest = self.largest(current, |row, _| weight(row));
         let packing = Packing::new(gradients.len(), largest, heaviest);
-        self.errors(current, gradients, |row, error| {
-            packing.fix_with_hessian(error * weight(row), weight(row))
+        let mean_square = self.errors(current, gradients, largest_square, |row, error| {
+            let (gradient, weight) = (error * weight(row), weight(row));
+            (packing.fix_with_hessian(gradient, weight), error * gradient)
         });
+        self.noise = mean_square / self.mean_weight;
         packing
     }
 
     fn steps(&self, _: &[u16], leaves: &[Sums], _: usize, _: &[f32]) -> Vec<f32> {
         newton_steps(leaves, self.l2)
+    }
+
+    fn noise(&self) -> f64 {
+        self.noise
     }
 
     fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
@@ -186,6 +230,11 @@ impl Loss<2> for Logistic<'_> {
         newton_steps(leaves, self.l2)
     }
 
+    /// That of a Bernoulli trial is p (1 - p), as is its hessian.
+    fn noise(&self) -> f64 {
+        1.0
+    }
+
     fn loss(&self, first_row: usize, current: &[f32]) -> f64 {
         let rows = || first_row..self.outcomes.len();
         let loss = |row: usize| {
@@ -204,4 +253,29 @@ fn newton_steps(leaves: &[Sums], l2: f64) -> Vec<f32> {
         _ => 0.0,
     };
     leaves.iter().map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_noise_of_squared_error_is_its_weighted_mean_in_any_order() {
+        let noise = |values: &[f32], weights: Option<&[f32]>| {
+            let n = values.len();
+            let mut loss = SquaredError::new(values, weights, n, 0.0);
+            let current = vec![1.0; n];
+            match weights {
+                None => drop(Loss::<1>::gradients(&mut loss, 0, &current, &mut vec![[0]; n])),
+                Some(_) => drop(Loss::<2>::gradients(&mut loss, 0, &current, &mut vec![[0; 2]; n])),
+            }
+            loss.noise
+        };
+        let found = noise(&[1.0, 4.0, -1.0, 1.1], None);
+        assert!((found - 13.01 / 4.0).abs() < 1e-6, "{found}");
+        assert_eq!(noise(&[1.1, -1.0, 4.0, 1.0], None), found);
+        let weighted = noise(&[1.0, 4.0, -1.0], Some(&[0.5, 2.0, 0.5]));
+        assert!((weighted - 20.0 / 3.0).abs() < 1e-6, "{weighted}");
+        assert_eq!(noise(&[1.0; 3], None), 0.0);
+    }
 }

@@ -11,8 +11,8 @@ use crate::binning::{Binning, MISSING_BIN, Meaning};
 use crate::censored::OpenRows;
 use crate::leaf::Buckets;
 use crate::monotone::{Fork, bind};
-use crate::numbers::{Packing, Word, add};
-use crate::quantile::packing;
+use crate::numbers::{Word, add};
+use crate::quantile::{noise, packing};
 use crate::sampling::{WHOLE_TREE, draw, draw_rows};
 use crate::splitting::Judge;
 use crate::table::Table;
@@ -74,7 +74,8 @@ pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams)
                 packing.word(&packing.fix(expected.map_or(gradient, |drawn| drawn.gradient)))
             })
             .collect();
-        let (splits, sampled) = grow(columns, &features, params, &words, &packing, round);
+        let judge = Judge { params, packing: &packing, noise: noise(levels) };
+        let (splits, sampled) = grow(columns, &features, judge, &words, round);
         let mut leaves = vec![Vec::new(); sampled];
         for row in 0..n_rows {
             leaves[leaf_of(columns, &splits, row)].push(row);
@@ -159,11 +160,11 @@ fn goes_left(rule: &Rule, missing_left: bool, value: f32) -> bool {
 fn grow(
     columns: &Columns<'_>,
     features: &[Feature],
-    params: &CheckedParams,
+    judge: Judge<'_>,
     words: &[Word<1>],
-    packing: &Packing,
     round: u32,
 ) -> (Vec<Split>, usize) {
+    let params = judge.params;
     let is_useful = |&feature: &usize| {
         let bins = &features[feature].bins;
         bins.iter().any(|bin| *bin != bins[0])
@@ -177,7 +178,6 @@ fn grow(
     let best = |rows: &[usize], node| {
         let mut best: Option<Found> = None;
         for feature in drawn(&of_tree, params.feature_fraction_per_split, node) {
-            let judge = Judge { params, packing };
             let mut of_feature: Option<Found> = None;
             for found in every_split(columns, features, judge, words, rows, feature) {
                 if of_feature.as_ref().is_none_or(|best| found.score > best.score) {
@@ -255,19 +255,21 @@ fn every_split(
     present.dedup();
     present.retain(|&bin| bin != MISSING_BIN);
     let any_missing = rows.iter().any(|&row| values[row].is_nan());
-    let mut l2 = judge.params.l2;
+    let mut chance = 0.0;
     if let Meaning::Categorical { .. } = &binning.meaning {
-        l2 += judge.params.category_l2;
-        let whole = judge.packing.sums(&sum(&mut rows.iter().copied()));
+        let total = sum(&mut rows.iter().copied());
+        let whole = judge.packing.sums(&total);
         let smoothing = judge.params.category_smoothing;
+        let word = |bin: u8| sum(&mut rows.iter().copied().filter(|&row| bins[row] == bin));
         let mean = |bin: u8| {
-            let here = &mut rows.iter().copied().filter(|&row| bins[row] == bin);
-            let sums = judge.packing.sums(&sum(here));
+            let sums = judge.packing.sums(&word(bin));
             (sums.gradient + whole.gradient / whole.hessian * smoothing)
                 / (sums.hessian + smoothing)
         };
         // Stable, so that equal means stay in the order of their bins.
         present.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)));
+        let categories: Vec<Word<1>> = present.iter().map(|&bin| word(bin)).collect();
+        chance = judge.gain_of_noise(categories.iter(), &total);
     }
     let mut found = Vec::new();
     for last in 0..present.len() {
@@ -293,7 +295,7 @@ fn every_split(
             let sides = [&left, &right].map(|rows| sum(&mut rows.iter().copied()));
             let whole = sum(&mut rows.iter().copied());
             if let Some((score, gain)) =
-                judge.gain(&sides[0], &whole, l2, columns.directions[feature])
+                judge.gain(&sides[0], &whole, chance, columns.directions[feature])
             {
                 found.push(Found {
                     score,
@@ -353,6 +355,7 @@ mod tests {
             leaves in 2u32..12,
             bins_max in 4u16..30,
             row_fraction_per_tree in prop_oneof![Just(1.0), 0.5..1.0],
+            category_noise in prop_oneof![Just(0.0), 0.0..3.0],
             direction in prop_oneof![
                 Just(None), Just(Some(Direction::Rising)), Just(Some(Direction::Falling)),
             ],
@@ -368,7 +371,7 @@ mod tests {
                 row_fraction_per_tree,
                 seed,
                 category_smoothing: 1.0,
-                category_l2: 1.0,
+                category_noise,
                 ..crate::Params::default()
             };
             let params = params.check().unwrap();

@@ -142,7 +142,7 @@ fn nearest(number: f64) -> i32 {
 }
 
 /// The power of two that is 2^-`bits` of the power of two above `abs_max`.
-fn unit(abs_max: f64, bits: u32) -> f64 {
+pub(crate) fn unit(abs_max: f64, bits: u32) -> f64 {
     // Far below any f32, so that the unit stays a normal number.
     let exponent = ((abs_max.max(1e-100).to_bits() >> 52) & 0x7ff) as i32 - 1022;
     2f64.powi(exponent - bits as i32)

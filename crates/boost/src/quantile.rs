@@ -30,6 +30,7 @@ pub(crate) struct Pinball<'a> {
     weights: Option<&'a [f32]>,
     /// The gradient of each rank.
     of_rank: Vec<f64>,
+    noise: f64,
 }
 
 impl<'a> Pinball<'a> {
@@ -61,6 +62,7 @@ impl<'a> Pinball<'a> {
             buckets: Buckets::new(ends[1] - ends[0]),
             weights,
             of_rank: (0..=levels.len()).map(of_rank).collect(),
+            noise: noise(levels),
         }
     }
 
@@ -106,6 +108,13 @@ pub(crate) fn packing(n_rows: usize, levels: &[f64]) -> Packing {
     Packing::in_bytes(n_rows, lowest, u8::MAX / n_levels * n_levels)
 }
 
+/// The variance of a gradient whose quantiles are right: the covariances of 1[y < q] over all pairs
+/// of levels, min(s, t) - st, averaged.
+pub(crate) fn noise(levels: &[f64]) -> f64 {
+    let pairs = levels.iter().flat_map(|s| levels.iter().map(move |t| s.min(*t) - s * t));
+    pairs.sum::<f64>() / levels.len().pow(2) as f64
+}
+
 #[inline(always)]
 fn rank_block<const W: usize>(
     n_levels: usize,
@@ -139,6 +148,10 @@ impl Loss<1> for Pinball<'_> {
             gradients[row as usize] = packing.fix(gradient);
         }
         packing
+    }
+
+    fn noise(&self) -> f64 {
+        self.noise
     }
 
     fn steps(&self, leaf_of_row: &[u16], leaves: &[Sums], n: usize, current: &[f32]) -> Vec<f32> {
@@ -196,6 +209,10 @@ impl Loss<2> for Weighted<'_> {
         packing
     }
 
+    fn noise(&self) -> f64 {
+        self.pinball.noise
+    }
+
     fn steps(&self, leaf_of_row: &[u16], leaves: &[Sums], n: usize, current: &[f32]) -> Vec<f32> {
         let unit = WEIGHT_STEPS / self.weights.iter().copied().fold(0.0, f32::max);
         let weight = |row: usize| (self.weights[row] * unit).round() as u64;
@@ -221,6 +238,23 @@ mod tests {
         let found = gradients.iter().map(|row| packing.sums(&packing.word(row)).gradient);
         let expected = [1.5, 0.5, -0.5, -1.5].map(|rank| rank / 3.0);
         assert!(found.zip(expected).all(|(found, expected)| (found - expected).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_noise_is_the_variance_of_gradients_where_the_quantiles_are_right() {
+        let n = 1000;
+        let values: Vec<f32> = (0..n).map(|row| (row as f32 + 0.5) / n as f32).collect();
+        let observed = vec![true; n];
+        for levels in [&[0.9][..], &[0.5], &[0.1, 0.25, 0.9]] {
+            let mut loss = Pinball::new(&values, &observed, levels, None, n, |_| 0);
+            let right: Vec<f32> = levels.iter().map(|&level| level as f32).collect();
+            let mut gradients = vec![[0]; n];
+            let packing = loss.gradients(0, &right.repeat(n), &mut gradients);
+            let of = |row| packing.sums(&packing.word(row)).gradient;
+            let squares: f64 = gradients.iter().map(|row| of(row).powi(2)).sum();
+            let noise = Loss::<1>::noise(&loss);
+            assert!((squares / n as f64 - noise).abs() < 0.01 * noise, "{levels:?}: {noise}");
+        }
     }
 
     #[test]

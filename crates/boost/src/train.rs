@@ -81,7 +81,7 @@ fn train_here(
             }
         }
         Target::Mean { values } => {
-            let loss = SquaredError { values, weights, n_trained, l2 };
+            let loss = SquaredError::new(values, weights, n_trained, l2);
             match weights {
                 None => training.boost::<1, _>(loss, checkpoints),
                 Some(_) => training.boost::<2, _>(loss, checkpoints),
@@ -128,7 +128,8 @@ impl Training<'_> {
         let mut grower = Grower::new(self.table, self.params, directions, self.n_trained);
         while rounds < self.params.rounds && !self.is_enough(rounds, best) {
             let packing = loss.gradients(rounds, &current, &mut gradients);
-            let gradients = Gradients { rows: &gradients, packing: &packing };
+            let noise = loss.noise();
+            let gradients = Gradients { rows: &gradients, packing: &packing, noise };
             let grown = grower.grow(gradients, rounds);
             let values = self.leaf_values(&loss, &grown, gradients, &current);
             rounds += 1;

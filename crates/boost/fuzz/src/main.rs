@@ -69,7 +69,7 @@ fuzz_target!(|bytes: &[u8]| {
         feature_fraction_per_split: bytes.share(),
         l2: bytes.share(),
         category_smoothing: bytes.share(),
-        category_l2: bytes.share(),
+        category_noise: bytes.share(),
         gain_min: bytes.share() - 0.5,
         seed: bytes.next().into(),
         threads: Some(1),
