@@ -7,7 +7,7 @@
 //! histograms and no subtraction), the ranks, the leaves (by sorting), the base (Kaplan-Meier by its
 //! definition) and the routing (of values, not bins). One thread.
 
-use crate::binning::{Binning, MISSING_BIN, Meaning};
+use crate::binning::{BINS, Binning, MISSING_BIN, Meaning};
 use crate::censored::OpenRows;
 use crate::leaf::Buckets;
 use crate::monotone::{Fork, bind};
@@ -255,21 +255,24 @@ fn every_split(
     present.dedup();
     present.retain(|&bin| bin != MISSING_BIN);
     let any_missing = rows.iter().any(|&row| values[row].is_nan());
-    let mut chance = 0.0;
+    let mut chances = [0.0; BINS];
     if let Meaning::Categorical { .. } = &binning.meaning {
-        let total = sum(&mut rows.iter().copied());
-        let whole = judge.packing.sums(&total);
+        let whole = judge.packing.sums(&sum(&mut rows.iter().copied()));
         let smoothing = judge.params.category_smoothing;
-        let word = |bin: u8| sum(&mut rows.iter().copied().filter(|&row| bins[row] == bin));
         let mean = |bin: u8| {
-            let sums = judge.packing.sums(&word(bin));
+            let here = &mut rows.iter().copied().filter(|&row| bins[row] == bin);
+            let sums = judge.packing.sums(&sum(here));
             (sums.gradient + whole.gradient / whole.hessian * smoothing)
                 / (sums.hessian + smoothing)
         };
         // Stable, so that equal means stay in the order of their bins.
         present.sort_by(|&a, &b| mean(a).total_cmp(&mean(b)));
-        let categories: Vec<Word<1>> = present.iter().map(|&bin| word(bin)).collect();
-        chance = judge.gain_of_noise(categories.iter(), &total);
+        let up_to = |last: usize| {
+            let is_below = |&row: &usize| present[..=last].contains(&bins[row]);
+            sum(&mut rows.iter().copied().filter(is_below))
+        };
+        let below: Vec<Word<1>> = (0..present.len()).map(up_to).collect();
+        chances = judge.chances(&below);
     }
     let mut found = Vec::new();
     for last in 0..present.len() {
@@ -295,7 +298,7 @@ fn every_split(
             let sides = [&left, &right].map(|rows| sum(&mut rows.iter().copied()));
             let whole = sum(&mut rows.iter().copied());
             if let Some((score, gain)) =
-                judge.gain(&sides[0], &whole, chance, columns.directions[feature])
+                judge.gain(&sides[0], &whole, chances[last], columns.directions[feature])
             {
                 found.push(Found {
                     score,

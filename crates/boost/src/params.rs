@@ -35,9 +35,9 @@ pub struct Params {
     /// Rows of the node's mean that each category is mixed with before categories are sorted,
     /// from 0. Default 10.
     pub category_smoothing: f64,
-    /// How much of what noise alone gains by sorting categories is taken off the gains of their
-    /// splits, from 0. Default 1.5: 1 is all that lies between them, of which a split wins two
-    /// thirds, and more where it may choose among many.
+    /// How many times what noise alone would gain is taken off the gains of splits of categories,
+    /// from 0: they are sorted by what they have shown, which is mostly noise where there are many.
+    /// Default 3.
     pub category_noise: f64,
     /// Gain that a split must exceed, from 0. Default 0.
     pub gain_min: f64,
@@ -69,7 +69,7 @@ impl Default for Params {
             feature_fraction_per_split: 0.6,
             l2: 1.0,
             category_smoothing: 10.0,
-            category_noise: 1.5,
+            category_noise: 3.0,
             gain_min: 0.0,
             early_stopping_rows: 0,
             early_stopping_rounds: 0,
