@@ -2,10 +2,10 @@
 //!
 //! It shares with the fast one the bins of single values, the draws (of rows, of columns, of open
 //! rows' outcomes), the packing of numbers (so that equal sums are equal to the bit), the buckets of
-//! residuals, the bounds of directed leaves and the gain of two sides. Its own are the search (every
-//! place of every column, each time from all rows of the leaf), growth (lists of rows, no blocks, no
-//! histograms and no subtraction), the ranks, the leaves (by sorting), the base (Kaplan-Meier by its
-//! definition) and the routing (of values, not bins). One thread.
+//! residuals, the bounds of directed leaves, the gain of two sides and what noise gains. Its own are
+//! the search (every place of every column, each time from all rows of the leaf), growth (lists of
+//! rows, no blocks, no histograms and no subtraction), the ranks, the leaves (by sorting), the base
+//! (Kaplan-Meier by its definition) and the routing (of values, not bins). One thread.
 
 use crate::binning::{BINS, Binning, MISSING_BIN, Meaning};
 use crate::censored::OpenRows;
