@@ -2,17 +2,19 @@
 
 use crate::histogram::Histogram;
 use crate::leaf::BUCKETS;
-use crate::table::row_stride;
+use crate::table::{row_stride, shape};
 use crate::{CheckedParams, Columns, Error, Params, Target};
 
 /// The bytes that training needs beside the columns themselves, by the sizes of what it keeps: the
 /// bins, what is known of each row, the histograms of open leaves, the counts of residuals.
 pub fn training_bytes(n_rows: usize, n_features: usize, n_outputs: usize, params: &Params) -> u64 {
+    let (n_blocks, width) = shape(n_features);
+    let stride = row_stride(n_blocks * width) as u64;
     let [n_rows, n_features, n_outputs] = [n_rows, n_features, n_outputs].map(|n| n as u64);
     let (leaves, threads) = (u64::from(params.leaves), rayon::current_num_threads() as u64);
-    let lanes = n_features.next_multiple_of(8);
+    let lanes = (n_blocks * width) as u64;
     // The bins by column and by row.
-    let of_row = n_features + row_stride(lanes as usize) as u64 + 4 * n_outputs + 8 + 4 + 8 + 2;
+    let of_row = n_features + stride + 4 * n_outputs + 8 + 4 + 8 + 2;
     let sorting = threads.min(n_features) * n_rows * 4;
     let histograms = leaves * lanes * size_of::<Histogram<2>>() as u64;
     let counts = threads * leaves * n_outputs * (BUCKETS * size_of::<u64>()) as u64;

@@ -11,8 +11,8 @@
 //! the sum of gradients in a category of h rows (or hessians) is s √h wide, s² being the noise of a
 //! row. Of k equal ones the lowest share p then adds up to k s √h φ(Φ⁻¹(p)), and splitting them off
 //! gains k s² φ(Φ⁻¹(p))² / (p (1 - p)): about (2/π) k s² (4p (1 - p))^⅝, in the middle two thirds of
-//! all that lies between them. If some are more frequent, k is (Σ√h)² / Σh. A multiple of that is
-//! taken off their gains, or categories win wherever no other column has much to say.
+//! all that lies between them. If some are more frequent, k is (Σ√h)² / Σh. `category_noise` times
+//! that is taken off their gains, or categories win wherever no other column has much to say.
 //!
 //! Ties: the earlier place wins, then missing values to the right; among columns the earlier.
 

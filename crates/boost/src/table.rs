@@ -106,7 +106,7 @@ impl Table {
 }
 
 /// The number and the width of the blocks for so many columns.
-fn shape(n_columns: usize) -> (usize, usize) {
+pub(crate) fn shape(n_columns: usize) -> (usize, usize) {
     let widest = WIDTHS[WIDTHS.len() - 1];
     let n_blocks = n_columns.div_ceil(widest).next_multiple_of(2);
     let n_blocks = if n_columns <= WIDTHS[0] { n_columns.min(1) } else { n_blocks };
