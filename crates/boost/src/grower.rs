@@ -3,8 +3,8 @@
 //! Each open leaf keeps its histograms. When a leaf is split, those of its smaller child are summed
 //! from its rows (in parallel over rows where there are many, otherwise over blocks of columns), and
 //! its own become those of the larger child by subtraction; then both children's best splits are
-//! searched, in parallel over columns. Sums are integers and columns are compared
-//! in order, so the tree does not depend on the number of threads.
+//! searched, in parallel over columns. Sums are integers and columns are compared in order, so the
+//! tree does not depend on the number of threads.
 //!
 //! A tree may be grown on a sample of the rows. Rows lie by leaf, and within a leaf those of the
 //! sample come first (parting keeps the order), so that scans read only them and still every row
@@ -17,12 +17,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::binning::BINS;
+use crate::candidate::{BinSet, Candidate, better};
 use crate::histogram::{self, Gradients, Histogram, Rows, Scanner, take_away};
 use crate::numbers::{Word, add, minus};
 use crate::params::Params;
 use crate::partition::partition;
 use crate::sampling::{WHOLE_TREE, draw, draw_rows};
-use crate::splitting::{BinSet, Candidate, Judge, Searched, better};
+use crate::splitting::{Judge, Searched};
 use crate::table::Table;
 use crate::{Child, Direction};
 

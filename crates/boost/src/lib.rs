@@ -16,7 +16,8 @@
 //!    `censored` says what is expected of rows that are still open.
 //! 3. `grower`: the leaf with the best split is split until there are enough leaves, with
 //!    `histogram` (the smaller child is scanned, the larger is its parent minus the smaller),
-//!    `splitting` (the best split of a histogram) and `partition` (rows stay contiguous by leaf).
+//!    `splitting` (the best split, a `candidate`, of a histogram) and `partition` (rows stay
+//!    contiguous by leaf).
 //!    `sampling` draws the rows and columns that may be looked at.
 //! 4. `loss`, `quantile`: the values of each leaf; for quantiles, those of its residuals (`leaf`),
 //!    where open rows stand with an outcome that is drawn. `monotone` bounds them.
@@ -46,6 +47,7 @@
 //! they never cross.
 
 mod binning;
+mod candidate;
 mod censored;
 mod checkpoint;
 mod columns;

@@ -20,76 +20,10 @@ use std::f64::consts::FRAC_2_PI;
 
 use crate::Direction;
 use crate::binning::{BINS, MISSING_BIN, Meaning};
+use crate::candidate::{BinSet, Candidate, Place};
 use crate::histogram::Histogram;
 use crate::numbers::{Packing, Word, add, minus};
 use crate::params::Params;
-
-/// A set of bins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(crate) struct BinSet([u64; BINS / 64]);
-
-impl BinSet {
-    pub(crate) fn insert(&mut self, bin: u8) {
-        self.0[bin as usize / 64] |= 1 << (bin % 64);
-    }
-
-    pub(crate) fn contains(&self, bin: u8) -> bool {
-        self.0[bin as usize / 64] >> (bin % 64) & 1 == 1
-    }
-
-    /// For each bin, whether it is in the set.
-    pub(crate) fn flags(&self) -> [bool; BINS] {
-        std::array::from_fn(|bin| self.contains(bin as u8))
-    }
-}
-
-/// Where a split lies in the bins of its column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
-    /// Bins up to this one go left.
-    UpTo(u8),
-    /// These bins go to the side that missing values do not go to.
-    Apart(BinSet),
-}
-
-/// A split that could be made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Candidate<const W: usize> {
-    pub(crate) gain: f64,
-    pub(crate) feature: usize,
-    pub(crate) lane: usize,
-    pub(crate) place: Place,
-    pub(crate) missing_left: bool,
-    pub(crate) left: Word<W>,
-}
-
-impl<const W: usize> Candidate<W> {
-    /// The bins of which rows go left.
-    pub(crate) fn left_bins(&self) -> BinSet {
-        let goes_left = |bin: u8| match &self.place {
-            Place::UpTo(_) if bin == MISSING_BIN => self.missing_left,
-            Place::UpTo(last) => bin <= *last,
-            Place::Apart(set) => set.contains(bin) != self.missing_left,
-        };
-        let mut bins = BinSet::default();
-        (0..=u8::MAX).filter(|&bin| goes_left(bin)).for_each(|bin| bins.insert(bin));
-        bins
-    }
-}
-
-/// Of two candidates the better; if they are equal, the one of the earlier column.
-pub(crate) fn better<const W: usize>(
-    first: Option<Candidate<W>>,
-    second: Option<Candidate<W>>,
-) -> Option<Candidate<W>> {
-    match (first, second) {
-        (Some(a), Some(b)) => {
-            let b_wins = b.gain > a.gain || (b.gain == a.gain && b.feature < a.feature);
-            Some(if b_wins { b } else { a })
-        }
-        (a, b) => a.or(b),
-    }
-}
 
 /// Gains below this share of the parent's score are rounding errors of the subtraction.
 const ROUNDING_SHARE: f64 = 1e-10;

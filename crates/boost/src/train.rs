@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use crate::binning::Meaning;
+use crate::candidate::Place;
 use crate::checkpoint::{Best, Checkpoint, Checkpoints, digest};
 use crate::grower::{Grower, Grown, GrownSplit};
 use crate::histogram::Gradients;
@@ -11,7 +12,6 @@ use crate::memory;
 use crate::monotone::{Fork, bind};
 use crate::numbers::{Gradient, Sums, Word, add};
 use crate::quantile::{Pinball, Weighted};
-use crate::splitting::Place;
 use crate::table::Table;
 use crate::{CheckedParams, Columns, Error, Model, Rule, Split, Target, Tree};
 
