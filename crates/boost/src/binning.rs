@@ -2,8 +2,8 @@
 //!
 //! A numeric column is cut at borders between its values: as many bins as distinct values if they
 //! fit, otherwise bins of about equal numbers of rows, a value with more rows than that alone in
-//! its bin. Of many rows the borders are those of a sample. Bin `b` holds the values `x` with `borders[b - 1] < x <= borders[b]`, so a split after
-//! bin `b` is exactly `x <= borders[b]`.
+//! its bin. Of many rows the borders are those of a sample. Bin `b` holds the values `x` with
+//! `borders[b - 1] < x <= borders[b]`, so a split after bin `b` is exactly `x <= borders[b]`.
 //!
 //! A categorical column has a bin for each code. If they do not all fit, codes share bins with those
 //! whose rows have about the same outcomes: codes are put in the order of their mean signal (what
@@ -12,8 +12,10 @@
 //!
 //! Missing values have the bin [`MISSING_BIN`] in every column.
 
-use crate::Params;
+use rayon::prelude::*;
+
 use crate::numbers::{from_sort_key, order_free_mean, sort_key};
+use crate::{Columns, Params};
 
 /// The number of bins of any histogram.
 pub(crate) const BINS: usize = 256;
@@ -51,21 +53,32 @@ pub(crate) struct Binning {
 }
 
 impl Binning {
-    /// Reads a checked column: numbers, or category codes.
-    /// `signal` is that of the rows to learn from, the first ones.
-    pub(crate) fn new(
-        values: &[f32],
-        categorical: bool,
+    /// Reads all checked columns. `signal` is that of the rows to learn from, the first ones: asked
+    /// for once, if codes must share bins.
+    pub(crate) fn of_all(
+        columns: &Columns<'_>,
         params: &Params,
-        signal: impl Fn() -> Vec<f32>,
-    ) -> Self {
-        let bins_max = params.bins_max.into();
+        signal: impl FnOnce() -> Vec<f32>,
+    ) -> Vec<Self> {
+        let columns = columns.columns.par_iter().zip(columns.categorical);
+        let codes: Vec<Option<Vec<Code>>> = (columns.clone())
+            .map(|(values, categorical)| categorical.then(|| count(values)))
+            .collect();
+        let share_bins = codes.iter().flatten().any(|codes| !has_bin_each(codes, params));
+        let signal = if share_bins { signal() } else { Vec::new() };
+        let columns = columns.zip(codes);
+        columns.map(|((values, _), codes)| Self::new(values, codes, params, &signal)).collect()
+    }
+
+    /// Reads one column: numbers, or categories of these codes.
+    fn new(values: &[f32], codes: Option<Vec<Code>>, params: &Params, signal: &[f32]) -> Self {
         let any_missing = values.iter().any(|value| value.is_nan());
         let all_missing = values.iter().all(|value| value.is_nan());
-        let (meaning, bin_of_code) = if categorical {
-            codes(values, bins_max, params.category_smoothing, signal)
-        } else {
-            (Meaning::Numeric { borders: borders(values, bins_max) }, Vec::new())
+        let (meaning, bin_of_code) = match codes {
+            Some(codes) => share_out(codes, values, params, signal),
+            None => {
+                (Meaning::Numeric { borders: borders(values, params.bins_max.into()) }, Vec::new())
+            }
         };
         let mut ladder = Box::new([f32::INFINITY; BINS]);
         if let Meaning::Numeric { borders } = &meaning {
@@ -164,31 +177,40 @@ struct Code {
     signals: f64,
 }
 
-/// The codes of each bin, and the bin of each code.
-fn codes(
-    values: &[f32],
-    bins_max: usize,
-    smoothing: f64,
-    signal: impl Fn() -> Vec<f32>,
-) -> (Meaning, Vec<u8>) {
-    let mut found: Vec<Code> = Vec::new();
+/// Every code up to the largest of a column, and how many rows it has.
+fn count(values: &[f32]) -> Vec<Code> {
+    let mut codes: Vec<Code> = Vec::new();
     for &value in values.iter().filter(|value| !value.is_nan()) {
         let code = value as usize;
-        if found.len() <= code {
-            found.resize(code + 1, Code::default());
+        if codes.len() <= code {
+            codes.resize(code + 1, Code::default());
         }
-        found[code].rows += 1;
+        codes[code].rows += 1;
     }
+    codes.iter_mut().zip(0..).for_each(|(known, code)| known.code = code);
+    codes
+}
+
+/// Whether there are no more codes than bins.
+fn has_bin_each(codes: &[Code], params: &Params) -> bool {
+    codes.iter().filter(|code| code.rows > 0).count() <= params.bins_max.into()
+}
+
+/// The codes of each bin, and the bin of each code.
+fn share_out(
+    mut found: Vec<Code>,
+    values: &[f32],
+    params: &Params,
+    signal: &[f32],
+) -> (Meaning, Vec<u8>) {
     let n_codes = found.len();
-    found.iter_mut().zip(0..).for_each(|(known, code)| known.code = code);
-    if found.iter().filter(|code| code.rows > 0).count() > bins_max {
-        let signal = signal();
-        for (&value, &signal) in values.iter().zip(&signal).filter(|(value, _)| !value.is_nan()) {
+    if !has_bin_each(&found, params) {
+        for (&value, &signal) in values.iter().zip(signal).filter(|(value, _)| !value.is_nan()) {
             let code = &mut found[value as usize];
             code.n_signals += 1;
             code.signals += f64::from(signal);
         }
-        let mean = order_free_mean(&signal);
+        let (mean, smoothing) = (order_free_mean(signal), params.category_smoothing);
         let mixed = |code: &Code| {
             let weight = code.n_signals as f64 + smoothing;
             if weight > 0.0 { (code.signals + mean * smoothing) / weight } else { mean }
@@ -197,7 +219,7 @@ fn codes(
     }
     found.retain(|code| code.rows > 0);
     let rows: Vec<usize> = found.iter().map(|code| code.rows).collect();
-    let mut starts = starts(&rows, bins_max);
+    let mut starts = starts(&rows, params.bins_max.into());
     starts.push(found.len());
     let mut bin_of_code = vec![MISSING_BIN; n_codes];
     let codes = starts.windows(2).enumerate().map(|(bin, ends)| {
@@ -217,17 +239,22 @@ mod tests {
 
     const SIGNAL: [f32; 7] = [9.0, 9.0, 9.0, 1.0, 2.0, 8.0, 2.0];
 
+    fn binning(values: &[f32], categorical: bool, params: &Params) -> Binning {
+        let (columns, categorical) = ([values.to_vec()], [categorical]);
+        let columns = Columns::new(&columns, &categorical);
+        Binning::of_all(&columns, params, || SIGNAL.to_vec()).remove(0)
+    }
+
     /// The bins of a column, and what they mean.
     fn binned(values: &[f32], categorical: bool, bins_max: usize) -> (Vec<u8>, Meaning) {
         let params = Params { bins_max: bins_max as u16, ..Params::default() };
-        let binning = Binning::new(values, categorical, &params, || SIGNAL.to_vec());
+        let binning = binning(values, categorical, &params);
         (values.iter().map(|&value| binning.bin(value)).collect(), binning.meaning)
     }
 
     #[test]
     fn a_column_of_one_value_is_useless_unless_some_are_missing() {
-        let useful =
-            |values: &[f32]| Binning::new(values, false, &Params::default(), Vec::new).is_useful;
+        let useful = |values: &[f32]| binning(values, false, &Params::default()).is_useful;
         let nan = f32::NAN;
         assert!(!useful(&[1.0, 1.0]) && !useful(&[nan, nan]));
         assert!(useful(&[1.0, nan]) && useful(&[1.0, 2.0]));

@@ -30,6 +30,10 @@ use crate::{Child, Direction};
 /// Rows times columns of a task: enough to be worth it.
 const TASK_CELLS: usize = 1 << 15;
 
+/// Rows whose leaves are noted by one task: few enough to stay in the second-level cache, enough that
+/// finding a leaf's rows among them costs little.
+const STRETCH_ROWS: usize = 1 << 16;
+
 /// Rows that are walked down a tree by one task.
 const WALK_ROWS: usize = 4096;
 
@@ -91,7 +95,7 @@ impl<'a, const W: usize> Grower<'a, W> {
             params,
             directions,
             n_trained,
-            rows: Vec::with_capacity(n_trained),
+            rows: vec![0; n_trained],
             scratch: vec![0; n_trained],
             leaf_of_row,
             scanner: Scanner::new(&table.rows, table.width),
@@ -102,8 +106,7 @@ impl<'a, const W: usize> Grower<'a, W> {
     /// Grows the tree of a round.
     pub(crate) fn grow(&mut self, gradients: Gradients<'_, W>, round: u32) -> Grown<'_, W> {
         let (fraction, seed) = (self.params.row_fraction_per_tree, self.params.seed);
-        let (n, rows, scratch) = (self.n_trained, &mut self.rows, &mut self.scratch);
-        let n_sampled = draw_rows(n, fraction, seed, round, rows, scratch);
+        let n_sampled = draw_rows(fraction, seed, round, &mut self.rows, &mut self.scratch);
         let Gradients { packing, noise, .. } = gradients;
         let judge = Judge { params: self.params, packing, noise };
         let tree = Tree { lanes: self.lanes_of(round), judge, gradients, round };
@@ -261,10 +264,22 @@ impl<'a, const W: usize> Grower<'a, W> {
 
     /// Notes the leaf of every row: those to learn from lie by leaf, the others walk.
     fn find_leaves(&mut self, leaves: &[OpenLeaf<W>], splits: &[GrownSplit<W>]) {
-        for (leaf, open) in leaves.iter().enumerate() {
-            let rows = &self.rows[open.rows.clone()];
-            rows.iter().for_each(|&row| self.leaf_of_row[row as usize] = leaf as u16);
-        }
+        // Stretch by stretch, so that what is written stays in the cache: in a leaf the rows of the
+        // sample rise, and then the others.
+        let stretches = self.leaf_of_row[..self.n_trained].par_chunks_mut(STRETCH_ROWS).enumerate();
+        stretches.for_each(|(stretch, leaf_of_row)| {
+            let first = stretch * STRETCH_ROWS;
+            let end = first + leaf_of_row.len();
+            for (leaf, open) in leaves.iter().enumerate() {
+                let (sample, others) = self.rows[open.rows.clone()].split_at(open.n_sampled);
+                for rising in [sample, others] {
+                    let [start, end] =
+                        [first, end].map(|to| rising.partition_point(|&row| (row as usize) < to));
+                    let rows = &rising[start..end];
+                    rows.iter().for_each(|&row| leaf_of_row[row as usize - first] = leaf as u16);
+                }
+            }
+        });
         self.walk(self.n_trained, splits);
     }
 
@@ -308,4 +323,34 @@ fn most_gaining<const W: usize>(leaves: &[OpenLeaf<W>]) -> Option<usize> {
         }
     }
     most.map(|(_, at)| at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Columns;
+    use crate::numbers::Packing;
+
+    #[test]
+    fn every_row_has_the_leaf_that_it_walks_to() {
+        let n = 2 * STRETCH_ROWS + 17;
+        let column =
+            |step: usize| -> Vec<f32> { (0..n).map(|row| (row * step % 251) as f32).collect() };
+        let columns: Vec<Vec<f32>> = [7919, 104_729, 1].map(column).to_vec();
+        let packing = Packing::in_bytes(n, -0.5, 250);
+        let gradient = |row: usize| packing.fix(f64::from((columns[0][row] / 99.0).sin()) / 2.0);
+        let gradients: Vec<_> = (0..n).map(gradient).collect();
+        let gradients = Gradients::<1> { rows: &gradients, packing: &packing, noise: 0.0 };
+        for row_fraction_per_tree in [1.0, 0.4] {
+            let params = Params { leaves: 9, row_fraction_per_tree, ..Params::default() };
+            let table = Table::new(&Columns::new(&columns, &[false; 3]), &params, Vec::new);
+            // The last rows are held out.
+            let mut grower = Grower::new(&table, &params, &[], n - 5);
+            let Grown { splits, leaf_of_row, .. } = grower.grow(gradients, 0);
+            let noted = leaf_of_row.to_vec();
+            assert_eq!(splits.len(), 8);
+            grower.walk(0, &splits);
+            assert!(noted == grower.leaf_of_row, "{row_fraction_per_tree}");
+        }
+    }
 }

@@ -44,10 +44,11 @@ struct Leaf {
 /// Trains a model of quantiles.
 pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
     let Target::Quantiles { values, observed, levels } = *target else { panic!("quantiles") };
-    let features: Vec<Feature> = (columns.columns.iter().zip(columns.categorical))
-        .map(|(column, &categorical)| {
-            let binning = Binning::new(column, categorical, params, || target.signal(values.len()));
-            Feature { bins: column.iter().map(|&value| binning.bin(value)).collect(), binning }
+    let binnings = Binning::of_all(columns, params, || target.signal(values.len()));
+    let features: Vec<Feature> = (columns.columns.iter().zip(binnings))
+        .map(|(column, binning)| Feature {
+            bins: column.iter().map(|&value| binning.bin(value)).collect(),
+            binning,
         })
         .collect();
     let n_rows = values.len();
@@ -192,11 +193,10 @@ fn grow(
         }
         best
     };
-    let mut all = Vec::new();
+    let mut all = vec![0; words.len()];
     let fraction = params.row_fraction_per_tree;
     let mut scratch = vec![0; words.len()];
-    let n = words.len();
-    let n_sampled = draw_rows(n, fraction, params.seed, round, &mut all, &mut scratch);
+    let n_sampled = draw_rows(fraction, params.seed, round, &mut all, &mut scratch);
     all.truncate(n_sampled);
     let all: Vec<usize> = all.into_iter().map(|row| row as usize).collect();
     let mut leaves = vec![Leaf { best: best(&all, 0), parent: None }];

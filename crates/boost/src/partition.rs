@@ -24,29 +24,58 @@ pub(crate) fn partition(
     bins: &[u8],
     goes_left: &[bool; 256],
 ) -> usize {
-    let part = |(rows, scratch): (&[u32], &mut [u32])| {
-        let (mut n_left, mut n_right) = (0, 0);
+    by_blocks(rows, scratch, |_, rows, scratch| {
+        let mut sides = Sides::of(scratch);
         for (place, &row) in rows.iter().enumerate() {
             if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
                 prefetch(bins, ahead as usize);
             }
-            let left = goes_left[bins[row as usize] as usize];
-            // Both are written, one of them stays: no branch to predict.
-            scratch[n_left] = row;
-            scratch[rows.len() - 1 - n_right] = row;
-            n_left += usize::from(left);
-            n_right += usize::from(!left);
+            sides.put(row, goes_left[bins[row as usize] as usize]);
         }
-        n_left
-    };
+        sides.n_left
+    })
+}
+
+/// The rows of a block as they are parted: the left ones from the front, the right ones from the
+/// back.
+pub(crate) struct Sides<'a> {
+    rows: &'a mut [u32],
+    pub(crate) n_left: usize,
+    n_right: usize,
+}
+
+impl<'a> Sides<'a> {
+    pub(crate) fn of(rows: &'a mut [u32]) -> Self {
+        Self { rows, n_left: 0, n_right: 0 }
+    }
+
+    /// Puts the next row of the block on its side.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, row: u32, left: bool) {
+        // Both are written, one of them stays: no branch to predict.
+        self.rows[self.n_left] = row;
+        self.rows[self.rows.len() - 1 - self.n_right] = row;
+        self.n_left += usize::from(left);
+        self.n_right += usize::from(!left);
+    }
+}
+
+/// Parts rows block by block. `part` gets the place of a block's first row, its rows, and where
+/// [`Sides`] of them go; it returns how many went left, as does this.
+pub(crate) fn by_blocks(
+    rows: &mut [u32],
+    scratch: &mut [u32],
+    part: impl Fn(usize, &[u32], &mut [u32]) -> usize + Sync,
+) -> usize {
     if rows.len() <= BLOCK_ROWS {
-        let n_left = part((rows, scratch));
+        let n_left = part(0, rows, scratch);
         rows[..n_left].copy_from_slice(&scratch[..n_left]);
         copy_reversed(&mut rows[n_left..], &scratch[n_left..]);
         return n_left;
     }
+    let blocks = rows.par_chunks(BLOCK_ROWS).zip(scratch.par_chunks_mut(BLOCK_ROWS)).enumerate();
     let lefts: Vec<usize> =
-        (rows.par_chunks(BLOCK_ROWS)).zip(scratch.par_chunks_mut(BLOCK_ROWS)).map(part).collect();
+        blocks.map(|(block, (rows, scratch))| part(block * BLOCK_ROWS, rows, scratch)).collect();
     let n_left = lefts.iter().sum();
     let (mut left, mut right) = rows.split_at_mut(n_left);
     let mut copies = Vec::with_capacity(lefts.len());

@@ -1,8 +1,13 @@
 //! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
 //! the round and the number of the split, so that neither threads nor earlier draws matter.
 
+use crate::partition::{Sides, by_blocks};
+
 /// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
 struct Draws(u64);
+
+/// From one number's state to the next.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Draws {
     fn new(seed: u64, round: u32, node: u64) -> Self {
@@ -12,8 +17,13 @@ impl Draws {
         draws
     }
 
+    /// The stream after its first `n` numbers.
+    fn after(&self, n: usize) -> Self {
+        Self(self.0.wrapping_add(STEP.wrapping_mul(n as u64)))
+    }
+
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -49,38 +59,36 @@ pub(crate) fn draw(n: usize, fraction: f64, seed: u64, round: u32, node: u64) ->
 /// The number under which rows are drawn, apart from all splits'.
 const ROWS: u64 = 1 << 63;
 
-/// Writes the first `n` rows, about `fraction` of them (one at least) before the others and both in
-/// order; returns how many come before. Shapes: `scratch` n, overwritten.
+/// Rows that one number of the stream decides on, with 16 bits each.
+const ROWS_OF_DRAW: usize = 4;
+
+/// Writes the rows from 0 on, about `fraction` of them (one at least) before the others and both in
+/// order; returns how many come before. Shapes: `scratch` as long as `rows`; both are overwritten.
 pub(crate) fn draw_rows(
-    n: usize,
     fraction: f64,
     seed: u64,
     round: u32,
-    rows: &mut Vec<u32>,
+    rows: &mut [u32],
     scratch: &mut [u32],
 ) -> usize {
-    rows.clear();
-    rows.extend(0..n as u32);
     if fraction == 1.0 {
-        return n;
+        rows.iter_mut().zip(0..).for_each(|(place, row)| *place = row);
+        return rows.len();
     }
     let limit = (fraction * 65_536.0) as u64;
-    let mut draws = Draws::new(seed, round, ROWS);
-    let (mut n_drawn, mut n_others) = (0, 0);
-    for first in (0..n).step_by(4) {
-        // Four draws of 16 bits each. Both places are written, one of them stays.
-        let mut bits = draws.next();
-        for row in first..n.min(first + 4) {
-            let drawn = (bits & 0xffff) < limit || row == 0;
-            rows[n_drawn] = row as u32;
-            scratch[n_others] = row as u32;
-            n_drawn += usize::from(drawn);
-            n_others += usize::from(!drawn);
-            bits >>= 16;
+    let draws = Draws::new(seed, round, ROWS);
+    by_blocks(rows, scratch, |first, rows, scratch| {
+        let mut draws = draws.after(first / ROWS_OF_DRAW);
+        let mut sides = Sides::of(scratch);
+        for start in (first..first + rows.len()).step_by(ROWS_OF_DRAW) {
+            let mut bits = draws.next();
+            for row in start..(start + ROWS_OF_DRAW).min(first + rows.len()) {
+                sides.put(row as u32, (bits & 0xffff) < limit || row == 0);
+                bits >>= 16;
+            }
         }
-    }
-    rows[n_drawn..].copy_from_slice(&scratch[..n_others]);
-    n_drawn
+        sides.n_left
+    })
 }
 
 #[cfg(test)]
@@ -112,8 +120,8 @@ mod tests {
     #[test]
     fn a_fraction_of_the_rows_is_drawn_in_order() {
         let rows = |fraction, round| {
-            let mut rows = vec![7];
-            let n_drawn = draw_rows(100_000, fraction, 5, round, &mut rows, &mut vec![0; 100_000]);
+            let mut rows = vec![7; 100_000];
+            let n_drawn = draw_rows(fraction, 5, round, &mut rows, &mut vec![0; 100_000]);
             let mut all = rows.clone();
             all.sort_unstable();
             assert_eq!(all, (0..100_000).collect::<Vec<_>>());

@@ -53,15 +53,12 @@ impl Table {
     pub(crate) fn new(
         columns: &Columns<'_>,
         params: &Params,
-        signal: impl Fn() -> Vec<f32> + Sync,
+        signal: impl FnOnce() -> Vec<f32>,
     ) -> Self {
         let n_rows = columns.n_rows();
-        let binnings: Vec<(usize, Binning)> = (columns.columns.par_iter().enumerate())
-            .map(|(feature, values)| {
-                (feature, Binning::new(values, columns.categorical[feature], params, &signal))
-            })
-            .filter(|(_, binning)| binning.is_useful)
-            .collect();
+        let binnings = Binning::of_all(columns, params, signal).into_iter().enumerate();
+        let binnings: Vec<(usize, Binning)> =
+            binnings.filter(|(_, binning)| binning.is_useful).collect();
         let (n_blocks, width) = shape(binnings.len());
         let mut lanes: Vec<Option<(usize, Binning)>> =
             (0..n_blocks * width).map(|_| None).collect();
@@ -225,14 +222,16 @@ mod tests {
         let categorical: Vec<bool> = (0..23).map(|feature| feature % 5 == 0).collect();
         let params = Params { bins_max: 64, ..Params::default() };
         let signal = || columns[0].clone();
-        let table = Table::new(&Columns::new(&columns, &categorical), &params, signal);
+        let columns = Columns::new(&columns, &categorical);
+        let table = Table::new(&columns, &params, signal);
         let used = table.used_lanes();
         let features: Vec<usize> =
             used.iter().map(|&lane| table.lanes[lane].as_ref().unwrap().feature).collect();
         assert_eq!(features, (0..23).filter(|&feature| feature != 7).collect::<Vec<_>>());
+        let binnings = Binning::of_all(&columns, &params, signal);
         for (lane, feature) in used.into_iter().zip(features) {
-            let binning = Binning::new(&columns[feature], categorical[feature], &params, signal);
-            for (row, &value) in columns[feature].iter().enumerate() {
+            let binning = &binnings[feature];
+            for (row, &value) in columns.columns[feature].iter().enumerate() {
                 let bin = binning.bin(value);
                 assert_eq!(table.lane(lane)[row], bin);
                 assert_eq!(table.rows.starting_at(lane).row(row)[0], bin);
