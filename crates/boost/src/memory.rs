@@ -15,10 +15,11 @@ pub fn training_bytes(n_rows: usize, n_features: usize, n_outputs: usize, params
     let lanes = (n_blocks * width) as u64;
     // The bins by column and by row.
     let of_row = n_features + stride + 4 * n_outputs + 8 + 4 + 8 + 2;
-    let sorting = threads.min(n_features) * n_rows * 4;
+    // While bins are made: the outcomes in order, and the share below each.
+    let ranking = n_rows * (4 + 4);
     let histograms = leaves * lanes * size_of::<Histogram<2>>() as u64;
     let counts = threads * leaves * n_outputs * (BUCKETS * size_of::<u64>()) as u64;
-    n_rows * of_row + sorting.max(histograms + counts)
+    n_rows * of_row + ranking.max(histograms + counts)
 }
 
 /// Refuses what would not fit.

@@ -1,4 +1,5 @@
-//! Rows of a leaf to its two children, in place and in order.
+//! Rows of a leaf to its two children, in place and in order; the rows of a tree's sample are parted
+//! from the others alike.
 //!
 //! Blocks of rows are parted side by side in a second buffer, the left ones from the front, the
 //! right ones from the back; then each block is copied to its place. The order of rows within a
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 use crate::prefetch::prefetch;
 
 /// Rows of a block: enough to be worth a task.
-const BLOCK_ROWS: usize = 1 << 13;
+pub(crate) const BLOCK_ROWS: usize = 1 << 13;
 
 /// How many rows before its turn a row is asked for.
 const ROWS_AHEAD: usize = 48;

@@ -1,7 +1,7 @@
 //! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
 //! the round and the number of the split, so that neither threads nor earlier draws matter.
 
-use crate::partition::{Sides, by_blocks};
+use crate::partition::{BLOCK_ROWS, Sides, by_blocks};
 
 /// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
 struct Draws(u64);
@@ -61,6 +61,7 @@ const ROWS: u64 = 1 << 63;
 
 /// Rows that one number of the stream decides on, with 16 bits each.
 const ROWS_OF_DRAW: usize = 4;
+const _: () = assert!(BLOCK_ROWS.is_multiple_of(ROWS_OF_DRAW));
 
 /// Writes the rows from 0 on, about `fraction` of them (one at least) before the others and both in
 /// order; returns how many come before. Shapes: `scratch` as long as `rows`; both are overwritten.
