@@ -25,15 +25,13 @@ pub(crate) fn partition(
     bins: &[u8],
     goes_left: &[bool; 256],
 ) -> usize {
-    by_blocks(rows, scratch, |_, rows, scratch| {
-        let mut sides = Sides::of(scratch);
+    by_blocks(rows, scratch, |_, rows, sides| {
         for (place, &row) in rows.iter().enumerate() {
             if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
                 prefetch(bins, ahead as usize);
             }
             sides.put(row, goes_left[bins[row as usize] as usize]);
         }
-        sides.n_left
     })
 }
 
@@ -41,15 +39,11 @@ pub(crate) fn partition(
 /// back.
 pub(crate) struct Sides<'a> {
     rows: &'a mut [u32],
-    pub(crate) n_left: usize,
+    n_left: usize,
     n_right: usize,
 }
 
-impl<'a> Sides<'a> {
-    pub(crate) fn of(rows: &'a mut [u32]) -> Self {
-        Self { rows, n_left: 0, n_right: 0 }
-    }
-
+impl Sides<'_> {
     /// Puts the next row of the block on its side.
     #[inline(always)]
     pub(crate) fn put(&mut self, row: u32, left: bool) {
@@ -61,13 +55,18 @@ impl<'a> Sides<'a> {
     }
 }
 
-/// Parts rows block by block. `part` gets the place of a block's first row, its rows, and where
-/// [`Sides`] of them go; it returns how many went left, as does this.
+/// Parts rows block by block and returns how many went left. `part` gets the place of a block's
+/// first row, its rows, and the sides to put them on.
 pub(crate) fn by_blocks(
     rows: &mut [u32],
     scratch: &mut [u32],
-    part: impl Fn(usize, &[u32], &mut [u32]) -> usize + Sync,
+    part: impl Fn(usize, &[u32], &mut Sides<'_>) + Sync,
 ) -> usize {
+    let part = |first: usize, rows: &[u32], scratch: &mut [u32]| {
+        let mut sides = Sides { rows: scratch, n_left: 0, n_right: 0 };
+        part(first, rows, &mut sides);
+        sides.n_left
+    };
     if rows.len() <= BLOCK_ROWS {
         let n_left = part(0, rows, scratch);
         rows[..n_left].copy_from_slice(&scratch[..n_left]);

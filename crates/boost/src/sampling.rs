@@ -1,7 +1,7 @@
 //! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
 //! the round and the number of the split, so that neither threads nor earlier draws matter.
 
-use crate::partition::{BLOCK_ROWS, Sides, by_blocks};
+use crate::partition::{BLOCK_ROWS, by_blocks};
 
 /// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
 struct Draws(u64);
@@ -78,9 +78,8 @@ pub(crate) fn draw_rows(
     }
     let limit = (fraction * 65_536.0) as u64;
     let draws = Draws::new(seed, round, ROWS);
-    by_blocks(rows, scratch, |first, rows, scratch| {
+    by_blocks(rows, scratch, |first, rows, sides| {
         let mut draws = draws.after(first / ROWS_OF_DRAW);
-        let mut sides = Sides::of(scratch);
         for start in (first..first + rows.len()).step_by(ROWS_OF_DRAW) {
             let mut bits = draws.next();
             for row in start..(start + ROWS_OF_DRAW).min(first + rows.len()) {
@@ -88,7 +87,6 @@ pub(crate) fn draw_rows(
                 bits >>= 16;
             }
         }
-        sides.n_left
     })
 }
 
