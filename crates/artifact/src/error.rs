@@ -1,6 +1,6 @@
 //! What can go wrong with a bundle.
 
-use terms::AsOf;
+use terms::{AsOf, ErrorClass};
 
 /// Errors of this room.
 #[derive(Debug, thiserror::Error)]
@@ -70,14 +70,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code that a scheduler sees.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotFound { .. } => 11,
-            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => 10,
-            Self::Moved { .. } => 21,
-            Self::Older { .. } => 12,
-            Self::Store(error) => error.exit_code(),
+            Self::NotFound { .. } => ErrorClass::Input,
+            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
+                ErrorClass::Contract
+            }
+            Self::Moved { .. } => ErrorClass::Locked,
+            Self::Older { .. } => ErrorClass::Gate,
+            Self::Store(error) => error.class(),
         }
     }
 

@@ -1,5 +1,18 @@
 //! What training, building and decoding refuse, with the place and the value.
 
+/// What kind of thing an [`Error`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorClass {
+    /// A parameter is outside its range, or does not fit the columns.
+    Parameters,
+    /// There are too few rows, or too few whose outcome was observed.
+    TooFewRows,
+    /// A value of the data is not what it must be.
+    Data,
+    /// Bytes of a model, memory, threads, and faults of the caller or of this crate.
+    Other,
+}
+
 /// Why a training set, a parameter, a model or its bytes were refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -287,22 +300,24 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// The exit code of a process that ends with this error.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
             Self::Param { .. }
             | Self::Level { .. }
             | Self::LevelsUnsorted { .. }
-            | Self::CategoricalDirection { .. } => 30,
-            Self::Empty { .. } | Self::NothingObserved { .. } | Self::HeldOut { .. } => 11,
+            | Self::CategoricalDirection { .. } => ErrorClass::Parameters,
+            Self::Empty { .. } | Self::NothingObserved { .. } | Self::HeldOut { .. } => {
+                ErrorClass::TooFewRows
+            }
             Self::TooMany { .. }
             | Self::TargetNotFinite { .. }
             | Self::ColumnInfinite { .. }
             | Self::CategoryCode { .. }
             | Self::Weight { .. }
             | Self::NoWeight { .. }
-            | Self::AllMissing { .. } => 10,
-            _ => 1,
+            | Self::AllMissing { .. } => ErrorClass::Data,
+            _ => ErrorClass::Other,
         }
     }
 }
@@ -315,7 +330,7 @@ mod tests {
     fn a_refusal_names_the_place_and_the_value() {
         let error = Error::ColumnInfinite { column: 3, row: 7, found: f32::INFINITY };
         assert_eq!(error.to_string(), "column 3, row 7 must be finite or missing, found inf");
-        assert_eq!(error.exit_code(), 10);
+        assert_eq!(error.class(), ErrorClass::Data);
         assert!(error.hint().is_some());
     }
 }

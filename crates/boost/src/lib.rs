@@ -77,7 +77,7 @@ mod tree;
 
 pub use checkpoint::{Checkpoint, Checkpoints, Save, SaveError};
 pub use columns::{CATEGORY_CODE_MAX, Columns, ROWS_MAX, Target};
-pub use error::Error;
+pub use error::{Error, ErrorClass};
 pub use memory::training_bytes;
 pub use model::{Model, OutputOrder};
 pub use monotone::Direction;

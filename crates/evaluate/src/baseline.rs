@@ -170,7 +170,7 @@ impl Distribution {
 
 #[cfg(test)]
 mod tests {
-    use terms::{DAY_MICROS, MEDIAN};
+    use terms::{DAY_MICROS, ErrorClass, MEDIAN};
 
     use super::*;
 
@@ -249,7 +249,7 @@ mod tests {
             error.to_string(),
             "baseline global_quantiles: expected deliveries known before 1970-04-11, found none"
         );
-        assert_eq!(error.exit_code(), 11);
+        assert_eq!(error.class(), ErrorClass::Input);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What can go wrong when forecasts are judged.
 
-use terms::AsOf;
+use terms::{AsOf, ErrorClass};
 
 /// Why nothing could be judged.
 #[derive(Debug, thiserror::Error)]
@@ -60,15 +60,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code that a scheduler reads: 11 for input that is missing, 1 for our own mistakes.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NothingMatured { .. } | Self::NoHistory { .. } => 11,
+            Self::NothingMatured { .. } | Self::NoHistory { .. } => ErrorClass::Input,
             Self::Length { .. }
             | Self::NotFinite { .. }
             | Self::NoCandidate { .. }
             | Self::NoBaseline
-            | Self::Json { .. } => 1,
+            | Self::Json { .. } => ErrorClass::Internal,
         }
     }
 
@@ -91,11 +91,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_input_has_its_exit_code_and_a_way_out() {
+    fn missing_input_has_its_class_and_a_way_out() {
         let error = Error::NothingMatured { rows: 3 };
-        assert_eq!(error.exit_code(), 11);
+        assert_eq!(error.class(), ErrorClass::Input);
         assert!(error.hint().is_some());
-        assert_eq!(Error::NoBaseline.exit_code(), 1);
+        assert_eq!(Error::NoBaseline.class(), ErrorClass::Internal);
         assert!(Error::NoBaseline.hint().is_none());
     }
 }

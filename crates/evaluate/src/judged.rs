@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use terms::{AsOf, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{Day, Instant, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::bootstrap::Draws;
 use crate::tally::Tally;
@@ -124,12 +124,12 @@ impl<'a> Judged<'a> {
 }
 
 fn order_day(shipments: &Shipments, row: usize) -> i32 {
-    AsOf::from_micros(shipments.ordered_at[row]).day()
+    Instant::from_micros(shipments.ordered_at[row]).day().days_since_epoch()
 }
 
 /// A day since the epoch as a date.
 pub(crate) fn date(day: i32) -> String {
-    AsOf::from_micros(i64::from(day) * terms::DAY_MICROS).to_string()
+    Day::since_epoch(day).to_string()
 }
 
 #[cfg(test)]

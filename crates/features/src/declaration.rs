@@ -357,6 +357,7 @@ fn known<S: AsRef<str>>(what: &'static str, names: &[S], existing: &[&str]) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terms::ErrorClass;
 
     const LANE: &str = r#"
         facts = ["distance_km"]
@@ -400,7 +401,7 @@ mod tests {
         ] {
             let error = Declaration::read(&LANE.replace(from, to)).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
-            assert_eq!(error.exit_code(), 30);
+            assert_eq!(error.class(), ErrorClass::Configuration);
         }
     }
 }

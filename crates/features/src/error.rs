@@ -1,7 +1,7 @@
 //! What can go wrong while features are built.
 
 use polars::prelude::PolarsError;
-use terms::AsOf;
+use terms::{AsOf, ErrorClass};
 
 /// Errors of this room.
 #[derive(Debug, thiserror::Error)]
@@ -65,14 +65,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code that a scheduler sees.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NothingKnown { .. } => 11,
-            Self::Declaration { .. } | Self::Unknown { .. } | Self::Impossible { .. } => 30,
-            Self::TimeZone { .. } => 10,
-            Self::FeatureMissing { .. } => 30,
-            Self::MemoryMissing { .. } | Self::Frame(_) => 1,
+            Self::NothingKnown { .. } => ErrorClass::Input,
+            Self::Declaration { .. } | Self::Unknown { .. } | Self::Impossible { .. } => {
+                ErrorClass::Configuration
+            }
+            Self::TimeZone { .. } => ErrorClass::Contract,
+            Self::FeatureMissing { .. } => ErrorClass::Configuration,
+            Self::MemoryMissing { .. } | Self::Frame(_) => ErrorClass::Internal,
         }
     }
 

@@ -130,7 +130,7 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
         (Quantity::DeliveryHours, State::Delivered { at, .. }) => Some(span(ordered_at, at)),
         (Quantity::WithinTwoDays, State::Delivered { at, .. }) => {
             let within =
-                i64::from(terms::AsOf::from_micros(at).hours_since(ordered_at) <= TWO_DAYS_HOURS);
+                i64::from(terms::Instant::from_micros(at).hours_since(terms::Instant::from_micros(ordered_at)) <= TWO_DAYS_HOURS);
             Some(Total { count: 1, sum: within, squares: within })
         }
         (

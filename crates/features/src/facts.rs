@@ -1,7 +1,7 @@
 //! Facts of the order itself, which the shop knows when it is placed: from first versions only.
 
 use polars::prelude::*;
-use terms::{AsOf, column, haversine_km};
+use terms::{Instant, column, haversine_km};
 
 use crate::Error;
 use crate::declaration::Declaration;
@@ -127,7 +127,9 @@ fn hours_from_order(placed: &Placed, instant: &str, name: &str) -> Result<Column
         .into_iter()
         .zip(&placed.ordered_at)
         .map(|(at, &ordered_at)| {
-            at.map_or(f64::NAN, |at| AsOf::from_micros(at).hours_since(ordered_at))
+            at.map_or(f64::NAN, |at| {
+                Instant::from_micros(at).hours_since(Instant::from_micros(ordered_at))
+            })
         })
         .collect();
     Ok(to_column(name, &hours))

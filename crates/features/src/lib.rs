@@ -48,7 +48,7 @@ pub use tables::Tables;
 pub use timeline::Doubt;
 
 use polars::prelude::PlHashSet;
-use terms::AsOf;
+use terms::{AsOf, Day};
 
 /// Builds the features and the outcome timelines of every shipment recorded before `as_of`, from
 /// nothing and in memory.
@@ -66,7 +66,10 @@ pub fn build(
     let mut memory = Memory::new(declared)?;
     let mut months: Vec<Month> = Vec::new();
     for days in known.days()?.into_iter().flat_map(by_month) {
-        let of_days = known.recorded(AsOf::start_of(days.start), AsOf::start_of(days.end))?;
+        let of_days = known.recorded(
+            AsOf::start_of(Day::since_epoch(days.start)),
+            AsOf::start_of(Day::since_epoch(days.end)),
+        )?;
         let mut forgotten = PlHashSet::default();
         let strangers = memory.strangers(&of_days)?;
         for month in months.iter().filter(|_| !strangers.is_empty()) {

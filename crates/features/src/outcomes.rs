@@ -1,6 +1,6 @@
 //! What was known of each delivery, as of any moment: labels for training and judging.
 
-use terms::{AsOf, HOUR_MICROS, LOST_AFTER_HOURS, Outcome};
+use terms::{AsOf, HOUR_MICROS, Instant, LOST_AFTER_HOURS, Outcome};
 
 use crate::timeline::{State, Timelines};
 
@@ -24,7 +24,8 @@ impl Outcomes {
                     [..versions.partition_point(|version| version.recorded_at < as_of.micros())]
                     .last()?;
                 let at = last.state.delivered_at()?;
-                let hours = AsOf::from_micros(at).hours_since(self.ordered_at[row]);
+                let hours = Instant::from_micros(at)
+                    .hours_since(Instant::from_micros(self.ordered_at[row]));
                 Some((row, last.recorded_at, hours as f32))
             })
             .collect()
@@ -83,15 +84,15 @@ impl Outcomes {
         }
         match last.state {
             State::Gone => Outcome::Excluded,
-            State::Delivered { at, .. } => {
-                Outcome::Delivered(AsOf::from_micros(at).hours_since(ordered_at) as f32)
-            }
+            State::Delivered { at, .. } => Outcome::Delivered(
+                Instant::from_micros(at).hours_since(Instant::from_micros(ordered_at)) as f32,
+            ),
             State::Waiting | State::HandedOver { .. } => {
-                let age = as_of.hours_since(ordered_at);
+                let age = as_of.hours_since(Instant::from_micros(ordered_at));
                 if age > LOST_AFTER_HOURS {
                     Outcome::Excluded
                 } else {
-                    Outcome::Open((age - lag_hours).max(0.0) as f32)
+                    Outcome::Censored((age - lag_hours).max(0.0) as f32)
                 }
             }
         }
@@ -123,8 +124,8 @@ mod tests {
         };
         let known_on = |day: i64| outcomes.as_of(AsOf::from_micros(day * DAY_MICROS))[0];
         assert_eq!(known_on(1), Outcome::Excluded, "not recorded yet");
-        assert_eq!(known_on(3), Outcome::Open(72.0));
-        assert_eq!(known_on(4), Outcome::Open(96.0), "recorded at this very moment");
+        assert_eq!(known_on(3), Outcome::Censored(72.0));
+        assert_eq!(known_on(4), Outcome::Censored(96.0), "recorded at this very moment");
         assert_eq!(known_on(5), Outcome::Delivered(96.0));
         assert_eq!(known_on(7), Outcome::Delivered(90.0), "corrected");
         assert_eq!(known_on(10), Outcome::Excluded, "returned");
@@ -146,6 +147,6 @@ mod tests {
             },
         };
         let known = outcomes.as_of(AsOf::from_micros(5 * DAY_MICROS));
-        assert_eq!(known[1], Outcome::Open(96.0));
+        assert_eq!(known[1], Outcome::Censored(96.0));
     }
 }

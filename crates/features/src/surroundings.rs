@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Datelike, NaiveDate, Weekday};
 use polars::prelude::*;
-use terms::{AsOf, column};
+use terms::{Day, column};
 
 use crate::Error;
 use crate::frame::{from_parquet, to_parquet};
@@ -155,7 +155,7 @@ impl Surroundings {
             .collect();
         holidays.sort_unstable();
         let recorded_at: Vec<i64> =
-            holidays.iter().map(|(_, _, day)| AsOf::start_of(*day).micros()).collect();
+            holidays.iter().map(|(_, _, day)| Day::since_epoch(*day).start().micros()).collect();
         let holidays = vec![
             Column::new(REGION.into(), holidays.iter().map(|h| h.0).collect::<Vec<_>>()),
             Column::new(ON.into(), holidays.iter().map(|h| h.1).collect::<Vec<_>>()),

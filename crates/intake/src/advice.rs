@@ -1,28 +1,29 @@
 //! What to do about an error: the exit code for the scheduler, a way out for the person.
 
 use crate::error::Error;
+use terms::ErrorClass;
 
 impl Error {
-    /// The exit code that a scheduler reads.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Store(source) => source.exit_code(),
+            Self::Store(source) => source.class(),
             Self::NoPartition { .. }
             | Self::EmptyFile { .. }
             | Self::Stale { .. }
-            | Self::SourceFile { .. } => 11,
+            | Self::SourceFile { .. } => ErrorClass::Input,
             Self::Contract { .. }
             | Self::ContractYaml { .. }
             | Self::JoinOrder { .. }
             | Self::ImportFile { .. }
             | Self::ImportToml { .. }
             | Self::ImportDescription { .. }
-            | Self::TargetSql { .. } => 30,
+            | Self::TargetSql { .. } => ErrorClass::Configuration,
             Self::ReadPastCheck { .. }
             | Self::UnknownColumn { .. }
             | Self::QuarantineWrite { .. }
-            | Self::Frame { .. } => 1,
-            _ => 10,
+            | Self::Frame { .. } => ErrorClass::Internal,
+            _ => ErrorClass::Contract,
         }
     }
 

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
-use terms::{AsOf, column};
+use terms::{Instant, column};
 
 use crate::column_type::describe;
 use crate::contract::Contract;
@@ -92,7 +92,7 @@ pub(crate) fn check_days(
     (first, last): (i64, i64),
 ) -> Result<(), Error> {
     for micros in [first, last] {
-        let found: NaiveDate = AsOf::from_micros(micros).date();
+        let found: NaiveDate = Instant::from_micros(micros).day().date();
         if found != file.recorded_on {
             return Err(Error::WrongDay {
                 table: contract.table().to_owned(),

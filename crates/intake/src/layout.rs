@@ -34,8 +34,7 @@ pub(crate) fn partition_prefix(table: &str, recorded_on: NaiveDate) -> String {
 
 /// The first moment of a partition.
 pub(crate) fn start_of(recorded_on: NaiveDate) -> AsOf {
-    let midnight = recorded_on.and_time(chrono::NaiveTime::MIN);
-    AsOf::from_micros(midnight.and_utc().timestamp_micros())
+    AsOf::start_of(recorded_on.into())
 }
 
 /// The first moment after a partition.

@@ -98,7 +98,7 @@ impl Listed {
     ///
     /// A verdict reads nothing that was recorded after its own day, so it needs no more than that.
     pub(crate) fn unchanged_before(&self, contract: &Contract, earlier: &Earlier) -> NaiveDate {
-        let over = self.as_of.min(earlier.check.as_of).date();
+        let over = self.as_of.min(earlier.check.as_of).day().date();
         let now = self.table(contract.table()).map_or(&[][..], |table| &table.files);
         let then = match earlier.check.tables.get(contract.table()) {
             Some(table) if table.contract_digest == *contract.digest() => &table.files[..],

@@ -100,7 +100,7 @@ pub(crate) fn judge(
 ) -> Result<Vec<Notice>, Error> {
     let mut notices = Vec::new();
     if let (Some(latency), Some(last)) = (contract.latency(), files.last()) {
-        let hours = as_of.hours_since(end_of(last.recorded_on).micros());
+        let hours = as_of.hours_since(end_of(last.recorded_on).instant());
         if hours > latency.hours {
             let expected = format!("a partition that ended at most {} h ago", latency.hours);
             let found = format!("the newest, which ended {} h before {as_of}", hours.round());
@@ -117,7 +117,7 @@ pub(crate) fn judge(
         }
     }
     let days = days(files, as_of);
-    let judged = days.range(as_of.plus_days(-JUDGED_DAYS).date()..).map(|(day, _)| *day);
+    let judged = days.range(as_of.plus_days(-JUDGED_DAYS).day().date()..).map(|(day, _)| *day);
     for recorded_on in judged {
         for rule in contract.partition_rules() {
             let Some((expected, found)) = rule.broken_by(&days, recorded_on) else { continue };

@@ -164,6 +164,7 @@ fn usable(file: &FileCheck, frame: &DataFrame, as_of: AsOf) -> PolarsResult<Data
 mod tests {
     use super::*;
     use crate::fixture::*;
+    use terms::ErrorClass;
 
     #[test]
     fn quarantined_and_later_rows_are_not_read_and_absent_columns_are_null() {
@@ -208,7 +209,7 @@ mod tests {
                 .contains("recorded_on=2026-01-02/part-0000.parquet: expected SHA-256"),
             "{error}"
         );
-        assert_eq!(error.exit_code(), 10);
+        assert_eq!(error.class(), ErrorClass::Contract);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Release {
         bytes.push(b'\n');
         let Self { table, rule, as_of, .. } = self;
         let id = Digest::of(&bytes);
-        let path = format!("{RELEASES}{}-{table}-{rule}-{}.json", as_of.date(), id.short());
+        let path = format!("{RELEASES}{}-{table}-{rule}-{}.json", as_of.day(), id.short());
         match store.put_if_absent(&path, bytes.into())? {
             PutOutcome::Created | PutOutcome::Exists => Ok(path),
         }
@@ -170,6 +170,7 @@ mod tests {
     use super::*;
     use crate::fixture::*;
     use crate::quarantine::write_quarantine;
+    use terms::ErrorClass;
 
     /// A world in which two shipments have no units; one of them was delivered at no time, too.
     fn spoiled() -> Store {
@@ -253,7 +254,7 @@ mod tests {
         store.put("quarantine/releases/notes.json", "{}".into()).unwrap();
         let error = find(&store, &contracts(), at("2026-01-06")).unwrap_err();
         assert_eq!(error.to_string(), "quarantine/releases/notes.json: expected a release");
-        assert_eq!(error.exit_code(), 10);
+        assert_eq!(error.class(), ErrorClass::Contract);
         assert!(error.hint().is_some());
     }
 }

@@ -62,7 +62,7 @@ fn main() {
             if at >= as_of.micros() {
                 Outcome::Excluded
             } else if at + (hours * HOUR_MICROS as f64) as i64 >= as_of.micros() {
-                Outcome::Open(as_of.hours_since(at) as f32)
+                Outcome::Censored(as_of.hours_since(terms::Instant::from_micros(at)) as f32)
             } else {
                 Outcome::Delivered(hours as f32)
             }

@@ -1,6 +1,6 @@
 //! What can go wrong in training.
 
-use terms::AsOf;
+use terms::{AsOf, ErrorClass};
 
 /// What training refuses, with where it was found.
 #[derive(Debug, thiserror::Error)]
@@ -105,14 +105,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code for schedulers.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Setting { .. } | Self::Monotone { .. } => 30,
-            Self::TooFewRows { .. } | Self::NothingMatured { .. } => 11,
-            Self::Boost { source, .. } => source.exit_code(),
-            Self::Scorer { source } => source.exit_code(),
-            _ => 1,
+            Self::Setting { .. } | Self::Monotone { .. } => ErrorClass::Configuration,
+            Self::TooFewRows { .. } | Self::NothingMatured { .. } => ErrorClass::Input,
+            Self::Boost { source, .. } => match source.class() {
+                boost::ErrorClass::Parameters => ErrorClass::Configuration,
+                boost::ErrorClass::TooFewRows => ErrorClass::Input,
+                boost::ErrorClass::Data => ErrorClass::Contract,
+                boost::ErrorClass::Other => ErrorClass::Internal,
+            },
+            Self::Scorer { source } => source.class(),
+            _ => ErrorClass::Internal,
         }
     }
 

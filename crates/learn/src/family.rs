@@ -121,7 +121,7 @@ impl Family for Boosted {
 
 #[cfg(test)]
 mod tests {
-    use terms::{Feature, FeatureKind};
+    use terms::{ErrorClass, Feature, FeatureKind};
 
     use super::*;
 
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(of("distance_km").unwrap(), [None, Some(Direction::Rising)]);
         for (name, found) in [("lane", "a categorical feature"), ("x", "no feature of that name")] {
             let error = of(name).unwrap_err();
-            assert_eq!(error.exit_code(), 30);
+            assert_eq!(error.class(), ErrorClass::Configuration);
             assert_eq!(
                 error.to_string(),
                 format!(

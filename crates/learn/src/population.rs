@@ -62,7 +62,7 @@ impl<'a> Known<'a> {
         for &row in among {
             let (hours, observed) = match self.outcomes[row] {
                 Outcome::Delivered(hours) => (hours, true),
-                Outcome::Open(hours) => (hours, false),
+                Outcome::Censored(hours) => (hours, false),
                 Outcome::Excluded => continue,
             };
             if f64::from(hours) > TWO_DAYS_HOURS {
@@ -83,8 +83,8 @@ impl<'a> Known<'a> {
             let over = match self.outcomes[row] {
                 _ if self.ordered_at[row] >= end => return None,
                 Outcome::Delivered(hours) => f64::from(hours) > TWO_DAYS_HOURS,
-                Outcome::Open(hours) if f64::from(hours) >= TWO_DAYS_HOURS => true,
-                Outcome::Open(_) | Outcome::Excluded => return None,
+                Outcome::Censored(hours) if f64::from(hours) >= TWO_DAYS_HOURS => true,
+                Outcome::Censored(_) | Outcome::Excluded => return None,
             };
             Some((row, over))
         };
@@ -111,8 +111,8 @@ mod tests {
         let cases = [
             (day(10), Outcome::Delivered(20.0)),
             (day(50), Outcome::Delivered(90.0)),
-            (day(90), Outcome::Open(240.0)),
-            (day(96), Outcome::Open(30.0)),
+            (day(90), Outcome::Censored(240.0)),
+            (day(96), Outcome::Censored(30.0)),
             (day(98), Outcome::Delivered(20.0)),
             (day(99), Outcome::Excluded),
             (day(100), Outcome::Excluded),

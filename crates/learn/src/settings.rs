@@ -240,6 +240,7 @@ fn within(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terms::ErrorClass;
 
     #[test]
     fn the_defaults_pass_and_unknown_keys_do_not() {
@@ -259,6 +260,6 @@ mod tests {
         let error = settings.check().unwrap_err();
         let told = "setting calibration.damping: expected 0 to 1, found NaN";
         assert_eq!(error.to_string(), told);
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
     }
 }

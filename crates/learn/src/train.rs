@@ -153,7 +153,7 @@ pub fn train_as_of(
     let sizes = Sizes {
         rows: history.len(),
         excluded: count(|outcome| matches!(outcome, Outcome::Excluded)),
-        open: count(|outcome| matches!(outcome, Outcome::Open(_))),
+        open: count(|outcome| matches!(outcome, Outcome::Censored(_))),
         beyond_observed,
         beyond_open: beyond.rows.len() - beyond_observed,
         gate: gate_rows.len(),

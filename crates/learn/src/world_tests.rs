@@ -2,8 +2,8 @@
 
 use scorer::Scorer;
 use terms::{
-    AsOf, DAY_MICROS, Feature, FeatureKind, FeatureList, HOUR_MICROS, LEVELS, MEDIAN, Matrix,
-    N_LEVELS, Outcome,
+    AsOf, DAY_MICROS, ErrorClass, Feature, FeatureKind, FeatureList, HOUR_MICROS, LEVELS, MEDIAN,
+    Matrix, N_LEVELS, Outcome,
 };
 
 use crate::sampling::Seeded;
@@ -94,7 +94,7 @@ impl World {
             if at >= as_of.micros() {
                 Outcome::Excluded
             } else if at + (f64::from(hours) * HOUR_MICROS as f64) as i64 >= as_of.micros() {
-                Outcome::Open(as_of.hours_since(at) as f32)
+                Outcome::Censored(as_of.hours_since(terms::Instant::from_micros(at)) as f32)
             } else {
                 Outcome::Delivered(hours)
             }
@@ -239,7 +239,7 @@ fn open_shipments_are_learned_from() {
     let delivered_only = |as_of| {
         let known = world.outcomes(as_of);
         let closed = |outcome| match outcome {
-            Outcome::Open(_) => Outcome::Excluded,
+            Outcome::Censored(_) => Outcome::Excluded,
             other => other,
         };
         known.into_iter().map(closed).collect()
@@ -291,7 +291,7 @@ fn too_few_rows_are_refused_with_what_was_found_and_needed() {
     let world = world(500, None);
     let error = world.train(FamilyName::Boost, &quick()).unwrap_err();
     let Error::TooFewRows { origin, found, needed } = &error else { panic!("{error}") };
-    assert_eq!((*origin, *needed, error.exit_code()), (day(210), 500, 11));
+    assert_eq!((*origin, *needed, error.class()), (day(210), 500, ErrorClass::Input));
     assert!(*found < 500 && error.hint().is_some());
 }
 

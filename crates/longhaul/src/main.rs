@@ -26,7 +26,7 @@ use flags::{Command, Config, Contract, Features, Flags, Global, Job, LogFormat, 
 use refusal::Refusal;
 use report::Reporter;
 use settings::Resolved;
-use stage::Night;
+use stage::RunContext;
 use store::Store;
 
 fn main() -> ExitCode {
@@ -69,8 +69,8 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
             on_night(job, global, reporter, commands::quarantine::explain)
         }
         Command::Check { job, release: Some(rule), .. } => {
-            on_night(job, global, reporter, |night, resolved| {
-                commands::quarantine::release(night, resolved, rule)
+            on_night(job, global, reporter, |context, resolved| {
+                commands::quarantine::release(context, resolved, rule)
             })
         }
         Command::Check { job, .. } => on_night(job, global, reporter, stages::check_only),
@@ -90,8 +90,8 @@ fn dispatch(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Score(job) => on_night(job, global, reporter, stages::score_only),
         Command::Proof(job) => on_night(job, global, reporter, commands::proof::run),
         Command::Backtest { job, origins, export } => {
-            on_origins(job, origins, global, reporter, |night, resolved, span| {
-                commands::backtest::run(night, resolved, span, *export)
+            on_origins(job, origins, global, reporter, |context, resolved, span| {
+                commands::backtest::run(context, resolved, span, *export)
             })
         }
         Command::Import { name, from, imports, force } => {
@@ -136,13 +136,13 @@ fn on_night(
     job: &Job,
     global: &Global,
     reporter: &Reporter,
-    stages: impl FnOnce(&Night<'_>, &Resolved) -> Result<stages::Outcome>,
+    stages: impl FnOnce(&RunContext<'_>, &Resolved) -> Result<stages::Outcome>,
 ) -> Result<()> {
     let resolved = resolve(Some(&job.pipeline), global)?;
     let store = open(&resolved)?;
     let as_of = resolved.as_of(job.as_of)?;
-    let night = Night { store: &store, as_of, force: job.force, reporter };
-    let outcome = stages(&night, &resolved)?;
+    let context = RunContext { store: &store, as_of, force: job.force, reporter };
+    let outcome = stages(&context, &resolved)?;
     reporter.result(&outcome.json, || outcome.text.clone());
     match outcome.refused {
         Some(refusal) => Err(refusal.into()),
@@ -157,7 +157,7 @@ fn on_origins(
     origins: &Origins,
     global: &Global,
     reporter: &Reporter,
-    command: impl FnOnce(&Night<'_>, &Resolved, Span) -> Result<()>,
+    command: impl FnOnce(&RunContext<'_>, &Resolved, Span) -> Result<()>,
 ) -> Result<()> {
     let resolved = resolve(Some(&job.pipeline), global)?;
     let span = Span::of(origins)?;
@@ -166,7 +166,7 @@ fn on_origins(
         Some(as_of) => as_of,
         None => stages::end_of_tables(&store)?,
     };
-    command(&Night { store: &store, as_of, force: job.force, reporter }, &resolved, span)
+    command(&RunContext { store: &store, as_of, force: job.force, reporter }, &resolved, span)
 }
 
 fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {

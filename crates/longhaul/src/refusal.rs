@@ -1,6 +1,6 @@
 //! Refusals of the program itself; those of the rooms are their own errors.
 
-use terms::AsOf;
+use terms::{AsOf, ErrorClass};
 
 /// Why the program would not go on.
 #[derive(Debug, thiserror::Error)]
@@ -104,16 +104,18 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    /// The exit code that a scheduler sees.
-    pub(crate) fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub(crate) fn class(&self) -> ErrorClass {
         match self {
-            Self::Usage { .. } => 2,
-            Self::Configuration { .. } | Self::UnknownKey { .. } => 30,
-            Self::Missing { .. } => 11,
-            Self::GateRefused { .. } | Self::Leaks { .. } => 12,
-            Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => 10,
-            Self::Input { .. } | Self::Unreadable { .. } => 10,
-            Self::NotReproduced { .. } => 1,
+            Self::Usage { .. } => ErrorClass::Usage,
+            Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
+            Self::Missing { .. } => ErrorClass::Input,
+            Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
+            Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => {
+                ErrorClass::Contract
+            }
+            Self::Input { .. } | Self::Unreadable { .. } => ErrorClass::Contract,
+            Self::NotReproduced { .. } => ErrorClass::Internal,
         }
     }
 

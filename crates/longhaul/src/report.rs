@@ -6,6 +6,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
+use terms::ErrorClass;
 
 use crate::flags::{Global, LogFormat};
 use crate::refusal::Refusal;
@@ -125,12 +126,12 @@ impl Reporter {
     }
 }
 
-/// What each room says of an error in the chain: (exit code, hint).
-fn verdict(cause: &(dyn std::error::Error + 'static)) -> Option<(u8, Option<String>)> {
+/// What the crate of an error in the chain says of it: its class and a hint.
+fn verdict(cause: &(dyn std::error::Error + 'static)) -> Option<(ErrorClass, Option<String>)> {
     macro_rules! first_of {
         ($($error:ty),* $(,)?) => {
             $(if let Some(error) = cause.downcast_ref::<$error>() {
-                return Some((error.exit_code(), error.hint()));
+                return Some((error.class(), error.hint()));
             })*
         };
     }
@@ -148,9 +149,24 @@ fn verdict(cause: &(dyn std::error::Error + 'static)) -> Option<(u8, Option<Stri
     None
 }
 
-/// The exit code of an error: what the first room in the chain says, else 1.
+/// The exit code of an error: that of the first class in its chain, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    error.chain().find_map(verdict).map_or(1, |(code, _)| code)
+    let class = error.chain().find_map(verdict).map_or(ErrorClass::Internal, |(class, _)| class);
+    code_of(class)
+}
+
+/// What a scheduler sees of each class of error.
+fn code_of(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Internal => 1,
+        ErrorClass::Usage => 2,
+        ErrorClass::Contract => 10,
+        ErrorClass::Input => 11,
+        ErrorClass::Gate => 12,
+        ErrorClass::Storage => 20,
+        ErrorClass::Locked => 21,
+        ErrorClass::Configuration => 30,
+    }
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {

@@ -294,7 +294,7 @@ impl Resolved {
 
 /// Today's UTC midnight. The only clock that decides anything; a stage is given its as-of.
 fn today() -> AsOf {
-    AsOf::from_micros(chrono::Utc::now().timestamp_micros()).midnight()
+    AsOf::start_of(terms::Instant::from_micros(chrono::Utc::now().timestamp_micros()).day())
 }
 
 fn read_text(path: &Path) -> Result<String, Refusal> {
@@ -374,6 +374,7 @@ fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(
 mod tests {
     use super::*;
     use crate::flags::LogFormat;
+    use terms::ErrorClass;
 
     fn global(set: &[&str]) -> Global {
         Global {
@@ -418,7 +419,7 @@ mod tests {
     fn an_unknown_key_suggests_the_near_one() {
         let error =
             Resolved::new(None, &global(&["evaluate.holdout_day=7"]), BTreeMap::new()).unwrap_err();
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
         assert!(error.to_string().contains("evaluate.holdout_day"), "{error}");
         assert!(error.hint().unwrap().contains("evaluate.holdout_days"));
     }
@@ -427,7 +428,7 @@ mod tests {
     fn a_wrong_type_is_refused() {
         let error =
             Resolved::new(None, &global(&["train.seed=many"]), BTreeMap::new()).unwrap_err();
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
         assert!(error.to_string().contains("seed") || error.to_string().contains("u64"), "{error}");
     }
 }

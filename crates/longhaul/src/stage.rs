@@ -20,7 +20,7 @@ use crate::report::Reporter;
 pub(crate) const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
 
 /// What every stage of one night shares.
-pub(crate) struct Night<'a> {
+pub(crate) struct RunContext<'a> {
     /// Where everything is kept.
     pub(crate) store: &'a Store,
     /// The moment whose knowledge may be used.
@@ -54,7 +54,7 @@ pub(crate) struct StageManifest {
 
 /// A finished stage.
 #[derive(Debug, Clone)]
-pub(crate) struct Done {
+pub(crate) struct StageResult {
     /// Where its outputs are.
     pub(crate) folder: String,
     /// What it left behind.
@@ -63,7 +63,7 @@ pub(crate) struct Done {
     pub(crate) skipped: bool,
 }
 
-impl Done {
+impl StageResult {
     /// An output, verified.
     ///
     /// # Errors
@@ -109,18 +109,22 @@ pub(crate) struct Output {
 /// # Errors
 /// What `work` or the store says; then there is no manifest.
 pub(crate) fn run(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     stage: &str,
     inputs: BTreeMap<String, String>,
     work: impl FnOnce() -> Result<Output>,
-) -> Result<Done> {
-    let id = id(night.as_of, stage, &inputs);
-    run_in(night, folder(night, stage, &inputs), id, stage, inputs, work)
+) -> Result<StageResult> {
+    let id = id(context.as_of, stage, &inputs);
+    run_in(context, folder(context, stage, &inputs), id, stage, inputs, work)
 }
 
 /// Where a stage with these inputs leaves what it makes.
-pub(crate) fn folder(night: &Night<'_>, stage: &str, inputs: &BTreeMap<String, String>) -> String {
-    format!("runs/{}/{stage}", id(night.as_of, stage, inputs))
+pub(crate) fn folder(
+    context: &RunContext<'_>,
+    stage: &str,
+    inputs: &BTreeMap<String, String>,
+) -> String {
+    format!("runs/{}/{stage}", id(context.as_of, stage, inputs))
 }
 
 /// Runs a backtest in `backtests/<id>/`, or finds that it was done.
@@ -128,30 +132,30 @@ pub(crate) fn folder(night: &Night<'_>, stage: &str, inputs: &BTreeMap<String, S
 /// # Errors
 /// What `work` or the store says; then there is no manifest.
 pub(crate) fn run_backtest(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     inputs: BTreeMap<String, String>,
     work: impl FnOnce() -> Result<Output>,
-) -> Result<Done> {
-    let id = id(night.as_of, "backtest", &inputs);
-    run_in(night, format!("backtests/{id}"), id, "backtest", inputs, work)
+) -> Result<StageResult> {
+    let id = id(context.as_of, "backtest", &inputs);
+    run_in(context, format!("backtests/{id}"), id, "backtest", inputs, work)
 }
 
 fn run_in(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     folder: String,
     id: String,
     stage: &str,
     inputs: BTreeMap<String, String>,
     work: impl FnOnce() -> Result<Output>,
-) -> Result<Done> {
+) -> Result<StageResult> {
     let path = format!("{folder}/manifest.json");
-    let before = read_manifest(night.store, &path)?;
-    if let (Some(manifest), false) = (&before, night.force) {
-        night.reporter.skipped(stage, &id);
-        return Ok(Done { folder, manifest: manifest.clone(), skipped: true });
+    let before = read_manifest(context.store, &path)?;
+    if let (Some(manifest), false) = (&before, context.force) {
+        context.reporter.skipped(stage, &id);
+        return Ok(StageResult { folder, manifest: manifest.clone(), skipped: true });
     }
     let started = Instant::now();
-    night.reporter.started(stage);
+    context.reporter.started(stage);
     let output = work()?;
     let outputs: BTreeMap<String, Digest> =
         output.files.iter().map(|(name, bytes)| (name.clone(), Digest::of(bytes))).collect();
@@ -160,12 +164,12 @@ fn run_in(
             before.outputs.iter().find(|(name, digest)| outputs.get(*name) != Some(*digest))
     {
         let path = format!("{folder}/{name}");
-        return Err(Refusal::NotReproduced { path, as_of: night.as_of }.into());
+        return Err(Refusal::NotReproduced { path, as_of: context.as_of }.into());
     }
     let manifest = StageManifest {
         schema_version: 1,
         stage: stage.to_owned(),
-        as_of: night.as_of,
+        as_of: context.as_of,
         code_version: CODE_VERSION.to_owned(),
         inputs,
         outputs,
@@ -173,17 +177,17 @@ fn run_in(
         id,
     };
     let files = output.files.into_iter();
-    night.store.put_many(
+    context.store.put_many(
         files.map(|(name, bytes)| (format!("{folder}/{name}"), bytes.into())).collect(),
     )?;
     let mut bytes = serde_json::to_vec_pretty(&manifest)?;
     bytes.push(b'\n');
-    let outcome = night.store.put_if_absent(&path, bytes.into())?;
-    night.reporter.finished(stage, started.elapsed(), &output.line);
+    let outcome = context.store.put_if_absent(&path, bytes.into())?;
+    context.reporter.finished(stage, started.elapsed(), &output.line);
     if outcome == PutOutcome::Exists && before.is_none() {
-        night.reporter.note("another run finished this stage first, with the same inputs");
+        context.reporter.note("another run finished this stage first, with the same inputs");
     }
-    Ok(Done { folder, manifest, skipped: false })
+    Ok(StageResult { folder, manifest, skipped: false })
 }
 
 /// The id of a stage with these inputs.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use terms::Digest;
+use terms::{Digest, ErrorClass};
 
 /// What the scorer refuses, with where it was found.
 #[derive(Debug, thiserror::Error)]
@@ -159,18 +159,20 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code for schedulers: 10 for rows of another form, 20 for a bundle that storage
+    /// What kind of error it is.
     /// gave back altered or not at all, 11 for a bundle that does not fit.
-    pub fn exit_code(&self) -> u8 {
+    pub fn class(&self) -> ErrorClass {
         match self {
             Self::FeatureDiffers { .. }
             | Self::RowLength { .. }
             | Self::Ages { .. }
             | Self::MissingColumn { .. }
-            | Self::ColumnType { .. } => 10,
-            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::NotFound => 20,
-            Self::Altered { .. } => 20,
-            _ => 11,
+            | Self::ColumnType { .. } => ErrorClass::Contract,
+            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::NotFound => {
+                ErrorClass::Storage
+            }
+            Self::Altered { .. } => ErrorClass::Storage,
+            _ => ErrorClass::Input,
         }
     }
 

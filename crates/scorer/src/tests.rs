@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use boost::{Child, Model, OutputOrder, Rule, Split, Tree};
-use terms::{Digest, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
+use terms::{Digest, ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
 
 use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, REGRESSOR_FILE, Scorer, Segment};
 
@@ -111,7 +111,7 @@ fn another_feature_list_is_refused_with_the_first_difference() {
     let error = scorer().score(&other).unwrap_err();
     let told = "feature 1: expected service as in the model, found carrier";
     assert_eq!(error.to_string(), told);
-    assert_eq!(error.exit_code(), 10);
+    assert_eq!(error.class(), ErrorClass::Contract);
     let mut other = matrix();
     other.features.0[1].kind = FeatureKind::Numeric;
     assert!(scorer().score(&other).unwrap_err().to_string().contains("service (numeric)"));
@@ -180,7 +180,7 @@ fn decoding_names_the_file_that_is_wrong() {
     files.remove(REGRESSOR_FILE);
     let error = Scorer::decode(&files).unwrap_err();
     assert_eq!(error.to_string(), "model file \"regressor.bin\": not in the bundle");
-    assert_eq!(error.exit_code(), 11);
+    assert_eq!(error.class(), ErrorClass::Input);
 
     let mut files = scorer().encode();
     let text = String::from_utf8(files[MIXTURE_FILE].clone()).unwrap();
@@ -221,7 +221,7 @@ fn write_bundle(folder: &std::path::Path, files: &BTreeMap<String, Vec<u8>>) {
 fn a_folder_is_loaded_only_as_its_manifest_says() {
     let folder = tempfile::tempdir().unwrap();
     let missing = Scorer::load(folder.path()).unwrap_err();
-    assert!(matches!(missing, Error::Unreadable { .. }) && missing.exit_code() == 11);
+    assert!(matches!(missing, Error::Unreadable { .. }) && missing.class() == ErrorClass::Input);
 
     let files = scorer().encode();
     write_bundle(folder.path(), &files);
@@ -232,5 +232,5 @@ fn a_folder_is_loaded_only_as_its_manifest_says() {
     fs::write(folder.path().join(REGRESSOR_FILE), &files[REGRESSOR_FILE][1..]).unwrap();
     let altered = Scorer::load(folder.path()).unwrap_err();
     assert!(matches!(&altered, Error::Altered { file, .. } if file == REGRESSOR_FILE));
-    assert_eq!(altered.exit_code(), 20);
+    assert_eq!(altered.class(), ErrorClass::Storage);
 }

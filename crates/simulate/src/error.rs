@@ -1,6 +1,7 @@
 //! What can go wrong: a setting out of its range, or Parquet that cannot be written.
 
 use chrono::NaiveDate;
+use terms::ErrorClass;
 
 /// Why a world cannot be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -52,10 +53,10 @@ pub enum Error {
 
 impl Error {
     /// The program's exit code for this error: 30 for settings, 1 for our own mistakes.
-    pub fn exit_code(&self) -> u8 {
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::OutOfRange { .. } | Self::FirstDay { .. } => 30,
-            Self::Columns { .. } | Self::Write { .. } => 1,
+            Self::OutOfRange { .. } | Self::FirstDay { .. } => ErrorClass::Configuration,
+            Self::Columns { .. } | Self::Write { .. } => ErrorClass::Internal,
         }
     }
 

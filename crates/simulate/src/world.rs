@@ -124,6 +124,7 @@ mod tests {
     use serde::de::value::{Error as ValueError, MapDeserializer};
 
     use super::*;
+    use terms::ErrorClass;
 
     /// The world of one setting, as a settings file would give it.
     fn world<'a, V>(name: &'a str, value: V) -> Result<World, ValueError>
@@ -136,7 +137,7 @@ mod tests {
     #[track_caller]
     fn check_refused(world: World, expected: &str) {
         let error = world.check().unwrap_err();
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
         assert_eq!(error.to_string(), expected);
     }
 

@@ -1,7 +1,7 @@
 //! One suite for every store: what a folder, a bucket and memory promise alike.
 
 use bytes::Bytes;
-use terms::Digest;
+use terms::{Digest, ErrorClass};
 
 use crate::error::Error;
 use crate::outcome::{PutOutcome, SwapOutcome};
@@ -58,7 +58,7 @@ fn objects_come_back_as_they_were_put(store: &Store) {
 fn absent_objects_are_absent(store: &Store) {
     let error = store.get("absent/object").unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error:?}");
-    assert_eq!(error.exit_code(), 11);
+    assert_eq!(error.class(), ErrorClass::Input);
     assert!(error.to_string().contains(&store.url_of("absent/object")), "{error}");
     assert!(matches!(store.get_range("absent/object", 0..1), Err(Error::NotFound { .. })));
     assert!(store.get_versioned("absent/object").unwrap().is_none());
@@ -161,7 +161,7 @@ fn a_wrong_digest_names_the_object(store: &Store) {
     store.put("digest", bytes("as written")).unwrap();
     assert_eq!(store.get_verified("digest", &Digest::of(b"as written")).unwrap(), "as written");
     let error = store.get_verified("digest", &Digest::of(b"otherwise")).unwrap_err();
-    assert_eq!(error.exit_code(), 10);
+    assert_eq!(error.class(), ErrorClass::Contract);
     for part in [&store.url_of("digest"), Digest::of(b"as written").as_str()] {
         assert!(error.to_string().contains(part), "{error}");
     }

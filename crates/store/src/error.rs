@@ -1,6 +1,6 @@
 //! What can go wrong with a store, and what to do about it.
 
-use terms::Digest;
+use terms::{Digest, ErrorClass};
 
 use crate::remote::N_RETRIES;
 
@@ -179,21 +179,21 @@ pub enum Error {
 }
 
 impl Error {
-    /// The exit code of a program that ends with this error.
-    pub fn exit_code(&self) -> u8 {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Key { .. } => 1,
-            Self::Corrupt { .. } => 10,
-            Self::NotFound { .. } => 11,
+            Self::Key { .. } => ErrorClass::Internal,
+            Self::Corrupt { .. } => ErrorClass::Contract,
+            Self::NotFound { .. } => ErrorClass::Input,
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
-                30
+                ErrorClass::Configuration
             }
             Self::Unreachable { .. }
             | Self::Unavailable { .. }
             | Self::Truncated { .. }
             | Self::Replaced { .. }
             | Self::File { .. }
-            | Self::Other { .. } => 20,
+            | Self::Other { .. } => ErrorClass::Storage,
             Self::BucketMissing { .. }
             | Self::Forbidden { .. }
             | Self::WrongRegion { .. }
@@ -201,13 +201,13 @@ impl Error {
             | Self::NotAccepted { .. }
             | Self::ConditionIgnored { .. }
             | Self::Setting { .. }
-            | Self::ProfileMissing { .. } => 30,
+            | Self::ProfileMissing { .. } => ErrorClass::Configuration,
         }
     }
 
     /// Whether the same call may succeed later without anybody changing a thing.
     pub fn is_transient(&self) -> bool {
-        self.exit_code() == 20
+        self.class() == ErrorClass::Storage
     }
 
     /// A way out, as one sentence.

@@ -95,6 +95,7 @@ fn unusable(found: &str, expected: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terms::ErrorClass;
 
     #[test]
     fn urls_of_the_three_stores_are_taken_apart() {
@@ -127,7 +128,7 @@ mod tests {
             "file:///a?b",
         ] {
             let error = Location::parse(url).unwrap_err();
-            assert_eq!(error.exit_code(), 30, "{url}");
+            assert_eq!(error.class(), ErrorClass::Configuration, "{url}");
             assert!(error.to_string().contains(&format!("{url:?}")), "{error}");
         }
     }

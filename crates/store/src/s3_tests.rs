@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use s3_server::{Options, S3Server};
+use terms::ErrorClass;
 
 use crate::conformance::{check_isolation, check_long_list, check_store};
 use crate::error::Error;
@@ -92,7 +93,7 @@ fn a_wrong_secret_is_refused_once_and_not_shown() {
     assert_eq!(server.n_requests(), errors.len() as u64);
     for error in errors {
         assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
         let text = told(&error);
         assert!(text.contains(&format!("s3://{BUCKET}/p")), "{text}");
         assert!(text.contains(&server.endpoint()), "{text}");
@@ -122,7 +123,7 @@ fn a_missing_bucket_is_named() {
     ];
     for error in errors {
         assert!(matches!(error, Error::BucketMissing { .. }), "{error:?}");
-        assert_eq!(error.exit_code(), 30);
+        assert_eq!(error.class(), ErrorClass::Configuration);
         let text = told(&error);
         assert!(text.contains("\"no-such-bucket\""), "{text}");
         assert!(text.contains(&server.endpoint()), "{text}");
@@ -139,7 +140,7 @@ fn a_closed_port_is_unreachable_within_some_seconds() {
     let error = open(&format!("s3://{BUCKET}/p"), &vars).get("k").unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(matches!(error, Error::Unreachable { n_attempts: 4, .. }), "{error:?}");
-    assert_eq!(error.exit_code(), 20);
+    assert_eq!(error.class(), ErrorClass::Storage);
     let text = told(&error);
     for part in [&endpoint, &format!("s3://{BUCKET}/p/k"), "refused", "AWS_ENDPOINT_URL"] {
         assert!(text.contains(part), "{text}");
@@ -172,7 +173,7 @@ fn a_busy_server_is_asked_again_and_then_given_up() {
         panic!("{error:?}");
     };
     assert_eq!(code, "SlowDown");
-    assert_eq!(error.exit_code(), 20);
+    assert_eq!(error.class(), ErrorClass::Storage);
 }
 
 #[test]

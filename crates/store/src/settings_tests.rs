@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use terms::ErrorClass;
+
 use super::*;
 
 const URL: &str = "s3://lab/prefix";
@@ -37,7 +39,7 @@ fn check(vars: &BTreeMap<String, String>, name: &str, value: &str, origin: &str)
 #[track_caller]
 fn refused(vars: &BTreeMap<String, String>) -> String {
     let error = StoreSettings::resolve(URL, vars).unwrap_err();
-    assert_eq!(error.exit_code(), 30);
+    assert_eq!(error.class(), ErrorClass::Configuration);
     error.to_string()
 }
 

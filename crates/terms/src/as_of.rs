@@ -3,20 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-/// Microseconds in an hour, the unit between instants and [hours](crate::TWO_DAYS_HOURS).
-pub const HOUR_MICROS: i64 = 3_600_000_000;
-/// Microseconds in a day of UTC.
-pub const DAY_MICROS: i64 = 24 * HOUR_MICROS;
+use crate::{Day, Instant};
 
-/// A UTC instant: only facts with `recorded_at` strictly before it may be used.
-///
-/// Units: microseconds since the epoch, like every instant in the tables.
+/// The cut between what may be used and what may not: only facts with `recorded_at` strictly
+/// before it [are known](AsOf::knows).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct AsOf(i64);
+pub struct AsOf(Instant);
 
 /// A text that is no as-of.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,50 +24,50 @@ pub struct AsOfError {
 }
 
 impl AsOf {
-    /// From microseconds since the epoch.
-    pub const fn from_micros(micros: i64) -> Self {
-        Self(micros)
+    /// As of an instant.
+    pub const fn at(instant: Instant) -> Self {
+        Self(instant)
     }
 
-    /// Microseconds since the epoch.
-    pub const fn micros(self) -> i64 {
+    /// As of the midnight at the start of a day.
+    pub const fn start_of(day: Day) -> Self {
+        Self(day.start())
+    }
+
+    /// The instant.
+    pub const fn instant(self) -> Instant {
         self.0
     }
 
-    /// The midnight at the start of a day, counted since the epoch.
-    pub const fn start_of(day: i32) -> Self {
-        Self(day as i64 * DAY_MICROS)
+    /// From microseconds since 1970-01-01.
+    pub const fn from_micros(micros: i64) -> Self {
+        Self(Instant::from_micros(micros))
     }
 
-    /// The last UTC midnight at or before this instant: what the features of an order placed now
-    /// may know was recorded before it.
-    pub const fn midnight(self) -> Self {
-        Self::start_of(self.day())
+    /// Microseconds since 1970-01-01.
+    pub const fn micros(self) -> i64 {
+        self.0.micros()
     }
 
-    /// Days since the epoch, rounded down; the `recorded_on` of a fact recorded at this instant.
-    pub const fn day(self) -> i32 {
-        self.0.div_euclid(DAY_MICROS) as i32
+    /// Whether what was recorded then may be used.
+    pub fn knows(self, recorded_at: Instant) -> bool {
+        recorded_at < self.0
     }
 
-    /// This instant moved by whole days, back if negative.
+    /// The UTC day of the instant.
+    pub const fn day(self) -> Day {
+        self.0.day()
+    }
+
+    /// The as-of so many days later, earlier if negative.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
-        Self(self.0 + days * DAY_MICROS)
+        Self(self.0.plus_days(days))
     }
 
-    /// Hours from `earlier` to this instant.
-    pub fn hours_since(self, earlier_micros: i64) -> f64 {
-        (self.0 - earlier_micros) as f64 / HOUR_MICROS as f64
-    }
-
-    /// The UTC date of this instant, as in a partition's name.
-    pub fn date(self) -> NaiveDate {
-        self.instant().date_naive()
-    }
-
-    fn instant(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or(DateTime::UNIX_EPOCH)
+    /// Hours from `earlier` to the instant.
+    pub fn hours_since(self, earlier: Instant) -> f64 {
+        self.0.hours_since(earlier)
     }
 }
 
@@ -80,24 +75,14 @@ impl FromStr for AsOf {
     type Err = AsOfError;
 
     fn from_str(text: &str) -> Result<Self, AsOfError> {
-        if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(Self(date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()));
-        }
-        match DateTime::parse_from_rfc3339(text) {
-            Ok(instant) => Ok(Self(instant.timestamp_micros())),
-            Err(_) => Err(AsOfError { text: text.to_owned() }),
-        }
+        text.parse().map(Self).map_err(|_| AsOfError { text: text.to_owned() })
     }
 }
 
 impl fmt::Display for AsOf {
     /// A date at midnight, otherwise RFC 3339.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.rem_euclid(DAY_MICROS) == 0 {
-            write!(f, "{}", self.date())
-        } else {
-            f.write_str(&self.instant().to_rfc3339_opts(SecondsFormat::AutoSi, true))
-        }
+        self.0.fmt(f)
     }
 }
 
@@ -120,14 +105,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_its_midnight_and_an_instant_needs_a_zone() {
-        let date: AsOf = "2018-05-01".parse().unwrap();
-        let instant: AsOf = "2018-05-01T03:00:00+03:00".parse().unwrap();
-        assert_eq!(date, instant);
-        assert_eq!(date.to_string(), "2018-05-01");
-        assert_eq!(AsOf(date.0 + 1).midnight(), date);
-        assert_eq!(AsOf(date.0 - 1).midnight(), date.plus_days(-1));
-        assert!("2018-05-01T03:00:00".parse::<AsOf>().is_err());
-        assert_eq!(AsOf(date.0 + HOUR_MICROS).to_string(), "2018-05-01T01:00:00Z");
+    fn only_what_was_recorded_before_is_known() {
+        let as_of: AsOf = "2018-05-01".parse().unwrap();
+        assert!(!as_of.knows(as_of.instant()));
+        assert!(as_of.knows(Instant::from_micros(as_of.instant().micros() - 1)));
+        let error = "yesterday".parse::<AsOf>().unwrap_err();
+        assert!(error.to_string().starts_with("as-of \"yesterday\": expected a date"), "{error}");
     }
 }

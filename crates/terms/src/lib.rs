@@ -1,23 +1,34 @@
-//! The words of the field as types, shared by every other room.
+//! The words of the field as types, shared by every other crate but `boost` and `statistics`.
 //!
-//! What is here: the moment whose knowledge may be used ([`AsOf`]), what became of a shipment
-//! ([`Outcome`]), the levels that are predicted ([`LEVELS`]), the feature matrix ([`Matrix`]),
-//! digests and the names of columns ([`column`]).
+//! What is here: moments and days ([`Instant`], [`Day`]), the moment whose knowledge may be used
+//! ([`AsOf`]), what became of a shipment ([`Outcome`]), the levels that are predicted ([`LEVELS`]),
+//! the feature matrix ([`Matrix`]), digests, names of columns ([`column`]), and the kinds of errors
+//! ([`ErrorClass`]).
 //!
 //! What is not: no I/O, no clock, no data frames.
 
 pub mod column;
 
 mod as_of;
+mod day;
 mod digest;
 mod distance;
+mod error_class;
+mod index;
+mod instant;
 mod matrix;
 mod outcome;
 mod quantile;
+mod text;
 
-pub use as_of::{AsOf, AsOfError, DAY_MICROS, HOUR_MICROS};
+pub use as_of::{AsOf, AsOfError};
+pub use day::Day;
 pub use digest::{Digest, Fingerprint};
 pub use distance::{EARTH_RADIUS_KM, haversine_km};
+pub use error_class::ErrorClass;
+pub use index::{KeyIdx, ShipmentIdx};
+pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};
 pub use matrix::{Feature, FeatureKind, FeatureList, Matrix};
 pub use outcome::{LOST_AFTER_HOURS, Outcome, TWO_DAYS_HOURS};
 pub use quantile::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, pinball_loss};
+pub use text::count;

@@ -14,7 +14,7 @@ pub enum Outcome {
     /// Delivered after so many hours.
     Delivered(f32),
     /// Not known to be delivered: its delivery time exceeds so many hours (censored).
-    Open(f32),
+    Censored(f32),
     /// No delivery time to learn from: not yet ordered, cancelled, returned, lost, or in doubt
     /// because a version of it is in quarantine.
     Excluded,
@@ -25,7 +25,7 @@ impl Outcome {
     pub fn delivered(self) -> Option<f32> {
         match self {
             Self::Delivered(hours) => Some(hours),
-            Self::Open(_) | Self::Excluded => None,
+            Self::Censored(_) | Self::Excluded => None,
         }
     }
 }

@@ -276,8 +276,12 @@ impl Kept {
     }
 
     fn learn(&mut self, memory: &mut Memory, tables: &Tables, days: Range<i32>) {
-        let of_days =
-            tables.recorded(AsOf::start_of(days.start), AsOf::start_of(days.end)).unwrap();
+        let of_days = tables
+            .recorded(
+                AsOf::start_of(terms::Day::since_epoch(days.start)),
+                AsOf::start_of(terms::Day::since_epoch(days.end)),
+            )
+            .unwrap();
         let strangers = memory.strangers(&of_days).unwrap();
         let among = |&first: &i32| self.month(first).orders_among(&strangers).unwrap();
         let forgotten = self.months.keys().flat_map(among).collect();
@@ -320,7 +324,7 @@ fn in_pieces(tables: &Tables, declared: &Declaration, seed: u64) -> Kept {
 }
 
 fn as_ofs() -> impl Iterator<Item = AsOf> {
-    (0..8).map(|n| AsOf::start_of((FIRST_DAY + 40 * n) as i32))
+    (0..8).map(|n| AsOf::start_of(terms::Day::since_epoch((FIRST_DAY + 40 * n) as i32)))
 }
 
 proptest! {
@@ -329,7 +333,7 @@ proptest! {
     #[test]
     fn a_full_build_and_any_nights_give_the_same_bytes(seed: u64, nights: u64) {
         let (tables, declared) = (world(seed), Declaration::read(DECLARED).unwrap());
-        let end = AsOf::start_of((FIRST_DAY + DAYS) as i32);
+        let end = AsOf::start_of(terms::Day::since_epoch((FIRST_DAY + DAYS) as i32));
         let (whole, outcomes) = build(&tables, &declared, end).unwrap();
         let kept = in_pieces(&tables, &declared, nights);
         let (pieced, of_pieces) = kept.assemble();
@@ -345,7 +349,7 @@ proptest! {
     #[test]
     fn history_is_what_its_words_say(seed: u64) {
         let (tables, declared) = (world(seed), Declaration::read(DECLARED).unwrap());
-        let end = AsOf::start_of((FIRST_DAY + DAYS) as i32);
+        let end = AsOf::start_of(terms::Day::since_epoch((FIRST_DAY + DAYS) as i32));
         let (frame, _) = build(&tables, &declared, end).unwrap();
         let told = Told::of(&tables, &frame);
         let regions = frame.texts("origin_region").unwrap();

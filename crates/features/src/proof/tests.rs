@@ -151,7 +151,7 @@ fn event_time_taken_for_knowledge_time_is_found() {
     let found = differing(&|tables, as_of| {
         let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
         with_leak(tables, as_of, |at| {
-            n_before(&delivered, AsOf::from_micros(at).midnight().micros())
+            n_before(&delivered, terms::Instant::from_micros(at).midnight().micros())
         })
     });
     for (alteration, columns) in found {
@@ -164,7 +164,7 @@ fn counting_today_is_found() {
     let found = differing(&|tables, as_of| {
         let recorded = of_shipments(tables, as_of, column::RECORDED_AT);
         with_leak(tables, as_of, |at| {
-            n_before(&recorded, AsOf::from_micros(at).midnight().plus_days(1).micros())
+            n_before(&recorded, terms::Instant::from_micros(at).midnight().plus_days(1).micros())
         })
     });
     let of = |name: &str| found.iter().find(|(a, _)| *a == name).unwrap().1.clone();

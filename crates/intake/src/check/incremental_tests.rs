@@ -40,7 +40,7 @@ fn check_after(store: &Store, earlier: &Earlier, as_of: AsOf) -> Result<Finding,
 /// shipments of any orders so far, a few of which nobody knows yet or ever.
 fn night(store: &Store, random: &mut Random, n: u64) {
     let midnight = micros("2026-01-01") + n as i64 * DAY_MICROS;
-    let date = AsOf::from_micros(midnight).date().to_string();
+    let date = terms::Instant::from_micros(midnight).day().to_string();
     let at = |random: &mut Random| midnight + (random.below(24 * 60) as i64) * (HOUR_MICROS / 60);
     let mut rows = Vec::new();
     for k in 0..6 {
@@ -122,7 +122,7 @@ fn whatever_happened_meanwhile_it_finds_what_a_check_from_nothing_finds() {
                     let n = 1 + random.below(last);
                     let date = AsOf::from_micros(micros("2026-01-01") + n as i64 * DAY_MICROS);
                     let table = if random.one_in(2) { "orders" } else { "shipments" };
-                    store.delete(&path(table, &date.date().to_string())).unwrap();
+                    store.delete(&path(table, &date.day().date().to_string())).unwrap();
                 }
                 // Nothing.
                 _ => {}
@@ -207,18 +207,18 @@ fn a_join_reads_back_only_as_far_as_somebody_asks() {
         let mut order = orders()[0].clone();
         (order.order_id, order.recorded_at) = (format!("o{n}"), day(n).micros());
         (order.ordered_at, order.promised_at) = (day(n).micros(), None);
-        put(&store, "orders", &day(n).date().to_string(), orders_frame(&[order]));
+        put(&store, "orders", &day(n).day().date().to_string(), orders_frame(&[order]));
         let mut shipment = created()[0].clone();
         (shipment.shipment_id, shipment.recorded_at) = (Some(format!("s{n}")), day(n).micros());
         shipment.order_id = format!("o{}", (n - 3).max(0));
-        put(&store, "shipments", &day(n).date().to_string(), shipments_frame(&[shipment]));
+        put(&store, "shipments", &day(n).day().date().to_string(), shipments_frame(&[shipment]));
     }
     let first = find(&store, &contracts(), day(59)).unwrap();
     let earlier = earlier(&store, day(59), &first);
     // Orders that nobody asks for are gone from the store: the lookup does not miss them.
     let mut gone = Vec::new();
     for n in 0..40 {
-        let path = path("orders", &day(n).date().to_string());
+        let path = path("orders", &day(n).day().date().to_string());
         gone.push((path.clone(), store.get(&path).unwrap()));
     }
     let contracts = contracts();

@@ -2,6 +2,8 @@
 
 use polars::prelude::{DataFrame, DataType, TimeUnit};
 
+use terms::ErrorClass;
+
 use super::*;
 use crate::fixture::*;
 
@@ -11,16 +13,16 @@ fn checked(store: &Store) -> Check {
 
 /// The check of a store fails with this message and exit code, and changes nothing in it.
 #[track_caller]
-fn fails(store: &Store, message: &str, exit_code: u8) {
-    fails_as_of(store, "2026-01-06", message, exit_code);
+fn fails(store: &Store, message: &str, class: ErrorClass) {
+    fails_as_of(store, "2026-01-06", message, class);
 }
 
 #[track_caller]
-fn fails_as_of(store: &Store, as_of: &str, message: &str, exit_code: u8) {
+fn fails_as_of(store: &Store, as_of: &str, message: &str, class: ErrorClass) {
     let before = contents(store);
     let error = check_anew(store, &contracts(), at(as_of)).unwrap_err();
     assert_eq!(error.to_string(), message);
-    assert_eq!(error.exit_code(), exit_code);
+    assert_eq!(error.class(), class);
     assert!(error.hint().is_some(), "no way out named");
     assert_eq!(contents(store), before);
 }
@@ -98,14 +100,14 @@ fn a_table_that_is_not_there_or_begins_later_is_named() {
     fails(
         &store,
         "shipments tables/shipments/: expected rows recorded before 2026-01-06, found no partition",
-        11,
+        ErrorClass::Input,
     );
     fails_as_of(
         &world(),
         "2026-01-02",
         "orders tables/orders/: expected rows recorded before 2026-01-02, found the first \
          partition to be recorded_on=2026-01-02",
-        11,
+        ErrorClass::Input,
     );
 }
 
@@ -119,7 +121,7 @@ fn a_file_in_the_wrong_place_is_named() {
         &store,
         "orders tables/orders/part-0000.parquet: expected \
          tables/orders/recorded_on=YYYY-MM-DD/*.parquet",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -134,13 +136,13 @@ fn a_file_that_is_cut_off_is_named() {
         half.len(),
     );
     store.put(&path("orders", "2026-01-02"), half).unwrap();
-    fails(&store, &message, 10);
+    fails(&store, &message, ErrorClass::Contract);
     store.put(&path("orders", "2026-01-02"), Bytes::new()).unwrap();
     fails(
         &store,
         "orders tables/orders/recorded_on=2026-01-02/part-0000.parquet: expected Parquet, found \
          0 bytes that are not a whole file",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -155,7 +157,7 @@ fn a_file_whose_middle_is_damaged_is_named() {
     fails(
         &store,
         "orders tables/orders/recorded_on=2026-01-02/part-0000.parquet: its rows cannot be read",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -166,7 +168,7 @@ fn a_file_without_rows_is_named() {
     fails(
         &store,
         "orders tables/orders/recorded_on=2026-01-03/part-0000.parquet: expected rows, found none",
-        11,
+        ErrorClass::Input,
     );
 }
 
@@ -179,7 +181,7 @@ fn a_missing_column_is_named() {
         &store,
         "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
          \"origin_zone\": expected text (schemas/shipments.odcs.yaml line 146), found no such column",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -212,7 +214,11 @@ fn a_wrong_type_is_named() {
         let line = &contract("shipments").column(column).unwrap().place.clone();
         assert!(line.starts_with("schemas/shipments.odcs.yaml line "), "{line}");
         let expected_and_found = expected_and_found.replace("LINE", line);
-        fails(&store, &format!("{place}: column {column:?}: {expected_and_found}"), 10);
+        fails(
+            &store,
+            &format!("{place}: column {column:?}: {expected_and_found}"),
+            ErrorClass::Contract,
+        );
     }
 }
 
@@ -256,7 +262,7 @@ fn a_row_of_another_day_is_named() {
         &store,
         "orders tables/orders/recorded_on=2026-01-03/part-0000.parquet: column \"recorded_at\": \
          expected 2026-01-03, found 2026-01-02",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -273,7 +279,7 @@ fn a_row_without_recorded_at_is_named() {
         &store,
         "orders tables/orders/recorded_on=2026-01-02/part-0000.parquet: column \"recorded_at\": \
          expected no null, found 1",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -286,12 +292,12 @@ fn a_version_told_twice_is_named_in_one_file_and_across_files() {
     let end = "key (shipment_id, recorded_at): expected once, found 2 rows that share theirs, \
                first (s07, 2026-01-05 03:30:00 UTC)";
     let place = "shipments tables/shipments/recorded_on=2026-01-05/";
-    fails(&store, &format!("{place}part-0000.parquet: {end}"), 10);
+    fails(&store, &format!("{place}part-0000.parquet: {end}"), ErrorClass::Contract);
 
     put(&store, "shipments", "2026-01-05", shipments_frame(&delivered()));
     let again = parquet(shipments_frame(&delivered()[7..8]));
     store.put("tables/shipments/recorded_on=2026-01-05/part-0001.parquet", again).unwrap();
-    fails(&store, &format!("{place}: {end}"), 10);
+    fails(&store, &format!("{place}: {end}"), ErrorClass::Contract);
 }
 
 #[test]
@@ -368,7 +374,7 @@ fn too_many_bad_rows_are_an_error_with_counts_and_samples() {
          status_unknown 1; first {file} row 0 n_units_range, {file} row 1 n_units_range, {file} \
          row 2 n_units_range, {file} row 3 n_units_range, {file} row 4 status_unknown"
     );
-    fails(&store, &message, 10);
+    fails(&store, &message, ErrorClass::Contract);
 }
 
 /// The contract of shipments with another `onViolation` for deliveries before handover.
@@ -397,7 +403,7 @@ fn a_rule_may_fail_the_table_drop_the_row_or_only_warn() {
          delivered_before_handover (delivered_at < handed_over_at): expected no such row, found \
          1, first row 7"
     );
-    assert_eq!(error.exit_code(), 10);
+    assert_eq!(error.class(), ErrorClass::Contract);
 
     let dropped = check_anew(&store, &contracts_with("drop"), as_of).unwrap();
     let shipments = &dropped.tables["shipments"];

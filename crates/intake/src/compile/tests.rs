@@ -1,5 +1,7 @@
 //! What a contract may say, and what is refused.
 
+use terms::ErrorClass;
+
 use super::*;
 use crate::contract::shipped;
 
@@ -31,7 +33,7 @@ fn refused(from: &str, to: &str, message: &str) {
     assert!(text.contains(from), "{from}");
     let error = Contract::parse("s.yaml", &text.replacen(from, to, 1)).unwrap_err();
     assert_eq!(error.to_string(), message);
-    assert_eq!(error.exit_code(), 30);
+    assert_eq!(error.class(), ErrorClass::Configuration);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use polars::prelude::{
 };
 use polars::sql::SQLContext;
 use rayon::prelude::*;
-use terms::{AsOf, column};
+use terms::{Day, Instant, column};
 
 use crate::column_type::ColumnType;
 use crate::contract::{ColumnSpec, Contract};
@@ -145,10 +145,10 @@ fn in_order(contract: &Contract, frame: &DataFrame) -> PolarsResult<DataFrame> {
 }
 
 fn split(frame: &DataFrame) -> PolarsResult<Vec<Partition>> {
-    let days: Vec<AsOf> = instants(frame, column::RECORDED_AT)?
+    let days: Vec<Day> = instants(frame, column::RECORDED_AT)?
         .into_iter()
         .flatten()
-        .map(|at| AsOf::from_micros(at).midnight())
+        .map(|at| Instant::from_micros(at).day())
         .collect();
     let mut start = 0;
     let mut slices = Vec::new();

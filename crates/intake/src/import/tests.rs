@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use terms::ErrorClass;
+
 use super::*;
 use crate::fixture::{at, check_anew, contents, contracts, find, memory};
 
@@ -71,21 +73,21 @@ impl Folder {
 
     /// The import fails so, without the folder's own path, and writes nothing.
     #[track_caller]
-    fn fails(&self, message: &str, exit_code: u8) -> Error {
+    fn fails(&self, message: &str, class: ErrorClass) -> Error {
         let store = memory();
         let error = self.import(&store, false).unwrap_err();
         let folder = format!("{}/", self.0.path().display());
         assert_eq!(error.to_string().replace(&folder, ""), message);
-        assert_eq!(error.exit_code(), exit_code);
+        assert_eq!(error.class(), class);
         assert_eq!(contents(&store).len(), 0);
         error
     }
 
     #[track_caller]
-    fn fails_with(&self, name: &str, text: &str, message: &str, exit_code: u8) {
+    fn fails_with(&self, name: &str, text: &str, message: &str, class: ErrorClass) {
         let before = fs::read_to_string(self.0.path().join(name)).unwrap();
         self.write(name, text);
-        self.fails(message, exit_code);
+        self.fails(message, class);
         self.write(name, &before);
     }
 }
@@ -137,7 +139,7 @@ fn a_second_import_leaves_everything_alone_and_another_needs_force() {
         "shipments tables/shipments/recorded_on=2026-03-29/part-0000.parquet: expected the same \
          bytes as are there, found others (2 of 4 partitions differ)"
     );
-    assert_eq!(error.exit_code(), 10);
+    assert_eq!(error.class(), ErrorClass::Contract);
     assert_eq!(contents(&store), before);
     let forced = folder.import(&store, true).unwrap();
     assert_eq!((forced.tables[1].partitions_written, forced.tables[1].partitions_same), (2, 2));
@@ -162,29 +164,29 @@ fn a_wrong_description_is_named() {
         &IMPORT.replace("local_time_zone = \"Europe/Berlin\"", ""),
         "import.toml: sources.sales.local_time_zone: expected an IANA name like \
          America/Sao_Paulo, found none",
-        30,
+        ErrorClass::Configuration,
     );
     folder.fails_with(
         "import.toml",
         &IMPORT.replace("Europe/Berlin", "Berlin"),
         "import.toml: sources.sales.local_time_zone: expected an IANA name like \
          America/Sao_Paulo, found \"Berlin\"",
-        30,
+        ErrorClass::Configuration,
     );
     folder.fails_with(
         "import.toml",
         &IMPORT.replace("targets.orders", "targets.order"),
         "import.toml: targets: expected shipments, orders, found order",
-        30,
+        ErrorClass::Configuration,
     );
     folder.fails_with(
         "import.toml",
         &IMPORT.replace("text =", "texts ="),
         "import.toml: expected the description of an import",
-        30,
+        ErrorClass::Configuration,
     );
     fs::remove_file(folder.0.path().join("import.toml")).unwrap();
-    folder.fails("import.toml: cannot be read", 30);
+    folder.fails("import.toml: cannot be read", ErrorClass::Configuration);
 }
 
 #[test]
@@ -194,33 +196,48 @@ fn a_wrong_source_is_named() {
         "sales.csv",
         &SALES.replacen("zip", "plz", 1),
         "source \"sales\" sales.csv: column \"zip\": not among id, plz, units, bought, sent, arrived",
-        10,
+        ErrorClass::Contract,
     );
     folder.fails_with(
         "sales.csv",
         &SALES.replace("2026-03-28 00:30:00", "yesterday"),
         "source \"sales\" sales.csv: column \"bought\" row 3: expected a local time like \
          2018-01-31 13:45:00, found \"yesterday\"",
-        10,
+        ErrorClass::Contract,
     );
     fs::remove_file(folder.0.path().join("sales.csv")).unwrap();
-    let error = folder.fails("source \"sales\" sales.csv: cannot be read", 11);
+    let error = folder.fails("source \"sales\" sales.csv: cannot be read", ErrorClass::Input);
     assert!(error.hint().unwrap().contains("--from"));
 }
 
 #[test]
 fn a_wrong_statement_is_named() {
     let folder = Folder::new();
-    folder.fails_with("orders.sql", "SELEKT 1", "orders.sql: cannot be computed", 30);
+    folder.fails_with(
+        "orders.sql",
+        "SELEKT 1",
+        "orders.sql: cannot be computed",
+        ErrorClass::Configuration,
+    );
     let unknown = ORDERS.replace("FROM sales", "FROM sails");
-    folder.fails_with("orders.sql", &unknown, "orders.sql: cannot be computed", 30);
+    folder.fails_with(
+        "orders.sql",
+        &unknown,
+        "orders.sql: cannot be computed",
+        ErrorClass::Configuration,
+    );
     let none = format!("{ORDERS} WHERE units > 99");
-    folder.fails_with("orders.sql", &none, "orders.sql: expected rows, found none", 10);
+    folder.fails_with(
+        "orders.sql",
+        &none,
+        "orders.sql: expected rows, found none",
+        ErrorClass::Contract,
+    );
     folder.fails_with(
         "orders.sql",
         &ORDERS.replace("'placed' AS status,", ""),
         "orders.sql: column \"status\": expected text, found no such column",
-        10,
+        ErrorClass::Contract,
     );
     folder.fails_with(
         "orders.sql",
@@ -229,21 +246,21 @@ fn a_wrong_statement_is_named() {
          paid_at, status, destination_zone, destination_region, destination_lat, \
          destination_lon, destination_time_zone, ship_option, promised_at, found a column that \
          the contract does not name",
-        10,
+        ErrorClass::Contract,
     );
     folder.fails_with(
         "orders.sql",
         &ORDERS.replace("bought AS ordered_at", "zip AS ordered_at"),
         "orders.sql: column \"ordered_at\": expected timestamp in UTC with microseconds, found \
          str",
-        10,
+        ErrorClass::Contract,
     );
     folder.fails_with(
         "orders.sql",
         &ORDERS.replace("bought AS recorded_at", "sent AS recorded_at"),
         "orders.sql: column \"recorded_at\": expected an instant in every row, found 1 rows \
          without",
-        10,
+        ErrorClass::Contract,
     );
 }
 
@@ -252,7 +269,7 @@ fn a_wrong_statement_says_why_without_the_plan() {
     let folder = Folder::new();
     let why = |condition: &str| {
         folder.write("orders.sql", &format!("{ORDERS} WHERE {condition}"));
-        let error = folder.fails("orders.sql: cannot be computed", 30);
+        let error = folder.fails("orders.sql: cannot be computed", ErrorClass::Configuration);
         std::error::Error::source(&error).unwrap().to_string()
     };
     let compared = why("STRPTIME(zip, '%d/%m/%Y') >= '2026-03-28'");
@@ -267,7 +284,7 @@ fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
     folder.write("sales.csv", &told);
     let message = "source \"sales\" sales.csv: column \"bought\" row 3: expected a local time like \
                    2018-01-31 13:45:00, found \"28/03/2026 00:30\"";
-    assert!(folder.fails(message, 10).hint().unwrap().contains("STRPTIME"));
+    assert!(folder.fails(message, ErrorClass::Contract).hint().unwrap().contains("STRPTIME"));
 
     folder.write("sales.csv", "id,zip,told\n1,01067,28/03/2026 00:30\n");
     folder.write("import.toml", &IMPORT.replace("[\"bought\", \"sent\", \"arrived\"]", "[]"));
@@ -278,7 +295,7 @@ fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
     folder.write("orders.sql", &read("STRPTIME(told, '%d/%m/%Y %H:%M')"));
     let message = "orders.sql: column \"recorded_at\": expected timestamp in UTC with \
                    microseconds, found timestamp without zone";
-    assert!(folder.fails(message, 10).hint().unwrap().contains("STRPTIME"));
+    assert!(folder.fails(message, ErrorClass::Contract).hint().unwrap().contains("STRPTIME"));
 
     folder.write("orders.sql", &read("STRPTIME(told || '+0900', '%d/%m/%Y %H:%M%z')"));
     let report = folder.import(&store, false).unwrap();

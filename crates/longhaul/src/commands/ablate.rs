@@ -11,7 +11,7 @@ use crate::commands::backtest::{Span, mean_pinball_days};
 use crate::envelope;
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
-use crate::stage::Night;
+use crate::stage::RunContext;
 use crate::stages::{self, Known};
 
 /// A build is timed so many times, and the fastest counts.
@@ -29,36 +29,36 @@ struct Worth {
 ///
 /// # Errors
 /// If a stage or a training fails.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span) -> Result<()> {
-    let (checked, features) = stages::features_of(night, resolved)?;
+pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
+    let (checked, features) = stages::features_of(context, resolved)?;
     let declared = checked.declared(resolved)?;
-    let mut known = Known::read(night, &features)?;
+    let mut known = Known::read(context, &features)?;
 
-    let tables = checked.read_all(night)?;
+    let tables = checked.read_all(context)?;
     let build_ms = |declared: &Declaration| -> Result<f64> {
         let mut fastest = f64::INFINITY;
         for _ in 0..BUILDS {
             let started = Instant::now();
-            features::build(&tables, declared, night.as_of)?;
+            features::build(&tables, declared, context.as_of)?;
             fastest = fastest.min(started.elapsed().as_secs_f64() * 1000.0);
         }
         Ok(fastest)
     };
     // What is built first warms up, and would seem to cost more.
-    features::build(&tables, &declared, night.as_of)?;
+    features::build(&tables, &declared, context.as_of)?;
     let nothing_ms = build_ms(&declared.only(None))?;
-    let all = mean_pinball_days(night, resolved, &known, span)?;
+    let all = mean_pinball_days(context, resolved, &known, span)?;
     let whole = std::mem::take(&mut known.matrix);
     let mut worth = Vec::new();
     for group in declared.groups() {
-        night.reporter.progress(format!("without {}", group.name));
+        context.reporter.progress(format!("without {}", group.name));
         known.matrix = without(&whole, &group.features);
-        let without = mean_pinball_days(night, resolved, &known, span)?;
+        let without = mean_pinball_days(context, resolved, &known, span)?;
         let build_ms = (build_ms(&declared.only(Some(&group.name)))? - nothing_ms).max(0.0);
         worth.push(Worth { group, build_ms, without });
     }
     worth.sort_by(|a, b| b.without.total_cmp(&a.without));
-    print(&worth, all, nothing_ms, night.reporter);
+    print(&worth, all, nothing_ms, context.reporter);
     Ok(())
 }
 

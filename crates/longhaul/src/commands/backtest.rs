@@ -16,7 +16,7 @@ use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
 use crate::report::{count, table};
 use crate::settings::Resolved;
-use crate::stage::{self, Night, Output};
+use crate::stage::{self, Output, RunContext};
 use crate::stages::{self, Held, Known};
 
 /// From which origin to which, and in which steps.
@@ -68,21 +68,26 @@ impl Span {
 ///
 /// # Errors
 /// If a stage fails.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, span: Span, export: bool) -> Result<()> {
-    let (_, features) = stages::features_of(night, resolved)?;
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    span: Span,
+    export: bool,
+) -> Result<()> {
+    let (_, features) = stages::features_of(context, resolved)?;
     let mut inputs = stages::train_inputs(resolved, &features)?;
     inputs.insert("span".to_owned(), format!("{span:?}"));
     inputs.insert("backtest".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
     inputs.insert("export".to_owned(), export.to_string());
-    let done = stage::run_backtest(night, inputs, || {
-        let known = Known::read(night, &features)?;
-        work(night, resolved, &known, span, export)
+    let done = stage::run_backtest(context, inputs, || {
+        let known = Known::read(context, &features)?;
+        work(context, resolved, &known, span, export)
     })?;
-    let url = night.store.url().trim_end_matches('/');
+    let url = context.store.url().trim_end_matches('/');
     let summary = &done.manifest.summary;
     let result = json!({ "id": done.manifest.id, "folder": done.folder, "summary": summary });
-    night.reporter.result(&envelope("backtest", result), || {
+    context.reporter.result(&envelope("backtest", result), || {
         format!("{}\n\n{url}/{}/predictions.parquet", overview(summary), done.folder)
     });
     Ok(())
@@ -115,25 +120,25 @@ struct Fold {
 }
 
 fn work(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
     known: &Known,
     span: Span,
     export: bool,
 ) -> Result<Output> {
     let family = resolved.settings.backtest.family;
-    let (folds, labels) = folds(night, resolved, known, span, export)?;
+    let (folds, labels) = folds(context, resolved, known, span, export)?;
     let mut files = BTreeMap::new();
     if export {
         files.insert("labels.parquet".to_owned(), to_parquet(labels.to_frame()?)?);
         files.insert("matrix.parquet".to_owned(), to_parquet(numbers(known)?)?);
         files.insert("features.json".to_owned(), serde_json::to_vec(&known.matrix.features)?);
     }
-    let evaluation = judge(night, resolved, known, &folds)?;
+    let evaluation = judge(context, resolved, known, &folds)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
     files.insert(
         "predictions.parquet".to_owned(),
-        predictions(night, known, &stages::family_name(family), folds)?,
+        predictions(context, known, &stages::family_name(family), folds)?,
     );
     let scores = stages::scores(&evaluation);
     let line = format!("{} shipments judged", count(evaluation.counts.judged));
@@ -145,19 +150,19 @@ fn work(
 /// # Errors
 /// If training fails at an origin.
 pub(crate) fn mean_pinball_days(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
     known: &Known,
     span: Span,
 ) -> Result<f64> {
-    let (folds, _) = folds(night, resolved, known, span, false)?;
-    let scores = stages::scores(&judge(night, resolved, known, &folds)?);
+    let (folds, _) = folds(context, resolved, known, span, false)?;
+    let scores = stages::scores(&judge(context, resolved, known, &folds)?);
     Ok(scores.first().map_or(f64::NAN, |model| model.mean_pinball_days))
 }
 
 /// Trains at the origins and predicts what followed each.
 fn folds(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
     known: &Known,
     span: Span,
@@ -170,7 +175,7 @@ fn folds(
     let mut trained = None;
     for (number, (origin, next)) in span.origins().into_iter().enumerate() {
         let started = Instant::now();
-        let held = Held::new(known, origin, next, night.as_of)?;
+        let held = Held::new(known, origin, next, context.as_of)?;
         if (number as u32).is_multiple_of(train_every) || trained.is_none() {
             trained = Some((
                 origin,
@@ -186,7 +191,7 @@ fn folds(
         }
         let Some((trained_at, model)) = &trained else { continue };
         let distributions = model.scorer.score(&known.matrix.take(&held.rows))?;
-        night.reporter.progress(format!(
+        context.reporter.progress(format!(
             "backtest {origin}: {} shipments, trained as of {trained_at}, {:.1} s",
             held.rows.len(),
             started.elapsed().as_secs_f64()
@@ -201,13 +206,13 @@ fn folds(
 }
 
 fn judge(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
     known: &Known,
     folds: &[Fold],
 ) -> Result<evaluate::Evaluation> {
     let rows: Vec<usize> = folds.iter().flat_map(|fold| fold.rows.iter().copied()).collect();
-    let shipments = stages::shipments(known, &rows, night.as_of)?;
+    let shipments = stages::shipments(known, &rows, context.as_of)?;
     let all: Vec<Distribution> =
         folds.iter().flat_map(|fold| fold.distributions.iter().cloned()).collect();
     let model = stages::forecast(&stages::family_name(resolved.settings.backtest.family), &all);
@@ -238,12 +243,12 @@ fn judge(
 }
 
 fn predictions(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     known: &Known,
     family: &str,
     folds: Vec<Fold>,
 ) -> Result<Vec<u8>> {
-    let outcomes = known.outcomes.as_of(night.as_of);
+    let outcomes = known.outcomes.as_of(context.as_of);
     let shipment_ids = known.frame.texts(column::SHIPMENT_ID)?;
     let order_ids = known.frame.texts(column::ORDER_ID)?;
     let mut predictions = Predictions::default();
@@ -291,7 +296,7 @@ impl Labels {
         for (row, outcome) in outcomes.iter().enumerate() {
             match *outcome {
                 Outcome::Delivered(hours) => self.push(origin, row, Some(hours), "delivered"),
-                Outcome::Open(hours) => self.push(origin, row, Some(hours), "open"),
+                Outcome::Censored(hours) => self.push(origin, row, Some(hours), "open"),
                 Outcome::Excluded => {}
             }
         }

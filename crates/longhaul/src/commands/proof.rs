@@ -12,7 +12,7 @@ use crate::envelope;
 use crate::refusal::Refusal;
 use crate::report::{count, table};
 use crate::settings::Resolved;
-use crate::stage::Night;
+use crate::stage::RunContext;
 use crate::stages::{self, Outcome};
 
 /// Orders of so many days before the as-of are looked at as they were served.
@@ -31,32 +31,32 @@ struct Line {
 ///
 /// # Errors
 /// If there is nothing after the as-of, or features or models cannot be built.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let (cut, end) = (night.as_of, stages::end_of_tables(night.store)?);
+pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let (cut, end) = (context.as_of, stages::end_of_tables(context.store)?);
     if end <= cut {
         return Err(Refusal::Missing {
-            what: format!("{}/tables/", night.store.url().trim_end_matches('/')),
+            what: format!("{}/tables/", context.store.url().trim_end_matches('/')),
             expected: format!("facts recorded after {cut}, for it is those that are altered"),
             way_out: "choose an earlier --as-of".to_owned(),
         }
         .into());
     }
-    let checked = stages::check_of(night, resolved)?;
-    let known = checked.read_all(night)?;
+    let checked = stages::check_of(context, resolved)?;
+    let known = checked.read_all(context)?;
     let declared = checked.declared(resolved)?;
-    let to_the_end = Night { as_of: end, ..*night };
+    let to_the_end = RunContext { as_of: end, ..*context };
     let later = stages::check_of(&to_the_end, resolved)?.read_all(&to_the_end)?;
     let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;
     let (frame, outcomes) = proof.reference();
     let models = Models { resolved, cut, features: feature_list(frame)? };
-    night.reporter.progress(format!("proof: models as of {cut}"));
+    context.reporter.progress(format!("proof: models as of {cut}"));
     let trained = models.train(frame, outcomes)?;
 
     let mut lines = Vec::new();
     for alteration in Alteration::ALL {
         let what = format!("later facts {}", alteration.name());
-        night.reporter.progress(format!("proof: {what}"));
+        context.reporter.progress(format!("proof: {what}"));
         let tried = proof.with(alteration)?;
         let others = models.train(&tried.frame, &tried.outcomes)?;
         let differ = trained.iter().zip(&others).filter(|(a, b)| a.digest != b.digest);
@@ -64,7 +64,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
         lines.push(Line { what, rows: tried.rows, differences: tried.differences, models });
     }
     for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
-        night.reporter.progress(format!("proof: served on {day}"));
+        context.reporter.progress(format!("proof: served on {day}"));
         let (differences, served) = proof.served_on(day)?;
         let mut models = Vec::new();
         for model in &trained {
@@ -72,7 +72,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
                 models.push(model.family.clone());
             }
         }
-        let (what, rows) = (format!("served on {}", day.date()), served.n_rows());
+        let (what, rows) = (format!("served on {}", day.day().date()), served.n_rows());
         lines.push(Line { what, rows, differences, models });
     }
     Ok(outcome(cut, end, &trained, &lines))

@@ -8,7 +8,7 @@ use crate::envelope;
 use crate::refusal::Refusal;
 use crate::report::{count, table};
 use crate::settings::Resolved;
-use crate::stage::Night;
+use crate::stage::RunContext;
 use crate::stages::{self, Outcome, Reviewed};
 
 /// So many rows of each rule are shown.
@@ -19,10 +19,10 @@ const N_SAMPLES: usize = 3;
 ///
 /// # Errors
 /// If a table cannot be read, or fails for another reason than how many of its rows are bad.
-pub(crate) fn explain(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let reviewed = stages::review(night, resolved)?;
+pub(crate) fn explain(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let reviewed = stages::review(context, resolved)?;
     let Reviewed { contracts, check, .. } = &reviewed;
-    let explained = intake::explain(night.store, contracts, check, N_SAMPLES)?;
+    let explained = intake::explain(context.store, contracts, check, N_SAMPLES)?;
     let tables = check.tables.iter().map(|(name, found)| {
         let rows = json!({
             "rows_in": found.rows_in,
@@ -35,7 +35,7 @@ pub(crate) fn explain(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome>
         (name.clone(), rows)
     });
     let tables: serde_json::Map<String, serde_json::Value> = tables.collect();
-    let result = json!({ "as_of": night.as_of, "tables": tables, "rules": explained });
+    let result = json!({ "as_of": context.as_of, "tables": tables, "rules": explained });
     let json = envelope("check --explain", result);
     Ok(Outcome { json, text: in_words(&reviewed, &explained), refused: None })
 }
@@ -87,8 +87,12 @@ fn in_words(reviewed: &Reviewed, explained: &[Explained]) -> String {
 ///
 /// # Errors
 /// If there is no such rule, it may not be released, or keeps nothing in quarantine.
-pub(crate) fn release(night: &Night<'_>, resolved: &Resolved, named: &str) -> Result<Outcome> {
-    let reviewed = stages::review(night, resolved)?;
+pub(crate) fn release(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    named: &str,
+) -> Result<Outcome> {
+    let reviewed = stages::review(context, resolved)?;
     let (of, rule) = rule_named(&reviewed, named)?;
     let contract = reviewed.contracts.iter().find(|contract| contract.table() == of);
     if let Some(reason) = contract.and_then(|contract| contract.keeps_out(&rule)) {
@@ -96,10 +100,10 @@ pub(crate) fn release(night: &Night<'_>, resolved: &Resolved, named: &str) -> Re
     }
     let (release, is_new) = match Release::of(&reviewed.check, &of, &rule) {
         Some(release) => (release, true),
-        None => (before(night, &reviewed, &of, &rule)?, false),
+        None => (before(context, &reviewed, &of, &rule)?, false),
     };
-    let path = release.record(night.store)?;
-    let checked = stages::check_only(night, resolved)?;
+    let path = release.record(context.store)?;
+    let checked = stages::check_only(context, resolved)?;
     let n_rows = release.n_rows();
     let json = json!({
         "table": of,
@@ -122,7 +126,7 @@ pub(crate) fn release(night: &Night<'_>, resolved: &Resolved, named: &str) -> Re
     let text = format!(
         "{when}: {} rows of {of} from {rule}, from {} on\nwritten down in {path}\n\n{}\n\n{}",
         count(n_rows),
-        night.as_of,
+        context.as_of,
         table(&["first of them", "place"], &rows),
         checked.text,
     );
@@ -169,12 +173,12 @@ fn rule_named(reviewed: &Reviewed, named: &str) -> Result<(String, String)> {
 }
 
 /// The same release, made this very night before.
-fn before(night: &Night<'_>, reviewed: &Reviewed, of: &str, rule: &str) -> Result<Release> {
-    let mut made = reviewed.listed.releases().made_as_of(night.as_of);
+fn before(context: &RunContext<'_>, reviewed: &Reviewed, of: &str, rule: &str) -> Result<Release> {
+    let mut made = reviewed.listed.releases().made_as_of(context.as_of);
     let same = made.find(|release| release.table == of && release.rule == rule);
     same.cloned().ok_or_else(|| {
         Refusal::Missing {
-            what: format!("--release {of}.{rule} as of {}", night.as_of),
+            what: format!("--release {of}.{rule} as of {}", context.as_of),
             expected: "rows that it keeps in quarantine".to_owned(),
             way_out: "longhaul check PIPELINE --explain shows what is in quarantine".to_owned(),
         }

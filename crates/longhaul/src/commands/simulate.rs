@@ -13,7 +13,7 @@ use crate::envelope;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, count};
 use crate::settings::Resolved;
-use crate::stage::{self, Night, Output};
+use crate::stage::{self, Output, RunContext};
 
 /// Simulates the world of the settings into `tables/`.
 ///
@@ -24,28 +24,28 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
     let store = Store::open(&resolved.store()?)?;
     let days = i64::from(world.settings().days);
     let first: AsOf = world.settings().first_day.to_string().parse()?;
-    let night = Night { store: &store, as_of: first.plus_days(days + 1), force, reporter };
+    let context = RunContext { store: &store, as_of: first.plus_days(days + 1), force, reporter };
     let inputs = BTreeMap::from([("world".to_owned(), serde_json::to_string(world.settings())?)]);
-    let done = stage::run(&night, "simulate", inputs, || work(&night, &world))?;
-    let result = json!({ "as_of": night.as_of, "world": done.manifest.summary });
+    let done = stage::run(&context, "simulate", inputs, || work(&context, &world))?;
+    let result = json!({ "as_of": context.as_of, "world": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
         format!(
             "{}/tables/ holds the world as of {}",
             store.url().trim_end_matches('/'),
-            night.as_of
+            context.as_of
         )
     });
     Ok(())
 }
 
-fn work(night: &Night<'_>, world: &CheckedWorld) -> Result<Output> {
+fn work(context: &RunContext<'_>, world: &CheckedWorld) -> Result<Output> {
     let mut simulation = simulate::simulate(world);
     for recorded in simulation.by_ref() {
         let recorded = recorded?;
         for table in recorded.tables {
             let (name, date) = (table.name, recorded.recorded_on);
             let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
-            write(night, &path, table.parquet)?;
+            write(context, &path, table.parquet)?;
         }
     }
     let summary = simulation.summary();
@@ -59,15 +59,15 @@ fn work(night: &Night<'_>, world: &CheckedWorld) -> Result<Output> {
 }
 
 /// Writes a partition, unless it is there; with other bytes it is replaced only if forced.
-fn write(night: &Night<'_>, path: &str, parquet: Bytes) -> Result<()> {
-    if night.store.put_if_absent(path, parquet.clone())? == PutOutcome::Created {
+fn write(context: &RunContext<'_>, path: &str, parquet: Bytes) -> Result<()> {
+    if context.store.put_if_absent(path, parquet.clone())? == PutOutcome::Created {
         return Ok(());
     }
-    if Digest::of(&night.store.get(path)?) == Digest::of(&parquet) {
+    if Digest::of(&context.store.get(path)?) == Digest::of(&parquet) {
         return Ok(());
     }
-    if !night.force {
+    if !context.force {
         return Err(Refusal::Occupied { path: path.to_owned() }.into());
     }
-    Ok(night.store.put(path, parquet)?)
+    Ok(context.store.put(path, parquet)?)
 }

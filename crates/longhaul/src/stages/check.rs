@@ -14,7 +14,7 @@ use terms::{AsOf, Digest};
 use crate::refusal::Refusal;
 use crate::report::count;
 use crate::settings::Resolved;
-use crate::stage::{self, Done, Night, Output};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::last_check;
 
 /// The tables that features are built from.
@@ -51,7 +51,7 @@ pub(crate) struct Summary {
 /// Tables that passed their check.
 pub(crate) struct Checked {
     /// What the stage left.
-    pub(crate) done: Done,
+    pub(crate) done: StageResult,
     check: Check,
     contracts: Vec<Contract>,
 }
@@ -60,22 +60,22 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// If a table breaks a rule that fails it. Then the store is as it was.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
+pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Checked> {
     let contracts = resolved.contracts()?;
-    let listed = Listed::read(night.store, &contracts, night.as_of)?;
+    let listed = Listed::read(context.store, &contracts, context.as_of)?;
     let pointer = last_check::pointer(&contracts, &listed);
     let mut inputs = BTreeMap::from([("listing".to_owned(), listed.digest().to_string())]);
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
-    let done = stage::run(night, "check", inputs, || {
+    let done = stage::run(context, "check", inputs, || {
         // Forced, every verdict is reached again.
-        let earlier = if night.force { None } else { last_check::find(night.store, &pointer) };
-        let found = intake::check(night.store, &contracts, &listed, earlier.as_ref())?;
-        intake::write_quarantine(night.store, &found)?;
+        let earlier = if context.force { None } else { last_check::find(context.store, &pointer) };
+        let found = intake::check(context.store, &contracts, &listed, earlier.as_ref())?;
+        intake::write_quarantine(context.store, &found)?;
         let summary = summary(&found.check);
         for notice in &summary.notices {
-            night.reporter.note(&format!("warning: {notice}"));
+            context.reporter.note(&format!("warning: {notice}"));
         }
         let n_files: usize = found.check.tables.values().map(|table| table.files.len()).sum();
         Ok(Output {
@@ -91,8 +91,8 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved) -> Result<Checked> {
             files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
     })?;
-    last_check::leave(night.store, &pointer, &done, CHECK, &listed)?;
-    let check = serde_json::from_slice(&done.read(night.store, CHECK)?)
+    last_check::leave(context.store, &pointer, &done, CHECK, &listed)?;
+    let check = serde_json::from_slice(&done.read(context.store, CHECK)?)
         .with_context(|| format!("{}/{CHECK}", done.folder))?;
     Ok(Checked { done, check, contracts })
 }
@@ -111,11 +111,11 @@ pub(crate) struct Reviewed {
 ///
 /// # Errors
 /// If a file is not as its contract says, or a row breaks a rule that fails its table.
-pub(crate) fn review(night: &Night<'_>, resolved: &Resolved) -> Result<Reviewed> {
+pub(crate) fn review(context: &RunContext<'_>, resolved: &Resolved) -> Result<Reviewed> {
     let contracts = resolved.contracts()?;
-    let listed = Listed::read(night.store, &contracts, night.as_of)?;
-    let earlier = last_check::find(night.store, &last_check::pointer(&contracts, &listed));
-    let check = intake::review(night.store, &contracts, &listed, earlier.as_ref())?.check;
+    let listed = Listed::read(context.store, &contracts, context.as_of)?;
+    let earlier = last_check::find(context.store, &last_check::pointer(&contracts, &listed));
+    let check = intake::review(context.store, &contracts, &listed, earlier.as_ref())?.check;
     Ok(Reviewed { contracts, listed, check })
 }
 
@@ -208,13 +208,13 @@ impl Checked {
     ///
     /// # Errors
     /// If a table is not there, or its bytes are not those that were checked.
-    pub(crate) fn read_days(&self, night: &Night<'_>, days: &Range<i32>) -> Result<Tables> {
+    pub(crate) fn read_days(&self, context: &RunContext<'_>, days: &Range<i32>) -> Result<Tables> {
         let of_days = |file: &FileCheck| days.contains(&day_of(file));
         let read = |name: &str| -> Result<DataFrame> {
             let (contract, table) = self.table(name)?;
             let mut table = table.clone();
             table.files.retain(of_days);
-            let rows = intake::read_checked(night.store, contract, &table, None, night.as_of)?;
+            let rows = intake::read_checked(context.store, contract, &table, None, context.as_of)?;
             Ok(rows.into_inner())
         };
         let read_optional = |name: &str| match self.check.tables.contains_key(name) {
@@ -237,8 +237,8 @@ impl Checked {
     ///
     /// # Errors
     /// If a table is not there, or its bytes are not those that were checked.
-    pub(crate) fn read_all(&self, night: &Night<'_>) -> Result<Tables> {
-        self.read_days(night, &(i32::MIN..i32::MAX))
+    pub(crate) fn read_all(&self, context: &RunContext<'_>) -> Result<Tables> {
+        self.read_days(context, &(i32::MIN..i32::MAX))
     }
 
     fn table(&self, name: &str) -> Result<(&Contract, &TableCheck)> {

@@ -15,7 +15,7 @@ use terms::{AsOf, column};
 
 use crate::report::count;
 use crate::settings::Resolved;
-use crate::stage::{self, Done, Night, Output};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::Known;
 use crate::stages::train;
 
@@ -62,26 +62,30 @@ pub(crate) struct Score {
 ///
 /// # Errors
 /// If a family refuses to be trained as of the hold-out's start, or nothing is known of its orders.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    features: &StageResult,
+) -> Result<StageResult> {
     let settings = &resolved.settings.evaluate;
-    let champion = artifact::current(night.store)?;
+    let champion = artifact::current(context.store)?;
     let mut inputs = train::inputs(resolved, features)?;
     inputs.insert("evaluate".to_owned(), serde_json::to_string(settings)?);
-    let end = night.as_of.plus_days(-i64::from(settings.maturity_days));
+    let end = context.as_of.plus_days(-i64::from(settings.maturity_days));
     let start = end.plus_days(-i64::from(settings.holdout_days));
     // A champion that knew the hold-out's outcomes cannot be compared on it.
     let champion = champion.filter(|champion| champion.as_of <= start);
     let champion_id = champion.map(|champion| champion.model_id);
     inputs.insert("champion".to_owned(), champion_id.clone().unwrap_or_default());
 
-    stage::run(night, "evaluate", inputs, || {
-        let known = Known::read(night, features)?;
-        let held = Held::new(&known, start, end, night.as_of)?;
+    stage::run(context, "evaluate", inputs, || {
+        let known = Known::read(context, features)?;
+        let held = Held::new(&known, start, end, context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
         for &family in &resolved.settings.train.families {
             let name = train::name(family);
-            night.reporter.progress(format!("evaluate {name}"));
+            context.reporter.progress(format!("evaluate {name}"));
             let family = train::train(
                 &known.matrix,
                 &known.outcomes,
@@ -96,7 +100,7 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         let champion = match &champion_id {
             None => None,
             Some(model_id) => {
-                let scorer = artifact::read(night.store, model_id)?.scorer()?;
+                let scorer = artifact::read(context.store, model_id)?.scorer()?;
                 let matrix = features::encode(&known.frame, scorer.features())?;
                 Some(held.forecast_of(model_id, &scorer, &matrix)?)
             }
@@ -115,7 +119,8 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
         };
         let evaluation = ::evaluate::evaluate(&contest, &how, Some(&settings.gates))?;
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
-        let report = report(night, resolved, features, &evaluation, &trained[chosen], (start, end));
+        let report =
+            report(context, resolved, features, &evaluation, &trained[chosen], (start, end));
         let summary = summary(&evaluation);
         let line = format!(
             "{} of {} families is best on {} shipments; gates {}",
@@ -163,16 +168,16 @@ pub(crate) fn scores(evaluation: &Evaluation) -> Vec<Score> {
 }
 
 fn report(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
-    features: &Done,
+    features: &StageResult,
     evaluation: &Evaluation,
     trained: &Trained,
     (start, end): (AsOf, AsOf),
 ) -> String {
     let header = [
         ("pipeline", resolved.settings.name.clone()),
-        ("as of", night.as_of.to_string()),
+        ("as of", context.as_of.to_string()),
         ("families trained as of", start.to_string()),
         ("judged on orders", format!("from {start} up to {end}")),
         ("features", features.manifest.id.clone()),
@@ -181,7 +186,7 @@ fn report(
     let header: Vec<(String, String)> =
         header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let extras = ReportExtras {
-        title: &format!("{} as of {}", resolved.settings.name, night.as_of),
+        title: &format!("{} as of {}", resolved.settings.name, context.as_of),
         header: &header,
         gate_rules: &trained.gate_rules.text(),
         importance: &trained.importance,
@@ -247,7 +252,7 @@ pub(crate) fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Ship
         segments.push(SegmentFamily { name: name.to_owned(), values });
     };
     cut("order month", &|row| {
-        AsOf::from_micros(ordered_at[row]).date().format("%Y-%m").to_string()
+        terms::Instant::from_micros(ordered_at[row]).day().date().format("%Y-%m").to_string()
     });
     for (name, column) in [
         ("destination region", column::DESTINATION_REGION),

@@ -12,7 +12,7 @@ use terms::{Digest, Matrix};
 
 use crate::report::count;
 use crate::settings::Resolved;
-use crate::stage::{self, Done, Night, Output};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::check::Checked;
 use crate::stages::history::{self, Written};
 
@@ -34,21 +34,25 @@ pub(crate) struct Summary {
 ///
 /// # Errors
 /// If a table cannot be read as it was checked, or nothing was known yet.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, checked: &Checked) -> Result<Done> {
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    checked: &Checked,
+) -> Result<StageResult> {
     let declared = checked.declared(resolved)?;
     let inputs = BTreeMap::from([
         ("tables".to_owned(), checked.content()?),
         ("declaration".to_owned(), Digest::of(&serde_json::to_vec(&declared)?).to_string()),
     ]);
-    stage::run(night, "features", inputs, || {
-        let history = history::bring_up(night, checked, &declared)?;
+    stage::run(context, "features", inputs, || {
+        let history = history::bring_up(context, checked, &declared)?;
         let summary = Summary {
             rows: history.months.iter().map(Written::n_rows).sum(),
             features: declared.groups().iter().map(|group| group.features.len()).sum(),
             late: history.months.iter().map(Written::late).sum(),
         };
         if summary.rows == 0 {
-            return Err(features::Error::NothingKnown { as_of: night.as_of }.into());
+            return Err(features::Error::NothingKnown { as_of: context.as_of }.into());
         }
         let days = history.days;
         let mut line = format!("{} shipments, {} features", count(summary.rows), summary.features);
@@ -79,11 +83,11 @@ impl Known {
     ///
     /// # Errors
     /// If it is not there, or not what the stage wrote.
-    pub(crate) fn read(night: &Night<'_>, done: &Done) -> Result<Self> {
-        let months: Vec<Written> = serde_json::from_slice(&done.read(night.store, MONTHS)?)
+    pub(crate) fn read(context: &RunContext<'_>, done: &StageResult) -> Result<Self> {
+        let months: Vec<Written> = serde_json::from_slice(&done.read(context.store, MONTHS)?)
             .with_context(|| format!("{}/{MONTHS}", done.folder))?;
         let months: Vec<Month> =
-            months.iter().map(|month| month.read(night)).collect::<Result<_>>()?;
+            months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
         let (frame, outcomes) = assemble(&months)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
@@ -91,7 +95,7 @@ impl Known {
     }
 
     /// The inputs of a stage that reads the features.
-    pub(crate) fn inputs(done: &Done) -> BTreeMap<String, String> {
+    pub(crate) fn inputs(done: &StageResult) -> BTreeMap<String, String> {
         BTreeMap::from([(MONTHS.to_owned(), done.digest(MONTHS))])
     }
 

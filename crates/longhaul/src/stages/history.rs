@@ -20,9 +20,9 @@ use features::{Declaration, Memory, Month, Saved, by_month, month_of};
 use polars::prelude::PlHashSet;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Digest, Fingerprint};
+use terms::{Digest, Fingerprint};
 
-use crate::stage::{CODE_VERSION, Night};
+use crate::stage::{CODE_VERSION, RunContext};
 use crate::stages::check::Checked;
 
 /// Something that is kept, named by its content.
@@ -71,14 +71,14 @@ pub(crate) struct History {
 /// # Errors
 /// If a table cannot be read as it was checked, or the state is not what was written.
 pub(crate) fn bring_up(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     checked: &Checked,
     declared: &Declaration,
 ) -> Result<History> {
     let nights = Nights::of(checked, declared)?;
-    let last = if night.force { None } else { nights.last_known(night)? };
+    let last = if context.force { None } else { nights.last_known(context)? };
     let (mut memory, mut state) = match last {
-        Some(state) => (state.restore(night, declared)?, state),
+        Some(state) => (state.restore(context, declared)?, state),
         None => (Memory::new(declared)?, State::nothing()),
     };
     let Some(days) = nights.days() else { return Ok(History { months: Vec::new(), days: 0 }) };
@@ -87,17 +87,17 @@ pub(crate) fn bring_up(
     let mut unwritten: Option<LearnedMonth> = None;
     for days in by_month(new.clone()) {
         let (learned, written) = rayon::join(
-            || LearnedMonth::of(night, checked, &mut memory, (&state, unwritten.as_ref()), &days),
-            || unwritten.as_ref().map(|month| month.write(night)).transpose(),
+            || LearnedMonth::of(context, checked, &mut memory, (&state, unwritten.as_ref()), &days),
+            || unwritten.as_ref().map(|month| month.write(context)).transpose(),
         );
         written?.into_iter().for_each(|written| state.take(written));
         memory.put_pages_aside();
         let learned = learned?;
         if is_worth_a_night(&days, new.end) {
-            let (written, saved) = rayon::join(|| learned.write(night), || memory.save());
+            let (written, saved) = rayon::join(|| learned.write(context), || memory.save());
             state.take(written?);
-            state.keep(night, days.end, saved?)?;
-            nights.write(night, days.end, &state)?;
+            state.keep(context, days.end, saved?)?;
+            nights.write(context, days.end, &state)?;
             unwritten = None;
         } else {
             unwritten = Some(learned);
@@ -118,7 +118,7 @@ impl LearnedMonth {
     /// What `days` brought, and what earlier days of their month had brought. `unwritten` is the
     /// month before, if it is not in the state yet.
     fn of(
-        night: &Night<'_>,
+        context: &RunContext<'_>,
         checked: &Checked,
         memory: &mut Memory,
         (state, unwritten): (&State, Option<&Self>),
@@ -127,22 +127,22 @@ impl LearnedMonth {
         let first_day = month_of(days.start);
         let last = state.months.last().filter(|last| last.first_day == first_day);
         let (before, tables) = rayon::join(
-            || last.map(|last| last.read(night)).transpose(),
-            || checked.read_days(night, days),
+            || last.map(|last| last.read(context)).transpose(),
+            || checked.read_days(context, days),
         );
         let tables = tables?;
         let strangers = memory.strangers(&tables)?;
         let mut forgotten = PlHashSet::default();
         if !strangers.is_empty() {
             for month in &state.months {
-                forgotten.extend(month.read(night)?.orders_among(&strangers)?);
+                forgotten.extend(month.read(context)?.orders_among(&strangers)?);
             }
             if let Some(before) = unwritten {
                 forgotten.extend(before.month.orders_among(&strangers)?);
             }
         }
         for month in memory.learn(&tables, days.clone(), &forgotten)? {
-            memory.recall(month, &state.page(night, month)?)?;
+            memory.recall(month, &state.page(context, month)?)?;
         }
         drop(tables);
         let learned = memory.features()?;
@@ -151,9 +151,9 @@ impl LearnedMonth {
         Ok(Self { first_day, month, page: memory.page(first_day)?, late })
     }
 
-    fn write(&self, night: &Night<'_>) -> Result<(Written, Kept)> {
+    fn write(&self, context: &RunContext<'_>) -> Result<(Written, Kept)> {
         let mut objects = Vec::new();
-        let of = AsOf::start_of(self.first_day).to_string();
+        let of = terms::Day::since_epoch(self.first_day).to_string();
         let of = of.get(..7).unwrap_or_default();
         let mut keep = |kind: &str, bytes| Kept::of(format!("{kind}/{of}-"), bytes, &mut objects);
         let (rows, versions) = self.month.to_parquet()?;
@@ -165,7 +165,7 @@ impl LearnedMonth {
             late: self.late,
         };
         let page = keep("pages", self.page.clone());
-        night.store.put_many(objects)?;
+        context.store.put_many(objects)?;
         Ok((written, page))
     }
 }
@@ -180,8 +180,8 @@ impl Kept {
     }
 
     /// What was written, verified.
-    fn read(&self, night: &Night<'_>) -> Result<Bytes> {
-        Ok(night.store.get_verified(&self.path, &self.digest)?)
+    fn read(&self, context: &RunContext<'_>) -> Result<Bytes> {
+        Ok(context.store.get_verified(&self.path, &self.digest)?)
     }
 }
 
@@ -190,8 +190,8 @@ impl Written {
     ///
     /// # Errors
     /// If it is not what was written.
-    pub(crate) fn read(&self, night: &Night<'_>) -> Result<Month> {
-        Ok(Month::read(&self.rows.read(night)?, &self.versions.read(night)?)?)
+    pub(crate) fn read(&self, context: &RunContext<'_>) -> Result<Month> {
+        Ok(Month::read(&self.rows.read(context)?, &self.versions.read(context)?)?)
     }
 
     /// Its shipments.
@@ -216,23 +216,23 @@ impl State {
         }
     }
 
-    fn restore(&self, night: &Night<'_>, declared: &Declaration) -> Result<Memory> {
+    fn restore(&self, context: &RunContext<'_>, declared: &Declaration) -> Result<Memory> {
         let months: Vec<i32> = self.months.iter().map(|month| month.first_day).collect();
         let files = self.memory.par_iter();
-        let saved = files.map(|(name, kept)| Ok((name.clone(), kept.read(night)?)));
+        let saved = files.map(|(name, kept)| Ok((name.clone(), kept.read(context)?)));
         let saved = saved.collect::<Result<BTreeMap<String, Bytes>>>()?;
         let mut memory = Memory::restore(declared, self.until, &months, &saved)?;
         if let Some(&month) = months.last() {
-            memory.recall(month, &self.page(night, month)?)?;
+            memory.recall(month, &self.page(context, month)?)?;
         }
         Ok(memory)
     }
 
-    fn page(&self, night: &Night<'_>, month: i32) -> Result<Bytes> {
+    fn page(&self, context: &RunContext<'_>, month: i32) -> Result<Bytes> {
         let pages = self.months.iter().zip(&self.pages);
         let page = pages.clone().find(|(written, _)| written.first_day == month);
         let (_, page) = page.with_context(|| format!("no page of the month of day {month}"))?;
-        page.read(night)
+        page.read(context)
     }
 
     /// Takes up a month that was written, in the place of what was known of it.
@@ -246,12 +246,12 @@ impl State {
     }
 
     /// Keeps what can still change on `until` and later.
-    fn keep(&mut self, night: &Night<'_>, until: i32, saved: Saved) -> Result<()> {
+    fn keep(&mut self, context: &RunContext<'_>, until: i32, saved: Saved) -> Result<()> {
         let mut objects = Vec::new();
         let keep = |(name, bytes)| (name, Kept::of("memory/".to_owned(), bytes, &mut objects));
         self.memory = saved.into_iter().map(keep).collect();
         self.until = until;
-        Ok(night.store.put_many(objects)?)
+        Ok(context.store.put_many(objects)?)
     }
 }
 
@@ -260,7 +260,7 @@ impl State {
 /// comes very late or a build that was killed. The memory takes a second to write where a day has
 /// thousands of shipments.
 fn is_worth_a_night(days: &Range<i32>, end: i32) -> bool {
-    let date = AsOf::start_of(days.end).to_string();
+    let date = terms::Day::since_epoch(days.end).to_string();
     end - days.end <= 62 || date.get(5..) == Some("01-01") || date.get(5..) == Some("07-01")
 }
 
@@ -290,15 +290,15 @@ impl Nights {
     }
 
     /// The state after the last of these nights that was learned once.
-    fn last_known(&self, night: &Night<'_>) -> Result<Option<State>> {
-        let written = night.store.list("state/nights/")?;
+    fn last_known(&self, context: &RunContext<'_>) -> Result<Option<State>> {
+        let written = context.store.list("state/nights/")?;
         let written: HashSet<&str> = written.iter().map(|entry| entry.path.as_str()).collect();
         for (place, (_, id)) in self.0.iter().enumerate().rev() {
             let path = night_path(id);
             if !written.contains(path.as_str()) {
                 continue;
             }
-            let bytes = night.store.get(&path)?;
+            let bytes = context.store.get(&path)?;
             let state: State = serde_json::from_slice(&bytes).with_context(|| path)?;
             // A partition came late, of a day that was empty when the month was closed.
             let closed = self.0.get(place + 1).is_some_and(|(day, _)| *day < state.until);
@@ -310,10 +310,10 @@ impl Nights {
     }
 
     /// Writes the state after the last night before `until`.
-    fn write(&self, night: &Night<'_>, until: i32, state: &State) -> Result<()> {
+    fn write(&self, context: &RunContext<'_>, until: i32, state: &State) -> Result<()> {
         let n = self.0.partition_point(|(day, _)| *day < until);
         let Some((_, id)) = n.checked_sub(1).map(|last| &self.0[last]) else { return Ok(()) };
-        Ok(night.store.put(&night_path(id), serde_json::to_vec(state)?.into())?)
+        Ok(context.store.put(&night_path(id), serde_json::to_vec(state)?.into())?)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{AsOf, Digest, Fingerprint};
 
-use crate::stage::{CODE_VERSION, Done};
+use crate::stage::{CODE_VERSION, StageResult};
 
 /// Points to a finding, and says what its files were.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub(crate) fn find(store: &Store, pointer: &str) -> Option<Earlier> {
 pub(crate) fn leave(
     store: &Store,
     pointer: &str,
-    done: &Done,
+    done: &StageResult,
     output: &str,
     listed: &Listed,
 ) -> Result<()> {

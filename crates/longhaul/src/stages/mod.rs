@@ -19,7 +19,7 @@ use crate::envelope;
 use crate::refusal::Refusal;
 use crate::report::{count, table};
 use crate::settings::Resolved;
-use crate::stage::{Done, Night};
+use crate::stage::{RunContext, StageResult};
 
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
@@ -41,13 +41,13 @@ pub(crate) struct Outcome {
 ///
 /// # Errors
 /// The first stage that fails.
-pub(crate) fn run_all(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let checked = check::run(night, resolved)?;
-    let features = features::run(night, resolved, &checked)?;
-    let train = train::run(night, resolved, &features)?;
-    let evaluate = evaluate::run(night, resolved, &features)?;
-    let published = publish::run(night, resolved, &features, &train, &evaluate)?;
-    let scored = match score::run(night, resolved, &features) {
+pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let checked = check::run(context, resolved)?;
+    let features = features::run(context, resolved, &checked)?;
+    let train = train::run(context, resolved, &features)?;
+    let evaluate = evaluate::run(context, resolved, &features)?;
+    let published = publish::run(context, resolved, &features, &train, &evaluate)?;
+    let scored = match score::run(context, resolved, &features) {
         Ok(scored) => scored,
         // Without any model yet, the refusal is what there is to say.
         Err(error) => return Err(published.refused.map_or(error, Into::into)),
@@ -56,24 +56,24 @@ pub(crate) fn run_all(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome>
     let skipped: Vec<&str> =
         done.iter().filter(|d| d.skipped).map(|d| d.manifest.stage.as_str()).collect();
     let summary = json!({
-        "as_of": night.as_of.to_string(),
+        "as_of": context.as_of.to_string(),
         "check": checked.done.manifest.summary,
         "evaluate": evaluate.manifest.summary,
         "publish": published.done.manifest.summary,
         "score": scored.manifest.summary,
         "skipped": skipped,
     });
-    let text = overview(night, &checked.done, &evaluate, &published.done, &scored)?;
+    let text = overview(context, &checked.done, &evaluate, &published.done, &scored)?;
     Ok(Outcome { json: envelope("run", summary), text, refused: published.refused })
 }
 
 /// The short table at the end of a run, and where things are.
 fn overview(
-    night: &Night<'_>,
-    check: &Done,
-    evaluate: &Done,
-    publish: &Done,
-    score: &Done,
+    context: &RunContext<'_>,
+    check: &StageResult,
+    evaluate: &StageResult,
+    publish: &StageResult,
+    score: &StageResult,
 ) -> Result<String> {
     let check: check::Summary = check.summary()?;
     let judged: evaluate::Summary = evaluate.summary()?;
@@ -92,7 +92,7 @@ fn overview(
         })
         .collect();
     let header = ["forecast", "MAE, days", "mean pinball, days", "80% interval covers"];
-    let url = night.store.url().trim_end_matches('/');
+    let url = context.store.url().trim_end_matches('/');
     Ok(format!(
         "\nas of {as_of}: {rows_in} rows in, {rows_ok} ok, {quarantined} in quarantine\n\
          judged on {judged} shipments ordered {first} to {last}\n\n{table}\n\n\
@@ -100,7 +100,7 @@ fn overview(
          model        {url}/models/{champion}/\n\
          predictions  {url}/{score_folder}/predictions.parquet ({scored} open shipments)\n\
          report       {url}/{evaluate_folder}/report.html",
-        as_of = night.as_of,
+        as_of = context.as_of,
         rows_in = count(check.rows_in),
         rows_ok = count(check.rows_ok),
         quarantined = count(check.rows_quarantined),
@@ -120,8 +120,8 @@ fn overview(
 ///
 /// # Errors
 /// If it fails.
-pub(crate) fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let checked = check::run(night, resolved)?;
+pub(crate) fn check_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let checked = check::run(context, resolved)?;
     let summary: check::Summary = checked.done.summary()?;
     let rows: Vec<Vec<String>> =
         summary.reasons.iter().map(|(reason, n)| vec![reason.clone(), count(*n)]).collect();
@@ -139,9 +139,9 @@ pub(crate) fn check_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outco
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub(crate) fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let text = where_it_is(night, &features, features::MONTHS);
+pub(crate) fn features_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
+    let text = where_it_is(context, &features, features::MONTHS);
     Ok(of_stage(&features, text))
 }
 
@@ -149,10 +149,10 @@ pub(crate) fn features_only(night: &Night<'_>, resolved: &Resolved) -> Result<Ou
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub(crate) fn train_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let train = train::run(night, resolved, &features)?;
-    let text = where_it_is(night, &train, "");
+pub(crate) fn train_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
+    let train = train::run(context, resolved, &features)?;
+    let text = where_it_is(context, &train, "");
     Ok(of_stage(&train, text))
 }
 
@@ -160,10 +160,10 @@ pub(crate) fn train_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outco
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub(crate) fn evaluate_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let evaluate = evaluate::run(night, resolved, &features)?;
-    let text = where_it_is(night, &evaluate, evaluate::REPORT);
+pub(crate) fn evaluate_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
+    let evaluate = evaluate::run(context, resolved, &features)?;
+    let text = where_it_is(context, &evaluate, evaluate::REPORT);
     Ok(of_stage(&evaluate, text))
 }
 
@@ -171,13 +171,13 @@ pub(crate) fn evaluate_only(night: &Night<'_>, resolved: &Resolved) -> Result<Ou
 ///
 /// # Errors
 /// If it or a stage before it fails.
-pub(crate) fn publish_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let train = train::run(night, resolved, &features)?;
-    let evaluate = evaluate::run(night, resolved, &features)?;
-    let published = publish::run(night, resolved, &features, &train, &evaluate)?;
+pub(crate) fn publish_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
+    let train = train::run(context, resolved, &features)?;
+    let evaluate = evaluate::run(context, resolved, &features)?;
+    let published = publish::run(context, resolved, &features, &train, &evaluate)?;
     let summary: publish::Summary = published.done.summary()?;
-    let url = night.store.url().trim_end_matches('/');
+    let url = context.store.url().trim_end_matches('/');
     let text = format!("{url}/models/{}/", summary.model_id);
     Ok(Outcome { refused: published.refused, ..of_stage(&published.done, text) })
 }
@@ -186,10 +186,10 @@ pub(crate) fn publish_only(night: &Night<'_>, resolved: &Resolved) -> Result<Out
 ///
 /// # Errors
 /// If it or a stage before it fails, or no model was published.
-pub(crate) fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(night, resolved, &check::run(night, resolved)?)?;
-    let scored = score::run(night, resolved, &features)?;
-    let text = where_it_is(night, &scored, score::PREDICTIONS);
+pub(crate) fn score_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
+    let scored = score::run(context, resolved, &features)?;
+    let text = where_it_is(context, &scored, score::PREDICTIONS);
     Ok(of_stage(&scored, text))
 }
 
@@ -197,17 +197,20 @@ pub(crate) fn score_only(night: &Night<'_>, resolved: &Resolved) -> Result<Outco
 ///
 /// # Errors
 /// If either fails.
-pub(crate) fn features_of(night: &Night<'_>, resolved: &Resolved) -> Result<(Checked, Done)> {
-    let checked = check::run(night, resolved)?;
-    let features = features::run(night, resolved, &checked)?;
+pub(crate) fn features_of(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+) -> Result<(Checked, StageResult)> {
+    let checked = check::run(context, resolved)?;
+    let features = features::run(context, resolved, &checked)?;
     Ok((checked, features))
 }
 
-fn where_it_is(night: &Night<'_>, done: &Done, name: &str) -> String {
-    format!("{}/{}/{name}", night.store.url().trim_end_matches('/'), done.folder)
+fn where_it_is(context: &RunContext<'_>, done: &StageResult, name: &str) -> String {
+    format!("{}/{}/{name}", context.store.url().trim_end_matches('/'), done.folder)
 }
 
-fn of_stage(done: &Done, text: String) -> Outcome {
+fn of_stage(done: &StageResult, text: String) -> Outcome {
     let stage = done.manifest.stage.clone();
     let result = json!({
         "id": done.manifest.id,

@@ -9,7 +9,7 @@ use terms::Digest;
 
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
-use crate::stage::{self, CODE_VERSION, Done, Night, Output};
+use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::{evaluate, features};
 
 /// What the stage says of itself.
@@ -26,7 +26,7 @@ pub(crate) struct Summary {
 /// A finished stage, and whether the gates refused the model.
 pub(crate) struct Published {
     /// What the stage left.
-    pub(crate) done: Done,
+    pub(crate) done: StageResult,
     /// Why the model is not champion, if the gates said no.
     pub(crate) refused: Option<Refusal>,
 }
@@ -36,22 +36,22 @@ pub(crate) struct Published {
 /// # Errors
 /// If the store fails, or another run moved the pointer meanwhile.
 pub(crate) fn run(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
-    features: &Done,
-    train: &Done,
-    evaluate: &Done,
+    features: &StageResult,
+    train: &StageResult,
+    evaluate: &StageResult,
 ) -> Result<Published> {
     let judged: evaluate::Summary = evaluate.summary()?;
     let inputs = BTreeMap::from([
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
     ]);
-    let done = stage::run(night, "publish", inputs, || {
-        let bundle = bundle(night, resolved, features, train, evaluate, &judged)?;
-        artifact::write(night.store, &bundle)?;
+    let done = stage::run(context, "publish", inputs, || {
+        let bundle = bundle(context, resolved, features, train, evaluate, &judged)?;
+        artifact::write(context.store, &bundle)?;
         let (promoted, line) = if judged.passed {
-            promote(night, &bundle)?
+            promote(context, &bundle)?
         } else {
             (false, "the gates refused it; the champion stays".to_owned())
         };
@@ -71,28 +71,28 @@ pub(crate) fn run(
 }
 
 fn bundle(
-    night: &Night<'_>,
+    context: &RunContext<'_>,
     resolved: &Resolved,
-    features: &Done,
-    train: &Done,
-    evaluate: &Done,
+    features: &StageResult,
+    train: &StageResult,
+    evaluate: &StageResult,
     judged: &evaluate::Summary,
 ) -> Result<Bundle> {
     let mut files = BTreeMap::new();
     let prefix = format!("{}/", judged.family);
     for name in train.manifest.outputs.keys() {
         if let Some(file) = name.strip_prefix(&prefix) {
-            files.insert(file.to_owned(), train.read(night.store, name)?.to_vec());
+            files.insert(file.to_owned(), train.read(context.store, name)?.to_vec());
         }
     }
     for name in [evaluate::METRICS, evaluate::REPORT] {
-        files.insert(name.to_owned(), evaluate.read(night.store, name)?.to_vec());
+        files.insert(name.to_owned(), evaluate.read(context.store, name)?.to_vec());
     }
     let (_, declaration) = resolved.declaration()?;
     files.insert("feature_declaration.toml".to_owned(), declaration.into_bytes());
     let features_digest = features.manifest.outputs.get(features::MONTHS).cloned();
     let about = About {
-        as_of: night.as_of,
+        as_of: context.as_of,
         pipeline: resolved.settings.name.clone(),
         family: judged.family.clone(),
         code_version: CODE_VERSION.to_owned(),
@@ -104,8 +104,8 @@ fn bundle(
 }
 
 /// Makes the bundle champion. A rerun of an old night does not replace a newer champion.
-fn promote(night: &Night<'_>, bundle: &Bundle) -> Result<(bool, String)> {
-    match artifact::promote(night.store, bundle) {
+fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> {
+    match artifact::promote(context.store, bundle) {
         Ok(Promotion::Promoted { previous: None }) => Ok((true, "the first champion".to_owned())),
         Ok(Promotion::Promoted { previous: Some(before) }) => {
             Ok((true, format!("champion, in place of {before}")))

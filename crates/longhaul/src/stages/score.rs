@@ -11,7 +11,7 @@ use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
 use crate::report::count;
 use crate::settings::Resolved;
-use crate::stage::{self, Done, Night, Output};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::Known;
 use crate::stages::speed_table::speed_table;
 
@@ -36,18 +36,22 @@ pub(crate) struct Summary {
 ///
 /// # Errors
 /// If there is no model that knew no more than the as-of, or its features are not built any more.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
-    let model_id = model_known(night)?;
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    features: &StageResult,
+) -> Result<StageResult> {
+    let model_id = model_known(context)?;
     let given_still_open = resolved.settings.score.given_still_open;
     let mut inputs = Known::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
-    stage::run(night, "score", inputs, || {
-        let bundle = artifact::read(night.store, &model_id)?;
-        let known = Known::read(night, features)?;
+    stage::run(context, "score", inputs, || {
+        let bundle = artifact::read(context.store, &model_id)?;
+        let known = Known::read(context, features)?;
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&known.frame, scorer.features())?;
-        let of_model = (night.as_of, model_id.as_str());
+        let of_model = (context.as_of, model_id.as_str());
         let predictions = score(&known, &matrix, &scorer, of_model, given_still_open)?;
         let lanes = speed_table(&known, &matrix, &scorer, of_model)?;
         let (rows, n_lanes) = (predictions.shipment_id.len(), lanes.height());
@@ -71,17 +75,17 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
 }
 
 /// The champion; or, for an earlier night, the newest model that passed and knew no more than it.
-fn model_known(night: &Night<'_>) -> Result<String> {
-    if let Some(champion) = artifact::current(night.store)?
-        && champion.as_of <= night.as_of
+fn model_known(context: &RunContext<'_>) -> Result<String> {
+    if let Some(champion) = artifact::current(context.store)?
+        && champion.as_of <= context.as_of
     {
         return Ok(champion.model_id);
     }
-    let models = artifact::list(night.store)?.into_iter();
-    let mut earlier = models.filter(|m| m.about.passed && m.about.as_of <= night.as_of);
+    let models = artifact::list(context.store)?.into_iter();
+    let mut earlier = models.filter(|m| m.about.passed && m.about.as_of <= context.as_of);
     earlier.next().map(|manifest| manifest.model_id).ok_or_else(|| {
         Refusal::Missing {
-            what: format!("score as of {}", night.as_of),
+            what: format!("score as of {}", context.as_of),
             expected: "a published model of that moment or before".to_owned(),
             way_out: "longhaul publish trains and publishes one".to_owned(),
         }
@@ -101,7 +105,7 @@ fn score(
         .iter()
         .enumerate()
         .filter_map(|(row, outcome)| match outcome {
-            Outcome::Open(hours) => Some((row, *hours)),
+            Outcome::Censored(hours) => Some((row, *hours)),
             Outcome::Delivered(_) | Outcome::Excluded => None,
         })
         .collect();

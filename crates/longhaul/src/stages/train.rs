@@ -9,26 +9,30 @@ use store::Store;
 use terms::{AsOf, Matrix};
 
 use crate::settings::Resolved;
-use crate::stage::{self, Done, Night, Output};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::Known;
 
 /// Trains every family of the settings.
 ///
 /// # Errors
 /// If a family refuses, for example because too few deliveries are known.
-pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Result<Done> {
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    features: &StageResult,
+) -> Result<StageResult> {
     let inputs = inputs(resolved, features)?;
-    let checkpoints = format!("{}/checkpoints", stage::folder(night, "train", &inputs));
-    let done = stage::run(night, "train", inputs, || {
-        let known = Known::read(night, features)?;
+    let checkpoints = format!("{}/checkpoints", stage::folder(context, "train", &inputs));
+    let done = stage::run(context, "train", inputs, || {
+        let known = Known::read(context, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
         for &family in &resolved.settings.train.families {
             let name = name(family);
-            night.reporter.progress(format!("train {name}"));
-            let place = Place { store: night.store, folder: format!("{checkpoints}/{name}") };
+            context.reporter.progress(format!("train {name}"));
+            let place = Place { store: context.store, folder: format!("{checkpoints}/{name}") };
             let (matrix, outcomes) = (&known.matrix, &known.outcomes);
-            let trained = train(matrix, outcomes, resolved, family, night.as_of, &place)?;
+            let trained = train(matrix, outcomes, resolved, family, context.as_of, &place)?;
             sizes.insert(name.clone(), serde_json::to_value(&trained.sizes)?);
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
@@ -39,8 +43,8 @@ pub(crate) fn run(night: &Night<'_>, resolved: &Resolved, features: &Done) -> Re
     })?;
     if resolved.settings.train.checkpoint_rounds > 0 {
         // Nobody needs them once the manifest is there.
-        for entry in night.store.list(&checkpoints)? {
-            night.store.delete(&entry.path)?;
+        for entry in context.store.list(&checkpoints)? {
+            context.store.delete(&entry.path)?;
         }
     }
     Ok(done)
@@ -64,7 +68,10 @@ impl Checkpoints for Place<'_> {
 }
 
 /// What goes into a stage that trains.
-pub(crate) fn inputs(resolved: &Resolved, features: &Done) -> Result<BTreeMap<String, String>> {
+pub(crate) fn inputs(
+    resolved: &Resolved,
+    features: &StageResult,
+) -> Result<BTreeMap<String, String>> {
     let mut inputs = Known::inputs(features);
     inputs.insert("train".to_owned(), serde_json::to_string(&resolved.settings.train)?);
     Ok(inputs)
