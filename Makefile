@@ -11,7 +11,8 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-olist olist s3 lint audit release fuzz bench-olist bench-boost bench-features clean
+.PHONY: help run test test-olist olist figures check-figures s3 lint audit release fuzz bench-olist \
+  bench-boost bench-features clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,7 +22,7 @@ $(LONGHAUL): build
 build:
 	@$(CARGO) build --workspace
 
-run: build ## Simulates a small world and runs the whole job on it [STORE=s3://bucket/prefix]
+run: build ## Simulates a small network and runs the whole job on it [STORE=s3://bucket/prefix]
 	$(LONGHAUL) simulate pipelines/demo.toml --store $(STORE)
 	$(LONGHAUL) run pipelines/demo.toml --store $(STORE)
 
@@ -37,6 +38,12 @@ olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folde
 test-olist: ## Runs the tests that need the Olist CSVs: DIR=folder
 	@test -n "$(DIR)" || { echo 'make test-olist DIR=<folder with the public CSVs>'; exit 2; }
 	OLIST_DIR=$(abspath $(DIR)) $(CARGO) test --workspace -- --ignored olist
+
+figures: build ## Writes the figures that README and the guide quote: runs the demo, takes what benchmarks recorded
+	python3 benches/figures.py write --longhaul $(LONGHAUL)
+
+check-figures: build ## Fails if README or the guide quote what is not so any more
+	python3 benches/figures.py check --longhaul $(LONGHAUL)
 
 s3: build ## Starts an S3-compatible server on loopback and says how to use it
 	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo
@@ -71,7 +78,7 @@ bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=fold
 	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
 	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
 
-# The product is built only for the rows that need its features: Olist's and the simulated world's.
+# The product is built only for the rows that need its features: Olist's and the simulated network's.
 BENCH_TARGET := $(TARGET)/bench-boost
 BENCH_FLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
   $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--only "$(ONLY)") \
@@ -85,6 +92,7 @@ bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training agains
 	  --manifest-path benches/boost/$$part/Cargo.toml --target-dir $(BENCH_TARGET) || exit; done
 	.venv-bench/bin/python benches/boost/run.py --ours $(BENCH_TARGET)/release/bench-boost \
 	  --peers $(BENCH_TARGET)/release/bench-peers $(BENCH_FLAGS)
+	python3 benches/figures.py record boost .bench/bench-boost.json
 
 .venv-bench/boost: benches/requirements.txt benches/boost/requirements.txt
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
@@ -100,6 +108,7 @@ FEATURES_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(SHIPMENTS),--shipments $(SHI
 bench-features: $(if $(PROGRAM),,release) .venv-bench/features ## Our features against the same in DuckDB: [DIR=…] [SHIPMENTS=5000000]
 	.venv-bench/bin/python benches/features/run.py $(FEATURES_FLAGS) \
 	  --longhaul $(or $(PROGRAM),$(TARGET)/release/longhaul)
+	python3 benches/figures.py record features .bench/bench-features.json
 
 .venv-bench/features: benches/features/requirements.txt
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench

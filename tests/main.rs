@@ -12,7 +12,7 @@ mod flow;
 mod guide;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
 mod kills;
-/// Which room may use which.
+/// Which crate may use which.
 mod layering;
 /// What happens after the as-of changes nothing before it.
 mod leakage;
