@@ -66,8 +66,8 @@ class Programs:
     def proof(self):
         as_of = "2026-03-30"
         command = ["proof", "pipelines/kagu.toml", "--as-of", as_of]
-        told = self.say(*command, "--store", self.kagu(), "--quiet").strip("\n")
-        return f"```\n$ longhaul {' '.join(command)} --store /tmp/kagu-store\n{told}\n```"
+        text = self.say(*command, "--store", self.kagu(), "--quiet").strip("\n")
+        return f"```\n$ longhaul {' '.join(command)} --store /tmp/kagu-store\n{text}\n```"
 
 
 def results(name):

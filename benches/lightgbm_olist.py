@@ -48,7 +48,7 @@ def main():
     rows, quantiles, started = [], [], time.perf_counter()
     for (origin,), known in labels.group_by("origin", maintain_order=True):
         delivered = known.filter(pl.col("role") == "delivered")
-        asked = known.filter(pl.col("role") == "predict")["row"].to_numpy()
+        predicted = known.filter(pl.col("role") == "predict")["row"].to_numpy()
         data = lightgbm.Dataset(
             matrix[delivered["row"].to_numpy()],
             delivered["hours"].to_numpy(),
@@ -67,10 +67,10 @@ def main():
                 "seed": 1,
             }
             model = lightgbm.train(parameters, data, num_boost_round=300)
-            columns.append(model.predict(matrix[asked]))
-        rows.append(asked)
+            columns.append(model.predict(matrix[predicted]))
+        rows.append(predicted)
         quantiles.append(np.sort(np.stack(columns, axis=1), axis=1))
-        print(f"{origin:%Y-%m-%d} trained on {len(delivered)}, predicted {len(asked)}", flush=True)
+        print(f"{origin:%Y-%m-%d} trained on {len(delivered)}, predicted {len(predicted)}", flush=True)
 
     actual = ours["actual_hours"].to_numpy()
     judged = ~np.isnan(actual.astype(float))

@@ -27,7 +27,7 @@ def plain(work, ours, theirs, target, met, **detail):
     return {"work": work, **figures, **detail}
 
 
-def asked(only, name, names):
+def is_wanted(only, name, names):
     """Whether a row is wanted: one of the words, separated by commas, is its name or part of it.
 
     A whole name is not also taken for a part: "q90 lightgbm" leaves the quantized one out.

@@ -31,7 +31,7 @@ import polars as pl
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from table import Failed, asked, finish, line, machine, plain, show_now, write  # noqa: E402
+from table import Failed, finish, is_wanted, line, machine, plain, show_now, write  # noqa: E402
 
 NINE = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
 OVER_HOURS = 72.0
@@ -418,7 +418,7 @@ def names():
 
 
 def wanted(arguments, name):
-    return asked(arguments.only, name, names())
+    return is_wanted(arguments.only, name, names())
 
 
 def main():

@@ -170,8 +170,8 @@ FROM order_rows
 SEMI JOIN first USING (order_id, recorded_at);
 
 -- What the table says of each shipment while history listens to its order. States: 0 waits,
--- 1 handed over, 2 delivered, 3 gone (cancelled, lost, returned, or in doubt).
-CREATE TABLE told AS
+-- 1 handed over, 2 delivered, 3 excluded (cancelled, lost, returned, or with a version in quarantine).
+CREATE TABLE shipment_versions AS
 SELECT
   shipment_id,
   recorded_at,
@@ -193,7 +193,7 @@ WHERE day_of(recorded_at) >= order_first_day
 -- the order or parts of its local time.
 CREATE TABLE placed AS
 WITH
-  first AS (SELECT shipment_id, min(recorded_at) AS recorded_at FROM told GROUP BY shipment_id),
+  first AS (SELECT shipment_id, min(recorded_at) AS recorded_at FROM shipment_versions GROUP BY shipment_id),
   first_shipments AS (FROM shipment_rows SEMI JOIN first USING (shipment_id, recorded_at)),
   known AS (
     SELECT
@@ -280,7 +280,7 @@ WITH
   -- Of versions recorded at once the last source has the last word.
   versions AS (
     SELECT shipment, t.recorded_at, 0 AS source, state, handed_over_at, delivered_at
-    FROM told AS t
+    FROM shipment_versions AS t
     JOIN placed USING (shipment_id)
     UNION ALL
     -- A cancelled order takes its shipments with it, those to come too.
@@ -302,17 +302,17 @@ WITH
 SELECT
   shipment,
   day_of(recorded_at) AS day,
-  lead(day_of(recorded_at)) OVER told AS until,
+  lead(day_of(recorded_at)) OVER by_record AS until,
   -- A stock forgets what has been in it for 60 days.
-  day_of(first_value(recorded_at) OVER told) + 60 AS forgotten,
+  day_of(first_value(recorded_at) OVER by_record) + 60 AS last_counted_day,
   state,
   handed_over_at,
   delivered_at,
-  lag(state) OVER told AS state_before,
-  lag(handed_over_at) OVER told AS handed_over_before,
-  lag(delivered_at) OVER told AS delivered_before
+  lag(state) OVER by_record AS state_before,
+  lag(handed_over_at) OVER by_record AS handed_over_before,
+  lag(delivered_at) OVER by_record AS delivered_before
 FROM versions
-WINDOW told AS (PARTITION BY shipment ORDER BY recorded_at, source);
+WINDOW by_record AS (PARTITION BY shipment ORDER BY recorded_at, source);
 
 
 -- What each day changes, by key ---------------------------------------------------------------
@@ -325,18 +325,18 @@ WITH
     SELECT
       shipment, day, handed_over_at, handed_over_before, delivered_at, delivered_before,
       one_if(state_before IS NULL) AS ordered,
-      one_if(day < forgotten AND state = 0)
-        - one_if(day < forgotten AND state_before = 0) AS unshipped,
-      one_if(day < forgotten AND state = 1)
-        - one_if(day < forgotten AND state_before = 1) AS in_transit
+      one_if(day < last_counted_day AND state = 0)
+        - one_if(day < last_counted_day AND state_before = 0) AS unshipped,
+      one_if(day < last_counted_day AND state = 1)
+        - one_if(day < last_counted_day AND state_before = 1) AS in_transit
     FROM timeline
     UNION ALL BY NAME
     SELECT
-      shipment, forgotten AS day,
+      shipment, last_counted_day AS day,
       -one_if(state = 0) AS unshipped,
       -one_if(state = 1) AS in_transit
     FROM timeline
-    WHERE state IN (0, 1) AND day < forgotten AND (until IS NULL OR until >= forgotten)
+    WHERE state IN (0, 1) AND day < last_counted_day AND (until IS NULL OR until >= last_counted_day)
   )
 SELECT
   differences.day AS day,
@@ -370,7 +370,7 @@ GROUP BY GROUPING SETS (
   (differences.day, to_zone)
 );
 
--- Asked once, when the order is so many days old, of each shipment that is not gone by then.
+-- Known once, when the order is so many days old, of each shipment that is not excluded by then.
 CREATE TABLE asked_at_age AS
 SELECT
   from_region,
@@ -416,7 +416,7 @@ GROUP BY ALL;
 
 -- History, by key and day of an order ---------------------------------------------------------
 
--- Days that are asked for are days without changes of their own: a window is a frame that ends on
+-- Days that are looked up are days without changes of their own: a window is a frame that ends on
 -- the day before.
 
 CREATE TABLE by_node AS

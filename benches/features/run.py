@@ -31,7 +31,7 @@ import time
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from table import Failed, asked, finish, line, machine, plain, show_now, write  # noqa: E402
+from table import Failed, finish, is_wanted, line, machine, plain, show_now, write  # noqa: E402
 
 THREADS = 2
 MEMORY = "4GiB"
@@ -39,11 +39,11 @@ MEMORY = "4GiB"
 # Every day before it has its orders, in the whole data too.
 OLIST_AS_OF = "2018-06-01"
 # Two years that end in an ordinary season: the yearly peak is in November.
-WORLD_AS_OF, WORLD_DAYS = "2025-10-01", 730
+NETWORK_AS_OF, NETWORK_DAYS = "2025-10-01", 730
 SHORTER = 10
 
 OLIST_SECONDS, OLIST_DAY_SECONDS = 5.0, 0.5
-WORLD_SECONDS = 90.0
+NETWORK_SECONDS = 90.0
 MIB = 4096.0
 # Of one more day against all, and of one more day against that with a tenth of the history.
 DAY_TARGET, HISTORY_TARGET = 0.05, 1.2
@@ -202,38 +202,38 @@ def olist(runs):
     return runs.once("olist", make)
 
 
-def world(runs):
+def network(runs):
     shipments = runs.arguments.shipments
-    return runs.once("world", lambda: simulated(runs, shipments, WORLD_DAYS))
+    return runs.once("network", lambda: simulated(runs, shipments, NETWORK_DAYS))
 
 
-def short_world(runs):
+def short_network(runs):
     """The last tenth of the same days, with as many orders on them."""
 
     def make():
-        long, days = world(runs), WORLD_DAYS // SHORTER
+        long, days = network(runs), NETWORK_DAYS // SHORTER
         check = runs.check(long, long.as_of)
         first = plus_days(long.as_of, -days)
         part = checked_rows(check, "orders", first, long.as_of)
         share = part / checked_rows(check, "orders", "", long.as_of)
         return simulated(runs, round(runs.arguments.shipments * share), days)
 
-    return runs.once("short world", make)
+    return runs.once("short network", make)
 
 
 def simulated(runs, shipments, days):
-    folder = runs.folder / f"store-world-{shipments}-{days}"
+    folder = runs.folder / f"store-network-{shipments}-{days}"
     settings = {
         "shipments": shipments,
         "days": days,
-        "first_day": f'"{plus_days(WORLD_AS_OF, -days)}"',
+        "first_day": f'"{plus_days(NETWORK_AS_OF, -days)}"',
     }
     command = ["simulate", "pipelines/demo.toml", "--store", folder]
     for name, value in settings.items():
         command += ["--set", f"simulate.{name}={value}"]
-    print(f"  world of {shipments:,} shipments in {days} days", flush=True)
+    print(f"  network of {shipments:,} shipments in {days} days", flush=True)
     runs.longhaul(*command)
-    return Store(folder, "pipelines/demo.toml", WORLD_AS_OF)
+    return Store(folder, "pipelines/demo.toml", NETWORK_AS_OF)
 
 
 def full(runs, title, store, seconds_limit):
@@ -261,37 +261,37 @@ def olist_day(runs):
 
 
 def named(runs):
-    return f"{runs.arguments.shipments:,} shipments in {WORLD_DAYS} days"
+    return f"{runs.arguments.shipments:,} shipments in {NETWORK_DAYS} days"
 
 
-def world_full(runs):
-    yield from full(runs, named(runs), world(runs), WORLD_SECONDS)
+def network_full(runs):
+    yield from full(runs, named(runs), network(runs), NETWORK_SECONDS)
 
 
-def world_day(runs):
-    ours, _, _ = runs.once(named(runs), lambda: runs.full(world(runs)))
-    days = runs.once("days", lambda: runs.days(world(runs)))
+def network_day(runs):
+    ours, _, _ = runs.once(named(runs), lambda: runs.full(network(runs)))
+    days = runs.once("days", lambda: runs.days(network(runs)))
     seconds = [median(days, "seconds"), median(ours, "seconds")]
     yield line(
         f"{named(runs)}, one more day, ours in full: seconds", *seconds, DAY_TARGET, runs=days
     )
 
 
-def world_history(runs):
-    many = runs.once("days", lambda: runs.days(world(runs)))
-    few = runs.days(short_world(runs))
+def network_history(runs):
+    many = runs.once("days", lambda: runs.days(network(runs)))
+    few = runs.days(short_network(runs))
     seconds = [median(days, "seconds") for days in (many, few)]
-    days = WORLD_DAYS // SHORTER
-    title = f"one more day after {WORLD_DAYS} days, ours after {days}: seconds"
+    days = NETWORK_DAYS // SHORTER
+    title = f"one more day after {NETWORK_DAYS} days, ours after {days}: seconds"
     yield line(title, *seconds, HISTORY_TARGET, runs=[many, few])
 
 
 ROWS_OF_WORK = {
     "olist full": olist_full,
     "olist day": olist_day,
-    "world full": world_full,
-    "world day": world_day,
-    "world history": world_history,
+    "network full": network_full,
+    "network day": network_day,
+    "network history": network_history,
 }
 
 
@@ -307,7 +307,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(".bench"))
     arguments = parser.parse_args()
     names = list(ROWS_OF_WORK)
-    wanted = [name for name in names if asked(arguments.only, name, names)]
+    wanted = [name for name in names if is_wanted(arguments.only, name, names)]
     if not wanted:
         parser.error(f"--only {arguments.only}: there is none such in {', '.join(names)}")
 

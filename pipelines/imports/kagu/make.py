@@ -34,8 +34,8 @@ CLOCKS = [
     ("SYD", "2026-04-05 01:30", datetime(2026, 4, 4, 14, 30), "NSW"),
     ("PER", "2026-04-05 00:30", datetime(2026, 4, 4, 16, 30), "NSW"),
     ("TYO", "2026-04-05 00:45", datetime(2026, 4, 4, 15, 45), "NSW"),
-    ("SYD", "2026-04-05 02:30", datetime(2026, 4, 4, 15, 30), "SA"),  # told twice: the earlier
-    ("SYD", "2025-10-05 02:30", datetime(2025, 10, 4, 16, 30), "NSW"),  # not told: no such hour
+    ("SYD", "2026-04-05 02:30", datetime(2026, 4, 4, 15, 30), "SA"),  # occurs twice: the earlier
+    ("SYD", "2025-10-05 02:30", datetime(2025, 10, 4, 16, 30), "NSW"),  # does not occur: no such hour
     ("PER", "2025-10-05 12:00", datetime(2025, 10, 5, 4), "WA"),
     ("TYO", "2025-12-24 08:15", datetime(2025, 12, 23, 23, 15), "北海道"),
 ]
@@ -126,15 +126,15 @@ for day in range(DAYS):
         placed = FIRST + timedelta(days=day, minutes=int((7 + 15 * draw()) * 60)) - hours(utc)  # not at night
         sell(shop, clock(placed, SHOPS[shop]), placed, state)
 scans += scans[500:512]  # exported twice
-told = Counter(parcel for parcel, _ in {(scan[0], scan[4]) for scan in scans if scan[1] != "10"})
-told.update(parcel[0] for parcel in parcels if parcel[0][0] != "Q")  # and one version when it is sold
-made["n_units_range"] = sum(told[parcel[0]] for parcel in parcels if parcel[4] == 0)
-made["order_known"] = sum(n for parcel, n in told.items() if parcel[0] == "Q")
+versions = Counter(parcel for parcel, _ in {(scan[0], scan[4]) for scan in scans if scan[1] != "10"})
+versions.update(parcel[0] for parcel in parcels if parcel[0][0] != "Q")  # and one version when it is sold
+made["n_units_range"] = sum(versions[parcel[0]] for parcel in parcels if parcel[4] == 0)
+made["order_known"] = sum(n for parcel, n in versions.items() if parcel[0] == "Q")
 print(json.dumps({
-    "sales": len(names), "parcels": len(parcels), "shipment_versions": told.total(),
+    "sales": len(names), "parcels": len(parcels), "shipment_versions": versions.total(),
     "order_versions": len(sales) + sum(row[1] == 1 and row[5] != "" for row in sales), "odd": dict(made),
 }))
-# Most post codes have a point, or three of them; one of them lies in the sea.
+# Most post codes have a point, or three of them; one of them is in the sea.
 points = [(post, lat + 0.3 * draw(), lon + 0.3 * draw()) for post, (lat, lon) in sorted(
     {(row[6], STATES[row[7]][1:3]) for row in sales}) if draw() < 0.9 for _ in range(1 + 2 * (draw() < 0.3))]
 (folder := pathlib.Path(sys.argv[1])).mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ WITH
       "Sale No" AS sale,
       "Rev" AS rev,
       "Placed" AS ordered_at,
-      COALESCE("Changed", "Placed") AS told_at,
+      COALESCE("Changed", "Placed") AS entered_at,
       STRPTIME("Paid" || ' 23:59+0800', '%d/%m/%Y %H:%M%z') AS paid_at,
       STRPTIME("Promised" || ' 23:59+0800', '%d/%m/%Y %H:%M%z') AS promised_at,
       "Post Code" AS post,
@@ -27,7 +27,7 @@ WITH
   ),
   -- The file does not say when a payment became known: at the end of its day, at the latest.
   moments AS (
-    SELECT sale, told_at AS recorded_at FROM facts
+    SELECT sale, entered_at AS recorded_at FROM facts
     UNION
     SELECT sale, paid_at AS recorded_at FROM facts WHERE paid_at IS NOT NULL
   ),
@@ -36,10 +36,10 @@ WITH
     SELECT moments.sale AS sale, moments.recorded_at AS recorded_at, MAX(facts.rev) AS rev
     FROM moments
     JOIN facts ON moments.sale = facts.sale
-    WHERE facts.told_at <= moments.recorded_at
+    WHERE facts.entered_at <= moments.recorded_at
     GROUP BY moments.sale, moments.recorded_at
   ),
-  -- The middle of a post code; one of the points lies in the sea.
+  -- The middle of a post code; one of the points is in the sea.
   place AS (
     SELECT "Post Code" AS post, MEDIAN("Lat") AS lat, MEDIAN("Lon") AS lon
     FROM points
@@ -57,7 +57,7 @@ SELECT
     WHEN facts.paid_at <= last_rows.recorded_at THEN 'paid'
     ELSE 'placed'
   END AS status,
-  -- Features ask for the first two and three characters: A20 is Sydney, J06 Hokkaido's middle.
+  -- Keys of features are the first two and three characters: A20 is Sydney, J06 Hokkaido's middle.
   CASE WHEN LENGTH(facts.post) = 4 THEN 'A' ELSE 'J' END || facts.post AS destination_zone,
   facts.state AS destination_region,
   place.lat AS destination_lat,

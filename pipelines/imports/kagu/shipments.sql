@@ -39,14 +39,14 @@ WITH
       ) AS at
     FROM clocks
   ),
-  -- What was known at each moment of the log: the pickup, and which row told of the delivery last.
+  -- What was known at each moment of the log: the pickup, and which row had the delivery last.
   known AS (
     SELECT
       now.parcel AS parcel,
       now.recorded_at AS recorded_at,
       MAX(now.code) AS code,
       MAX(CASE WHEN before.code = '20' THEN before.at END) AS handed_over_at,
-      MAX(CASE WHEN before.code IN ('30', '35') THEN before.recorded_at END) AS delivery_told_at,
+      MAX(CASE WHEN before.code IN ('30', '35') THEN before.recorded_at END) AS delivery_entered_at,
       MAX(CASE WHEN before.code IN ('40', '50', '90') THEN before.code END) AS gone
     FROM log AS now
     JOIN log AS before ON now.parcel = before.parcel
@@ -68,13 +68,13 @@ WITH
         WHEN known.gone = '50' THEN 'returned'
         WHEN known.gone = '40' THEN 'lost'
         WHEN known.code NOT IN ('20', '30', '35') THEN known.code
-        WHEN known.delivery_told_at IS NOT NULL THEN 'delivered'
+        WHEN known.delivery_entered_at IS NOT NULL THEN 'delivered'
         ELSE 'in_transit'
       END AS status,
       known.handed_over_at AS handed_over_at,
       log.at AS delivered_at
     FROM known
-    LEFT JOIN log ON known.parcel = log.parcel AND known.delivery_told_at = log.recorded_at
+    LEFT JOIN log ON known.parcel = log.parcel AND known.delivery_entered_at = log.recorded_at
   ),
   place AS (
     SELECT "Post Code" AS post, MEDIAN("Lat") AS lat, MEDIAN("Lon") AS lon

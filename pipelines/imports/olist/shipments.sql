@@ -58,7 +58,7 @@ WITH
     FROM orders
   ),
   -- Two versions never share an instant: of a tie only the later status is kept. A delivery
-  -- before its handover is told as the source tells it, in one version, for the contract to judge.
+  -- before its handover is kept as the source has it, in one version, for the contract to judge.
   versions AS (
     SELECT
       order_id, 'created' AS status, ordered_at AS recorded_at,
