@@ -13,8 +13,8 @@ use crate::program::{Folder, PIPELINE, command, ended, longhaul, read_frame, roo
 /// An as-of with more than four weeks of rows before it.
 const AS_OF: &str = "2025-08-05";
 
-/// A store with small simulated tables in which no row is bad, and contracts of its own whose rules fail
-/// the table.
+/// A store with small simulated tables in which no row is bad, and contracts of its own whose rules
+/// fail the table.
 fn sound() -> Folder {
     static STORE: OnceLock<Folder> = OnceLock::new();
     let store = STORE.get_or_init(|| {

@@ -1,9 +1,9 @@
 //! Data contracts, and the tables that passed their check.
 //!
 //! What is here: contracts ([`Contract`], Open Data Contract Standard v3.1), the check of tables
-//! against them ([`check`]), quarantine of bad rows ([`write_quarantine`], [`explain`], [`Release`]),
-//! the only way to read the rows of a checked table ([`read_checked`]), and the import of foreign
-//! files by SQL ([`import`]).
+//! against them ([`check`]), quarantine of bad rows ([`write_quarantine`], [`explain`],
+//! [`Release`]), the only way to read the rows of a checked table ([`read_checked`]), and the
+//! import of foreign files by SQL ([`import`]).
 //!
 //! What is not: no as-of join and no features (these are in `features`), no clock, no network: all
 //! bytes of tables go through `store`.

@@ -43,8 +43,8 @@ impl Deref for CheckedFrame {
 /// As of: rows recorded strictly before `as_of`, which may be earlier than the check's own as-of.
 ///
 /// # Errors
-/// If a file changed since it was checked, a column is not in the contract, or `as_of` is later than
-/// the check's own.
+/// If a file changed since it was checked, a column is not in the contract, or `as_of` is later
+/// than the check's own.
 pub fn read_checked(
     store: &Store,
     contract: &Contract,

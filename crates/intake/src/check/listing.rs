@@ -81,8 +81,8 @@ impl Listing {
         self.releases.digest()
     }
 
-    /// A digest of the whole listing: equal if no file was added, removed or changed, and no release
-    /// was added.
+    /// A digest of the whole listing: equal if no file was added, removed or changed, and no
+    /// release was added.
     pub fn digest(&self) -> Digest {
         let start = Fingerprint::new().with("releases", self.releases.digest().as_str());
         let files = self.tables.values().flat_map(|table| &table.files);
@@ -98,8 +98,8 @@ impl Listing {
     }
 
     /// The day before which what a previous check found in a table is still right, if that of the
-    /// tables that it joins is, too: the first day on which a file was added, removed or changed, or
-    /// which was not over at the as-of of one of the two checks.
+    /// tables that it joins is, too: the first day on which a file was added, removed or changed,
+    /// or which was not over at the as-of of one of the two checks.
     ///
     /// The check of a row reads nothing that was recorded after the row's own day, so nothing later
     /// can change it.

@@ -30,8 +30,8 @@ pub(crate) struct TableCheckJob<'a> {
     pub(crate) listing: &'a TableListing,
     pub(crate) releases: &'a Releases,
     pub(crate) as_of: AsOf,
-    /// Whether the table is checked as a whole, too: its share of quarantined rows, and the rules on
-    /// whole partitions.
+    /// Whether the table is checked as a whole, too: its share of quarantined rows, and the rules
+    /// on whole partitions.
     pub(crate) checks_whole_table: bool,
 }
 

@@ -1,8 +1,8 @@
 //! The changes from one version of a contract to another, and which of them are breaking.
 //!
-//! A change is breaking if the new contract refuses a file that the old one accepted, or if a column
-//! that could be read is gone. A rule that quarantines more rows is compatible; one that fails the
-//! table is breaking.
+//! A change is breaking if the new contract refuses a file that the old one accepted, or if a
+//! column that could be read is gone. A rule that quarantines more rows is compatible; one that
+//! fails the table is breaking.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ pub struct Change {
 }
 
 impl Contract {
-    /// The changes since `old`: of columns, then of rules, then of the table, each by name. Empty if
-    /// both demand the same.
+    /// The changes since `old`: of columns, then of rules, then of the table, each by name. Empty
+    /// if both demand the same.
     pub fn changes_since(&self, old: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut add = |subject: String, what: String, breaking: bool| {

@@ -1,8 +1,9 @@
 //! A data contract: the columns of one table, its key, the rules on its rows and partitions, and
 //! the columns of other tables that these rules read.
 //!
-//! A contract is written in YAML, in the Open Data Contract Standard v3.1. [`parser`] turns the text
-//! into a [`Contract`]; whatever in it would constrain the data is either understood or refused.
+//! A contract is written in YAML, in the Open Data Contract Standard v3.1. [`parser`] turns the
+//! text into a [`Contract`]; whatever in it would constrain the data is either understood or
+//! refused.
 
 pub(crate) mod column;
 pub(crate) mod column_type;

@@ -116,8 +116,8 @@ pub(crate) struct Quality {
 }
 
 impl Quality {
-    /// Whether it is about one partition as a whole. The standard only has rules on the whole table,
-    /// so a custom property says so.
+    /// Whether it is about one partition as a whole. The standard only has rules on the whole
+    /// table, so a custom property says so.
     pub(crate) fn is_per_partition(&self) -> bool {
         custom(&self.custom_properties, "per").and_then(Value::as_str) == Some("partition")
     }

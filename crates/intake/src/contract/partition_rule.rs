@@ -1,5 +1,5 @@
-//! Rules on whole partitions: how many rows a day has, how large a share of them is null in a column,
-//! and how late the newest partition may be.
+//! Rules on whole partitions: how many rows a day has, how large a share of them is null in a
+//! column, and how late the newest partition may be.
 
 use super::rule::OnViolation;
 

@@ -1,5 +1,5 @@
-//! The description of an import, `import.toml`: the source files and their names in SQL, and the SQL
-//! file of each target table.
+//! The description of an import, `import.toml`: the source files and their names in SQL, and the
+//! SQL file of each target table.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

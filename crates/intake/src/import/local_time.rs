@@ -1,8 +1,8 @@
 //! From local times without an offset to instants.
 //!
-//! When clocks go back, an hour occurs twice: the earlier of the two instants is taken. When they go
-//! forward, an hour does not occur: a time in it is moved forward by the gap, as if the clock had not
-//! been changed yet.
+//! When clocks go back, an hour occurs twice: the earlier of the two instants is taken. When they
+//! go forward, an hour does not occur: a time in it is moved forward by the gap, as if the clock
+//! had not been changed yet.
 
 use chrono::{Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;

@@ -1,5 +1,5 @@
-//! A target table of an import: computed by SQL, cast to the types of its contract, and split by the
-//! UTC day of `recorded_at`.
+//! A target table of an import: computed by SQL, cast to the types of its contract, and split by
+//! the UTC day of `recorded_at`.
 
 use std::path::{Path, PathBuf};
 

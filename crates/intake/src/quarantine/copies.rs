@@ -1,8 +1,8 @@
 //! Copies of quarantined rows, for a person to look at.
 //!
 //! One Parquet file for each file that has bad rows, with the same path under `quarantine/` instead
-//! of `tables/`: all columns in their own types, and `rule`, `source_path` and `source_row`. The same
-//! check writes the same bytes.
+//! of `tables/`: all columns in their own types, and `rule`, `source_path` and `source_row`. The
+//! same check writes the same bytes.
 
 use std::sync::Arc;
 

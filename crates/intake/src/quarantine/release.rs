@@ -1,8 +1,9 @@
 //! Releases: rows in quarantine that a person reviewed and found to be good.
 //!
-//! A release is a JSON object under `quarantine/releases/`, written once and never changed. It names
-//! files by their digests, so that it does not apply to a file that was replaced since. Checks as of
-//! its own as-of and later let these rows break its one rule; all other rules still apply to them.
+//! A release is a JSON object under `quarantine/releases/`, written once and never changed. It
+//! names files by their digests, so that it does not apply to a file that was replaced since.
+//! Checks as of its own as-of and later let these rows break its one rule; all other rules still
+//! apply to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,7 +51,8 @@ pub struct ReleasedFile {
 pub struct Releases(Vec<Release>);
 
 impl Contract {
-    /// Why no row that breaks a rule may be released; `None` if it may be, or there is no such rule.
+    /// Why no row that breaks a rule may be released; `None` if it may be, or there is no such
+    /// rule.
     pub fn release_refusal(&self, rule: &str) -> Option<&'static str> {
         if self.joins().iter().any(|join| join.rule == rule) {
             return Some("it is of no use without the row that it belongs to");
@@ -93,8 +95,8 @@ impl Release {
         self.files.iter().map(|file| file.rows.len()).sum()
     }
 
-    /// Writes it to the store, and returns the path. The same release is the same object, so this may
-    /// be repeated.
+    /// Writes it to the store, and returns the path. The same release is the same object, so this
+    /// may be repeated.
     ///
     /// # Errors
     /// If the store cannot be written.

@@ -11,7 +11,8 @@ use crate::refusal::Refusal;
 use crate::report::Reporter;
 
 /// Shows the changes from `old` to `new`. Each is a path, or the name of a table, which means its
-/// shipped contract. Without `new`, `old` is compared as the new one with the shipped one of its table.
+/// shipped contract. Without `new`, `old` is compared as the new one with the shipped one of its
+/// table.
 ///
 /// # Errors
 /// If one cannot be parsed; or, after all changes were shown, if one of them is breaking.

@@ -83,8 +83,8 @@ fn render(reviewed: &Reviewed, explained: &[ExplainedRule]) -> String {
     lines.join("\n")
 }
 
-/// Releases the rows that a rule has in quarantine, and checks the tables again. `named` is a rule, or
-/// `table.rule` where two tables have a rule of that name.
+/// Releases the rows that a rule has in quarantine, and checks the tables again. `named` is a rule,
+/// or `table.rule` where two tables have a rule of that name.
 ///
 /// # Errors
 /// If there is no such rule, its rows may not be released, or it has none in quarantine.
@@ -147,7 +147,8 @@ fn rule_named(reviewed: &Reviewed, named: &str) -> Result<(String, String)> {
     }
     let mut tables = having(named);
     let found = if tables.is_empty() { "none" } else { "several" };
-    // Of several tables with such a rule, the one is meant in which it has rows in quarantine, or had.
+    // Of several tables with such a rule, the one is meant in which it has rows in quarantine, or
+    // had.
     if tables.len() > 1 {
         let has_rows = |table: &String| {
             let table = reviewed.check.tables.get(table);

@@ -1,7 +1,7 @@
 //! A pointer to the result of the last check, so that the next one reads only files that changed.
 //!
-//! One small object for each set of contracts, releases and code, written after the manifest. It may
-//! be lost or old: then more files are read, and the result is the same.
+//! One small object for each set of contracts, releases and code, written after the manifest. It
+//! may be lost or old: then more files are read, and the result is the same.
 
 use std::collections::BTreeMap;
 
