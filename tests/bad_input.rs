@@ -1,4 +1,4 @@
-//! Bad input: one clear message, its exit code, and a store that is as it was.
+//! Bad input: one clear message, its exit code, and a store that did not change.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use polars::prelude::*;
 
 use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
 
-/// Breaks one partition of a world, and insists that a run refuses and leaves the store alone.
+/// Breaks one partition of a store: a run must refuse it and leave the store as it was.
 #[track_caller]
 fn broken(table: &str, breaks: impl FnOnce(&Path), code: i32, words: &[&str]) {
     let store = Folder::with_world();
@@ -19,7 +19,7 @@ fn broken(table: &str, breaks: impl FnOnce(&Path), code: i32, words: &[&str]) {
     let mut words = words.to_vec();
     words.push(&name);
     ended.refuses(code, &words);
-    assert_eq!(store.files(), before, "the store is as it was");
+    assert_eq!(store.files(), before, "the store did not change");
 }
 
 /// Rewrites a partition.
@@ -107,8 +107,8 @@ fn an_unknown_family_statistic_or_flag_value_is_refused() {
     set("train.families=[\"oracle\"]").refuses(30, &["oracle", "boost"]);
     set("train.boost.learning_rate=-1").refuses(30, &["learning_rate", "-1"]);
     set("simulate.shipments=0").ok();
-    let world = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.odd_rate=2"];
-    longhaul(&world).refuses(30, &["odd_rate", "2"]);
+    let simulate = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.odd_rate=2"];
+    longhaul(&simulate).refuses(30, &["odd_rate", "2"]);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_declaration_that_names_what_does_not_exist_is_refused() {
 }
 
 #[test]
-fn other_tables_in_the_way_are_not_overwritten() {
+fn tables_with_other_bytes_are_not_overwritten() {
     let store = Folder::with_world();
     let before = store.files();
     let other = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.seed=8"];
@@ -141,7 +141,7 @@ fn rows_for_predict_need_every_feature_by_its_name() {
 }
 
 #[test]
-fn a_folder_that_is_no_url_of_a_store_is_refused() {
+fn a_url_that_is_not_of_a_store_is_refused() {
     longhaul(&["doctor", "--store", "ftp://host/place"]).refuses(30, &["ftp"]);
     longhaul(&["doctor", "--store", "s3://"]).refuses(30, &["bucket"]);
 }

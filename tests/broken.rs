@@ -1,7 +1,7 @@
-//! A file or a table that breaks each kind of rule, and all that is said about it.
+//! The message of the check for a file or a table that breaks each kind of rule.
 //!
-//! What is said is kept in `tests/snapshots/`; `RENEW_SNAPSHOTS=1 cargo test --workspace broken`
-//! writes it anew, to be read before it is committed.
+//! The messages are kept in `tests/snapshots/`; `RENEW_SNAPSHOTS=1 cargo test --workspace broken`
+//! writes them again, to be reviewed before they are committed.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -10,19 +10,20 @@ use polars::prelude::*;
 
 use crate::program::{Folder, PIPELINE, command, ended, longhaul, read_frame, root, write_frame};
 
-/// Mid-July of a world without odd rows, with four weeks before it.
+/// An as-of with more than four weeks of rows before it.
 const AS_OF: &str = "2025-08-05";
 
-/// A small world in which nothing is wrong, and contracts of its own that let the table fail.
+/// A store with small simulated tables in which no row is bad, and contracts of its own whose rules
+/// fail the table.
 fn sound() -> Folder {
-    static WORLD: OnceLock<Folder> = OnceLock::new();
-    let world = WORLD.get_or_init(|| {
-        let world = Folder::empty();
+    static STORE: OnceLock<Folder> = OnceLock::new();
+    let store = STORE.get_or_init(|| {
+        let store = Folder::empty();
         let set = ["simulate.days=40", "simulate.shipments=2000", "simulate.odd_rate=0"];
-        let mut arguments = vec!["simulate", PIPELINE, "--store", world.url()];
+        let mut arguments = vec!["simulate", PIPELINE, "--store", store.url()];
         set.iter().for_each(|set| arguments.extend(["--set", set]));
         longhaul(&arguments).ok();
-        let contracts = world.path().join("contracts");
+        let contracts = store.path().join("contracts");
         std::fs::create_dir_all(&contracts).expect("a folder");
         for table in ["orders", "shipments"] {
             let name = format!("{table}.odcs.yaml");
@@ -34,9 +35,9 @@ fn sound() -> Folder {
                 .replace("quarantineShareMax, value: 0.05", "quarantineShareMax, value: 0");
             std::fs::write(contracts.join(name), strict).expect("a contract");
         }
-        world
+        store
     });
-    world.copy()
+    store.copy()
 }
 
 /// The file of a day.
@@ -45,29 +46,29 @@ fn day(store: &Folder, table: &str, date: &str) -> PathBuf {
     store.path().join(path)
 }
 
-/// What the check says of a world after `breaks`, with the folder's name left out.
+/// The message of the check of a store after `breaks`, with `STORE` for the folder's name.
 #[track_caller]
-fn says(name: &str, breaks: impl FnOnce(&Folder)) {
+fn message_is(name: &str, breaks: impl FnOnce(&Folder)) {
     let store = sound();
     breaks(&store);
     let before = store.files();
     let set = format!("check.contracts={:?}", store.path().join("contracts"));
     let arguments = ["check", PIPELINE, "--store", store.url(), "--as-of", AS_OF, "--set", &set];
     let ended = ended(&mut command(&arguments));
-    let said = format!("{}(exit code {})\n", ended.stderr, ended.code);
-    let said = said.replace(store.url(), "STORE");
+    let message = format!("{}(exit code {})\n", ended.stderr, ended.code);
+    let message = message.replace(store.url(), "STORE");
     let path = root().join("tests/snapshots").join(format!("{name}.txt"));
     if std::env::var_os("RENEW_SNAPSHOTS").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
-        std::fs::write(&path, &said).expect("a snapshot");
+        std::fs::write(&path, &message).expect("a snapshot");
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(said, kept, "{}", path.display());
-    assert!(ended.code >= 10 && said.contains("\nhint: "), "{said}");
-    assert_eq!(store.files(), before, "the store is as it was");
+    assert_eq!(message, kept, "{}", path.display());
+    assert!(ended.code >= 10 && message.contains("\nhint: "), "{message}");
+    assert_eq!(store.files(), before, "the store did not change");
 }
 
-/// Rewrites the rows of a day in the middle.
+/// Rewrites the rows of a day in the middle of the table.
 fn with(table: &'static str, change: impl FnOnce(DataFrame) -> DataFrame) -> impl FnOnce(&Folder) {
     move |store| {
         let path = day(store, table, "2025-08-01");
@@ -80,13 +81,15 @@ fn text(column: &str, value: Option<&str>) -> impl FnOnce(DataFrame) -> DataFram
     move |mut frame| {
         let old = frame
             .column(column)
-            .expect("as the world has it")
+            .expect("a column of the store")
             .str()
-            .expect("as the world has it")
+            .expect("a column of the store")
             .clone();
         let new: StringChunked =
             old.iter().enumerate().map(|(row, old)| if row == 2 { value } else { old }).collect();
-        frame.with_column(new.with_name(column.into()).into_column()).expect("as the world has it");
+        frame
+            .with_column(new.with_name(column.into()).into_column())
+            .expect("a column of the store");
         frame
     }
 }
@@ -95,46 +98,48 @@ fn cast(column: &str, dtype: DataType) -> impl FnOnce(DataFrame) -> DataFrame {
     move |mut frame| {
         let values = frame
             .column(column)
-            .expect("as the world has it")
+            .expect("a column of the store")
             .cast(&dtype)
-            .expect("as the world has it");
-        frame.with_column(values).expect("as the world has it");
+            .expect("a column of the store");
+        frame.with_column(values).expect("a column of the store");
         frame
     }
 }
 
 #[test]
-fn files_that_are_no_partition_of_the_table() {
-    says("cut_off", |store| {
+fn files_that_are_not_a_partition_of_the_table() {
+    message_is("cut_off", |store| {
         let path = day(store, "orders", "2025-08-01");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..1000]).unwrap();
     });
-    says("no_rows", with("orders", |frame| frame.head(Some(0))));
-    says("misplaced", |store| {
+    message_is("no_rows", with("orders", |frame| frame.head(Some(0))));
+    message_is("misplaced", |store| {
         let from = day(store, "orders", "2025-08-01");
         std::fs::rename(from, store.path().join("tables/orders/day.parquet")).unwrap();
     });
-    says("other_day", |store| {
+    message_is("other_day", |store| {
         let other = day(store, "orders", "2025-07-31");
         std::fs::copy(other, day(store, "orders", "2025-08-01")).unwrap();
     });
-    says("no_table", |store| std::fs::remove_dir_all(store.path().join("tables/orders")).unwrap());
+    message_is("no_table", |store| {
+        std::fs::remove_dir_all(store.path().join("tables/orders")).unwrap()
+    });
 }
 
 #[test]
 fn columns_that_are_not_as_the_contract_says() {
-    says("column_missing", with("shipments", |frame| frame.drop("origin_zone").unwrap()));
-    says("column_narrowed", with("shipments", cast("n_units", DataType::String)));
+    message_is("column_missing", with("shipments", |frame| frame.drop("origin_zone").unwrap()));
+    message_is("column_narrowed", with("shipments", cast("n_units", DataType::String)));
     let zoneless = DataType::Datetime(TimeUnit::Microseconds, None);
-    says("column_without_zone", with("orders", cast("promised_at", zoneless)));
+    message_is("column_without_zone", with("orders", cast("promised_at", zoneless)));
 }
 
 #[test]
 fn rows_that_break_each_kind_of_rule() {
-    says("rule_missing", with("shipments", text("origin_zone", None)));
-    says("rule_allowed_values", with("orders", text("status", Some("shipped"))));
-    says(
+    message_is("rule_missing", with("shipments", text("origin_zone", None)));
+    message_is("rule_allowed_values", with("orders", text("status", Some("shipped"))));
+    message_is(
         "rule_range",
         with("shipments", |mut frame| {
             let units = Column::new("n_units".into(), vec![0_i32; frame.height()]);
@@ -142,7 +147,7 @@ fn rows_that_break_each_kind_of_rule() {
             frame
         }),
     );
-    says(
+    message_is(
         "rule_sql",
         with("orders", |mut frame| {
             let late = frame.column("recorded_at").unwrap().clone().with_name("promised_at".into());
@@ -152,9 +157,9 @@ fn rows_that_break_each_kind_of_rule() {
             frame
         }),
     );
-    says("rule_join", with("shipments", text("order_id", Some("nobody's"))));
-    says("rule_key", with("shipments", |frame| frame.vstack(&frame.head(Some(1))).unwrap()));
-    says("rule_pattern", |store| {
+    message_is("rule_join", with("shipments", text("order_id", Some("nobody's"))));
+    message_is("rule_key", with("shipments", |frame| frame.vstack(&frame.head(Some(1))).unwrap()));
+    message_is("rule_pattern", |store| {
         let path = store.path().join("contracts/orders.odcs.yaml");
         let plain = "small area, as text with its leading zeros.\n        logicalType: string\n";
         let with_pattern =
@@ -165,9 +170,9 @@ fn rows_that_break_each_kind_of_rule() {
 }
 
 #[test]
-fn partitions_that_are_odd_as_a_whole() {
-    says("partition_rows", with("orders", |frame| frame.head(Some(3))));
-    says(
+fn partitions_that_break_a_rule_on_whole_partitions() {
+    message_is("partition_rows", with("orders", |frame| frame.head(Some(3))));
+    message_is(
         "partition_nulls",
         with("orders", |mut frame| {
             let promised = frame.column("promised_at").unwrap();
@@ -177,7 +182,7 @@ fn partitions_that_are_odd_as_a_whole() {
             frame
         }),
     );
-    says("partition_late", |store| {
+    message_is("partition_late", |store| {
         for table in ["orders", "shipments"] {
             for date in ["2025-08-01", "2025-08-02", "2025-08-03", "2025-08-04"] {
                 let folder = day(store, table, date).parent().unwrap().to_owned();
@@ -188,16 +193,18 @@ fn partitions_that_are_odd_as_a_whole() {
 }
 
 #[test]
-fn contracts_that_are_not_understood() {
+fn contracts_with_elements_that_are_not_supported() {
     let orders = |store: &Folder| store.path().join("contracts/orders.odcs.yaml");
-    says("contract_metric", |store| {
+    message_is("contract_metric", |store| {
         edit(&orders(store), "metric: invalidValues", "metric: missingValues");
     });
-    says("contract_type", |store| {
+    message_is("contract_type", |store| {
         edit(&orders(store), "physicalType: float64", "physicalType: real")
     });
-    says("contract_partition_unit", |store| edit(&orders(store), "unit: percent", "unit: rows"));
-    says("contract_latency", |store| {
+    message_is("contract_partition_unit", |store| {
+        edit(&orders(store), "unit: percent", "unit: rows")
+    });
+    message_is("contract_latency", |store| {
         edit(&orders(store), "value: 2, unit: d", "value: 2, unit: y")
     });
 }

@@ -1,21 +1,21 @@
-//! Contracts by themselves: their page is not stale, and what breaks is said to break.
+//! The commands on contracts: their page is up to date, and breaking changes are refused.
 
 use crate::program::{Folder, longhaul, root};
 
 #[test]
-fn the_page_of_the_contracts_is_not_stale() {
+fn the_page_of_the_contracts_is_up_to_date() {
     let page = longhaul(&["contract", "docs"]).ok().stdout;
     let path = root().join("docs/contracts.md");
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         page == kept,
-        "docs/contracts.md is not what the contracts say: \
+        "docs/contracts.md is out of date: \
          longhaul contract docs > docs/contracts.md"
     );
 }
 
 #[test]
-fn a_change_of_a_contract_is_compatible_or_breaks() {
+fn a_change_of_a_contract_is_compatible_or_breaking() {
     let folder = Folder::empty();
     let write = |name: &str, from: &str, to: &str| {
         let text = std::fs::read_to_string(root().join("schemas/shipments.odcs.yaml")).unwrap();
@@ -44,13 +44,13 @@ fn a_change_of_a_contract_is_compatible_or_breaks() {
         "{}",
         ended.stdout
     );
-    // And back it is a widening.
+    // The other way round it is a widening.
     longhaul(&["contract", "diff", &less, "shipments"]).ok();
     longhaul(&["contract", "diff", "moons"]).refuses(30, &["moons", "orders", "predictions"]);
 }
 
 #[test]
-fn a_contract_of_ones_own_holds_and_is_named_with_its_line() {
+fn a_contract_of_ones_own_is_applied_and_is_named_with_its_line() {
     let store = Folder::with_world();
     let contracts = store.path().join("contracts");
     std::fs::create_dir_all(&contracts).unwrap();

@@ -1,4 +1,4 @@
-//! The guide's import: a data set that nobody here had mapped before, by SQL and TOML only.
+//! The import of `docs/guide-import.md`: a foreign data set, mapped by SQL and TOML only.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,10 +9,10 @@ use serde_json::{Map, Value};
 use crate::program::{Folder, longhaul, root};
 
 const PIPELINE: &str = "pipelines/kagu.toml";
-/// All that the files tell was recorded before it.
+/// An as-of after every row of the files.
 const END: &str = "2026-04-20";
 
-/// The files that the guide maps, and what their maker knows of them.
+/// Makes the files that the guide maps, and returns what they were made of.
 fn made(folder: &Path) -> Value {
     let maker = root().join("pipelines/imports/kagu/make.py");
     let output = Command::new("python3").arg(maker).arg(folder).output().expect("python3");
@@ -75,7 +75,7 @@ fn the_guides_import_gives_what_its_files_were_made_of() {
     assert_eq!(first("longest_side_cm"), 101.6);
     assert_eq!(first("volume_cm3"), 203_199.6);
     assert_eq!(first("item_value"), 840.0);
-    // A depot without a point is nowhere, and neither is a post code without one.
+    // Coordinates are missing where the depot or the post code has none.
     assert_eq!(feature(&matrix, "K00006/1", "origin_lat"), None);
     assert_eq!(feature(&matrix, "K00006/1", "distance_km"), None);
     assert_eq!(feature(&matrix, "K00005/1", "destination_lat"), None);

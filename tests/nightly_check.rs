@@ -1,4 +1,4 @@
-//! Night after night the check reads what is new, and finds what a check from nothing finds.
+//! Night after night the check reads only new files, and finds what a check of all files finds.
 
 use std::path::PathBuf;
 
@@ -26,7 +26,8 @@ fn a_second_night_reads_its_own_files_and_finds_the_same() {
     let (anew, expected) = check(&at_once, "2025-10-28");
     assert!(anew > 200 && found == expected);
 
-    // A night that was lost, and one that is told again: from there on everything is read.
+    // Without the pointer to the last check all files are read, and after a change of an earlier
+    // partition all files from its day on.
     std::fs::remove_dir_all(nightly.path().join("state")).expect("the pointer");
     let (read, found) = check(&nightly, "2025-10-29");
     assert!(read > 200 && found == check(&at_once, "2025-10-29").1);

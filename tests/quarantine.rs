@@ -1,4 +1,4 @@
-//! A look into quarantine, and the way back out of it.
+//! `check --explain` and `check --release`.
 
 use polars::prelude::Column;
 use serde_json::Value;
@@ -38,7 +38,7 @@ fn an_explanation_counts_by_table_and_rule_and_writes_nothing() {
 }
 
 #[test]
-fn a_released_batch_is_used_from_then_on_and_written_down_once() {
+fn released_rows_are_used_from_then_on_and_written_once() {
     let store = Folder::with_world();
     let before = store.run("check", &["--json"]).ok().json();
     let quarantined = store.files().into_iter().filter(|(name, _)| name.starts_with("quarantine/"));
@@ -60,7 +60,7 @@ fn a_released_batch_is_used_from_then_on_and_written_down_once() {
     assert_eq!(written["rule"], "n_units_range");
     assert_eq!(written["as_of"], AS_OF);
 
-    // Once more it is the same, and nothing more is written; quarantine is only added to.
+    // Repeated, it is the same, and nothing more is written; nothing in quarantine changes.
     let files = store.files();
     let again = store.run("check", &["--release", "shipments.n_units_range", "--json"]).ok().json();
     assert_eq!(again["released_before"], true);
@@ -70,7 +70,7 @@ fn a_released_batch_is_used_from_then_on_and_written_down_once() {
         assert!(files.get(&name) == Some(&bytes), "{name} changed");
     }
 
-    // A night before the release is as it was.
+    // A check as of an earlier night does not see the release.
     let earlier = ["check", PIPELINE, "--store", store.url(), "--as-of", "2025-10-28", "--json"];
     let earlier = longhaul(&earlier).ok().json();
     assert!(earlier["summary"].get("released").is_none(), "{earlier}");
@@ -101,7 +101,7 @@ fn killed_while_it_releases_it_can_be_repeated() {
 }
 
 #[test]
-fn what_may_not_be_released_is_refused() {
+fn rows_that_may_not_be_released_are_refused() {
     let store = Folder::with_world();
     let before = store.files();
     let release = |rule: &str| store.run("check", &["--release", rule]);
@@ -114,7 +114,7 @@ fn what_may_not_be_released_is_refused() {
 }
 
 #[test]
-fn too_many_bad_rows_can_be_looked_at_and_released() {
+fn too_many_bad_rows_can_be_explained_and_released() {
     let store = Folder::with_world();
     for path in store.partitions("shipments") {
         let mut frame = crate::program::read_frame(&path);

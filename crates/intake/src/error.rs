@@ -1,25 +1,25 @@
-//! What can go wrong between a file and a checked table.
+//! The errors of this crate: what can be wrong with a contract, a table or a file.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use chrono::NaiveDate;
 use parquet::errors::ParquetError;
 use polars::error::PolarsError;
-use terms::AsOf;
+use terms::{AsOf, Day, ErrorClass};
 
-/// An error of this room.
+use crate::import::error::ImportError;
+
+/// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A contract says something that is not understood.
-    #[error("{contract}: {place}: expected {expected}, found {found}")]
+    /// A contract has something that is not supported.
+    #[error("{contract}: {element}: expected {expected}, found {found}")]
     Contract {
         /// Its origin, usually a path.
         contract: String,
-        /// Where in it.
-        place: String,
-        /// What is understood.
+        /// The element of it.
+        element: String,
+        /// What is supported.
         expected: String,
         /// What it says.
         found: String,
@@ -32,7 +32,7 @@ pub enum Error {
         /// Where and why.
         source: serde_yaml_ng::Error,
     },
-    /// A contract reads another table that has no contract, or that reads it in turn.
+    /// A contract joins a table that has no contract, or that joins it in turn.
     #[error("{table}: joins {join}: expected a table that is checked before it")]
     JoinOrder {
         /// The table.
@@ -45,14 +45,14 @@ pub enum Error {
     NoPartition {
         /// The table.
         table: String,
-        /// Where it was looked for.
+        /// Where partitions are expected.
         prefix: String,
         /// The as-of.
         as_of: AsOf,
         /// The first partition, if there is any.
-        first: Option<NaiveDate>,
+        first: Option<Day>,
     },
-    /// A file holds no rows.
+    /// A file has no rows.
     #[error("{table} {path}: expected rows, found none")]
     EmptyFile {
         /// The table.
@@ -60,7 +60,7 @@ pub enum Error {
         /// The file.
         path: String,
     },
-    /// A Parquet file lies where no partition is.
+    /// A Parquet file is outside the partitions of its table.
     #[error("{table} {path}: expected tables/{table}/recorded_on=YYYY-MM-DD/*.parquet")]
     Misplaced {
         /// The table.
@@ -68,7 +68,7 @@ pub enum Error {
         /// The file.
         path: String,
     },
-    /// A file is no Parquet, or not all of one.
+    /// A file is not Parquet, or only part of one.
     #[error("{table} {path}: expected Parquet, found {bytes} bytes that are not a whole file")]
     NotParquet {
         /// The table.
@@ -80,7 +80,7 @@ pub enum Error {
         /// Why.
         source: ParquetError,
     },
-    /// A file's footer is fine and its rows are not.
+    /// The rows of a file cannot be read although its footer can.
     #[error("{table} {path}: its rows cannot be read")]
     Unreadable {
         /// The table.
@@ -92,7 +92,7 @@ pub enum Error {
     },
     /// A required column is not in a file.
     #[error(
-        "{table} {path}: column {column:?}: expected {expected} ({place}), found no such column"
+        "{table} {path}: column {column:?}: expected {expected} ({declared_at}), found no such column"
     )]
     MissingColumn {
         /// The table.
@@ -103,11 +103,13 @@ pub enum Error {
         column: String,
         /// Its type.
         expected: &'static str,
-        /// Where the contract asks for it.
-        place: Box<str>,
+        /// The contract and the line that declare it.
+        declared_at: Box<str>,
     },
     /// A column has another type than the contract says.
-    #[error("{table} {path}: column {column:?}: expected {expected} ({place}), found {found}")]
+    #[error(
+        "{table} {path}: column {column:?}: expected {expected} ({declared_at}), found {found}"
+    )]
     WrongType {
         /// The table.
         table: String,
@@ -117,12 +119,12 @@ pub enum Error {
         column: String,
         /// The contract's type.
         expected: &'static str,
-        /// Where the contract asks for it.
-        place: Box<str>,
+        /// The contract and the line that declare it.
+        declared_at: Box<str>,
         /// The file's type.
         found: Box<str>,
     },
-    /// A row lies in the partition of another day.
+    /// A row is in the partition of another day.
     #[error("{table} {path}: column \"recorded_at\": expected {expected}, found {found}")]
     WrongDay {
         /// The table.
@@ -130,11 +132,11 @@ pub enum Error {
         /// The file.
         path: String,
         /// The partition's date.
-        expected: NaiveDate,
-        /// The first or last date in it.
-        found: NaiveDate,
+        expected: Day,
+        /// The date of its first or last row.
+        found: Day,
     },
-    /// Rows without `recorded_at`: nobody can say when they were known.
+    /// Rows without `recorded_at`, to which no as-of can be applied.
     #[error("{table} {path}: column \"recorded_at\": expected no null, found {nulls}")]
     NullRecordedAt {
         /// The table.
@@ -144,7 +146,7 @@ pub enum Error {
         /// How many.
         nulls: u64,
     },
-    /// The same version told twice.
+    /// Rows with the same key.
     #[error(
         "{table} {path}: key ({keys}): expected once, found {rows} rows that share theirs, first {first}"
     )]
@@ -171,25 +173,25 @@ pub enum Error {
         path: String,
         /// The rule.
         rule: String,
-        /// Which rows are bad.
+        /// The condition of a bad row.
         condition: String,
         /// How many rows of the file.
         rows: u64,
         /// The first of them.
         row: u32,
     },
-    /// A partition is not as it should be as a whole.
+    /// A partition breaks a rule on whole partitions that fails the table.
     #[error("{table} recorded_on={recorded_on}: rule {rule}: expected {expected}, found {found}")]
     PartitionRule {
         /// The table.
         table: String,
         /// The partition.
-        recorded_on: NaiveDate,
+        recorded_on: Day,
         /// The rule.
         rule: String,
-        /// What was expected, in words.
+        /// What was expected, as text.
         expected: String,
-        /// What is there, in words.
+        /// What was found, as text.
         found: String,
     },
     /// The newest partition is too old.
@@ -198,13 +200,13 @@ pub enum Error {
         /// The table.
         table: String,
         /// The newest partition.
-        newest: NaiveDate,
-        /// What was expected, in words.
+        newest: Day,
+        /// What was expected, as text.
         expected: String,
-        /// What is there, in words.
+        /// What was found, as text.
         found: String,
     },
-    /// More rows are bad than the contract bears.
+    /// More rows are in quarantine than the contract allows.
     #[error(
         "{table}: expected at most {:.1}% of rows in quarantine, found {quarantined} of {rows}: {}; first {}",
         .share_max * 100.0, counts(.reasons), .samples.join(", ")
@@ -212,28 +214,28 @@ pub enum Error {
     TooManyQuarantined {
         /// The table.
         table: String,
-        /// Bad rows.
+        /// Rows in quarantine.
         quarantined: u64,
         /// All rows.
         rows: u64,
-        /// The largest share that is borne.
+        /// The largest share that is allowed.
         share_max: f64,
-        /// Bad rows by the rule that they break.
+        /// Rows in quarantine or dropped, by the rule that they break.
         reasons: BTreeMap<String, u64>,
-        /// The first bad rows, as path, row and rule.
+        /// The first rows in quarantine, as path, row and rule.
         samples: Vec<String>,
     },
-    /// A checked table is asked for later rows than were checked.
-    #[error("{table}: checked as of {checked}, asked as of {asked}")]
+    /// A checked table is read as of a later instant than its check.
+    #[error("{table}: checked as of {checked}, read as of {as_of}")]
     ReadPastCheck {
         /// The table.
         table: String,
         /// The check's as-of.
         checked: AsOf,
-        /// The as-of asked for.
-        asked: AsOf,
+        /// The as-of of the read.
+        as_of: AsOf,
     },
-    /// A table is asked for a column that its contract does not name.
+    /// A column that the contract does not name.
     #[error("{table}: column {column:?}: not in the contract")]
     UnknownColumn {
         /// The table.
@@ -244,12 +246,12 @@ pub enum Error {
     /// A quarantined row could not be copied.
     #[error("{path}: cannot be copied to quarantine")]
     QuarantineWrite {
-        /// The file that the row lies in.
+        /// The file of the row.
         path: String,
         /// Why.
         source: ParquetError,
     },
-    /// An object among the releases is none.
+    /// An object among the releases is not a release.
     #[error("{path}: expected a release")]
     Release {
         /// The object.
@@ -257,137 +259,124 @@ pub enum Error {
         /// Where and why.
         source: serde_json::Error,
     },
-    /// A computation on frames failed.
-    #[error("{place}: a table could not be computed")]
+    /// A computation on data frames failed.
+    #[error("{step}: a table could not be computed")]
     Frame {
-        /// What was being done.
-        place: String,
+        /// What was computed.
+        step: String,
         /// Why.
         source: PolarsError,
     },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-
-    /// A file of the import's folder cannot be read.
-    #[error("{}: cannot be read", path.display())]
-    ImportFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The import's description is wrong.
-    #[error("{}: expected the description of an import", path.display())]
-    ImportToml {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// The import's description contradicts itself or the world.
-    #[error("{}: {place}: expected {expected}, found {found}", path.display())]
-    ImportDescription {
-        /// The file.
-        path: PathBuf,
-        /// Where in it.
-        place: String,
-        /// What is understood.
-        expected: String,
-        /// What it says.
-        found: String,
-    },
-    /// A source file is not there or cannot be read.
-    #[error("source {name:?} {}: cannot be read", path.display())]
-    SourceFile {
-        /// Its name in SQL.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A source file is not of its format.
-    #[error("source {name:?} {}: expected {format}", path.display())]
-    SourceFormat {
-        /// Its name in SQL.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// The format.
-        format: &'static str,
-        /// Why.
-        source: PolarsError,
-    },
-    /// A column named in the description is not in the source.
-    #[error("source {name:?} {}: column {column:?}: not among {}", path.display(), .found.join(", "))]
-    SourceColumn {
-        /// Its name in SQL.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-        /// The columns that are there.
-        found: Vec<String>,
-    },
-    /// A value is no local time.
-    #[error("source {name:?} {}: column {column:?} row {row}: expected a local time like 2018-01-31 13:45:00, found {found}", path.display())]
-    SourceTime {
-        /// Its name in SQL.
-        name: String,
-        /// The file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-        /// The row, from 1, without the header.
-        row: u64,
-        /// The value, or the column's type.
-        found: String,
-    },
-    /// The SQL of a target failed.
-    #[error("{}: cannot be computed", path.display())]
-    TargetSql {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: PolarsError,
-    },
-    /// The SQL of a target does not give what the contract asks for.
-    #[error("{}: column {column:?}: expected {expected}, found {found}", path.display())]
-    TargetColumn {
-        /// The SQL file.
-        path: PathBuf,
-        /// The column.
-        column: String,
-        /// What the contract asks for.
-        expected: String,
-        /// What the SQL gives.
-        found: String,
-    },
-    /// The SQL of a target gives no rows.
-    #[error("{}: expected rows, found none", path.display())]
-    TargetEmpty {
-        /// The SQL file.
-        path: PathBuf,
-    },
-    /// A partition is there already, with other rows.
-    #[error(
-        "{table} {path}: expected the same bytes as are there, found others ({differing} of {partitions} partitions differ)"
-    )]
-    PartitionDiffers {
-        /// The table.
-        table: String,
-        /// The first such partition.
-        path: String,
-        /// How many differ.
-        differing: usize,
-        /// How many the import gives.
-        partitions: usize,
-    },
+    /// An import failed.
+    #[error(transparent)]
+    Import(#[from] ImportError),
 }
 
-fn found_first(first: &Option<NaiveDate>) -> String {
+impl Error {
+    /// What kind of error it is.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Store(source) => source.class(),
+            Self::Import(source) => source.class(),
+            Self::NoPartition { .. } | Self::EmptyFile { .. } | Self::Stale { .. } => {
+                ErrorClass::Input
+            }
+            Self::Contract { .. } | Self::ContractYaml { .. } | Self::JoinOrder { .. } => {
+                ErrorClass::Configuration
+            }
+            Self::ReadPastCheck { .. }
+            | Self::UnknownColumn { .. }
+            | Self::QuarantineWrite { .. }
+            | Self::Frame { .. } => ErrorClass::Internal,
+            Self::Misplaced { .. }
+            | Self::NotParquet { .. }
+            | Self::Unreadable { .. }
+            | Self::MissingColumn { .. }
+            | Self::WrongType { .. }
+            | Self::WrongDay { .. }
+            | Self::NullRecordedAt { .. }
+            | Self::DuplicateKey { .. }
+            | Self::RuleBroken { .. }
+            | Self::PartitionRule { .. }
+            | Self::TooManyQuarantined { .. }
+            | Self::Release { .. } => ErrorClass::Contract,
+        }
+    }
+
+    /// What to do about it, if there is something that always helps.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Store(source) => return source.hint(),
+            Self::Import(source) => return source.hint(),
+            Self::Contract { .. } => "a constraint that nobody executes is refused: say it as the \
+                contracts in schemas/ do, or for people alone with type: text"
+                .to_owned(),
+            Self::NoPartition { first: None, table, .. } => {
+                format!("bring {table} into the store, or choose the store that has it")
+            }
+            Self::NoPartition { first: Some(first), .. } => {
+                format!("choose an as-of after {first}")
+            }
+            Self::EmptyFile { path, .. } => {
+                format!("export the day again, or remove {path} if it has no rows")
+            }
+            Self::Misplaced { path, .. } => {
+                format!("move {path} into the partition of its day, or out of the table")
+            }
+            Self::NotParquet { path, .. } | Self::Unreadable { path, .. } => {
+                format!("upload {path} again: it is likely cut off")
+            }
+            Self::MissingColumn { table, column, .. } => format!(
+                "add {column:?} at export, or make it optional (required: false) in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::WrongType { found, table, column, .. } if found.starts_with("timestamp") => {
+                format!(
+                    "write {column:?} as timestamp[us, tz=UTC] at export; \
+                     schemas/{table}.odcs.yaml describes it"
+                )
+            }
+            Self::WrongType { expected, table, column, .. } => format!(
+                "write {column:?} as {expected} at export; schemas/{table}.odcs.yaml describes it"
+            ),
+            Self::WrongDay { .. } => {
+                "a partition holds the versions recorded on its UTC date; sort them at export"
+                    .to_owned()
+            }
+            Self::NullRecordedAt { .. } => {
+                "fill recorded_at at export with the time at which each row became known".to_owned()
+            }
+            Self::DuplicateKey { .. } => "a correction is a new version with a later \
+                recorded_at; remove rows that were exported twice"
+                .to_owned(),
+            Self::RuleBroken { table, .. } => format!(
+                "mend the rows at their source, or change onViolation in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::TooManyQuarantined { table, .. } => format!(
+                "mend the rows at their source, release those that are good, or change \
+                 quarantineShareMax in schemas/{table}.odcs.yaml"
+            ),
+            Self::Release { path, .. } => {
+                format!("restore {path} as it was written, or move it out of the releases")
+            }
+            Self::PartitionRule { table, rule, .. } => format!(
+                "export the day again if it is not whole; if it is right, change {rule} in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            Self::Stale { table, .. } => format!(
+                "look why {table} is not exported any more, or change latency or onLatency in \
+                 schemas/{table}.odcs.yaml"
+            ),
+            _ => return None,
+        })
+    }
+}
+
+fn found_first(first: &Option<Day>) -> String {
     first.map_or_else(
         || "no partition".to_owned(),
         |first| format!("the first partition to be recorded_on={first}"),

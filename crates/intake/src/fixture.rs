@@ -1,4 +1,4 @@
-//! Small invented tables for the tests of this room.
+//! Test data: small tables of orders and shipments, and stores that hold them.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,14 @@ use polars::prelude::{
     TimeUnit, TimeZone,
 };
 use store::{Store, StoreSettings};
-use terms::{AsOf, HOUR_MICROS};
+use terms::{AsOf, HOUR_MICROS, Instant};
 
+use crate::check::listing::Listing;
+use crate::check::report::Check;
 use crate::check::{Finding, check};
-use crate::contract::{Contract, shipped};
+use crate::contract::Contract;
+use crate::contract::shipped::shipped;
 use crate::error::Error;
-use crate::listed::Listed;
-use crate::report::Check;
 
 pub(crate) fn contract(table: &str) -> Contract {
     Contract::parse(&format!("schemas/{table}.odcs.yaml"), shipped(table).unwrap()).unwrap()
@@ -30,14 +31,14 @@ pub(crate) fn at(text: &str) -> AsOf {
 }
 
 pub(crate) fn micros(text: &str) -> i64 {
-    at(text).micros()
+    text.parse::<Instant>().unwrap().micros()
 }
 
 pub(crate) fn memory() -> Store {
     Store::open(&StoreSettings::resolve("memory://", &BTreeMap::new()).unwrap()).unwrap()
 }
 
-/// A version of an order.
+/// A version of an order. Units: microseconds since 1970-01-01.
 #[derive(Clone)]
 pub(crate) struct Order {
     pub(crate) order_id: String,
@@ -50,7 +51,7 @@ pub(crate) struct Order {
     pub(crate) lon: Option<f64>,
 }
 
-/// A version of a shipment.
+/// A version of a shipment. Units: microseconds since 1970-01-01.
 #[derive(Clone)]
 pub(crate) struct Shipment {
     pub(crate) shipment_id: Option<String>,
@@ -187,8 +188,8 @@ pub(crate) fn put(store: &Store, table: &str, date: &str, frame: DataFrame) {
     store.put(&path(table, date), parquet(frame)).unwrap();
 }
 
-/// A store with the orders, and the shipments created and delivered: nothing wrong.
-pub(crate) fn world() -> Store {
+/// A store with the orders, and the shipments created and delivered, in which no row is bad.
+pub(crate) fn sound_store() -> Store {
     let store = memory();
     put(&store, "orders", "2026-01-02", orders_frame(&orders()));
     put(&store, "shipments", "2026-01-02", shipments_frame(&created()));
@@ -196,12 +197,12 @@ pub(crate) fn world() -> Store {
     store
 }
 
-/// A check from nothing, and what it read.
+/// A check without a previous one, and the files that it read.
 pub(crate) fn find(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Finding, Error> {
-    check(store, contracts, &Listed::read(store, contracts, as_of)?, None)
+    check(store, contracts, &Listing::read(store, contracts, as_of)?, None)
 }
 
-/// A check from nothing.
+/// A check without a previous one.
 pub(crate) fn check_anew(
     store: &Store,
     contracts: &[Contract],
@@ -210,7 +211,7 @@ pub(crate) fn check_anew(
     find(store, contracts, as_of).map(|finding| finding.check)
 }
 
-/// Everything in a store, to see that nothing changed.
+/// All objects of a store, to compare them with what they were.
 pub(crate) fn contents(store: &Store) -> BTreeMap<String, Bytes> {
     let paths: Vec<String> = store.list("").unwrap().into_iter().map(|entry| entry.path).collect();
     let bytes = store.get_many(&paths).unwrap();

@@ -1,74 +1,60 @@
-//! The door: nothing reaches a feature that has not passed a contract.
+//! Data contracts, and the tables that passed their check.
 //!
 //! What is here: contracts ([`Contract`], Open Data Contract Standard v3.1), the check of tables
-//! against them ([`check`]), quarantine ([`write_quarantine`]), the only way to read a checked
-//! table ([`read_checked`]), and the import of foreign data ([`import`]).
+//! against them ([`check`]), quarantine of bad rows ([`write_quarantine`], [`explain`],
+//! [`Release`]), the only way to read the rows of a checked table ([`read_checked`]), and the
+//! import of foreign files by SQL ([`import`]).
 //!
-//! What is not: no as-of join and no features (that is `features`), no clock, no network of its
-//! own: all bytes of tables go through `store`.
+//! What is not: no as-of join and no features (these are in `features`), no clock, no network: all
+//! bytes of tables go through `store`.
 //!
-//! Nouns: a *table* is a folder of *partitions* by `recorded_on`; a partition holds one or more
-//! *files*; a row is a *version* of a fact. A *rule* says which rows are bad. Bad rows are
-//! neither errors nor lost: they are counted, kept aside and named; too many are an error.
+//! Nouns: a *table* is a folder of *partitions* by `recorded_on`, the UTC day of `recorded_at`; a
+//! partition has one or more Parquet *files*; a row is one *version* of a fact. A *rule* is the
+//! condition of a bad row. Bad rows are neither an error nor lost: they are counted and copied to
+//! quarantine with the name of the rule. A larger share of them than the contract allows is an
+//! error.
 //!
-//! Order of work of a check:
-//! 1. list the partitions that can hold rows recorded before the as-of, and no others
-//!    ([`Listed`]); take over the verdicts of an earlier check ([`Earlier`]) up to the first day on
-//!    which a file is not what it was;
-//! 2. of each other file: its physical schema and the range of `recorded_at`, from the footer;
-//! 3. its rows: the rules of the contract in their order, then keys told twice;
-//! 4. the whole table: rules that fail it, and the share in quarantine;
+//! Steps of a check:
+//! 1. list the partitions that can have rows recorded before the as-of ([`Listing`]), and take over
+//!    the reports of a previous check ([`PreviousCheck`]) up to the first day on which a file
+//!    changed;
+//! 2. of each other file: compare its physical schema and the range of `recorded_at` in its footer;
+//! 3. its rows: evaluate the rules of the contract in their order, then look for duplicate keys;
+//! 4. the whole table: its share of quarantined rows, and the rules on whole partitions;
 //! 5. only when every table has passed may the caller write the quarantine.
 //!
-//! A verdict on a partition reads only partitions recorded up to its day and before the as-of, so
-//! once its day is over it holds for good.
-//!
-//! Limits: a file is held in memory whole, a few at a time. Duplicate keys are looked for within
-//! a partition, which is enough because the key holds `recorded_at`.
+//! Limits: a file is held in memory whole, a few at a time.
 
-mod advice;
+mod batches;
 mod check;
-mod column_type;
-mod compile;
 mod contract;
-mod diff;
 mod error;
-mod evaluate;
-mod explain;
-mod footer;
 mod import;
-mod join;
 mod layout;
-mod listed;
-mod odcs;
-mod output;
-mod partition;
-mod partition_rule;
 mod quarantine;
-mod read;
-mod release;
-mod report;
-mod rows;
-mod rule;
-mod workers;
 
 #[cfg(test)]
 mod fixture;
 
+pub use check::checked_frame::{CheckedFrame, read_checked};
+pub use check::listing::{Listing, PreviousCheck};
+pub use check::output::check_output;
+pub use check::report::{Check, FileCheck, Notice, QuarantinedRow, TableCheck};
+pub use check::workers::worker_threads;
 pub use check::{Finding, check, review};
-pub use column_type::ColumnType;
-pub use contract::{ColumnSpec, Contract, JoinSpec, shipped, shipped_tables};
-pub use diff::Change;
+pub use contract::Contract;
+pub use contract::column::ColumnSpec;
+pub use contract::column_type::ColumnType;
+pub use contract::diff::Change;
+pub use contract::join::JoinSpec;
+pub use contract::odcs::Description;
+pub use contract::partition_rule::{Against, Latency, Measure, PartitionRule};
+pub use contract::rule::{OnViolation, Rule};
+pub use contract::shipped::{shipped, shipped_tables};
 pub use error::Error;
-pub use explain::{Explained, Sample, explain};
+pub use import::error::ImportError;
 pub use import::{ImportReport, ImportedTable, import};
 pub use layout::FileVersion;
-pub use listed::{Earlier, Listed};
-pub use odcs::Description;
-pub use output::check_output;
-pub use partition_rule::{Against, Latency, Measure, PartitionRule};
-pub use quarantine::write_quarantine;
-pub use read::{CheckedFrame, read_checked};
-pub use release::{Release, ReleasedFile, Releases};
-pub use report::{Check, FileCheck, Notice, Quarantined, TableCheck};
-pub use rule::{OnViolation, Rule};
+pub use quarantine::copies::write_quarantine;
+pub use quarantine::explanation::{ExplainedRule, Sample, explain};
+pub use quarantine::release::{Release, ReleasedFile, Releases};

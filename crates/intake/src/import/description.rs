@@ -1,18 +1,19 @@
-//! `import.toml`: which files are read under which name, and which SQL gives which table.
+//! The description of an import, `import.toml`: the source files and their names in SQL, and the
+//! SQL file of each target table.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::error::ImportError;
 use crate::contract::Contract;
-use crate::error::Error;
 
-/// The description of an import, read and compared with the contracts.
+/// The description of an import; every target has a contract.
 pub(crate) struct Description<'a> {
-    /// Where it was read.
+    /// The file of the description.
     pub(crate) path: PathBuf,
-    /// By the name that SQL uses.
+    /// By their names in SQL.
     pub(crate) sources: BTreeMap<String, Source>,
     /// The contract of each target and the file of its SQL, by name.
     pub(crate) targets: Vec<(&'a Contract, PathBuf)>,
@@ -22,13 +23,13 @@ pub(crate) struct Description<'a> {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
-    /// Its path under the folder that the user names.
+    /// Its path in the folder of the sources.
     pub(crate) file: PathBuf,
-    /// If it is not to be told from the file's name.
+    /// Without one it follows from the file's extension.
     pub(crate) format: Option<Format>,
-    /// What separates the values of a CSV file.
+    /// The separator of the values of a CSV file.
     pub(crate) separator: Option<char>,
-    /// Columns that are text whatever they look like.
+    /// Columns that are read as text, even if all their values are numbers.
     #[serde(default)]
     pub(crate) text: Vec<String>,
     /// Columns that hold local times without a zone.
@@ -60,17 +61,17 @@ struct Target {
 }
 
 impl<'a> Description<'a> {
-    pub(crate) fn read(folder: &Path, contracts: &'a [Contract]) -> Result<Self, Error> {
+    pub(crate) fn read(folder: &Path, contracts: &'a [Contract]) -> Result<Self, ImportError> {
         let path = folder.join("import.toml");
         let text = std::fs::read_to_string(&path)
-            .map_err(|source| Error::ImportFile { path: path.clone(), source })?;
+            .map_err(|source| ImportError::Folder { path: path.clone(), source })?;
         let file: File = toml::from_str(&text)
-            .map_err(|source| Error::ImportToml { path: path.clone(), source: Box::new(source) })?;
+            .map_err(|source| ImportError::Toml { path: path.clone(), source: Box::new(source) })?;
         for (name, source) in &file.sources {
             if let Some(separator) = source.separator.filter(|separator| !separator.is_ascii()) {
-                return Err(Error::ImportDescription {
+                return Err(ImportError::Description {
                     path,
-                    place: format!("sources.{name}.separator"),
+                    key: format!("sources.{name}.separator"),
                     expected: "one ASCII character".to_owned(),
                     found: format!("{separator:?}"),
                 });
@@ -80,11 +81,11 @@ impl<'a> Description<'a> {
         for (table, target) in file.targets {
             let contract = contracts.iter().find(|contract| contract.table() == table);
             let contract = contract.ok_or_else(|| {
-                let known: Vec<&str> = contracts.iter().map(Contract::table).collect();
-                Error::ImportDescription {
+                let tables: Vec<&str> = contracts.iter().map(Contract::table).collect();
+                ImportError::Description {
                     path: path.clone(),
-                    place: "targets".to_owned(),
-                    expected: known.join(", "),
+                    key: "targets".to_owned(),
+                    expected: tables.join(", "),
                     found: table,
                 }
             })?;

@@ -1,16 +1,15 @@
-//! Local times without a zone become instants.
+//! From local times without an offset to instants.
 //!
-//! Where clocks go back, an hour is told twice: the earlier of the two instants is taken. Where
-//! they go forward, an hour is not told at all: a time in it is moved forward by the gap, as if
-//! the clock had not been changed yet.
+//! When clocks go back, an hour occurs twice: the earlier of the two instants is taken. When they
+//! go forward, an hour does not occur: a time in it is moved forward by the gap, as if the clock
+//! had not been changed yet.
 
 use chrono::{Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
+use terms::Instant;
 
 /// The instant of a local time.
-///
-/// Units: microseconds since the epoch, UTC.
-pub(crate) fn to_utc_micros(local: NaiveDateTime, zone: Tz) -> Option<i64> {
+pub(crate) fn to_utc(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
     let utc = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.naive_utc(),
         LocalResult::None => {
@@ -21,11 +20,11 @@ pub(crate) fn to_utc_micros(local: NaiveDateTime, zone: Tz) -> Option<i64> {
             local.checked_sub_offset(before.fix())?
         }
     };
-    Some(utc.and_utc().timestamp_micros())
+    Some(Instant::from_micros(utc.and_utc().timestamp_micros()))
 }
 
-/// Reads `2018-01-31 13:45:00`, with `T` for the space, with a fraction, without seconds, or the
-/// date alone, which is its midnight.
+/// Parses `2018-01-31 13:45:00`, also with `T` for the space, with a fraction, without seconds, or
+/// the date alone, which is its midnight.
 pub(crate) fn parse(text: &str) -> Option<NaiveDateTime> {
     let text = text.trim();
     let Some((date, time)) = text.split_once([' ', 'T']) else {
@@ -44,13 +43,12 @@ mod tests {
 
     #[track_caller]
     fn check(local: &str, zone: &str, utc: &str) {
-        let micros = to_utc_micros(parse(local).unwrap(), zone.parse().unwrap()).unwrap();
-        let expected: terms::AsOf = utc.parse().unwrap();
-        assert_eq!(terms::AsOf::from_micros(micros), expected, "{local} in {zone}");
+        let instant = to_utc(parse(local).unwrap(), zone.parse().unwrap()).unwrap();
+        assert_eq!(instant, utc.parse().unwrap(), "{local} in {zone}");
     }
 
     #[test]
-    fn a_local_time_is_its_instant() {
+    fn a_local_time_becomes_its_instant() {
         check("2018-01-31 13:45:00", "America/Sao_Paulo", "2018-01-31T15:45:00Z");
         check("2018-07-31T13:45:00.25", "America/Sao_Paulo", "2018-07-31T16:45:00.25Z");
         check("2018-07-31 13:45", "America/Manaus", "2018-07-31T17:45:00Z");
@@ -58,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_told_twice_is_the_earlier_and_one_not_told_moves_forward() {
+    fn an_hour_that_occurs_twice_is_the_earlier_and_one_that_does_not_occur_moves_forward() {
         check("2018-02-17 23:30:00", "America/Sao_Paulo", "2018-02-18T01:30:00Z");
         // Midnight of 2017-10-15 was skipped: clocks went from 23:59:59 to 01:00.
         check("2017-10-15 00:00:00", "America/Sao_Paulo", "2017-10-15T03:00:00Z");
@@ -68,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_carries_a_zone_or_is_no_time_is_not_read() {
+    fn a_text_with_an_offset_or_without_a_time_is_refused() {
         for text in ["2018-01-31 13:45:00Z", "2018-01-31T13:45:00+02:00", "31/01/2018", "soon", ""]
         {
             assert_eq!(parse(text), None, "{text}");

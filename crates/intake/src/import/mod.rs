@@ -1,11 +1,13 @@
-//! Foreign tables become ours, described by data and not by code: a folder with `import.toml`,
-//! which names the sources, and one SQL file for each target table.
+//! The import of foreign files as tables, described by a folder with `import.toml`, which names the
+//! sources, and one SQL file for each target table.
 //!
-//! Order of work: read the description; read the sources, turning local times into UTC; compute
-//! every target and cast it to its contract; split it by the UTC date of `recorded_at`; compare
-//! with what is in the store; and only then write. The same sources give the same bytes.
+//! Steps: read the description; read the sources and convert local times to UTC; compute every
+//! target and cast it to the types of its contract; split it by the UTC date of `recorded_at`;
+//! compare with what is in the store; and only then write. The same sources give the same bytes.
 //!
 //! Limits: sources and targets are held in memory.
+
+pub(crate) mod error;
 
 mod description;
 mod local_time;
@@ -16,17 +18,18 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bytes::Bytes;
-use chrono::NaiveDate;
 use polars::sql::SQLContext;
 use serde::{Deserialize, Serialize};
 use store::Store;
+use terms::Day;
 
-use crate::check::batches;
+use self::description::Description;
+use self::error::ImportError;
+use self::target::Partition;
+use crate::batches::batches;
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::layout::{partition_prefix, table_prefix};
-use description::Description;
-use target::Partition;
 
 /// What an import did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,21 +49,21 @@ pub struct ImportedTable {
     pub bytes: u64,
     /// Partitions that were written.
     pub partitions_written: u64,
-    /// Partitions that were there already with the same bytes.
+    /// Partitions that the store had already with the same bytes.
     pub partitions_same: u64,
-    /// Files of the table that this import does not give; they are left alone.
+    /// Files of the table that are not part of this import; they stay as they are.
     pub files_other: u64,
     /// The first partition.
-    pub first: NaiveDate,
+    pub first: Day,
     /// The last partition.
-    pub last: NaiveDate,
+    pub last: Day,
 }
 
-/// Imports the files under `from` as `folder` describes. A partition that is there with other
+/// Imports the files under `from` as `folder` describes. A partition that the store has with other
 /// bytes is replaced only with `force`.
 ///
 /// # Errors
-/// If a source, a statement or a target is not as described; nothing is written then.
+/// If a source, a statement or a target is not as described; then nothing is written.
 pub fn import(
     store: &Store,
     folder: &Path,
@@ -96,6 +99,10 @@ pub fn import(
     Ok(ImportReport { tables })
 }
 
+/// The day of a target without partitions, which is refused before.
+const EPOCH: Day = Day::since_epoch(0);
+
+/// What is written of one table, and the report on it.
 struct Plan {
     report: ImportedTable,
     write: Vec<(String, Bytes)>,
@@ -107,7 +114,7 @@ fn plan(
     partitions: Vec<Partition>,
     force: bool,
 ) -> Result<Plan, Error> {
-    let there: BTreeSet<String> =
+    let present: BTreeSet<String> =
         store.list(&table_prefix(table))?.into_iter().map(|entry| entry.path).collect();
     let objects: Vec<(String, Bytes)> = partitions
         .iter()
@@ -116,10 +123,10 @@ fn plan(
             (format!("{prefix}part-0000.parquet"), partition.bytes.clone())
         })
         .collect();
-    let known: Vec<&(String, Bytes)> =
-        objects.iter().filter(|(path, _)| there.contains(path)).collect();
+    let existing: Vec<&(String, Bytes)> =
+        objects.iter().filter(|(path, _)| present.contains(path)).collect();
     let mut same = BTreeSet::new();
-    for batch in batches(&known, |(_, bytes)| (1, bytes.len() as u64)) {
+    for batch in batches(&existing, |(_, bytes)| (1, bytes.len() as u64)) {
         let paths: Vec<String> = batch.iter().map(|(path, _)| path.clone()).collect();
         for ((path, bytes), found) in batch.iter().zip(store.get_many(&paths)?) {
             if *bytes == found {
@@ -127,27 +134,28 @@ fn plan(
             }
         }
     }
-    let differing = known.len() - same.len();
-    if let Some((path, _)) = known.iter().find(|(path, _)| !same.contains(path.as_str()))
+    let differing = existing.len() - same.len();
+    if let Some((path, _)) = existing.iter().find(|(path, _)| !same.contains(path.as_str()))
         && !force
     {
-        return Err(Error::PartitionDiffers {
+        return Err(ImportError::PartitionDiffers {
             table: table.to_owned(),
             path: path.clone(),
             differing,
             partitions: objects.len(),
-        });
+        }
+        .into());
     }
-    let dates = || partitions.iter().map(|partition| partition.recorded_on);
+    let days = || partitions.iter().map(|partition| partition.recorded_on);
     let report = ImportedTable {
         table: table.to_owned(),
         rows: partitions.iter().map(|partition| partition.rows).sum(),
         bytes: objects.iter().map(|(_, bytes)| bytes.len() as u64).sum(),
         partitions_written: (objects.len() - same.len()) as u64,
         partitions_same: same.len() as u64,
-        files_other: (there.len() - known.len()) as u64,
-        first: dates().min().unwrap_or_default(),
-        last: dates().max().unwrap_or_default(),
+        files_other: (present.len() - existing.len()) as u64,
+        first: days().min().unwrap_or(EPOCH),
+        last: days().max().unwrap_or(EPOCH),
     };
     let write = objects.iter().filter(|(path, _)| !same.contains(path.as_str())).cloned().collect();
     Ok(Plan { report, write })

@@ -1,86 +1,44 @@
-//! Source files as data frames, local times turned into UTC.
+//! The source files of an import as data frames, with local times converted to UTC.
 
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
+use polars::error::PolarsError;
 use polars::prelude::{
     Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, Int64Chunked, IntoColumn,
     IntoLazy, LazyFrame, NewChunkedArray, ParquetReader, PolarsResult, Schema, SerReader, TimeUnit,
     TimeZone,
 };
+use terms::Instant;
 
 use super::description::{Format, Source};
-use super::local_time::{parse, to_utc_micros};
+use super::error::ImportError;
+use super::local_time::{parse, to_utc};
 use crate::error::Error;
 
-/// Reads the source `name`. `description` is where it is described, for messages.
+/// Reads the source `name` from the folder `from`. `description` is the file that describes it, for
+/// messages.
 pub(crate) fn read(
     name: &str,
     source: &Source,
     from: &Path,
     description: &Path,
 ) -> Result<LazyFrame, Error> {
-    let path = from.join(&source.file);
     let zone = zone_of(name, source, description)?;
-    let bytes = std::fs::read(&path).map_err(|error| Error::SourceFile {
-        name: name.to_owned(),
-        path: path.clone(),
-        source: error,
-    })?;
-    let format = match source.format {
-        Some(format) => format,
-        None if path.extension().is_some_and(|ext| ext == "parquet") => Format::Parquet,
-        None => Format::Csv,
-    };
-    let (words, frame) = match format {
-        Format::Csv => ("CSV with a header", read_csv(source, bytes)),
-        Format::Parquet => ("Parquet", ParquetReader::new(Cursor::new(bytes)).finish()),
-    };
-    let mut frame = frame.map_err(|error| Error::SourceFormat {
-        name: name.to_owned(),
-        path: path.clone(),
-        format: words,
-        source: error,
-    })?;
-    for column in source.text.iter().chain(&source.local_times) {
-        if frame.column(column).is_err() {
-            return Err(Error::SourceColumn {
-                name: name.to_owned(),
-                path,
-                column: column.clone(),
-                found: frame.get_column_names().iter().map(ToString::to_string).collect(),
-            });
-        }
-    }
+    let file = SourceFile { name, path: from.join(&source.file), source };
+    let mut frame = file.read()?;
+    file.require_columns(&frame)?;
     for column in &source.text {
-        let failed = |source| Error::Frame { place: format!("source {name:?} {column:?}"), source };
+        let failed = |source| file.failed(column, source);
         let text = frame.column(column).and_then(|values| values.cast(&DataType::String));
         frame.with_column(text.map_err(failed)?).map_err(failed)?;
     }
     for column in &source.local_times {
-        let time = |row: usize, found: String| Error::SourceTime {
-            name: name.to_owned(),
-            path: path.clone(),
-            column: column.clone(),
-            row: row as u64,
-            found,
-        };
-        let failed = |source| Error::Frame { place: format!("source {name:?} {column:?}"), source };
-        let local = frame.column(column).map_err(failed)?;
-        let micros = match local.dtype() {
-            DataType::String => from_text(local, zone).map_err(failed)?,
-            DataType::Datetime(_, None) => from_timestamps(local, zone).map_err(failed)?,
-            other => return Err(time(1, other.to_string())),
-        };
-        let micros = micros.map_err(|(row, found)| time(row + 1, found))?;
-        let instants = Int64Chunked::from_slice_options(column.as_str().into(), &micros)
-            .into_column()
-            .cast(&DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)))
-            .map_err(failed)?;
-        frame.with_column(instants).map_err(failed)?;
+        let instants = file.to_utc(column, &frame, zone)?;
+        frame.with_column(instants).map_err(|source| file.failed(column, source))?;
     }
     Ok(frame.lazy())
 }
@@ -89,15 +47,90 @@ fn zone_of(name: &str, source: &Source, description: &Path) -> Result<Tz, Error>
     match source.local_time_zone.as_deref().map(str::parse) {
         Some(Ok(zone)) => Ok(zone),
         None if source.local_times.is_empty() => Ok(Tz::UTC),
-        wrong => Err(Error::ImportDescription {
+        wrong => Err(ImportError::Description {
             path: description.to_owned(),
-            place: format!("sources.{name}.local_time_zone"),
+            key: format!("sources.{name}.local_time_zone"),
             expected: "an IANA name like America/Sao_Paulo".to_owned(),
             found: match (wrong, &source.local_time_zone) {
                 (Some(_), Some(zone)) => format!("{zone:?}"),
                 _ => "none".to_owned(),
             },
-        }),
+        }
+        .into()),
+    }
+}
+
+/// A source file, its name in SQL and what its description says of it.
+struct SourceFile<'a> {
+    name: &'a str,
+    path: PathBuf,
+    source: &'a Source,
+}
+
+impl SourceFile<'_> {
+    fn failed(&self, column: &str, source: PolarsError) -> Error {
+        Error::Frame { step: format!("source {:?} {column:?}", self.name), source }
+    }
+
+    fn read(&self) -> Result<DataFrame, ImportError> {
+        let bytes = std::fs::read(&self.path).map_err(|source| ImportError::SourceFile {
+            name: self.name.to_owned(),
+            path: self.path.clone(),
+            source,
+        })?;
+        let format = match self.source.format {
+            Some(format) => format,
+            None if self.path.extension().is_some_and(|ext| ext == "parquet") => Format::Parquet,
+            None => Format::Csv,
+        };
+        let (format, frame) = match format {
+            Format::Csv => ("CSV with a header", read_csv(self.source, bytes)),
+            Format::Parquet => ("Parquet", ParquetReader::new(Cursor::new(bytes)).finish()),
+        };
+        frame.map_err(|source| ImportError::SourceFormat {
+            name: self.name.to_owned(),
+            path: self.path.clone(),
+            format,
+            source,
+        })
+    }
+
+    /// The description must name only columns that the source has.
+    fn require_columns(&self, frame: &DataFrame) -> Result<(), ImportError> {
+        let mut described = self.source.text.iter().chain(&self.source.local_times);
+        match described.find(|column| frame.column(column).is_err()) {
+            None => Ok(()),
+            Some(column) => Err(ImportError::SourceColumn {
+                name: self.name.to_owned(),
+                path: self.path.clone(),
+                column: column.clone(),
+                found: frame.get_column_names().iter().map(ToString::to_string).collect(),
+            }),
+        }
+    }
+
+    /// A column of local times in `zone` as UTC instants.
+    fn to_utc(&self, column: &str, frame: &DataFrame, zone: Tz) -> Result<Column, Error> {
+        let failed = |source| self.failed(column, source);
+        let not_a_time = |row: usize, found: String| ImportError::SourceTime {
+            name: self.name.to_owned(),
+            path: self.path.clone(),
+            column: column.to_owned(),
+            row: row as u64,
+            found,
+        };
+        let local = frame.column(column).map_err(failed)?;
+        let instants = match local.dtype() {
+            DataType::String => from_text(local, zone).map_err(failed)?,
+            DataType::Datetime(_, None) => from_timestamps(local, zone).map_err(failed)?,
+            other => return Err(not_a_time(1, other.to_string()).into()),
+        };
+        let instants = instants.map_err(|(row, found)| not_a_time(row + 1, found))?;
+        let micros = instants.into_iter().map(|at| at.map(Instant::micros));
+        Int64Chunked::from_iter_options(column.into(), micros)
+            .into_column()
+            .cast(&DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)))
+            .map_err(failed)
     }
 }
 
@@ -115,24 +148,27 @@ fn read_csv(source: &Source, bytes: Vec<u8>) -> PolarsResult<DataFrame> {
     options.into_reader_with_file_handle(Cursor::new(bytes)).finish()
 }
 
-/// The row of the first value that is no local time, and that value.
+/// The row of the first value that is not a local time, and that value.
 type NotATime = (usize, String);
 
-fn from_text(local: &Column, zone: Tz) -> PolarsResult<Result<Vec<Option<i64>>, NotATime>> {
+fn from_text(local: &Column, zone: Tz) -> PolarsResult<Result<Vec<Option<Instant>>, NotATime>> {
     let instants = local.str()?.iter().enumerate().map(|(row, text)| {
         let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-        let instant = parse(text).and_then(|local| to_utc_micros(local, zone));
+        let instant = parse(text).and_then(|local| to_utc(local, zone));
         instant.map(Some).ok_or_else(|| (row, format!("{text:?}")))
     });
     Ok(instants.collect())
 }
 
-fn from_timestamps(local: &Column, zone: Tz) -> PolarsResult<Result<Vec<Option<i64>>, NotATime>> {
+fn from_timestamps(
+    local: &Column,
+    zone: Tz,
+) -> PolarsResult<Result<Vec<Option<Instant>>, NotATime>> {
     let local = local.cast(&DataType::Datetime(TimeUnit::Microseconds, None))?;
     let instants = local.datetime()?.physical().iter().enumerate().map(|(row, micros)| {
         let Some(micros) = micros else { return Ok(None) };
         let instant = DateTime::from_timestamp_micros(micros)
-            .and_then(|local| to_utc_micros(local.naive_utc(), zone));
+            .and_then(|local| to_utc(local.naive_utc(), zone));
         instant.map(Some).ok_or_else(|| (row, micros.to_string()))
     });
     Ok(instants.collect())

@@ -1,9 +1,9 @@
-//! A target table: computed by SQL, cast to its contract, split by the day it was recorded on.
+//! A target table of an import: computed by SQL, cast to the types of its contract, and split by
+//! the UTC day of `recorded_at`.
 
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use chrono::NaiveDate;
 use polars::error::PolarsError;
 use polars::prelude::{
     Column, DataFrame, DataType, ParquetCompression, ParquetWriter, PolarsResult,
@@ -13,14 +13,16 @@ use polars::sql::SQLContext;
 use rayon::prelude::*;
 use terms::{Day, Instant, column};
 
-use crate::column_type::ColumnType;
-use crate::contract::{ColumnSpec, Contract};
+use super::error::ImportError;
+use crate::check::rows::instants;
+use crate::contract::Contract;
+use crate::contract::column::ColumnSpec;
+use crate::contract::column_type::ColumnType;
 use crate::error::Error;
-use crate::rows::instants;
 
 /// One partition of a target, as the bytes of its file.
 pub(crate) struct Partition {
-    pub(crate) recorded_on: NaiveDate,
+    pub(crate) recorded_on: Day,
     pub(crate) rows: u64,
     pub(crate) bytes: Bytes,
 }
@@ -32,34 +34,41 @@ pub(crate) fn compute(
     sql: &Path,
 ) -> Result<Vec<Partition>, Error> {
     let text = std::fs::read_to_string(sql)
-        .map_err(|source| Error::ImportFile { path: sql.to_owned(), source })?;
+        .map_err(|source| ImportError::Folder { path: sql.to_owned(), source })?;
     let frame = context.execute(&text).and_then(polars::prelude::LazyFrame::collect);
-    let failed = |error| Error::TargetSql { path: sql.to_owned(), source: without_plan(error) };
+    let failed =
+        |error| ImportError::TargetSql { path: sql.to_owned(), source: without_plan(error) };
     let frame = frame.map_err(failed)?;
     if frame.height() == 0 {
-        return Err(Error::TargetEmpty { path: sql.to_owned() });
+        return Err(ImportError::TargetEmpty { path: sql.to_owned() }.into());
     }
-    let frame = Target { contract, sql }.fit(&frame)?;
-    let failed = |source| Error::Frame { place: format!("rows of {}", sql.display()), source };
-    let frame = in_order(contract, &frame).map_err(failed)?;
+    let frame = Target { contract, sql }.cast(&frame)?;
+    let failed = |source| Error::Frame { step: format!("rows of {}", sql.display()), source };
+    let frame = sorted(contract, &frame).map_err(failed)?;
     split(&frame).map_err(failed)
 }
 
-/// What went wrong, said once: Polars repeats it, with the whole plan, for each layer of a query.
+/// The error alone: Polars repeats it, with the whole query plan, for each layer of a query.
 fn without_plan(error: PolarsError) -> PolarsError {
     error.remove_context().wrap_msg(|message| {
         message.split_once("\n\nResolved plan").map_or(message, |(first, _)| first).to_owned()
     })
 }
 
+/// The SQL of a target and its contract.
 struct Target<'a> {
     contract: &'a Contract,
     sql: &'a Path,
 }
 
 impl Target<'_> {
-    fn refuse(&self, column: &str, expected: impl Into<String>, found: impl Into<String>) -> Error {
-        Error::TargetColumn {
+    fn refuse(
+        &self,
+        column: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> ImportError {
+        ImportError::TargetColumn {
             path: PathBuf::from(self.sql),
             column: column.to_owned(),
             expected: expected.into(),
@@ -68,7 +77,7 @@ impl Target<'_> {
     }
 
     /// The columns of the contract, in its order and types.
-    fn fit(&self, frame: &DataFrame) -> Result<DataFrame, Error> {
+    fn cast(&self, frame: &DataFrame) -> Result<DataFrame, ImportError> {
         for name in frame.get_column_names() {
             if self.contract.column(name).is_none() {
                 let expected: Vec<&str> =
@@ -84,17 +93,17 @@ impl Target<'_> {
         let mut columns = Vec::with_capacity(frame.width());
         for spec in self.contract.columns() {
             match frame.column(&spec.name) {
-                Ok(column) => columns.push(self.cast(spec, column)?),
+                Ok(column) => columns.push(self.cast_column(spec, column)?),
                 Err(_) if spec.required => {
-                    let expected = spec.physical.in_words();
+                    let expected = spec.physical.message_name();
                     return Err(self.refuse(&spec.name, expected, "no such column"));
                 }
                 Err(_) => {}
             }
         }
         let fitted = DataFrame::new(frame.height(), columns)
-            .map_err(|source| Error::TargetSql { path: self.sql.to_owned(), source })?;
-        // Without it nobody can say which day a row belongs to.
+            .map_err(|source| ImportError::TargetSql { path: self.sql.to_owned(), source })?;
+        // Without it a row belongs to no partition.
         let nulls = fitted.column(column::RECORDED_AT).map_or(0, Column::null_count);
         if nulls > 0 {
             let found = format!("{nulls} rows without");
@@ -103,8 +112,8 @@ impl Target<'_> {
         Ok(fitted)
     }
 
-    fn cast(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, Error> {
-        let expected = spec.physical.in_words();
+    fn cast_column(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, ImportError> {
+        let expected = spec.physical.message_name();
         let from = column.dtype();
         let possible = match spec.physical {
             ColumnType::Instant => {
@@ -133,11 +142,11 @@ impl Target<'_> {
     }
 }
 
-/// Rows in a total order, so that the same rows always make the same bytes.
-fn in_order(contract: &Contract, frame: &DataFrame) -> PolarsResult<DataFrame> {
+/// Sorts rows in a total order, so that the same rows always make the same bytes.
+fn sorted(contract: &Contract, frame: &DataFrame) -> PolarsResult<DataFrame> {
     let mut by = vec![column::RECORDED_AT.to_owned()];
     by.extend(contract.keys().iter().filter(|key| *key != column::RECORDED_AT).cloned());
-    // Rows that share a key are for the check to refuse; here they only must not flip.
+    // The check will refuse rows that share a key; here they only need a fixed order.
     let rest = frame.get_column_names().into_iter().map(ToString::to_string);
     let rest: Vec<String> = rest.filter(|name| !by.contains(name)).collect();
     by.extend(rest);
@@ -145,15 +154,12 @@ fn in_order(contract: &Contract, frame: &DataFrame) -> PolarsResult<DataFrame> {
 }
 
 fn split(frame: &DataFrame) -> PolarsResult<Vec<Partition>> {
-    let days: Vec<Day> = instants(frame, column::RECORDED_AT)?
-        .into_iter()
-        .flatten()
-        .map(|at| Instant::from_micros(at).day())
-        .collect();
+    let days: Vec<Day> =
+        instants(frame, column::RECORDED_AT)?.into_iter().flatten().map(Instant::day).collect();
     let mut start = 0;
     let mut slices = Vec::new();
     for same_day in days.chunk_by(|a, b| a == b) {
-        slices.push((same_day[0].date(), frame.slice(start as i64, same_day.len())));
+        slices.push((same_day[0], frame.slice(start as i64, same_day.len())));
         start += same_day.len();
     }
     slices

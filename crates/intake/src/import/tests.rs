@@ -1,4 +1,4 @@
-//! A tiny invented import, and each way in which one can be wrong.
+//! A small import, and each kind of error in one.
 
 use std::fs;
 
@@ -71,7 +71,8 @@ impl Folder {
         import(store, self.0.path(), self.0.path(), &contracts(), force)
     }
 
-    /// The import fails so, without the folder's own path, and writes nothing.
+    /// The import fails with this message, in which the folder's own path is left out, and writes
+    /// nothing.
     #[track_caller]
     fn fails(&self, message: &str, class: ErrorClass) -> Error {
         let store = memory();
@@ -105,7 +106,13 @@ fn an_import_gives_checked_tables_by_the_utc_day_they_were_recorded_on() {
     let checked = check_anew(&store, &contracts(), as_of).unwrap();
     assert_eq!(checked.tables["shipments"].rows_ok, 7);
     let contract = crate::fixture::contract("orders");
-    let read = crate::read_checked(&store, &contract, &checked.tables["orders"], None, as_of);
+    let read = crate::check::checked_frame::read_checked(
+        &store,
+        &contract,
+        &checked.tables["orders"],
+        None,
+        as_of,
+    );
     let read = read.unwrap();
     let text = |name: &str| {
         let column = read.column(name).unwrap();
@@ -146,7 +153,7 @@ fn a_second_import_leaves_everything_alone_and_another_needs_force() {
 }
 
 #[test]
-fn the_order_of_a_source_does_not_show() {
+fn the_order_of_rows_in_a_source_does_not_matter() {
     let (folder, store, other) = (Folder::new(), memory(), memory());
     folder.import(&store, false).unwrap();
     let mut lines: Vec<&str> = SALES.lines().collect();
@@ -207,7 +214,8 @@ fn a_wrong_source_is_named() {
     );
     fs::remove_file(folder.0.path().join("sales.csv")).unwrap();
     let error = folder.fails("source \"sales\" sales.csv: cannot be read", ErrorClass::Input);
-    assert!(error.hint().unwrap().contains("--from"));
+    let folder = folder.0.path().display().to_string();
+    assert!(error.hint().unwrap().contains(&folder));
 }
 
 #[test]
@@ -280,24 +288,24 @@ fn a_wrong_statement_says_why_without_the_plan() {
 #[test]
 fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
     let (folder, store) = (Folder::new(), memory());
-    let told = SALES.replace("2026-03-28 00:30:00", "28/03/2026 00:30");
-    folder.write("sales.csv", &told);
+    let written = SALES.replace("2026-03-28 00:30:00", "28/03/2026 00:30");
+    folder.write("sales.csv", &written);
     let message = "source \"sales\" sales.csv: column \"bought\" row 3: expected a local time like \
                    2018-01-31 13:45:00, found \"28/03/2026 00:30\"";
     assert!(folder.fails(message, ErrorClass::Contract).hint().unwrap().contains("STRPTIME"));
 
-    folder.write("sales.csv", "id,zip,told\n1,01067,28/03/2026 00:30\n");
+    folder.write("sales.csv", "id,zip,written\n1,01067,28/03/2026 00:30\n");
     folder.write("import.toml", &IMPORT.replace("[\"bought\", \"sent\", \"arrived\"]", "[]"));
     let description = "[targets.shipments]\nsql = \"shipments.sql\"\n";
     let only_orders = fs::read_to_string(folder.0.path().join("import.toml")).unwrap();
     folder.write("import.toml", &only_orders.replace(description, ""));
     let read = |time: &str| ORDERS.replace("bought AS", &format!("{time} AS"));
-    folder.write("orders.sql", &read("STRPTIME(told, '%d/%m/%Y %H:%M')"));
+    folder.write("orders.sql", &read("STRPTIME(written, '%d/%m/%Y %H:%M')"));
     let message = "orders.sql: column \"recorded_at\": expected timestamp in UTC with \
                    microseconds, found timestamp without zone";
     assert!(folder.fails(message, ErrorClass::Contract).hint().unwrap().contains("STRPTIME"));
 
-    folder.write("orders.sql", &read("STRPTIME(told || '+0900', '%d/%m/%Y %H:%M%z')"));
+    folder.write("orders.sql", &read("STRPTIME(written || '+0900', '%d/%m/%Y %H:%M%z')"));
     let report = folder.import(&store, false).unwrap();
     // Half past midnight in Tokyo is the day before in UTC.
     assert_eq!(report.tables[0].first.to_string(), "2026-03-27");
@@ -305,7 +313,7 @@ fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
 
 #[test]
 #[ignore = "needs the Olist CSVs: make test-olist DIR=…"]
-fn olist_is_imported_and_checked_with_its_odd_rows_kept_aside() {
+fn olist_is_imported_and_its_odd_rows_are_quarantined() {
     let from = std::env::var_os("OLIST_DIR").expect("OLIST_DIR names the folder of the CSVs");
     let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
     let folder = Path::new(&folder).join("../../pipelines/imports/olist");
@@ -316,7 +324,7 @@ fn olist_is_imported_and_checked_with_its_odd_rows_kept_aside() {
     import(&store, &folder, Path::new(&from), &contracts(), false).unwrap();
 
     let found = find(&store, &contracts(), as_of).unwrap();
-    crate::write_quarantine(&store, &found).unwrap();
+    crate::quarantine::copies::write_quarantine(&store, &found).unwrap();
     let checked = found.check;
     let reasons = |table: &str| {
         let found = &checked.tables[table];

@@ -1,4 +1,4 @@
-//! Contracts by themselves: what changed from one to another.
+//! `contract diff`: the changes from one version of a contract to another.
 
 use std::path::Path;
 
@@ -10,11 +10,12 @@ use crate::envelope;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 
-/// Shows what changed from `old` to `new`. Each is a path, or the name of a table whose shipped
-/// contract is meant; without `new`, `old` is the new one and the shipped one of its table the old.
+/// Shows the changes from `old` to `new`. Each is a path, or the name of a table, which means its
+/// shipped contract. Without `new`, `old` is compared as the new one with the shipped one of its
+/// table.
 ///
 /// # Errors
-/// If one is no contract; or if a change breaks, after all changes were shown.
+/// If one cannot be parsed; or, after all changes were shown, if one of them is breaking.
 pub(crate) fn diff(old: &str, new: Option<&str>, reporter: &Reporter) -> Result<()> {
     let (old, new) = match new {
         Some(new) => (read(old)?, read(new)?),
@@ -36,7 +37,7 @@ pub(crate) fn diff(old: &str, new: Option<&str>, reporter: &Reporter) -> Result<
         "new": { "origin": new.origin(), "version": new.version() },
         "verdict": verdict,
         "changes": changes.iter().map(|change| json!({
-            "place": change.place,
+            "place": change.subject,
             "what": change.what,
             "breaking": change.breaking,
         })).collect::<Vec<_>>(),
@@ -52,7 +53,7 @@ pub(crate) fn diff(old: &str, new: Option<&str>, reporter: &Reporter) -> Result<
         )];
         lines.extend(changes.iter().map(|change| {
             let mark = if change.breaking { "breaking  " } else { "compatible" };
-            format!("  {mark}  {}: {}", change.place, change.what)
+            format!("  {mark}  {}: {}", change.subject, change.what)
         }));
         lines.join("\n")
     });

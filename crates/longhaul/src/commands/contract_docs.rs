@@ -1,4 +1,4 @@
-//! The shipped contracts as a page for people: `docs/contracts.md`.
+//! `contract docs`: the shipped contracts as a page in Markdown, `docs/contracts.md`.
 
 use anyhow::Result;
 use intake::{ColumnSpec, Contract, OnViolation};
@@ -21,7 +21,7 @@ recorded after the row's own day.
 /// Prints the page.
 ///
 /// # Errors
-/// If a shipped contract is not understood, which a test rules out.
+/// If a shipped contract cannot be parsed, which a test rules out.
 pub(crate) fn print(reporter: &Reporter) -> Result<()> {
     let contracts = intake::shipped_tables().filter_map(Contract::shipped);
     let contracts: Vec<Contract> = contracts.collect::<Result<_, _>>()?;
@@ -42,10 +42,10 @@ fn page(contracts: &[Contract]) -> String {
             page += "\n| rule | a row is bad if | then |\n|---|---|---|\n";
             page += &rules;
         }
-        let whole = whole(contract);
-        if !whole.is_empty() {
+        let of_partitions = partition_rules(contract);
+        if !of_partitions.is_empty() {
             page += "\n| rule on a whole partition | expected | else |\n|---|---|---|\n";
-            page += &whole;
+            page += &of_partitions;
         }
     }
     page
@@ -108,13 +108,13 @@ fn rules(contract: &Contract) -> String {
     of_rows.chain(joins).map(line).collect()
 }
 
-fn whole(contract: &Contract) -> String {
+fn partition_rules(contract: &Contract) -> String {
     let mut lines: String = contract
         .partition_rules()
         .iter()
         .map(|rule| {
             let then = then(rule.on_violation);
-            format!("| {} | {} | {then} |\n", rule.name, cell(&rule.in_words()))
+            format!("| {} | {} | {then} |\n", rule.name, cell(&rule.describe()))
         })
         .collect();
     if let Some(latency) = contract.latency() {
@@ -135,7 +135,7 @@ const fn then(on: OnViolation) -> &'static str {
     }
 }
 
-/// A text that stays within its cell.
+/// A text escaped for a cell of a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

@@ -1,4 +1,4 @@
-//! Brings foreign tables in, by SQL.
+//! `import`: writes foreign files as tables of the store, converted by SQL.
 
 use std::path::Path;
 

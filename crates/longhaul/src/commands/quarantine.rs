@@ -1,7 +1,8 @@
-//! Looks into quarantine, and takes reviewed rows back in.
+//! `check --explain` and `check --release`: explains why rows are in quarantine, and releases those
+//! that a person found to be good.
 
 use anyhow::Result;
-use intake::{Explained, Release};
+use intake::{ExplainedRule, Release};
 use serde_json::json;
 
 use crate::envelope;
@@ -11,10 +12,10 @@ use crate::settings::Resolved;
 use crate::stage::RunContext;
 use crate::stages::{self, Outcome, Reviewed};
 
-/// So many rows of each rule are shown.
+/// How many rows of each rule are shown.
 const N_SAMPLES: usize = 3;
 
-/// Shows why rows are in quarantine, also where they are too many for the check to pass. Writes
+/// Explains why rows are in quarantine, even if they are too many for the check to pass. Writes
 /// nothing.
 ///
 /// # Errors
@@ -37,10 +38,10 @@ pub(crate) fn explain(context: &RunContext<'_>, resolved: &Resolved) -> Result<O
     let tables: serde_json::Map<String, serde_json::Value> = tables.collect();
     let result = json!({ "as_of": context.as_of, "tables": tables, "rules": explained });
     let json = envelope("check --explain", result);
-    Ok(Outcome { json, text: in_words(&reviewed, &explained), refused: None })
+    Ok(Outcome { json, text: render(&reviewed, &explained), refused: None })
 }
 
-fn in_words(reviewed: &Reviewed, explained: &[Explained]) -> String {
+fn render(reviewed: &Reviewed, explained: &[ExplainedRule]) -> String {
     let mut lines = Vec::new();
     for (name, found) in &reviewed.check.tables {
         lines.push(format!(
@@ -82,11 +83,11 @@ fn in_words(reviewed: &Reviewed, explained: &[Explained]) -> String {
     lines.join("\n")
 }
 
-/// Takes back in what a rule keeps in quarantine, writes down which rows these are, and checks.
-/// `named` is a rule, or `table.rule` where two tables have a rule of that name.
+/// Releases the rows that a rule has in quarantine, and checks the tables again. `named` is a rule,
+/// or `table.rule` where two tables have a rule of that name.
 ///
 /// # Errors
-/// If there is no such rule, it may not be released, or keeps nothing in quarantine.
+/// If there is no such rule, its rows may not be released, or it has none in quarantine.
 pub(crate) fn release(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -95,12 +96,12 @@ pub(crate) fn release(
     let reviewed = stages::review(context, resolved)?;
     let (of, rule) = rule_named(&reviewed, named)?;
     let contract = reviewed.contracts.iter().find(|contract| contract.table() == of);
-    if let Some(reason) = contract.and_then(|contract| contract.keeps_out(&rule)) {
+    if let Some(reason) = contract.and_then(|contract| contract.release_refusal(&rule)) {
         return Err(Refusal::NotReleasable { table: of, rule, reason }.into());
     }
     let (release, is_new) = match Release::of(&reviewed.check, &of, &rule) {
         Some(release) => (release, true),
-        None => (before(context, &reviewed, &of, &rule)?, false),
+        None => (made_before(context, &reviewed, &of, &rule)?, false),
     };
     let path = release.record(context.store)?;
     let checked = stages::check_only(context, resolved)?;
@@ -124,7 +125,7 @@ pub(crate) fn release(
         })
         .collect();
     let text = format!(
-        "{when}: {} rows of {of} from {rule}, from {} on\nwritten down in {path}\n\n{}\n\n{}",
+        "{when}: {} rows of {of} from {rule}, from {} on\nwritten to {path}\n\n{}\n\n{}",
         count(n_rows),
         context.as_of,
         table(&["first of them", "place"], &rows),
@@ -133,7 +134,7 @@ pub(crate) fn release(
     Ok(Outcome { json: envelope("check --release", json), text, refused: None })
 }
 
-/// The table and the rule that are meant.
+/// The table and the rule that `named` means.
 fn rule_named(reviewed: &Reviewed, named: &str) -> Result<(String, String)> {
     let having = |rule: &str| -> Vec<String> {
         let contracts = reviewed.contracts.iter().filter(|contract| contract.has_rule(rule));
@@ -146,7 +147,8 @@ fn rule_named(reviewed: &Reviewed, named: &str) -> Result<(String, String)> {
     }
     let mut tables = having(named);
     let found = if tables.is_empty() { "none" } else { "several" };
-    // Of two tables with such a rule, the one is meant that has rows in quarantine by it, or had.
+    // Of several tables with such a rule, the one is meant in which it has rows in quarantine, or
+    // had.
     if tables.len() > 1 {
         let has_rows = |table: &String| {
             let table = reviewed.check.tables.get(table);
@@ -159,27 +161,32 @@ fn rule_named(reviewed: &Reviewed, named: &str) -> Result<(String, String)> {
     match <[String; 1]>::try_from(tables) {
         Ok([of]) => Ok((of, named.to_owned())),
         Err(_) => {
-            let keeping = reviewed.check.tables.iter().flat_map(|(name, found)| {
+            let with_rows = reviewed.check.tables.iter().flat_map(|(name, found)| {
                 found.reasons.keys().map(move |rule| format!("{name}.{rule}"))
             });
-            let keeping = keeping.collect::<Vec<_>>().join(", ");
-            let keeping = if keeping.is_empty() { "nothing".to_owned() } else { keeping };
+            let with_rows = with_rows.collect::<Vec<_>>().join(", ");
+            let with_rows = if with_rows.is_empty() { "nothing".to_owned() } else { with_rows };
             let what = format!(
-                "--release {named}: expected one rule, found {found}; in quarantine is {keeping}"
+                "--release {named}: expected one rule, found {found}; in quarantine is {with_rows}"
             );
             Err(Refusal::Usage { what }.into())
         }
     }
 }
 
-/// The same release, made this very night before.
-fn before(context: &RunContext<'_>, reviewed: &Reviewed, of: &str, rule: &str) -> Result<Release> {
-    let mut made = reviewed.listed.releases().made_as_of(context.as_of);
+/// The same release, made before as of the same instant.
+fn made_before(
+    context: &RunContext<'_>,
+    reviewed: &Reviewed,
+    of: &str,
+    rule: &str,
+) -> Result<Release> {
+    let mut made = reviewed.listing.releases().made_as_of(context.as_of);
     let same = made.find(|release| release.table == of && release.rule == rule);
     same.cloned().ok_or_else(|| {
         Refusal::Missing {
             what: format!("--release {of}.{rule} as of {}", context.as_of),
-            expected: "rows that it keeps in quarantine".to_owned(),
+            expected: "rows that it has in quarantine".to_owned(),
             way_out: "longhaul check PIPELINE --explain shows what is in quarantine".to_owned(),
         }
         .into()

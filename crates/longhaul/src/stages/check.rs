@@ -1,15 +1,15 @@
-//! Check: every table against its contract, bad rows into quarantine.
+//! The check stage: checks every table against its contract, and copies bad rows to quarantine.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use features::{Declaration, Doubt, Tables};
-use intake::{Check, Contract, FileCheck, Listed, Notice, TableCheck};
+use intake::{Check, Contract, FileCheck, Listing, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Digest};
+use terms::{AsOf, Day, Digest};
 
 use crate::refusal::Refusal;
 use crate::report::count;
@@ -19,23 +19,23 @@ use crate::stages::last_check;
 
 /// The tables that features are built from.
 const FACTS: [&str; 2] = ["orders", "shipments"];
-/// Those that are looked at where they are there.
+/// Tables that features use if the store has them.
 const OPTIONAL: [&str; 3] = ["legs", "nodes", "holidays"];
-/// Everything that the check found.
+/// The output: what the check found in every file.
 const CHECK: &str = "check.json";
 
-/// What the stage says of itself: `rows_in = rows_ok + rows_quarantined + rows_dropped`.
+/// The summary of the stage: `rows_in = rows_ok + rows_quarantined + rows_dropped`.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Rows recorded before the as-of.
     pub(crate) rows_in: usize,
     /// Rows that may be used.
     pub(crate) rows_ok: usize,
-    /// Rows kept aside.
+    /// Rows in quarantine.
     pub(crate) rows_quarantined: usize,
-    /// Rows left out, by rules that say so.
+    /// Rows that are not used and not quarantined either, by rules that say so.
     pub(crate) rows_dropped: usize,
-    /// Rows kept aside or left out by table and reason.
+    /// Rows quarantined or dropped, by table and rule.
     pub(crate) reasons: BTreeMap<String, usize>,
     /// Rows used although they break a rule that only warns, by table and rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -43,35 +43,37 @@ pub(crate) struct Summary {
     /// Rows used since they were released, by table and rule.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) released: BTreeMap<String, usize>,
-    /// Partitions that are odd as a whole, in words.
+    /// Violations of rules on whole partitions that only warn, as text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notices: Vec<String>,
 }
 
 /// Tables that passed their check.
 pub(crate) struct Checked {
-    /// What the stage left.
+    /// The result of the stage.
     pub(crate) done: StageResult,
     check: Check,
     contracts: Vec<Contract>,
 }
 
-/// Checks every table as of the night.
+/// Checks every table.
+///
+/// As of: the run's.
 ///
 /// # Errors
-/// If a table breaks a rule that fails it. Then the store is as it was.
+/// If a table breaks a rule that fails it; then nothing is written.
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Checked> {
     let contracts = resolved.contracts()?;
-    let listed = Listed::read(context.store, &contracts, context.as_of)?;
-    let pointer = last_check::pointer(&contracts, &listed);
-    let mut inputs = BTreeMap::from([("listing".to_owned(), listed.digest().to_string())]);
+    let listing = Listing::read(context.store, &contracts, context.as_of)?;
+    let pointer = last_check::pointer(&contracts, &listing);
+    let mut inputs = BTreeMap::from([("listing".to_owned(), listing.digest().to_string())]);
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
     let done = stage::run(context, "check", inputs, || {
-        // Forced, every verdict is reached again.
-        let earlier = if context.force { None } else { last_check::find(context.store, &pointer) };
-        let found = intake::check(context.store, &contracts, &listed, earlier.as_ref())?;
+        // A forced run checks every file again.
+        let previous = if context.force { None } else { last_check::find(context.store, &pointer) };
+        let found = intake::check(context.store, &contracts, &listing, previous.as_ref())?;
         intake::write_quarantine(context.store, &found)?;
         let summary = summary(&found.check);
         for notice in &summary.notices {
@@ -84,39 +86,39 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
                 count(summary.rows_in),
                 count(summary.rows_ok),
                 count(summary.rows_quarantined),
-                count(found.read.len()),
+                count(found.files_read.len()),
                 count(n_files),
             ),
             summary: serde_json::to_value(&summary)?,
             files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
     })?;
-    last_check::leave(context.store, &pointer, &done, CHECK, &listed)?;
+    last_check::save(context.store, &pointer, &done, CHECK, &listing)?;
     let check = serde_json::from_slice(&done.read(context.store, CHECK)?)
         .with_context(|| format!("{}/{CHECK}", done.folder))?;
     Ok(Checked { done, check, contracts })
 }
 
-/// Tables as a check finds them, before it is judged whether too many of their rows are bad.
+/// The result of a check in which no table fails as a whole.
 pub(crate) struct Reviewed {
-    /// Against which they were held.
+    /// The contracts of the tables.
     pub(crate) contracts: Vec<Contract>,
-    /// The files, and the releases that held.
-    pub(crate) listed: Listed,
-    /// What was found.
+    /// The files, and the releases in force.
+    pub(crate) listing: Listing,
+    /// The result.
     pub(crate) check: Check,
 }
 
-/// Looks at the tables as the check does. Writes nothing.
+/// Checks the rows of every table as the check stage does. Writes nothing.
 ///
 /// # Errors
 /// If a file is not as its contract says, or a row breaks a rule that fails its table.
 pub(crate) fn review(context: &RunContext<'_>, resolved: &Resolved) -> Result<Reviewed> {
     let contracts = resolved.contracts()?;
-    let listed = Listed::read(context.store, &contracts, context.as_of)?;
-    let earlier = last_check::find(context.store, &last_check::pointer(&contracts, &listed));
-    let check = intake::review(context.store, &contracts, &listed, earlier.as_ref())?.check;
-    Ok(Reviewed { contracts, listed, check })
+    let listing = Listing::read(context.store, &contracts, context.as_of)?;
+    let previous = last_check::find(context.store, &last_check::pointer(&contracts, &listing));
+    let check = intake::review(context.store, &contracts, &listing, previous.as_ref())?.check;
+    Ok(Reviewed { contracts, listing, check })
 }
 
 fn summary(check: &Check) -> Summary {
@@ -143,20 +145,20 @@ fn summary(check: &Check) -> Summary {
     summary
 }
 
-/// The midnight at the start of the partition that `path` lies in.
-fn recorded_on(path: &str) -> Option<AsOf> {
+/// The day of the partition of the file `path`.
+fn recorded_on(path: &str) -> Option<Day> {
     let date = path.split('/').find_map(|part| part.strip_prefix("recorded_on="))?;
     date.parse().ok()
 }
 
-/// The first moment at which everything in the tables was known.
+/// The first as-of that knows every row of the tables: the end of the last partition.
 ///
 /// # Errors
-/// If there are no tables.
+/// If there are no partitions.
 pub(crate) fn end_of_tables(store: &Store) -> Result<AsOf> {
     let entries = store.list("tables/")?;
     let last = entries.iter().filter_map(|entry| recorded_on(&entry.path)).max();
-    last.map(|start| start.plus_days(1)).ok_or_else(|| {
+    last.map(|day| AsOf::start_of(day.next())).ok_or_else(|| {
         Refusal::Missing {
             what: format!("{}/tables/", store.url().trim_end_matches('/')),
             expected: "partitions such as orders/recorded_on=2026-11-20/".to_owned(),
@@ -170,12 +172,12 @@ impl Checked {
     /// A digest of the bytes that were checked and of what was found, the same in any store.
     ///
     /// # Errors
-    /// If the finding cannot be encoded, which it has no reason to.
+    /// If the result cannot be encoded as JSON.
     pub(crate) fn content(&self) -> Result<String> {
         Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
     }
 
-    /// What of the declared features can be built from the tables that are there.
+    /// The declared features that can be built from the tables that the store has.
     ///
     /// # Errors
     /// If the declaration cannot be read.
@@ -184,11 +186,11 @@ impl Checked {
         Ok(declared.with_legs(self.check.tables.contains_key("legs")))
     }
 
-    /// What was found on each day on which something was recorded, since the epoch: the bytes and
-    /// the rows that are left out.
+    /// What was found in the files of each day on which rows were recorded, as text that changes
+    /// with their bytes and with the rows that are not used. Days since 1970-01-01.
     ///
     /// # Errors
-    /// If the finding cannot be encoded, which it has no reason to.
+    /// If the result cannot be encoded as JSON.
     pub(crate) fn found_by_day(&self) -> Result<BTreeMap<i32, String>> {
         let mut by_day: BTreeMap<i32, String> = BTreeMap::new();
         let tables = FACTS.iter().chain(&OPTIONAL);
@@ -204,10 +206,10 @@ impl Checked {
         Ok(by_day)
     }
 
-    /// Everything that was recorded on some days.
+    /// The rows that were recorded on some days, in days since 1970-01-01.
     ///
     /// # Errors
-    /// If a table is not there, or its bytes are not those that were checked.
+    /// If a table is missing, or a file changed since it was checked.
     pub(crate) fn read_days(&self, context: &RunContext<'_>, days: &Range<i32>) -> Result<Tables> {
         let of_days = |file: &FileCheck| days.contains(&day_of(file));
         let read = |name: &str| -> Result<DataFrame> {
@@ -226,17 +228,17 @@ impl Checked {
         Ok(Tables {
             orders: orders?,
             shipments: shipments?,
-            doubts: self.doubts_of(of_days),
+            doubts: self.quarantined_versions(of_days),
             legs: legs?,
             nodes: nodes?,
             holidays: holidays?,
         })
     }
 
-    /// Everything that was recorded.
+    /// All rows of the tables.
     ///
     /// # Errors
-    /// If a table is not there, or its bytes are not those that were checked.
+    /// If a table is missing, or a file changed since it was checked.
     pub(crate) fn read_all(&self, context: &RunContext<'_>) -> Result<Tables> {
         self.read_days(context, &(i32::MIN..i32::MAX))
     }
@@ -253,21 +255,21 @@ impl Checked {
         })
     }
 
-    /// Versions of shipments that are in quarantine.
-    fn doubts_of(&self, wanted: impl Fn(&FileCheck) -> bool) -> Vec<Doubt> {
+    /// The versions of shipments that are in quarantine, of some files.
+    fn quarantined_versions(&self, of_days: impl Fn(&FileCheck) -> bool) -> Vec<Doubt> {
         let shipments = self.check.tables.get("shipments");
         let files = shipments.into_iter().flat_map(|table| &table.files);
-        let quarantined = files.filter(|file| wanted(file)).flat_map(|file| &file.quarantined);
+        let quarantined = files.filter(|file| of_days(file)).flat_map(|file| &file.quarantined);
         quarantined
             .filter_map(|row| {
                 let shipment_id = row.key.clone()?;
-                Some(Doubt { shipment_id, recorded_at: row.recorded_at })
+                Some(Doubt { shipment_id, recorded_at: row.recorded_at.micros() })
             })
             .collect()
     }
 }
 
-/// The day of a file's partition, since the epoch.
+/// The day of a file's partition. Units: days since 1970-01-01.
 fn day_of(file: &FileCheck) -> i32 {
-    file.recorded_on.to_epoch_days()
+    file.recorded_on.days_since_epoch()
 }

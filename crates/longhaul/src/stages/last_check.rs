@@ -1,71 +1,71 @@
-//! Where the last check left its finding, so that the next one reads only what is new.
+//! A pointer to the result of the last check, so that the next one reads only files that changed.
 //!
-//! One small object for each set of contracts, releases and code, written after the manifest. It may be lost
-//! or old: then more is read, and the same is found.
+//! One small object for each set of contracts, releases and code, written after the manifest. It
+//! may be lost or old: then more files are read, and the result is the same.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use intake::{Contract, Earlier, FileVersion, Listed};
+use intake::{Contract, FileVersion, Listing, PreviousCheck};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{AsOf, Digest, Fingerprint};
 
 use crate::stage::{CODE_VERSION, StageResult};
 
-/// Points to a finding, and says what its files were.
+/// Where the result of a check is, and the versions of the files that it read.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct LastCheck {
     schema_version: u32,
     as_of: AsOf,
-    /// The finding.
+    /// The path of the result.
     path: String,
     /// Its digest.
     digest: Digest,
-    /// The files that it is about, by path.
+    /// The versions of the checked files, by path.
     files: BTreeMap<String, FileVersion>,
 }
 
-/// Where the last check with these contracts, these releases and this code is pointed to.
-pub(crate) fn pointer(contracts: &[Contract], listed: &Listed) -> String {
+/// The path of the pointer to the last check with these contracts, these releases and this code.
+pub(crate) fn pointer(contracts: &[Contract], listing: &Listing) -> String {
     let start = Fingerprint::new()
         .with("code", CODE_VERSION)
-        .with("releases", listed.releases_digest().as_str());
+        .with("releases", listing.releases_digest().as_str());
     let all = contracts
         .iter()
         .fold(start, |hash, contract| hash.with(contract.table(), contract.digest().as_str()));
     format!("state/check/{}.json", all.finish().short())
 }
 
-/// The last check, if it can be found. Whatever is wrong with it costs time and nothing else.
-pub(crate) fn find(store: &Store, pointer: &str) -> Option<Earlier> {
+/// The last check, if it can be read. Without it everything is read, and nothing else changes.
+pub(crate) fn find(store: &Store, pointer: &str) -> Option<PreviousCheck> {
     let last = read(store, pointer)?;
     let bytes = store.get_verified(&last.path, &last.digest);
     let check = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if check.is_none() {
-        tracing::info!(path = last.path, "the last check is not there any more: all is read");
+        tracing::info!(path = last.path, "the last check cannot be read: all files are read");
     }
-    Some(Earlier { check: check?, versions: last.files })
+    Some(PreviousCheck { check: check?, versions: last.files })
 }
 
-/// Points to what a check found in `output`, unless a later check is pointed to.
+/// Points to the result of a check, its output `output`, unless the pointer is at a later check.
 ///
 /// # Errors
-/// If it cannot be encoded, which it has no reason to.
-pub(crate) fn leave(
+/// If the pointer cannot be encoded as JSON.
+pub(crate) fn save(
     store: &Store,
     pointer: &str,
-    done: &StageResult,
+    check: &StageResult,
     output: &str,
-    listed: &Listed,
+    listing: &Listing,
 ) -> Result<()> {
-    let Some(digest) = done.manifest.outputs.get(output) else { return Ok(()) };
+    let Some(digest) = check.manifest.outputs.get(output) else { return Ok(()) };
     let last = LastCheck {
         schema_version: 1,
-        as_of: done.manifest.as_of,
-        path: format!("{}/{output}", done.folder),
+        as_of: check.manifest.as_of,
+        path: format!("{}/{output}", check.folder),
         digest: digest.clone(),
-        files: listed.versions(),
+        files: listing.versions(),
     };
     let before = read(store, pointer);
     if before.is_some_and(|before| before.as_of > last.as_of || before == last) {
@@ -73,7 +73,7 @@ pub(crate) fn leave(
     }
     let bytes = serde_json::to_vec(&last)?;
     if let Err(error) = store.put(pointer, bytes.into()) {
-        tracing::warn!("{error}: the next check reads everything");
+        tracing::warn!("{error}: the next check reads all files");
     }
     Ok(())
 }

@@ -1,0 +1,132 @@
+//! Which files the tables have before the as-of, from a listing of the store alone, and which of
+//! them did not change since a previous check.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use store::Store;
+use terms::{AsOf, Day, Digest, Fingerprint};
+
+use super::report::{Check, FileCheck};
+use crate::contract::Contract;
+use crate::error::Error;
+use crate::layout::{FileVersion, TableFile, files_of};
+use crate::quarantine::release::Releases;
+
+/// The files that can hold rows recorded before the as-of, of every table that has a contract, and
+/// the releases in force at the as-of.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    as_of: AsOf,
+    tables: BTreeMap<String, TableListing>,
+    releases: Releases,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TableListing {
+    /// By date and name.
+    pub(crate) files: Vec<TableFile>,
+    /// The first partition, even if it begins after the as-of.
+    pub(crate) first: Option<Day>,
+}
+
+/// The result of a check made before, and the versions of the files that it read.
+#[derive(Debug, Clone)]
+pub struct PreviousCheck {
+    /// What it found.
+    pub check: Check,
+    /// The versions of its files at the time, by path.
+    pub versions: BTreeMap<String, FileVersion>,
+}
+
+/// Earlier than every partition.
+const BEFORE_ALL: Day = Day::since_epoch(i32::MIN);
+
+impl Listing {
+    /// Lists the tables of `contracts`, and reads the releases.
+    ///
+    /// As of: partitions that begin before, and releases made as of then or before.
+    ///
+    /// # Errors
+    /// If the store cannot be read, a file is outside the partitions of its table, or a release
+    /// cannot be parsed.
+    pub fn read(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Self, Error> {
+        let mut tables = BTreeMap::new();
+        for contract in contracts {
+            let mut files = files_of(store, contract.table())?;
+            let first = files.first().map(|file| file.recorded_on);
+            files.retain(|file| as_of.knows(file.recorded_on.start()));
+            tables.insert(contract.table().to_owned(), TableListing { files, first });
+        }
+        Ok(Self { as_of, tables, releases: Releases::read(store, as_of)? })
+    }
+
+    /// The as-of; all listed partitions begin before it.
+    pub fn as_of(&self) -> AsOf {
+        self.as_of
+    }
+
+    /// The version of each file, by path.
+    pub fn versions(&self) -> BTreeMap<String, FileVersion> {
+        let files = self.tables.values().flat_map(|table| &table.files);
+        files.map(|file| (file.path.clone(), file.version.clone())).collect()
+    }
+
+    /// The releases in force.
+    pub fn releases(&self) -> &Releases {
+        &self.releases
+    }
+
+    /// A digest of the releases in force: a check made with other releases cannot be reused.
+    pub fn releases_digest(&self) -> Digest {
+        self.releases.digest()
+    }
+
+    /// A digest of the whole listing: equal if no file was added, removed or changed, and no
+    /// release was added.
+    pub fn digest(&self) -> Digest {
+        let start = Fingerprint::new().with("releases", self.releases.digest().as_str());
+        let files = self.tables.values().flat_map(|table| &table.files);
+        let all = files.fold(start, |hash, file| {
+            let FileVersion { bytes, etag } = &file.version;
+            hash.with(&file.path, format!("{bytes} {}", etag.as_deref().unwrap_or_default()))
+        });
+        all.finish()
+    }
+
+    pub(crate) fn table(&self, table: &str) -> Option<&TableListing> {
+        self.tables.get(table)
+    }
+
+    /// The day before which what a previous check found in a table is still right, if that of the
+    /// tables that it joins is, too: the first day on which a file was added, removed or changed,
+    /// or which was not over at the as-of of one of the two checks.
+    ///
+    /// The check of a row reads nothing that was recorded after the row's own day, so nothing later
+    /// can change it.
+    pub(crate) fn unchanged_before(
+        &self,
+        contract: &Contract,
+        previous: Option<&PreviousCheck>,
+    ) -> Day {
+        let Some(previous) = previous else { return BEFORE_ALL };
+        let over = self.as_of.min(previous.check.as_of).day();
+        let now = self.table(contract.table()).map_or(&[][..], |table| &table.files);
+        let then = match previous.check.tables.get(contract.table()) {
+            Some(table) if table.contract_digest == *contract.digest() => &table.files[..],
+            Some(_) => return BEFORE_ALL,
+            None => &[],
+        };
+        let then: BTreeMap<&str, &FileCheck> =
+            then.iter().map(|file| (file.path.as_str(), file)).collect();
+        let is_same = |file: &TableFile| {
+            file.version.etag.is_some()
+                && then.contains_key(file.path.as_str())
+                && previous.versions.get(&file.path) == Some(&file.version)
+        };
+        let present: BTreeSet<&str> = now.iter().map(|file| file.path.as_str()).collect();
+        let removed = then.values().filter(|file| !present.contains(file.path.as_str()));
+        let removed = removed.map(|file| file.recorded_on);
+        let changed = now.iter().filter(|file| !is_same(file)).map(|file| file.recorded_on);
+        changed.chain(removed).fold(over, Day::min)
+    }
+}
