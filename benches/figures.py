@@ -108,8 +108,8 @@ def olist():
         rows.append([title, *cells, f"{covers:.1%}" if covers else "–"])
     quotient = scores["boost"]["mean_pinball_days"] / scores["lightgbm"]["mean_pinball_days"]
     return (
-        f"{known['shipments']:,} shipments, of which {known['rows']:,} were ordered in the weeks that"
-        f" are judged and have a known outcome; the ratio of mean pinball is {quotient:.2f}:\n\n"
+        f"{known['predicted']:,} shipments, {known['judged']:,} of them with a known outcome; the ratio"
+        f" of mean pinball is {quotient:.2f}:\n\n"
         + table(["forecast", "MAE, days", "mean pinball, days", "80% interval covers"], rows)
     )
 
@@ -244,8 +244,8 @@ def record(name, files):
         theirs = {key: lightgbm["lightgbm"][key] for key in kept[1:]}
         known = {
             "commit": commit(),
-            "shipments": summary["counts"]["shipments"],
-            "rows": lightgbm["rows"],
+            "predicted": summary["counts"]["rows"],
+            "judged": lightgbm["rows"],
             "lightgbm_version": lightgbm["lightgbm_version"],
             "scores": [*scores, {"name": "lightgbm", **theirs}],
         }
