@@ -1,4 +1,4 @@
-//! The manual page and completion scripts, from the flags themselves.
+//! The commands `man` and `completions`: generated from the definition of the flags.
 
 use anyhow::Result;
 use clap::CommandFactory;
