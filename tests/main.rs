@@ -1,4 +1,5 @@
 //! The whole-system tests: the real program on real stores.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 /// Bad input: one clear message, its exit code, and a store that is unchanged.
 mod bad_input;

@@ -133,6 +133,7 @@ fn on_origins(
     command(&RunContext { store: &store, as_of, force: job.force, reporter }, &resolved, span)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
 fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
     let variables: BTreeMap<String, String> = std::env::vars().collect();
     Ok(Resolved::new(pipeline, global, variables)?)

@@ -50,6 +50,7 @@ fn start_workers() {
 
 /// Starts the logs, on stderr; `RUST_LOG` selects the level. As text only warnings are shown, since
 /// the reporter writes its own lines.
+#[expect(clippy::disallowed_methods, reason = "logs go to stderr")]
 fn start_logs(format: LogFormat) {
     let default = if format == LogFormat::Json { "longhaul=info,warn" } else { "warn" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));

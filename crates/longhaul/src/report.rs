@@ -89,6 +89,7 @@ impl Reporter {
     }
 
     /// The result: `value` with `--json`, else the text of `people`.
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
         let text = if self.json {

@@ -141,6 +141,7 @@ pub(crate) fn run_backtest(
     run_in(context, format!("backtests/{id}"), id, "backtest", inputs, work)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the reporter shows how long a stage takes")]
 fn run_in(
     context: &RunContext<'_>,
     folder: String,

@@ -8,6 +8,7 @@
 //! for every list.
 //!
 //! A thread with its own runtime accepts connections until the [`S3Server`] is dropped.
+#![expect(clippy::disallowed_methods, reason = "a server for tests, on a folder and a port")]
 
 mod request_filter;
 mod server;

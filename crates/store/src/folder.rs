@@ -8,6 +8,7 @@
 //!
 //! `object_store` has a folder backend too, but it can neither swap nor sync, and requires the
 //! folder to exist before the first put.
+#![expect(clippy::disallowed_methods, reason = "the file system is the backend of this store")]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};

@@ -114,6 +114,7 @@ fn shown(path: Option<&Path>) -> String {
 }
 
 /// The sections of a file; none if there is no such file.
+#[expect(clippy::disallowed_methods, reason = "profiles are in the shared files of AWS tools")]
 fn sections(path: Option<&Path>) -> Result<BTreeMap<String, Section>, Error> {
     let Some(path) = path else { return Ok(BTreeMap::new()) };
     match std::fs::read_to_string(path) {

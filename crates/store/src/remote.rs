@@ -97,6 +97,7 @@ impl Remote {
 }
 
 /// The certificates of a file in PEM.
+#[expect(clippy::disallowed_methods, reason = "the settings name a file of certificates")]
 fn certificates(file: &str, origin: &str) -> Result<Vec<Certificate>, Error> {
     let text = std::fs::read(file)
         .map_err(|source| Error::File { url: format!("{origin}: {file}"), source })?;

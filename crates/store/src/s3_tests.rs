@@ -1,4 +1,5 @@
 //! The S3 backend: the conformance suite, and the error that each fault of a server becomes.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
 //! Tests of how settings are resolved: what each variable and file means, and what is refused.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::fs;
 use std::path::Path;

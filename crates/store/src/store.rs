@@ -126,7 +126,7 @@ impl Store {
     ///
     /// # Errors
     /// The first error, of reading or of `visit`; nothing is visited after it.
-    fn for_each<E: From<Error>>(
+    pub(crate) fn for_each<E: From<Error>>(
         &self,
         paths: &[String],
         mut visit: impl FnMut(usize, Bytes) -> Result<(), E>,
@@ -235,7 +235,7 @@ impl Store {
     /// # Errors
     /// If the store cannot be read. With S3 a missing bucket cannot be distinguished from a missing
     /// object here.
-    pub fn head(&self, path: &str) -> Result<Option<Entry>, Error> {
+    pub(crate) fn head(&self, path: &str) -> Result<Option<Entry>, Error> {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.head(path),

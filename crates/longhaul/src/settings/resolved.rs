@@ -113,6 +113,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If the URL or a variable is invalid.
+    #[expect(clippy::disallowed_methods, reason = "a store is relative to the current folder")]
     pub(crate) fn store(&self) -> Result<StoreSettings, store::Error> {
         let here = std::env::current_dir().unwrap_or_default();
         let url = store::url_of(&self.settings.store.url, &here)?;
@@ -123,6 +124,7 @@ impl Resolved {
     ///
     /// # Errors
     /// If one cannot be read or is not a contract.
+    #[expect(clippy::disallowed_methods, reason = "the settings name files beside their own")]
     pub(crate) fn contracts(&self) -> anyhow::Result<Vec<Contract>> {
         let folder = &self.settings.check.contracts;
         let read = |table: &str| -> anyhow::Result<Contract> {
@@ -164,10 +166,12 @@ impl Resolved {
 
 /// Today's UTC midnight. No result depends on any other reading of the clock: a stage gets its
 /// as-of as an argument.
+#[expect(clippy::disallowed_methods, reason = "the default as-of is today")]
 fn today() -> AsOf {
     AsOf::start_of(terms::Instant::from_micros(chrono::Utc::now().timestamp_micros()).day())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the settings name files beside their own")]
 fn read_text(path: &Path) -> Result<String, Refusal> {
     std::fs::read_to_string(path).map_err(|error| Refusal::Configuration {
         place: path.display().to_string(),
