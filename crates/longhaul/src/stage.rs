@@ -131,7 +131,7 @@ pub(crate) fn folder(
 /// Runs a backtest in `backtests/<id>/`, or skips it if it was done.
 ///
 /// # Errors
-/// What `work` or the store says; then there is no manifest.
+/// Those of `work` and of the store; then there is no manifest.
 pub(crate) fn run_backtest(
     context: &RunContext<'_>,
     inputs: BTreeMap<String, String>,

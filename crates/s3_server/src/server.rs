@@ -83,7 +83,7 @@ impl S3Server {
         Ok(server)
     }
 
-    /// Serves as `options` say.
+    /// Starts a server with `options`.
     ///
     /// # Errors
     /// As [`S3Server::start`].

@@ -46,7 +46,7 @@ fn objects_come_back_as_they_were_put(store: &Store) {
         assert_eq!(store.get("round/trip").unwrap(), body);
         let head = store.head("round/trip").unwrap().unwrap();
         assert_eq!(head.size, body.len() as u64);
-        assert!(head.etag.is_some(), "it tells an object from its successor");
+        assert!(head.etag.is_some(), "it differs from that of the next version");
         let (read, _) = store.get_versioned("round/trip").unwrap().unwrap();
         assert_eq!(read, body);
     }

@@ -150,7 +150,7 @@ pub enum Error {
         /// Its value, or a description if it is secret.
         found: String,
     },
-    /// A profile that was asked for is in neither file.
+    /// The named profile is in neither file.
     #[error("AWS_PROFILE: profile {profile:?} is neither in {config} nor in {credentials}")]
     ProfileMissing {
         /// The profile.

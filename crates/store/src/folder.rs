@@ -266,7 +266,7 @@ fn entry(path: String, metadata: &fs::Metadata) -> Entry {
     Entry { path, size: metadata.len(), etag: Some(etag) }
 }
 
-/// Whether the error says that there is no such object. A folder is not an object, and there are
+/// Whether the error means that there is no such object. A folder is not an object, and there are
 /// no objects below an object.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)

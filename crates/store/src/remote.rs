@@ -150,7 +150,7 @@ impl Objects {
             Ok((bytes, Some(etag))) => Ok(Some((bytes, Version(etag)))),
             Ok((_, None)) => Err(Error::Other {
                 url: self.url(key),
-                source: "the server sends no ETag, so that no version can be told".into(),
+                source: "the server sends no ETag, so that the object has no version".into(),
             }),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -1,4 +1,4 @@
-//! Environment variables as handed in by the binary, and values that remember where they came from.
+//! Environment variables as the binary passes them in, and values that remember where they came from.
 
 use std::collections::BTreeMap;
 

@@ -113,7 +113,7 @@ pub(super) fn run(
         let result = match stage {
             Stage::Check => {
                 let checked = check::run(context, resolved)?;
-                results.checked.insert(checked).done.clone()
+                results.checked.insert(checked).result.clone()
             }
             Stage::Features => features::run(context, resolved, results.checked()?)?,
             Stage::Train => train::run(context, resolved, results.of(Stage::Features)?)?,
@@ -123,7 +123,7 @@ pub(super) fn run(
                     [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
                 let published = publish::run(context, resolved, features?, train?, evaluate?)?;
                 results.refused = published.refused;
-                published.done
+                published.result
             }
             Stage::Score => match score::run(context, resolved, results.of(Stage::Features)?) {
                 Ok(scored) => scored,
