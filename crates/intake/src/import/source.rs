@@ -17,6 +17,7 @@ use super::local_time::{parse, to_utc_micros};
 use crate::error::Error;
 
 /// Reads the source `name`. `description` is where it is described, for messages.
+#[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
 pub(crate) fn read(
     name: &str,
     source: &Source,

@@ -1,4 +1,5 @@
 //! A tiny invented import, and each way in which one can be wrong.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::fs;
 

@@ -9,10 +9,9 @@ use intake::{Check, Contract, FileCheck, Listed, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Digest};
+use terms::{AsOf, Digest, count};
 
 use crate::refusal::Refusal;
-use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::last_check;
@@ -51,7 +50,7 @@ pub(crate) struct Summary {
 /// Tables that passed their check.
 pub(crate) struct Checked {
     /// What the stage left.
-    pub(crate) done: StageResult,
+    pub(crate) result: StageResult,
     check: Check,
     contracts: Vec<Contract>,
 }
@@ -68,7 +67,7 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
-    let done = stage::run(context, "check", inputs, || {
+    let result = stage::run(context, "check", inputs, || {
         // Forced, every verdict is reached again.
         let earlier = if context.force { None } else { last_check::find(context.store, &pointer) };
         let found = intake::check(context.store, &contracts, &listed, earlier.as_ref())?;
@@ -91,10 +90,10 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
             files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
     })?;
-    last_check::leave(context.store, &pointer, &done, CHECK, &listed)?;
-    let check = serde_json::from_slice(&done.read(context.store, CHECK)?)
-        .with_context(|| format!("{}/{CHECK}", done.folder))?;
-    Ok(Checked { done, check, contracts })
+    last_check::leave(context.store, &pointer, &result, CHECK, &listed)?;
+    let check = serde_json::from_slice(&result.read(context.store, CHECK)?)
+        .with_context(|| format!("{}/{CHECK}", result.folder))?;
+    Ok(Checked { result, check, contracts })
 }
 
 /// Tables as a check finds them, before it is judged whether too many of their rows are bad.
@@ -160,7 +159,7 @@ pub(crate) fn end_of_tables(store: &Store) -> Result<AsOf> {
         Refusal::Missing {
             what: format!("{}/tables/", store.url().trim_end_matches('/')),
             expected: "partitions such as orders/recorded_on=2026-11-20/".to_owned(),
-            way_out: "bring tables in with longhaul import or longhaul simulate".to_owned(),
+            hint: "bring tables in with longhaul import or longhaul simulate".to_owned(),
         }
         .into()
     })
@@ -247,7 +246,7 @@ impl Checked {
             Refusal::Missing {
                 what: format!("tables/{name}/"),
                 expected: "a table that passed its check".to_owned(),
-                way_out: format!("import {name}, and give it a contract"),
+                hint: format!("import {name}, and give it a contract"),
             }
             .into()
         })

@@ -55,15 +55,15 @@ pub(crate) fn find(store: &Store, pointer: &str) -> Option<Earlier> {
 pub(crate) fn leave(
     store: &Store,
     pointer: &str,
-    done: &StageResult,
+    result: &StageResult,
     output: &str,
     listed: &Listed,
 ) -> Result<()> {
-    let Some(digest) = done.manifest.outputs.get(output) else { return Ok(()) };
+    let Some(digest) = result.manifest.outputs.get(output) else { return Ok(()) };
     let last = LastCheck {
         schema_version: 1,
-        as_of: done.manifest.as_of,
-        path: format!("{}/{output}", done.folder),
+        as_of: result.manifest.as_of,
+        path: format!("{}/{output}", result.folder),
         digest: digest.clone(),
         files: listed.versions(),
     };
