@@ -9,7 +9,7 @@ use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
 /// Breaks one partition of a store: a run must refuse it and leave the store as it was.
 #[track_caller]
 fn broken(table: &str, breaks: impl FnOnce(&Path), code: i32, words: &[&str]) {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let partitions = store.partitions(table);
     let partition: &PathBuf = &partitions[partitions.len() / 2];
     breaks(partition);
@@ -76,7 +76,7 @@ fn duplicate_keys_are_refused_with_the_key() {
 
 #[test]
 fn a_missing_table_is_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     std::fs::remove_dir_all(store.path().join("tables/shipments")).unwrap();
     let before = store.files();
     store.run("run", &[]).refuses(11, &["shipments", "hint:"]);
@@ -85,7 +85,7 @@ fn a_missing_table_is_refused() {
 
 #[test]
 fn an_as_of_before_any_data_is_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let before = store.files();
     let early = ["run", PIPELINE, "--store", store.url(), "--as-of", "2020-01-01"];
     longhaul(&early).refuses(11, &["2020-01-01", "hint:"]);
@@ -94,7 +94,7 @@ fn an_as_of_before_any_data_is_refused() {
 
 #[test]
 fn too_few_matured_rows_to_train_are_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let early = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-07-04"];
     longhaul(&early).refuses(11, &["boost", "hint:"]);
     assert!(!store.path().join("models").exists());
@@ -102,7 +102,7 @@ fn too_few_matured_rows_to_train_are_refused() {
 
 #[test]
 fn an_unknown_family_statistic_or_flag_value_is_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let set = |assignment: &str| store.run("train", &["--set", assignment]);
     set("train.families=[\"oracle\"]").refuses(30, &["oracle", "boost"]);
     set("train.boost.learning_rate=-1").refuses(30, &["learning_rate", "-1"]);
@@ -113,7 +113,7 @@ fn an_unknown_family_statistic_or_flag_value_is_refused() {
 
 #[test]
 fn a_declaration_that_names_what_does_not_exist_is_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let path = store.path().join("declared.toml");
     std::fs::write(&path, "facts = [\"horoscope\"]\n").unwrap();
     let set = format!("features.declaration={:?}", path.to_str().unwrap());
@@ -122,7 +122,7 @@ fn a_declaration_that_names_what_does_not_exist_is_refused() {
 
 #[test]
 fn tables_with_other_bytes_are_not_overwritten() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let before = store.files();
     let other = ["simulate", PIPELINE, "--store", store.url(), "--set", "simulate.seed=8"];
     longhaul(&other).refuses(10, &["recorded_on=", "--force"]);
@@ -131,7 +131,7 @@ fn tables_with_other_bytes_are_not_overwritten() {
 
 #[test]
 fn rows_for_predict_need_every_feature_by_its_name() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     store.run("publish", &[]).ok();
     let rows = store.path().join("rows.jsonl");
     std::fs::write(&rows, "{\"distance_km\": 12.5}\n").unwrap();

@@ -51,7 +51,7 @@ fn a_change_of_a_contract_is_compatible_or_breaking() {
 
 #[test]
 fn a_contract_of_ones_own_is_applied_and_is_named_with_its_line() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let contracts = store.path().join("contracts");
     std::fs::create_dir_all(&contracts).unwrap();
     for table in ["orders", "shipments"] {

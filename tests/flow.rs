@@ -1,4 +1,5 @@
-//! A small world from simulate to score, by hand and at once; reruns, and the same bytes.
+//! A run on a small simulated network, from tables to predictions: stage by stage and at once, run
+//! again, and with the same bytes each time.
 
 use polars::prelude::*;
 use serde_json::Value;
@@ -8,13 +9,13 @@ use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame, write_frame}
 const STAGES: [&str; 6] = ["check", "features", "train", "evaluate", "publish", "score"];
 
 #[test]
-fn a_night_runs_from_tables_to_predictions_and_a_second_run_skips_it_all() {
-    let store = Folder::with_world();
+fn a_run_goes_from_tables_to_predictions_and_a_second_run_skips_every_stage() {
+    let store = Folder::with_simulated_tables();
     let first = store.run("run", &["--json"]).ok().json();
     assert_eq!(first["skipped"], serde_json::json!([]));
     let check = &first["check"];
     let count = |name: &str| check[name].as_u64().expect("a count");
-    assert!(count("rows_quarantined") > 0, "the world has odd rows: {check}");
+    assert!(count("rows_quarantined") > 0, "the simulated tables have odd rows: {check}");
     assert_eq!(count("rows_in"), count("rows_ok") + count("rows_quarantined"));
     let reasons: u64 =
         check["reasons"].as_object().expect("reasons").values().filter_map(Value::as_u64).sum();
@@ -27,7 +28,7 @@ fn a_night_runs_from_tables_to_predictions_and_a_second_run_skips_it_all() {
     assert_eq!(second["skipped"], serde_json::json!(STAGES));
     assert_eq!(store.files(), before, "a second run writes nothing");
 
-    // Forced, every stage is computed again and insists on the same bytes.
+    // With --force every stage is computed again, and refuses to give other bytes.
     let forced = store.run("run", &["--json", "--force"]).ok().json();
     assert_eq!(forced["skipped"], serde_json::json!([]));
     assert_eq!(store.files(), before);
@@ -35,7 +36,7 @@ fn a_night_runs_from_tables_to_predictions_and_a_second_run_skips_it_all() {
 
 #[test]
 fn stages_by_hand_give_the_same_model_as_a_run() {
-    let (by_hand, at_once) = (Folder::with_world(), Folder::with_world());
+    let (by_hand, at_once) = (Folder::with_simulated_tables(), Folder::with_simulated_tables());
     for stage in STAGES {
         by_hand.run(stage, &[]).ok();
     }
@@ -45,7 +46,7 @@ fn stages_by_hand_give_the_same_model_as_a_run() {
 
 #[test]
 fn predictions_have_one_sane_row_for_each_open_shipment_and_each_lane() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let result = store.run("score", &["--json"]);
     result.refuses(11, &["published model"]);
     store.run("publish", &[]).ok();
@@ -80,7 +81,7 @@ fn predictions_have_one_sane_row_for_each_open_shipment_and_each_lane() {
         let contract = intake::Contract::shipped(table).unwrap().unwrap();
         let bytes = std::fs::read(folder.join(format!("{table}.parquet"))).unwrap().into();
         let rows = intake::check_output(&contract, table, &bytes).unwrap();
-        assert_eq!(rows, frame.height() as u64, "all rows are as the contract says");
+        assert_eq!(rows, frame.height() as u64, "all rows fulfil the contract");
         are_sane(frame, &names[5..14]);
     }
     let features = store.run("features", &["--json"]).ok().json();
@@ -89,7 +90,7 @@ fn predictions_have_one_sane_row_for_each_open_shipment_and_each_lane() {
     let since = AS_OF.parse::<terms::AsOf>().unwrap().plus_days(-28).micros();
     let recent = ordered_at.i64().unwrap().iter().flatten().filter(|at| *at >= since).count();
     let n_shipments = lanes.column("n_shipments").unwrap().i64().unwrap().sum();
-    assert_eq!(n_shipments, Some(recent as i64), "each order of four weeks speaks for its lane");
+    assert_eq!(n_shipments, Some(recent as i64), "each order of four weeks counts for its lane");
     assert!(recent > 1_000 && lanes.height() > 50, "{recent} in {} lanes", lanes.height());
     let ids = frame.column("shipment_id").unwrap();
     assert_eq!(ids.n_unique().unwrap(), frame.height());
@@ -118,9 +119,9 @@ fn are_sane(frame: &DataFrame, quantiles: &[String]) {
 
 #[test]
 fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     store.run("run", &[]).ok();
-    // Rows of the feature matrix go in as they are, by both doors.
+    // Rows of the feature matrix are predicted as they are, from Parquet and from JSON lines.
     let features = store.run("features", &["--json"]).ok().json();
     let matrix = store.path().join("matrix.parquet");
     write_frame(&matrix, &mut store.matrix(features["folder"].as_str().unwrap()));
@@ -135,9 +136,9 @@ fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
     std::fs::write(&lines, as_json_lines(&read_frame(&matrix))).unwrap();
     let from_lines = predict(lines.to_str().unwrap());
     assert_eq!(from_parquet.height(), read_frame(&matrix).height());
-    assert!(from_parquet.equals_missing(&from_lines), "both doors give the same");
+    assert!(from_parquet.equals_missing(&from_lines), "both formats give the same");
 
-    // What is not conditioned on being open still is the same as what the score stage writes.
+    // Unless conditioned on being open still, the score stage predicts the same.
     let scored =
         store.run("score", &["--json", "--set", "score.given_still_open=false"]).ok().json();
     let scored = store.path().join(scored["folder"].as_str().unwrap()).join("predictions.parquet");
@@ -179,7 +180,7 @@ fn as_json_lines(frame: &DataFrame) -> String {
 
 #[test]
 fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let arguments = [
         "backtest",
         PIPELINE,
@@ -214,15 +215,15 @@ fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
 }
 
 #[test]
-fn a_rerun_of_an_old_night_keeps_the_newer_champion() {
-    let store = Folder::with_world();
+fn a_run_as_of_an_earlier_day_keeps_the_newer_champion() {
+    let store = Folder::with_simulated_tables();
     store.run("run", &[]).ok();
     let champion = store.model_id();
     let earlier = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-10-20", "--json"];
     let result = longhaul(&earlier).ok().json();
     assert_eq!(result["publish"]["promoted"], false);
     assert_eq!(store.model_id(), champion);
-    // It is scored by the model of its own night, since the champion knows more than it may.
+    // It is scored by its own model, since the champion was trained on later facts.
     assert_eq!(result["score"]["model_id"], result["publish"]["model_id"]);
     let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
     assert_eq!(listed["champion"].as_str(), Some(champion.as_str()));
@@ -231,7 +232,7 @@ fn a_rerun_of_an_old_night_keeps_the_newer_champion() {
 
 #[test]
 fn a_model_that_the_gates_refuse_is_kept_but_not_current() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let refused = store.run("run", &["--set", "evaluate.gates.rows_min=1000000"]);
     refused.refuses(12, &["is kept but not current", "hint:"]);
     assert!(!store.path().join("models/current.json").exists());
@@ -241,7 +242,7 @@ fn a_model_that_the_gates_refuse_is_kept_but_not_current() {
 
 #[test]
 fn an_altered_model_is_noticed_before_it_scores() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     store.run("publish", &[]).ok();
     let path = store.path().join("models").join(store.model_id()).join("regressor.bin");
     let mut bytes = std::fs::read(&path).unwrap();
@@ -252,8 +253,8 @@ fn an_altered_model_is_noticed_before_it_scores() {
 }
 
 #[test]
-fn an_ablation_says_what_each_group_of_features_gains_and_costs() {
-    let store = Folder::with_world();
+fn an_ablation_reports_the_gain_and_the_cost_of_each_group_of_features() {
+    let store = Folder::with_simulated_tables();
     let arguments = [
         "features",
         "ablate",

@@ -1,4 +1,4 @@
-//! Killed at any moment, a rerun finishes the job with the same bytes.
+//! A run that is killed at any moment: a rerun completes it, with the same bytes.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,10 @@ use crate::program::{AS_OF, Folder, PIPELINE, command, ended};
 
 #[test]
 fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
-    let whole = Folder::with_world();
+    let whole = Folder::with_simulated_tables();
     whole.run("run", &[]).ok();
 
-    let killed = Folder::with_world();
+    let killed = Folder::with_simulated_tables();
     let mut kills = 0;
     // Later and later, so that the kills spread over all stages.
     for millis in (0..40).map(|step| 30 + 60 * step) {
@@ -28,20 +28,20 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
         kills += 1;
         if let Ok(pointer) = std::fs::read(killed.path().join("models/current.json")) {
             let whole = std::fs::read(whole.path().join("models/current.json")).expect("one");
-            assert_eq!(pointer, whole, "a pointer is whole or not there");
+            assert_eq!(pointer, whole, "a pointer is whole or absent");
         }
     }
     assert!(kills > 3, "only {kills} kills");
     killed.run("run", &[]).ok();
     let (mut found, expected) = (killed.files(), whole.files());
-    // What a killed write leaves behind is beside its object, and no reader ever lists it.
+    // Temporary files of a killed write are beside their objects, and a store never lists them.
     found.retain(|name, _| expected.contains_key(name) || !name.contains('#'));
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     assert_eq!(found, expected);
 }
 
 #[test]
-fn a_training_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bytes() {
+fn a_training_that_was_killed_resumes_from_its_checkpoint_to_the_same_bytes() {
     let settings = [
         "--set",
         "train.boost.rounds=500",
@@ -57,17 +57,17 @@ fn a_training_that_was_killed_goes_on_from_its_checkpoint_to_the_same_bytes() {
         command.env("RUST_LOG", "info");
         command
     };
-    let whole = Folder::with_world();
+    let whole = Folder::with_simulated_tables();
     let unbroken = ended(&mut train(&whole)).ok();
     assert!(!unbroken.stderr.contains("went on"), "{}", unbroken.stderr);
 
-    let killed = Folder::with_world();
+    let killed = Folder::with_simulated_tables();
     let mut child = train(&killed)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
         .expect("the program starts");
-    // Until it has its name, a file has a '#' in it.
+    // A temporary file has a '#' in its name.
     let is_checkpoint =
         |name: &String| name.contains("/checkpoints/boost/regressor") && !name.contains('#');
     let started = Instant::now();

@@ -43,8 +43,8 @@ fn scramble(path: &std::path::Path) {
 
 #[test]
 fn scrambling_the_future_leaves_features_and_models_unchanged() {
-    let untouched = digests(&Folder::with_world());
-    let scrambled = Folder::with_world();
+    let untouched = digests(&Folder::with_simulated_tables());
+    let scrambled = Folder::with_simulated_tables();
     for table in ["orders", "shipments"] {
         later(&scrambled, table).iter().for_each(|path| scramble(path));
     }
@@ -53,8 +53,8 @@ fn scrambling_the_future_leaves_features_and_models_unchanged() {
 
 #[test]
 fn deleting_the_future_leaves_features_and_models_unchanged() {
-    let untouched = digests(&Folder::with_world());
-    let deleted = Folder::with_world();
+    let untouched = digests(&Folder::with_simulated_tables());
+    let deleted = Folder::with_simulated_tables();
     for table in ["orders", "shipments"] {
         for path in later(&deleted, table) {
             std::fs::remove_file(path).unwrap();
@@ -66,8 +66,8 @@ fn deleting_the_future_leaves_features_and_models_unchanged() {
 #[test]
 fn scrambling_the_past_does_change_the_features() {
     // The tests above could not fail if nothing ever changed the digests.
-    let untouched = digests(&Folder::with_world());
-    let scrambled = Folder::with_world();
+    let untouched = digests(&Folder::with_simulated_tables());
+    let scrambled = Folder::with_simulated_tables();
     let past: Vec<_> = scrambled.partitions("shipments").into_iter().take(60).collect();
     for path in past {
         let mut frame = read_frame(&path);
@@ -80,7 +80,7 @@ fn scrambling_the_past_does_change_the_features() {
 
 #[test]
 fn features_of_a_row_do_not_change_when_more_becomes_known() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let matrix = |as_of: &str| {
         let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
         let result = longhaul(&arguments).ok().json();
@@ -108,7 +108,7 @@ fn features_of_a_row_do_not_change_when_more_becomes_known() {
 
 #[test]
 fn the_proof_holds_and_says_what_it_compared() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let arguments = ["proof", PIPELINE, "--store", store.url(), "--as-of", AS_OF];
     let people = longhaul(&arguments).ok();
     assert!(people.stdout.contains("later facts scrambled"), "{}", people.stdout);
@@ -134,7 +134,7 @@ fn the_proof_holds_and_says_what_it_compared() {
 
 #[test]
 fn a_proof_without_later_facts_is_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let arguments = ["proof", PIPELINE, "--store", store.url(), "--as-of", "2031-01-01"];
     longhaul(&arguments).refuses(11, &["facts recorded after 2031-01-01", "hint:", "earlier"]);
 }

@@ -1,33 +1,34 @@
 //! The whole-system tests: the real program on real stores.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
-/// Bad input: one clear message, its exit code, and a store that is as it was.
+/// Bad input: one clear message, its exit code, and a store that is unchanged.
 mod bad_input;
-/// Each kind of rule broken, and all that is said about it.
+/// Each kind of rule broken, and the messages about it.
 mod broken;
-/// Contracts by themselves: their page, and what changed from one to another.
+/// Contracts by themselves: their page, and the differences between two.
 mod contracts;
-/// A small world from simulate to score, by hand and at once; reruns, and the same bytes.
+/// A small simulated network from simulate to score, by hand and at once; reruns, and the same bytes.
 mod flow;
-/// The import that the guide writes down, with its odd files.
+/// The import that the guide describes, with its odd files.
 mod guide;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
 mod kills;
-/// Which crate may use which.
+/// Which crate may depend on which.
 mod layering;
-/// What happens after the as-of changes nothing before it.
+/// Facts recorded after the as-of change nothing before it.
 mod leakage;
-/// Night after night the check reads what is new.
+/// A nightly check reads only what is new.
 mod nightly_check;
-/// One night after the other, from the state of the one before: the same as a build from nothing.
+/// Features built night by night, from the state of the night before, equal a build from nothing.
 mod nights;
-/// Real orders, where they are at hand.
+/// The public orders of Olist, where they are available.
 mod olist;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.
 mod pipelines;
-/// A look into quarantine, and the way back out of it.
+/// Explaining quarantined rows, and releasing them.
 mod quarantine;
-/// The same over S3, and what a wrong bucket, secret or endpoint says.
+/// The same over S3, and the errors of a wrong bucket, secret or endpoint.
 mod s3;
 
-/// Runs the program and reads what it leaves.
+/// Test support: runs the program and reads its outputs.
 mod program;

@@ -17,7 +17,7 @@ fn check(store: &Folder, as_of: &str) -> (usize, Vec<u8>) {
 
 #[test]
 fn a_second_night_reads_its_own_files_and_finds_the_same() {
-    let (nightly, at_once) = (Folder::with_world(), Folder::with_world());
+    let (nightly, at_once) = (Folder::with_simulated_tables(), Folder::with_simulated_tables());
     let (all, _) = check(&nightly, "2025-10-27");
     assert!(all > 200, "{all} files");
     let (read, found) = check(&nightly, "2025-10-28");

@@ -31,7 +31,7 @@ fn features(store: &Folder, as_of: &str, more: &[&str]) -> (Value, String) {
 
 #[test]
 fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
-    let (nightly, whole) = (Folder::with_world(), Folder::with_world());
+    let (nightly, whole) = (Folder::with_simulated_tables(), Folder::with_simulated_tables());
     let days: Vec<String> = (NIGHTS.iter().chain([&LAST]))
         .map(|as_of| features(&nightly, as_of, &[]).1)
         .map(|said| said.split(" days read").next().unwrap_or_default().to_owned())
@@ -47,7 +47,7 @@ fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
 
 #[test]
 fn legs_switch_their_features_on_and_are_learned_night_by_night() {
-    let (nightly, without) = (Folder::empty(), Folder::with_world());
+    let (nightly, without) = (Folder::empty(), Folder::with_simulated_tables());
     let declaration = nightly.path().join("features.toml");
     let text = std::fs::read_to_string(root().join("pipelines/features/default.toml"));
     std::fs::write(&declaration, text.unwrap() + LEGS).unwrap();
@@ -79,7 +79,7 @@ fn legs_switch_their_features_on_and_are_learned_night_by_night() {
 
 #[test]
 fn a_partition_that_was_altered_leads_back_to_the_night_before_it() {
-    let (nightly, whole) = (Folder::with_world(), Folder::with_world());
+    let (nightly, whole) = (Folder::with_simulated_tables(), Folder::with_simulated_tables());
     let before = NIGHTS.map(|as_of| features(&nightly, as_of, &[]).0);
     for store in [&nightly, &whole] {
         let partitions = store.partitions("shipments");

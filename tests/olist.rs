@@ -1,4 +1,4 @@
-//! Real orders, where they are at hand: `make test-olist DIR=<folder with the public CSVs>`.
+//! The public orders of Olist, where they are available: `make test-olist DIR=<folder of the CSVs>`.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ fn olist_runs_from_import_to_predictions() {
         tables.iter().find(|t| t["table"] == table).unwrap()["rows"].as_u64().unwrap()
     };
 
-    // Every version that was imported is ok or in quarantine, with a reason.
+    // Every imported version is ok or in quarantine, with a reason.
     let end = ["--as-of", "2100-01-01", "--json"];
     let mut arguments = vec!["check", "pipelines/olist.toml", "--store", store.url()];
     arguments.extend(end);
@@ -93,7 +93,7 @@ fn olist_backtest_beats_all_three_baselines() {
 
 #[test]
 #[ignore = "needs the public Olist CSVs: make test-olist DIR=folder"]
-fn olist_proves_that_nothing_from_the_future_gets_in() {
+fn olist_proves_that_no_later_fact_changes_a_feature_or_a_model() {
     let store = Folder::empty();
     import(&store);
     let result = longhaul(&[

@@ -1,9 +1,10 @@
-//! Every shipped pipeline and declaration resolves; the command line is consistent.
+//! The command line and the settings: every shipped pipeline and declaration resolves, help prints,
+//! a wrong key is refused, and `doctor` probes the store.
 
 use crate::program::{Folder, longhaul, root};
 
 #[test]
-fn every_shipped_pipeline_resolves_and_says_where_each_value_comes_from() {
+fn every_shipped_pipeline_resolves_and_shows_the_origin_of_each_value() {
     let mut seen = 0;
     for entry in std::fs::read_dir(root().join("pipelines")).unwrap().flatten() {
         let path = entry.path();
@@ -20,7 +21,7 @@ fn every_shipped_pipeline_resolves_and_says_where_each_value_comes_from() {
 }
 
 #[test]
-fn an_unknown_key_is_refused_with_the_near_one() {
+fn an_unknown_key_is_refused_with_the_nearest_one() {
     let folder = Folder::empty();
     let path = folder.path().join("job.toml");
     std::fs::write(&path, "[evaluate]\nholdout_dayz = 7\n").unwrap();
@@ -41,7 +42,7 @@ fn help_manual_and_completions_print() {
 }
 
 #[test]
-fn doctor_tries_the_store_and_leaves_nothing() {
+fn doctor_probes_the_store_and_leaves_nothing() {
     let folder = Folder::empty();
     let result = longhaul(&["doctor", "--store", folder.url(), "--json"]).ok().json();
     let probe = result["probe"].as_array().unwrap();

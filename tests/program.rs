@@ -1,4 +1,4 @@
-//! Runs the program and reads what it leaves.
+//! Test support: runs the program on a store in a temporary folder, and reads its outputs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// Insists on success.
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, 0, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
@@ -31,7 +31,7 @@ impl Ended {
         serde_json::from_str::<Value>(&self.stdout).expect("JSON on stdout")["result"].clone()
     }
 
-    /// Insists on an exit code, on words in the message, and on a way out.
+    /// Asserts an exit code, words of the error message, and that there is one message.
     #[track_caller]
     pub(crate) fn refuses(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
@@ -43,12 +43,14 @@ impl Ended {
     }
 }
 
+/// The root of the repository.
 pub(crate) fn root() -> PathBuf {
-    // Asked when it runs: clones that share a target folder share this program too.
+    // Read at run time: clones that share a target folder share this program too.
     let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
     Path::new(&crate_folder).join("../..").canonicalize().expect("the repository")
 }
 
+/// The program with these arguments, and without the variables of this environment that it reads.
 pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longhaul"));
     command.current_dir(root()).args(arguments).env_remove("RUST_LOG");
@@ -64,6 +66,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Runs a command to its end.
 pub(crate) fn ended(command: &mut Command) -> Ended {
     let output = command.output().expect("the program starts");
     Ended {
@@ -73,15 +76,16 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
     }
 }
 
+/// Runs the program with these arguments to its end.
 pub(crate) fn longhaul(arguments: &[&str]) -> Ended {
     ended(&mut command(arguments))
 }
 
-/// A small world: enough to learn from in a few seconds.
+/// The pipeline of a small simulated network: enough to learn from in a few seconds.
 pub(crate) const PIPELINE: &str = "tests/small.toml";
 pub(crate) const AS_OF: &str = "2025-10-29";
 
-/// A store in a folder that goes away with the test.
+/// A store in a temporary folder.
 pub(crate) struct Folder {
     folder: TempDir,
 }
@@ -91,16 +95,16 @@ impl Folder {
         Self { folder: tempfile::tempdir().expect("a folder") }
     }
 
-    /// A copy of the simulated world, made once.
-    pub(crate) fn with_world() -> Self {
-        static WORLD: OnceLock<Folder> = OnceLock::new();
-        let world = WORLD.get_or_init(|| {
+    /// A store with the tables of the simulated network, which are simulated once and copied.
+    pub(crate) fn with_simulated_tables() -> Self {
+        static TABLES: OnceLock<Folder> = OnceLock::new();
+        let tables = TABLES.get_or_init(|| {
             let folder = Self::empty();
             longhaul(&["simulate", PIPELINE, "--store", folder.url()]).ok();
             std::fs::remove_dir_all(folder.path().join("runs")).expect("the manifest of simulate");
             folder
         });
-        world.copy()
+        tables.copy()
     }
 
     /// Another folder with the same files.
@@ -134,7 +138,7 @@ impl Folder {
         self.names().into_iter().map(read).collect()
     }
 
-    /// The names of all files, also while a program writes and renames them.
+    /// The names of all files; may be called while a program writes and renames them.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
         walk(self.path(), &mut |path| {
@@ -151,8 +155,8 @@ impl Folder {
         paths
     }
 
-    /// The feature matrix that the features stage left in `folder`: the rows of all months, by
-    /// shipment.
+    /// The feature matrix of a features stage whose outputs are in `folder`: the rows of all months,
+    /// sorted by shipment.
     pub(crate) fn matrix(&self, folder: &str) -> DataFrame {
         let months = std::fs::read(self.path().join(folder).join("months.json")).expect("months");
         let months: Vec<Value> = serde_json::from_slice(&months).expect("JSON");
@@ -164,6 +168,7 @@ impl Folder {
         rows.expect("a month").sort(by, SortMultipleOptions::default()).expect("shipments")
     }
 
+    /// The id of the champion.
     pub(crate) fn model_id(&self) -> String {
         let bytes = std::fs::read(self.path().join("models/current.json")).expect("a champion");
         let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");
@@ -183,7 +188,7 @@ fn copy_all(from: &Path, to: &Path) {
         let target = to.join(path.strip_prefix(from).expect("inside"));
         std::fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");
         std::fs::copy(path, &target).expect("a copy");
-        // With their times, so that a store takes the files of all copies for the same.
+        // With their times of change, which are the entity tags of a store in a folder.
         let changed = std::fs::metadata(path).and_then(|file| file.modified()).expect("a time");
         let copy = std::fs::File::options().write(true).open(&target).expect("the copy");
         copy.set_modified(changed).expect("a time");

@@ -11,7 +11,7 @@ fn rows(result: &Value, name: &str) -> u64 {
 
 #[test]
 fn an_explanation_counts_by_table_and_rule_and_writes_nothing() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let before = store.files();
     let result = store.run("check", &["--explain", "--json"]).ok().json();
     assert_eq!(store.files(), before);
@@ -39,7 +39,7 @@ fn an_explanation_counts_by_table_and_rule_and_writes_nothing() {
 
 #[test]
 fn released_rows_are_used_from_then_on_and_written_once() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let before = store.run("check", &["--json"]).ok().json();
     let quarantined = store.files().into_iter().filter(|(name, _)| name.starts_with("quarantine/"));
     let quarantined: Vec<_> = quarantined.collect();
@@ -79,8 +79,8 @@ fn released_rows_are_used_from_then_on_and_written_once() {
 
 #[test]
 fn killed_while_it_releases_it_can_be_repeated() {
-    let store = Folder::with_world();
-    let whole = Folder::with_world();
+    let store = Folder::with_simulated_tables();
+    let whole = Folder::with_simulated_tables();
     whole.run("check", &["--release", "n_units_range"]).ok();
     for millis in (0..12).map(|step| 20 + 60 * step) {
         let arguments = ["check", PIPELINE, "--store", store.url(), "--as-of", AS_OF];
@@ -102,7 +102,7 @@ fn killed_while_it_releases_it_can_be_repeated() {
 
 #[test]
 fn rows_that_may_not_be_released_are_refused() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     let before = store.files();
     let release = |rule: &str| store.run("check", &["--release", rule]);
     release("order_known").refuses(10, &["order_known", "belongs to", "hint:"]);
@@ -115,7 +115,7 @@ fn rows_that_may_not_be_released_are_refused() {
 
 #[test]
 fn too_many_bad_rows_can_be_explained_and_released() {
-    let store = Folder::with_world();
+    let store = Folder::with_simulated_tables();
     for path in store.partitions("shipments") {
         let mut frame = crate::program::read_frame(&path);
         let zero = Column::new("n_units".into(), vec![0_i32; frame.height()]);

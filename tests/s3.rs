@@ -1,4 +1,4 @@
-//! The same over S3, and what a wrong bucket, secret or endpoint says.
+//! A run over S3: the same bytes as in a folder, and the errors of a wrong bucket, secret or endpoint.
 
 use std::collections::BTreeMap;
 
@@ -22,8 +22,8 @@ fn on_s3(variables: &BTreeMap<String, String>, arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn the_same_night_over_s3_gives_the_same_model_and_the_same_bytes() {
-    let local = Folder::with_world();
+fn the_same_run_over_s3_gives_the_same_model_and_the_same_bytes() {
+    let local = Folder::with_simulated_tables();
     local.run("run", &[]).ok();
 
     let served = Folder::empty();
@@ -47,7 +47,7 @@ fn the_same_night_over_s3_gives_the_same_model_and_the_same_bytes() {
         .collect();
     let mut compared = 0;
     for (path, bytes) in local.files() {
-        // The check's id holds what the store says of versions; its findings are the same.
+        // The id of the check depends on the entity tags of the store; its findings are the same.
         if !path.contains("/check/") {
             assert!(remote.get(&path) == Some(&bytes), "{path} differs");
             compared += 1;
@@ -62,7 +62,7 @@ fn the_same_night_over_s3_gives_the_same_model_and_the_same_bytes() {
 }
 
 #[test]
-fn a_wrong_secret_a_missing_bucket_and_a_closed_port_each_say_so() {
+fn a_wrong_secret_a_missing_bucket_and_a_closed_port_are_named() {
     let served = Folder::empty();
     let server = server(&served);
     let right = server.variables();
@@ -83,5 +83,5 @@ fn a_wrong_secret_a_missing_bucket_and_a_closed_port_each_say_so() {
     let unreachable = on_s3(&closed, &["run", PIPELINE, "--store", &url, "--as-of", AS_OF]);
     unreachable.refuses(20, &["127.0.0.1:9", "hint:"]);
 
-    assert_eq!(served.files(), before, "the store is as it was");
+    assert_eq!(served.files(), before, "the store is unchanged");
 }

@@ -1,12 +1,13 @@
-//! Gives the program a version of its own code: a digest of the sources of all rooms and of the
-//! lock file. A run's id contains it, so that a result of other code is never taken for this one's.
+//! Computes the code version: a digest of the sources of all crates, the contracts and the lock
+//! file. The id of a stage contains it, so that a result of other code is never taken for this one's.
+#![expect(clippy::disallowed_methods, reason = "a build script reads the sources")]
 
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
-    // Asked when it runs: clones that share a target folder share this script too.
+    // Read at run time: clones that share a target folder share this script too.
     let folder = env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
     let root = Path::new(&folder).join("../..");
     let mut files = vec![root.join("Cargo.lock")];
@@ -37,7 +38,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// FNV-1a, 128 bits: it tells code apart and needs no dependency at build time.
+/// The hash FNV-1a with 128 bits, which needs no dependency at build time.
 struct Fnv(u128);
 
 impl Fnv {

@@ -1,6 +1,7 @@
 //! Prints how long `train_as_of` takes on 70,000 rows of 80 features, for each family.
 //!
 //! `cargo run --release -p learn --example seconds [-- boost|forest|extra_trees]`
+#![expect(clippy::disallowed_methods, reason = "an example measures and writes")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "an example that fails should stop")]
 

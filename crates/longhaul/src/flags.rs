@@ -1,4 +1,5 @@
-//! What was typed. Nothing here reads a file or the environment's settings; see `settings`.
+//! The command line: commands, arguments and flags. Nothing here reads a file or the environment;
+//! `settings` does.
 
 use std::path::PathBuf;
 
@@ -50,7 +51,7 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// A pipeline and the moment whose knowledge it may use.
+/// A pipeline and its as-of.
 #[derive(Debug, Args)]
 pub(crate) struct Job {
     /// The pipeline file, such as pipelines/demo.toml

@@ -1,17 +1,17 @@
-//! Refusals of the program itself; those of the rooms are their own errors.
+//! The errors of the program itself: what it refuses, beside the errors of the libraries.
 
 use terms::{AsOf, ErrorClass};
 
-/// Why the program would not go on.
+/// What the program refuses, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The command's words are off.
+    /// The command line is wrong.
     #[error("{what}")]
     Usage {
-        /// What is off.
+        /// What is wrong with it.
         what: String,
     },
-    /// A setting makes no sense.
+    /// A setting is wrong.
     #[error("{place}: {problem}")]
     Configuration {
         /// The file, variable or key.
@@ -22,14 +22,14 @@ pub(crate) enum Refusal {
     /// A key that does not exist.
     #[error("{place}: unknown key {key:?}")]
     UnknownKey {
-        /// What named it.
+        /// The file, variable or flag that sets it.
         place: String,
         /// The key.
         key: String,
-        /// The key that was meant, perhaps.
+        /// The most similar key that exists.
         nearest: Option<String>,
     },
-    /// A row or file that was handed in and makes no sense.
+    /// A row or file given on the command line is not as expected.
     #[error("{place}: {problem}")]
     Input {
         /// The file and row.
@@ -37,7 +37,7 @@ pub(crate) enum Refusal {
         /// What is wrong with it.
         problem: String,
     },
-    /// Something that should have been there before.
+    /// Something that is needed is not there.
     #[error("{what}: expected {expected}, found none")]
     Missing {
         /// What needs it.
@@ -45,28 +45,28 @@ pub(crate) enum Refusal {
         /// What is missing.
         expected: String,
         /// How to get it.
-        way_out: String,
+        hint: String,
     },
-    /// Tables of another world are in the way.
+    /// A partition exists already, with other bytes.
     #[error("{path}: expected no such partition, found one with other bytes")]
     Occupied {
         /// The partition.
         path: String,
     },
-    /// The model did not pass.
+    /// The gates refused the model.
     #[error("model {model_id} is kept but not current: {}", gates.join("; "))]
     GateRefused {
         /// The model.
         model_id: String,
-        /// The gates that said no.
+        /// The gates that refused it.
         gates: Vec<String>,
     },
-    /// A new contract does not take what the old one took.
+    /// Changes of a contract are not compatible.
     #[error("{contract}: {n_breaking} of its changes break what fitted before")]
     Breaking {
         /// The new contract.
         contract: String,
-        /// How many.
+        /// How many changes.
         n_breaking: usize,
     },
     /// Rows that may not be released.
@@ -79,26 +79,26 @@ pub(crate) enum Refusal {
         /// Why.
         reason: &'static str,
     },
-    /// Something depends on what was not known yet.
+    /// The proof failed: features or models depend on facts that were recorded later.
     #[error("facts from the future change what was before them: {}", found.join("; "))]
     Leaks {
         /// What differs.
         found: Vec<String>,
     },
-    /// A rerun made other bytes.
+    /// A forced rerun of a stage gave other bytes.
     #[error("{path}: recomputing as of {as_of} made other bytes")]
     NotReproduced {
         /// The object that differs.
         path: String,
-        /// The moment.
+        /// The as-of of the stage.
         as_of: AsOf,
     },
-    /// An object is not what its manifest says.
+    /// An object does not have the form that it must have.
     #[error("{path}: expected {expected}")]
     Unreadable {
         /// The object.
         path: String,
-        /// What it should hold.
+        /// What it must be.
         expected: &'static str,
     },
 }
@@ -119,7 +119,7 @@ impl Refusal {
         }
     }
 
-    /// The way out, where there is one.
+    /// What to do about it, where something can be done.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownKey { nearest, .. } => {
@@ -128,7 +128,7 @@ impl Refusal {
             Self::Occupied { .. } => Some(
                 "choose another --store, empty this one, or replace partitions with --force".into(),
             ),
-            Self::Missing { way_out, .. } => Some(way_out.clone()),
+            Self::Missing { hint, .. } => Some(hint.clone()),
             Self::GateRefused { .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"

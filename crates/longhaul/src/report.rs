@@ -1,4 +1,5 @@
-//! How it goes and how it ended: the only place that prints, and that chooses the exit code.
+//! Reporting: progress and errors on stderr, results on stdout. The only place of the program that
+//! prints, but for commands whose result is a document or rows.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -6,12 +7,12 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use terms::ErrorClass;
 
+use crate::diagnosis::Diagnosis;
+use crate::exit_code::ExitCode;
 use crate::flags::{Global, LogFormat};
-use crate::refusal::Refusal;
 
-/// Lines for people and for log collectors, on stderr; results on stdout.
+/// Prints progress and errors for people or for log collectors on stderr, results on stdout.
 pub(crate) struct Reporter {
     json: bool,
     quiet: bool,
@@ -22,7 +23,7 @@ pub(crate) struct Reporter {
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
 impl Reporter {
-    /// As the flags say.
+    /// A reporter in the format of the flags.
     pub(crate) fn new(global: &Global) -> Self {
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
@@ -63,7 +64,7 @@ impl Reporter {
         }
     }
 
-    /// Something worth a line.
+    /// A line worth reading.
     pub(crate) fn note(&self, text: &str) {
         match self.format {
             LogFormat::Json => tracing::info!("{text}"),
@@ -71,7 +72,7 @@ impl Reporter {
         }
     }
 
-    /// How far something long is.
+    /// The progress of a long computation.
     pub(crate) fn progress(&self, text: String) {
         self.bar.enable_steady_tick(Duration::from_millis(120));
         if self.bar.is_hidden() {
@@ -87,7 +88,8 @@ impl Reporter {
         }
     }
 
-    /// The result: JSON for programs, or what `people` makes.
+    /// The result: `value` with `--json`, else the text of `people`.
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
         let text = if self.json {
@@ -95,18 +97,15 @@ impl Reporter {
         } else {
             people()
         };
-        // A reader that closed the pipe early has seen enough.
+        // An error means that the reader closed the pipe early.
         let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
     }
 
-    /// An error, its causes and the way out. Gives the exit code.
-    pub(crate) fn failed(&self, error: &anyhow::Error) -> u8 {
+    /// An error with its causes and a hint. Returns the exit code.
+    pub(crate) fn failed(&self, error: &anyhow::Error) -> ExitCode {
         self.bar.finish_and_clear();
-        let code = exit_code(error);
-        let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-        causes.dedup();
-        let message = causes.join(": ");
-        let hint = hint(error);
+        let Diagnosis { message, hint, exit_code } = Diagnosis::of(error);
+        let code = exit_code.number();
         if self.format == LogFormat::Json {
             tracing::error!(exit_code = code, hint, "{message}");
         } else {
@@ -122,55 +121,8 @@ impl Reporter {
             });
             println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
         }
-        code
+        exit_code
     }
-}
-
-/// What the crate of an error in the chain says of it: its class and a hint.
-fn verdict(cause: &(dyn std::error::Error + 'static)) -> Option<(ErrorClass, Option<String>)> {
-    macro_rules! first_of {
-        ($($error:ty),* $(,)?) => {
-            $(if let Some(error) = cause.downcast_ref::<$error>() {
-                return Some((error.class(), error.hint()));
-            })*
-        };
-    }
-    first_of!(
-        Refusal,
-        store::Error,
-        intake::Error,
-        features::Error,
-        learn::Error,
-        evaluate::Error,
-        scorer::Error,
-        artifact::Error,
-        simulate::Error,
-    );
-    None
-}
-
-/// The exit code of an error: that of the first class in its chain, else 1.
-pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    let class = error.chain().find_map(verdict).map_or(ErrorClass::Internal, |(class, _)| class);
-    code_of(class)
-}
-
-/// What a scheduler sees of each class of error.
-fn code_of(class: ErrorClass) -> u8 {
-    match class {
-        ErrorClass::Internal => 1,
-        ErrorClass::Usage => 2,
-        ErrorClass::Contract => 10,
-        ErrorClass::Input => 11,
-        ErrorClass::Gate => 12,
-        ErrorClass::Storage => 20,
-        ErrorClass::Locked => 21,
-        ErrorClass::Configuration => 30,
-    }
-}
-
-fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| verdict(cause).and_then(|(_, hint)| hint))
 }
 
 /// A plain table; the first column is left-aligned, numbers are right-aligned.
@@ -188,29 +140,4 @@ pub(crate) fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
         }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
-}
-
-/// A count with thousands separators.
-pub(crate) fn count(n: usize) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_are_readable() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(999), "999");
-        assert_eq!(count(1_234_567), "1,234,567");
-    }
 }

@@ -1,8 +1,9 @@
-//! How a stage is run: an id from what goes in, outputs, and a manifest last.
+//! Running a stage idempotently: an id from its inputs, then its outputs, then a manifest.
 //!
 //! The id is a digest of the stage's name, the code, the digests of its inputs and the settings
-//! that it reads, so running it again finds the manifest and skips. Nothing is visible until the
-//! manifest is; a crash before it leaves files that the next run writes again, with equal bytes.
+//! that it reads, so a rerun with the same inputs finds the manifest and skips. Outputs count only
+//! once the manifest exists; a crash before it leaves files that the next run writes again, with
+//! equal bytes.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -19,52 +20,52 @@ use crate::report::Reporter;
 /// A digest of the sources that this program was built from.
 pub(crate) const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
 
-/// What every stage of one night shares.
+/// What all stages of one run share.
 pub(crate) struct RunContext<'a> {
-    /// Where everything is kept.
+    /// The store of all inputs and outputs.
     pub(crate) store: &'a Store,
-    /// The moment whose knowledge may be used.
+    /// Only facts recorded before this are used.
     pub(crate) as_of: AsOf,
     /// Whether to compute again what was done before.
     pub(crate) force: bool,
-    /// Where lines for people go.
+    /// Prints progress.
     pub(crate) reporter: &'a Reporter,
 }
 
-/// What a stage left behind.
+/// The manifest of a stage that is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StageManifest {
-    /// Version of this form.
+    /// Version of this format.
     pub(crate) schema_version: u32,
     /// The stage.
     pub(crate) stage: String,
     /// Its id.
     pub(crate) id: String,
-    /// The moment whose knowledge was used.
+    /// Only facts recorded before this were used.
     pub(crate) as_of: AsOf,
     /// A digest of the sources of the program.
     pub(crate) code_version: String,
-    /// What went in, by name.
+    /// Digests and settings of its inputs, by name.
     pub(crate) inputs: BTreeMap<String, String>,
-    /// What came out: digests by file name.
+    /// Digests of its outputs, by file name.
     pub(crate) outputs: BTreeMap<String, Digest>,
-    /// What the stage says of itself: counts and findings.
+    /// Counts and findings of the stage.
     pub(crate) summary: serde_json::Value,
 }
 
-/// A finished stage.
+/// The result of a stage that is done.
 #[derive(Debug, Clone)]
 pub(crate) struct StageResult {
-    /// Where its outputs are.
+    /// The folder of its outputs in the store.
     pub(crate) folder: String,
-    /// What it left behind.
+    /// Its manifest.
     pub(crate) manifest: StageManifest,
-    /// Whether it had been done before.
+    /// Whether it was done before, with the same inputs.
     pub(crate) skipped: bool,
 }
 
 impl StageResult {
-    /// An output, verified.
+    /// The bytes of an output, verified.
     ///
     /// # Errors
     /// If the stage has no such output, or its bytes are not those that it wrote.
@@ -78,22 +79,22 @@ impl StageResult {
         Ok(store.get_verified(&path, digest)?)
     }
 
-    /// The digest of an output.
+    /// The digest of an output; empty if there is no such output.
     pub(crate) fn digest(&self, name: &str) -> String {
         self.manifest.outputs.get(name).map(Digest::to_string).unwrap_or_default()
     }
 
-    /// The summary as the type that the stage wrote.
+    /// The summary, as the type that the stage wrote.
     ///
     /// # Errors
-    /// If it is something else.
+    /// If it cannot be parsed as that type.
     pub(crate) fn summary<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
         serde_json::from_value(self.manifest.summary.clone())
             .with_context(|| format!("{}/manifest.json", self.folder))
     }
 }
 
-/// What a stage makes: named files, and what it says of itself.
+/// What the work of a stage returns: files, and a summary.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
     /// The files by name.
@@ -104,10 +105,10 @@ pub(crate) struct Output {
     pub(crate) line: String,
 }
 
-/// Runs one stage of a night in `runs/<id>/<stage>/`, or finds that it was done.
+/// Runs a stage in `runs/<id>/<stage>/`, or skips it if it was done.
 ///
 /// # Errors
-/// What `work` or the store says; then there is no manifest.
+/// Those of `work` and of the store; then there is no manifest.
 pub(crate) fn run(
     context: &RunContext<'_>,
     stage: &str,
@@ -118,7 +119,7 @@ pub(crate) fn run(
     run_in(context, folder(context, stage, &inputs), id, stage, inputs, work)
 }
 
-/// Where a stage with these inputs leaves what it makes.
+/// The folder of the outputs of a stage with these inputs.
 pub(crate) fn folder(
     context: &RunContext<'_>,
     stage: &str,
@@ -127,10 +128,10 @@ pub(crate) fn folder(
     format!("runs/{}/{stage}", id(context.as_of, stage, inputs))
 }
 
-/// Runs a backtest in `backtests/<id>/`, or finds that it was done.
+/// Runs a backtest in `backtests/<id>/`, or skips it if it was done.
 ///
 /// # Errors
-/// What `work` or the store says; then there is no manifest.
+/// Those of `work` and of the store; then there is no manifest.
 pub(crate) fn run_backtest(
     context: &RunContext<'_>,
     inputs: BTreeMap<String, String>,
@@ -140,6 +141,7 @@ pub(crate) fn run_backtest(
     run_in(context, format!("backtests/{id}"), id, "backtest", inputs, work)
 }
 
+#[expect(clippy::disallowed_methods, reason = "the reporter shows how long a stage takes")]
 fn run_in(
     context: &RunContext<'_>,
     folder: String,

@@ -1,16 +1,16 @@
-//! An S3-compatible server on loopback: test support, and `make s3` to try things by hand.
+//! An S3-compatible server on loopback: test support, and `make s3` for use by hand.
 //!
 //! It serves a folder: a bucket is a folder in it. Signatures are checked, so that a wrong secret
-//! is refused. Requests that write run one at a time and alone, because the conditional puts of
-//! the file system behind it look first and write later, and would let every racer win.
+//! is refused. Writes are serialised, because the conditional puts of the underlying service check
+//! first and write later, and would let all concurrent creators succeed.
 //!
-//! What it is not: a server for anybody's data. It speaks plain HTTP, listens on 127.0.0.1 only
-//! and reads the whole folder for every list.
+//! Not for production: it uses plain HTTP, listens on 127.0.0.1 only and reads the whole folder
+//! for every list.
 //!
-//! Order of work: bind the port; a thread with its own runtime accepts connections until the
-//! [`S3Server`] is dropped.
+//! A thread with its own runtime accepts connections until the [`S3Server`] is dropped.
+#![expect(clippy::disallowed_methods, reason = "a server for tests, on a folder and a port")]
 
-mod door;
+mod request_filter;
 mod server;
 
 pub use server::{Options, S3Server};

@@ -1,4 +1,5 @@
-//! Serves a folder as S3 until it is killed, and says what to set to use it.
+//! Serves a folder as S3 until it is killed, and prints the variables that a client needs.
+#![expect(clippy::disallowed_methods, reason = "it prints how to reach the server")]
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

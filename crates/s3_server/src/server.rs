@@ -1,4 +1,4 @@
-//! The server: a port, a thread, and what a client must be told to reach it.
+//! The server: its port, its thread, and the variables that a client needs to reach it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,9 +18,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{RwLock, oneshot};
 
-use crate::door::Door;
+use crate::request_filter::RequestFilter;
 
-/// How to serve.
+/// What is served, where and to whom.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// The folder whose sub-folders are the buckets.
@@ -52,7 +52,7 @@ impl Options {
 pub struct S3Server {
     options: Options,
     address: SocketAddr,
-    door: Arc<Door>,
+    filter: Arc<RequestFilter>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     /// Removed with the server, if it was started in a folder of its own.
@@ -83,7 +83,7 @@ impl S3Server {
         Ok(server)
     }
 
-    /// Serves as `options` say.
+    /// Starts a server with `options`.
     ///
     /// # Errors
     /// As [`S3Server::start`].
@@ -98,11 +98,11 @@ impl S3Server {
         let mut builder = S3ServiceBuilder::new(files);
         let keys = (options.access_key.clone(), options.secret_key.as_str());
         builder.set_auth(SimpleAuth::from_single(keys.0, keys.1));
-        let door = Arc::new(Door {
+        let filter = Arc::new(RequestFilter {
             service: builder.build(),
             folder: options.folder.clone(),
             unquoted_etags_only: options.unquoted_etags_only,
-            turn: RwLock::new(()),
+            write_lock: RwLock::new(()),
             n_refusals: AtomicU32::new(0),
             n_requests: AtomicU64::new(0),
         });
@@ -110,14 +110,14 @@ impl S3Server {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let thread_door = Arc::clone(&door);
+        let thread_filter = Arc::clone(&filter);
         let thread = std::thread::Builder::new()
             .name("s3_server".to_owned())
-            .spawn(move || serve(runtime, listener, thread_door, stopped))?;
+            .spawn(move || serve(runtime, listener, thread_filter, stopped))?;
         Ok(Self {
             options,
             address,
-            door,
+            filter,
             stop: Some(stop),
             thread: Some(thread),
             _own_folder: None,
@@ -137,7 +137,7 @@ impl S3Server {
         std::fs::create_dir_all(self.options.folder.join(name))
     }
 
-    /// The variables that a client needs, as they would stand in its environment.
+    /// The environment variables that a client needs.
     pub fn variables(&self) -> BTreeMap<String, String> {
         [
             ("AWS_ACCESS_KEY_ID", self.options.access_key.clone()),
@@ -151,14 +151,14 @@ impl S3Server {
         .collect()
     }
 
-    /// Answers the next `n_requests` requests with 503 (SlowDown), whatever they are.
+    /// Refuses the next `n_requests` requests with 503 (SlowDown), whatever they are.
     pub fn refuse_next(&self, n_requests: u32) {
-        self.door.n_refusals.store(n_requests, Ordering::SeqCst);
+        self.filter.n_refusals.store(n_requests, Ordering::SeqCst);
     }
 
-    /// How many requests came so far.
+    /// How many requests were received so far.
     pub fn n_requests(&self) -> u64 {
-        self.door.n_requests.load(Ordering::SeqCst)
+        self.filter.n_requests.load(Ordering::SeqCst)
     }
 
     /// Serves until the process is killed.
@@ -184,7 +184,7 @@ impl Drop for S3Server {
 fn serve(
     runtime: Runtime,
     listener: TcpListener,
-    door: Arc<Door>,
+    filter: Arc<RequestFilter>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     runtime.block_on(async move {
@@ -203,13 +203,13 @@ fn serve(
                 },
                 _ = &mut stopped => return,
             };
-            let door = Arc::clone(&door);
+            let filter = Arc::clone(&filter);
             tokio::spawn(async move {
                 let service = service_fn(move |request| {
-                    let door = Arc::clone(&door);
-                    async move { door.answer(request).await }
+                    let filter = Arc::clone(&filter);
+                    async move { filter.respond(request).await }
                 });
-                // Idle connections stay open: a test that is slow under load meets no reset.
+                // Idle connections stay open, so that a test that is slow under load is not reset.
                 let connection = http1::Builder::new()
                     .header_read_timeout(None)
                     .serve_connection(TokioIo::new(socket), service);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_end_after_the_asked_number() {
+    fn refusals_end_after_the_given_number() {
         let server = S3Server::temporary().unwrap();
         server.refuse_next(1);
         assert!(answer(&server, "GET /").starts_with("HTTP/1.1 503"));

@@ -2,6 +2,7 @@
 //! leaves, on one thread.
 //!
 //! `cargo run --release -p scorer --example microseconds`
+#![expect(clippy::disallowed_methods, reason = "an example measures and writes")]
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "an example that fails should stop")]
 

@@ -113,6 +113,7 @@ impl Scorer {
     ///
     /// # Errors
     /// If the manifest or a file is missing, altered, or does not fit.
+    #[expect(clippy::disallowed_methods, reason = "a bundle may be in a folder")]
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let read = |name: &str| {
             let path = folder.join(name);

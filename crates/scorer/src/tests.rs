@@ -1,4 +1,5 @@
 //! Tests of the model as a whole, on a small one made by hand.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,7 @@
 //! Simulates a world without keeping it, to see what it costs and what was made.
 //!
 //! `cargo run --release -p simulate --example measure -- SHIPMENTS DAYS [SHARE [SEED]]`
+#![expect(clippy::disallowed_methods, reason = "an example measures and writes")]
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! Who signs the requests: found once, in a fixed order, and told to the client.
+//! The credentials that requests are signed with: found once, in a fixed order of precedence.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use object_store::aws::AmazonS3Builder;
 
 use crate::error::Error;
 use crate::profile::Profile;
-use crate::vars::{Sourced, Vars, unusable};
+use crate::variables::{Variables, WithOrigin, unusable};
 
-/// Who signs the requests.
+/// The credentials that requests are signed with.
 #[derive(Debug, Clone)]
 pub(crate) enum Credentials {
     Anonymous,
@@ -18,7 +18,7 @@ pub(crate) enum Credentials {
     Instance,
 }
 
-/// A text that is not shown.
+/// A secret text, masked when it is printed.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
 
@@ -29,7 +29,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Credentials {
-    /// Tells the client who signs.
+    /// Configures the client with them.
     pub(crate) fn apply(&self, builder: AmazonS3Builder) -> AmazonS3Builder {
         match self {
             Self::Anonymous => builder.with_skip_signature(true),
@@ -40,22 +40,25 @@ impl Credentials {
                     None => builder,
                 }
             }
-            // The client finds these by the variables that are passed on.
+            // The client finds these by the variables that it is passed.
             Self::WebIdentity | Self::Container | Self::Instance => builder,
         }
     }
 }
 
-/// The first of: unsigned by wish, keys of the variables, of a profile that was named, a web
+/// The first of: unsigned if so configured, keys of the variables, keys of a named profile, a web
 /// identity, keys of the default profile, the container, the instance.
-pub(crate) fn find(vars: &Vars<'_>, profile: &Profile) -> Result<Sourced<Credentials>, Error> {
-    let skip = vars.flag("AWS_SKIP_SIGNATURE")?;
+pub(crate) fn find(
+    variables: &Variables<'_>,
+    profile: &Profile,
+) -> Result<WithOrigin<Credentials>, Error> {
+    let skip = variables.flag("AWS_SKIP_SIGNATURE")?;
     if skip.value {
-        return Ok(Sourced { value: Credentials::Anonymous, origin: skip.origin });
+        return Ok(WithOrigin { value: Credentials::Anonymous, origin: skip.origin });
     }
     let (id, secret) = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY");
-    let token = vars.get("AWS_SESSION_TOKEN").map(str::to_owned);
-    let found = [(id, vars.get(id)), (secret, vars.get(secret))];
+    let token = variables.get("AWS_SESSION_TOKEN").map(str::to_owned);
+    let found = [(id, variables.get(id)), (secret, variables.get(secret))];
     let found = found.map(|(name, value)| Some((value?.to_owned(), name.to_owned())));
     if let Some(key) = key([id, secret], found, token)? {
         return Ok(key);
@@ -65,14 +68,14 @@ pub(crate) fn find(vars: &Vars<'_>, profile: &Profile) -> Result<Sourced<Credent
         let token = profile.get("aws_session_token").map(|(token, _)| token);
         key([id, secret], [id, secret].map(|name| profile.get(name)), token)
     };
-    let is_named = vars.get("AWS_PROFILE").is_some();
+    let is_named = variables.get("AWS_PROFILE").is_some();
     if is_named && let Some(key) = of_profile()? {
         return Ok(key);
     }
-    let given = |value, name: &str| Ok(Sourced { value, origin: name.to_owned() });
+    let given = |value, name: &str| Ok(WithOrigin { value, origin: name.to_owned() });
     if !is_named {
         let name = "AWS_WEB_IDENTITY_TOKEN_FILE";
-        if vars.get(name).is_some() && vars.get("AWS_ROLE_ARN").is_some() {
+        if variables.get(name).is_some() && variables.get("AWS_ROLE_ARN").is_some() {
             return given(Credentials::WebIdentity, name);
         }
         if let Some(key) = of_profile()? {
@@ -80,17 +83,17 @@ pub(crate) fn find(vars: &Vars<'_>, profile: &Profile) -> Result<Sourced<Credent
         }
         let containers =
             ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"];
-        if let Some(name) = containers.into_iter().find(|name| vars.get(name).is_some()) {
+        if let Some(name) = containers.into_iter().find(|name| variables.get(name).is_some()) {
             return given(Credentials::Container, name);
         }
     }
-    if let Some(way) = profile.unsupported() {
+    if let Some(source) = profile.unsupported() {
         return Err(Error::Setting {
             name: format!("profile {}", profile.name),
             expected: "aws_access_key_id and aws_secret_access_key (export others with `aws \
                        configure export-credentials --format env`)"
                 .to_owned(),
-            found: way.to_owned(),
+            found: source.to_owned(),
         });
     }
     if is_named {
@@ -103,17 +106,17 @@ pub(crate) fn find(vars: &Vars<'_>, profile: &Profile) -> Result<Sourced<Credent
     given(Credentials::Instance, "default")
 }
 
-/// A key, if both its halves are there; an error if one is.
+/// An access key, if id and secret are both set; an error if only one is.
 fn key(
     names: [&str; 2],
     found: [Option<(String, String)>; 2],
     token: Option<String>,
-) -> Result<Option<Sourced<Credentials>>, Error> {
+) -> Result<Option<WithOrigin<Credentials>>, Error> {
     match found {
         [Some((id, origin)), Some((secret, _))] => {
             let secret = Secret(secret);
             let value = Credentials::Key { id, secret, token: token.map(Secret) };
-            Ok(Some(Sourced { value, origin }))
+            Ok(Some(WithOrigin { value, origin }))
         }
         [None, None] => Ok(None),
         [Some((_, origin)), None] => {

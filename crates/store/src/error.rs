@@ -1,8 +1,8 @@
-//! What can go wrong with a store, and what to do about it.
+//! The errors of a store, the class of each, and a hint what to do about it.
 
 use terms::{Digest, ErrorClass};
 
-use crate::remote::N_RETRIES;
+use crate::retry::N_RETRIES;
 
 /// An error of a store. Every one names the URL it happened at; none holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -17,88 +17,88 @@ pub enum Error {
     /// The bucket itself does not exist.
     #[error("{url}: bucket {bucket:?} does not exist at {endpoint}")]
     BucketMissing {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
         /// The bucket.
         bucket: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
     },
-    /// The server knows us not, or not for this.
+    /// The server does not accept the credentials, or not for this operation.
     #[error("{url}: refused by {endpoint}: {code}: {message}")]
     Forbidden {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
-        /// The server's word for it, such as `SignatureDoesNotMatch`.
+        /// The server's error code, such as `SignatureDoesNotMatch`.
         code: String,
-        /// The server's sentence.
+        /// The server's message.
         message: String,
     },
-    /// The bucket lives in another region.
+    /// The bucket is in another region.
     #[error("{url}: not in region {region:?}, says {endpoint}: {message}")]
     WrongRegion {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
         /// The region that requests were signed for.
         region: String,
-        /// The server's sentence.
+        /// The server's message.
         message: String,
     },
     /// No key was configured and the instance offers none.
     #[error("{url}: no credentials configured, and none from the instance: {cause}")]
     CredentialsMissing {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// What asking the instance met.
+        /// How the request to the instance failed.
         cause: String,
     },
-    /// Nobody answered.
+    /// No response came.
     #[error("{url}: cannot reach {endpoint}, attempts: {n_attempts}: {cause}")]
     Unreachable {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
-        /// How often.
+        /// How many requests were made.
         n_attempts: u32,
-        /// What the last attempt met.
+        /// How the last attempt failed.
         cause: String,
     },
-    /// The server answered that it cannot, and went on doing so.
+    /// The server reported a fault of its own (5xx, 429), also when the request was repeated.
     #[error("{url}: {endpoint} failed, attempts: {n_attempts}: {status} {code}: {message}")]
     Unavailable {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
-        /// How often.
+        /// How many requests were made.
         n_attempts: u32,
         /// The last HTTP status.
         status: u16,
-        /// The server's word for it, such as `SlowDown`.
+        /// The server's error code, such as `SlowDown`.
         code: String,
-        /// The server's sentence.
+        /// The server's message.
         message: String,
     },
-    /// The server took the request for wrong.
+    /// The server rejected the request as invalid.
     #[error("{url}: not accepted by {endpoint}: {status} {code}: {message}")]
     NotAccepted {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// The server that was asked.
+        /// The server.
         endpoint: String,
         /// The HTTP status.
         status: u16,
-        /// The server's word for it.
+        /// The server's error code.
         code: String,
-        /// The server's sentence.
+        /// The server's message.
         message: String,
     },
-    /// The server wrote although the condition of the put did not hold.
+    /// The server carried out a conditional put whose condition did not hold.
     #[error("{url}: a put was accepted although its condition ({condition}) did not hold")]
     ConditionIgnored {
         /// The object.
@@ -116,14 +116,14 @@ pub enum Error {
         /// The digest of what was read.
         found: Digest,
     },
-    /// Fewer or more bytes came than were announced or asked for.
+    /// Fewer or more bytes came than were announced.
     #[error("{url}: expected {expected} bytes, found {found}")]
     Truncated {
         /// The object.
         url: String,
-        /// How many bytes were to come.
+        /// Bytes announced.
         expected: u64,
-        /// How many came.
+        /// Bytes received.
         found: u64,
     },
     /// The object was replaced while its parts were read.
@@ -132,7 +132,7 @@ pub enum Error {
         /// The object.
         url: String,
     },
-    /// A text that is no key.
+    /// A text that is not a key.
     #[error("key {key:?}: expected {expected}")]
     Key {
         /// The text.
@@ -147,10 +147,10 @@ pub enum Error {
         name: String,
         /// What it may be.
         expected: String,
-        /// What it is, or a word for it if it is secret.
+        /// Its value, or a description if it is secret.
         found: String,
     },
-    /// A profile that was asked for is in neither file.
+    /// The named profile is in neither file.
     #[error("AWS_PROFILE: profile {profile:?} is neither in {config} nor in {credentials}")]
     ProfileMissing {
         /// The profile.
@@ -160,20 +160,20 @@ pub enum Error {
         /// The credentials file that was read.
         credentials: String,
     },
-    /// The file system said no.
+    /// The file system failed.
     #[error("{url}: the file system failed")]
     File {
         /// The object, folder or file.
         url: String,
-        /// What it said.
+        /// The underlying error.
         source: std::io::Error,
     },
     /// Anything else that the client of the storage reports.
     #[error("{url}: the storage client failed")]
     Other {
-        /// The object or prefix that was asked for.
+        /// The object or prefix of the request.
         url: String,
-        /// What it said.
+        /// The underlying error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
@@ -205,12 +205,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later without anybody changing a thing.
-    pub fn is_transient(&self) -> bool {
-        self.class() == ErrorClass::Storage
-    }
-
-    /// A way out, as one sentence.
+    /// What to do about it, as one sentence.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::BucketMissing { bucket, .. } => format!(
@@ -229,8 +224,8 @@ impl Error {
                 "check AWS_SECRET_ACCESS_KEY, and that AWS_REGION is the server's region".to_owned()
             }
             Self::Forbidden { .. } => {
-                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what the \
-                                       key may do in this bucket"
+                "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what the key may do in this \
+                 bucket"
                     .to_owned()
             }
             Self::WrongRegion { .. } => "set AWS_REGION to the region of the bucket".to_owned(),
@@ -248,13 +243,11 @@ impl Error {
                 N_RETRIES + 1
             ),
             Self::ConditionIgnored { .. } => {
-                "this server cannot keep two runs apart: use one that \
-                                              honours If-None-Match and If-Match on put"
+                "this server cannot keep two runs apart: use one that honours If-None-Match and \
+                 If-Match on put"
                     .to_owned()
             }
-            Self::Corrupt { .. } => {
-                "restore the object, or run the stage that wrote it again with --force".to_owned()
-            }
+            Self::Corrupt { .. } => "restore the object, or write it again".to_owned(),
             Self::Replaced { .. } | Self::Truncated { .. } => "run again".to_owned(),
             Self::ProfileMissing { .. } => {
                 "name a profile of these files, or unset AWS_PROFILE and set AWS_ACCESS_KEY_ID and \

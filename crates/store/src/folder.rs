@@ -1,16 +1,17 @@
-//! Objects in a folder, by the file system alone.
+//! The backend of a folder: each object is a file, and atomicity comes from the file system.
 //!
-//! A put writes a temporary file beside the object, brings its bytes to the disk and renames it.
-//! Creating links it instead, which fails if the name is taken. A swap holds a lock file beside the
-//! object, which the kernel lets go of if the process dies. Names with `#` are the folder's own:
-//! they are no keys and are not listed, so what a killed process left behind is never seen.
+//! A put writes a temporary file beside the object, syncs it to the disk and renames it. A create
+//! makes a hard link to it instead, which fails if the name exists. A swap holds a lock file beside
+//! the object, which the kernel releases if the process dies. Names with `#` are reserved for
+//! temporary files and locks: they are not keys and are not listed, so what a killed process left
+//! behind is never visible.
 //!
-//! It is written here and not taken from `object_store`, whose folders can neither swap nor sync,
-//! and want the folder to exist before anything is put in it.
+//! `object_store` has a folder backend too, but it can neither swap nor sync, and requires the
+//! folder to exist before the first put.
+#![expect(clippy::disallowed_methods, reason = "the file system is the backend of this store")]
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
-use std::ops::Range;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,12 +21,12 @@ use terms::Digest;
 
 use crate::error::Error;
 use crate::key::{self, RESERVED};
-use crate::outcome::{Entry, PutOutcome, SwapOutcome, Version};
+use crate::object::{Entry, PutOutcome, SwapOutcome, Version};
 
-/// How often to start again when somebody removes the empty folder that is about to be used.
-const N_TRIES: u32 = 16;
+/// Retries when another process removes the empty folder that is about to be used.
+const N_RETRIES: u32 = 16;
 
-/// Tells the temporary files of this process apart.
+/// Numbers the temporary files of this process.
 static N_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 #[derive(Debug)]
@@ -50,32 +51,20 @@ impl Folder {
         }
     }
 
-    /// The bytes of `range`, fewer if the file ends earlier.
-    pub(crate) fn get_range(&self, key: &str, range: Range<u64>) -> Result<Bytes, Error> {
-        let read = || {
-            let mut file = File::open(self.file(key))?;
-            file.seek(SeekFrom::Start(range.start))?;
-            let mut bytes = Vec::new();
-            file.take(range.end - range.start).read_to_end(&mut bytes)?;
-            Ok(Bytes::from(bytes))
-        };
-        read().map_err(|e| self.error(key, e))
-    }
-
     pub(crate) fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.file(key);
-        let staged = Staged::write(&path, bytes).map_err(|e| self.error(key, e))?;
-        staged.replace(&path).map_err(|e| self.error(key, e))
+        let temporary = TemporaryFile::write(&path, bytes).map_err(|e| self.error(key, e))?;
+        temporary.replace(&path).map_err(|e| self.error(key, e))
     }
 
     pub(crate) fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<PutOutcome, Error> {
         let path = self.file(key);
-        // Looking first spares the writing; the link below is what decides.
+        // Saves writing the bytes in the usual case; the link below is what decides.
         if path.exists() {
             return Ok(PutOutcome::Exists);
         }
-        let staged = Staged::write(&path, bytes).map_err(|e| self.error(key, e))?;
-        match fs::hard_link(&staged.path, &path) {
+        let temporary = TemporaryFile::write(&path, bytes).map_err(|e| self.error(key, e))?;
+        match fs::hard_link(&temporary.path, &path) {
             Ok(()) => Ok(PutOutcome::Created),
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(PutOutcome::Exists),
             Err(e) => Err(self.error(key, e)),
@@ -126,13 +115,14 @@ impl Folder {
             };
             for found in read {
                 let found = found.map_err(|e| self.error(&folder, e))?;
-                // A name that is no key was not put here by a store.
+                // A name that is not a key was not written by a store.
                 let Some(name) = found.file_name().to_str().map(str::to_owned) else { continue };
                 if key::fault(&name).is_some() {
                     continue;
                 }
                 let path = key::join(&folder, &name);
-                // By path and not by entry, so that links are followed; gone meanwhile is absent.
+                // By path and not by entry, so that symbolic links are followed; a file that was
+                // deleted meanwhile is absent.
                 match fs::metadata(found.path()) {
                     Ok(metadata) if metadata.is_dir() => folders.push(path),
                     Ok(metadata) => entries.push(entry(path, &metadata)),
@@ -154,7 +144,7 @@ impl Folder {
             Err(e) => return Err(self.error(key, e)),
         }
         lock.remove().map_err(|e| self.error(key, e))?;
-        // Folders are no objects: empty ones go, up to the root, which stays.
+        // Empty folders are removed, up to the root, which stays.
         let mut folder = path.parent();
         while let Some(empty) = folder.filter(|f| f.starts_with(&self.root) && *f != self.root) {
             if fs::remove_dir(empty).is_err() {
@@ -175,29 +165,29 @@ impl Folder {
     }
 }
 
-/// A temporary file with its bytes on the disk; removed unless it is moved into place.
-struct Staged {
+/// A temporary file whose bytes are synced; removed on drop unless it is renamed into place.
+struct TemporaryFile {
     path: PathBuf,
 }
 
-impl Staged {
+impl TemporaryFile {
     /// Writes `bytes` beside `target`, creating the folders above it.
     fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
-        let mut n_tries = 0;
+        let mut n_retries = 0;
         loop {
             let n = N_TEMPORARY.fetch_add(1, Ordering::Relaxed);
-            let path = own_name(target, &format!("{}.{n}", std::process::id()));
+            let path = reserved_name(target, &format!("{}.{n}", std::process::id()));
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(mut file) => {
-                    let staged = Self { path };
+                    let temporary = Self { path };
                     file.write_all(bytes)?;
                     file.sync_data()?;
-                    return Ok(staged);
+                    return Ok(temporary);
                 }
-                // Left behind by another process of the same number.
+                // Left behind by an earlier process with the same id.
                 Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) if e.kind() == ErrorKind::NotFound && n_tries < N_TRIES => {
-                    n_tries += 1;
+                Err(e) if e.kind() == ErrorKind::NotFound && n_retries < N_RETRIES => {
+                    n_retries += 1;
                     if let Some(folder) = target.parent() {
                         fs::create_dir_all(folder)?;
                     }
@@ -209,13 +199,13 @@ impl Staged {
 
     fn replace(mut self, target: &Path) -> io::Result<()> {
         fs::rename(&self.path, target)?;
-        // The temporary name is free again, and may be somebody else's by the time of the drop.
+        // The temporary name is free again; by the time of the drop another thread may use it.
         self.path = PathBuf::new();
         Ok(())
     }
 }
 
-impl Drop for Staged {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -231,7 +221,7 @@ impl Lock {
     /// Waits for the lock of the object at `target`. `None` if there is no folder to hold it, and
     /// therefore no object.
     fn take(target: &Path) -> io::Result<Option<Self>> {
-        let path = own_name(target, "lock");
+        let path = reserved_name(target, "lock");
         loop {
             let file = match OpenOptions::new().create(true).append(true).open(&path) {
                 Ok(file) => file,
@@ -239,10 +229,10 @@ impl Lock {
                 Err(e) => return Err(e),
             };
             file.lock()?;
-            // Whoever held it may have removed the file: then this locks what nobody else sees.
-            let held = file.metadata()?;
+            // The previous holder may have removed the file: then this locks a file without a name.
+            let locked = file.metadata()?;
             match fs::metadata(&path) {
-                Ok(named) if (named.dev(), named.ino()) == (held.dev(), held.ino()) => {
+                Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => {
                     return Ok(Some(Self { _file: file, path }));
                 }
                 Ok(_) => {}
@@ -257,8 +247,8 @@ impl Lock {
     }
 }
 
-/// The name beside `target` that is the folder's own.
-fn own_name(target: &Path, suffix: &str) -> PathBuf {
+/// The name of a temporary file or lock beside `target`.
+fn reserved_name(target: &Path, suffix: &str) -> PathBuf {
     let mut name = target.as_os_str().to_owned();
     name.push(RESERVED.to_string());
     name.push(suffix);
@@ -269,15 +259,15 @@ fn version(bytes: &[u8]) -> Version {
     Version(Digest::of(bytes).as_str().to_owned())
 }
 
-/// The tag of a file is the time of its last change, as `make` would have it: a put writes a new
-/// file, and who reads bytes that matter verifies their digest.
+/// The entity tag of a file is the time of its last change: a put writes a new file. A caller that
+/// relies on the bytes verifies their digest.
 fn entry(path: String, metadata: &fs::Metadata) -> Entry {
     let etag = format!("{:x}.{:09}", metadata.mtime(), metadata.mtime_nsec());
     Entry { path, size: metadata.len(), etag: Some(etag) }
 }
 
-/// Whether the error says that there is no such object. A folder is none, and nothing lies below
-/// an object.
+/// Whether the error means that there is no such object. A folder is not an object, and there are
+/// no objects below an object.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
 }
@@ -291,13 +281,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_behind_is_not_seen_and_not_in_the_way() {
+    fn files_that_a_killed_process_left_behind_are_not_listed_and_block_no_put() {
         let root = tempfile::tempdir().unwrap();
         let store = folder(root.path());
         store.put("a/b", b"whole").unwrap();
         let next = N_TEMPORARY.load(Ordering::Relaxed);
         for n in next..next + 3 {
-            let name = own_name(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
+            let name =
+                reserved_name(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
             fs::write(name, b"ha").unwrap();
         }
         assert_eq!(store.list("").unwrap().len(), 1);
@@ -318,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_root_that_does_not_exist_is_empty_and_is_not_created_by_looking() {
+    fn a_root_that_does_not_exist_is_empty_and_is_not_created_by_reads() {
         let parent = tempfile::tempdir().unwrap();
         let store = folder(&parent.path().join("absent"));
         assert_eq!(store.list("").unwrap(), []);
@@ -328,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn deletes_and_swaps_of_one_object_keep_each_other_out() {
+    fn deletes_and_swaps_of_one_object_exclude_each_other() {
         let root = tempfile::tempdir().unwrap();
         let store = folder(root.path());
         std::thread::scope(|scope| {

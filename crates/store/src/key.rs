@@ -1,9 +1,9 @@
-//! Which texts are keys: the same rules on every store, so that what works in a folder works in a
-//! bucket.
+//! Which texts are valid keys of objects: the same rules for every backend, so that a key that is
+//! valid in a folder is valid in a bucket.
 
 use crate::error::Error;
 
-/// Marks the names that a folder keeps for itself: temporary files and locks.
+/// Marks the names that the folder backend reserves: temporary files and locks.
 pub(crate) const RESERVED: char = '#';
 
 /// Accepts a key: segments between single slashes, none empty, `.` or `..`; no control characters,
@@ -25,7 +25,7 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<&str, Error> {
     Ok(prefix)
 }
 
-/// What a key must be that `key` is not.
+/// The rule that `key` breaks; `None` for a valid key.
 pub(crate) fn fault(key: &str) -> Option<&'static str> {
     if key.is_empty() {
         Some("a name")
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cannot_climb_or_hide() {
+    fn a_key_cannot_leave_the_store_or_be_reserved() {
         for key in ["", "/a", "a/", "a//b", "..", "a/../b", "./a", "a#1", "a\\b", "a\nb"] {
             assert!(fault(key).is_some(), "{key:?}");
         }

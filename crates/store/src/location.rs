@@ -1,4 +1,4 @@
-//! Where a store is: its URL, taken apart.
+//! The location of a store: its URL, parsed.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use url::Url;
 use crate::error::Error;
 use crate::key;
 
-/// The URL of a store, taken apart.
+/// The parsed URL of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
     Folder(PathBuf),
@@ -16,7 +16,7 @@ pub(crate) enum Location {
 }
 
 impl Location {
-    /// Takes the URL of a store apart.
+    /// Parses the URL of a store.
     pub(crate) fn parse(url: &str) -> Result<Self, Error> {
         let (scheme, rest) = url
             .split_once("://")
@@ -60,11 +60,11 @@ fn bucket(url: &str, rest: &str) -> Result<Location, Error> {
     Ok(Location::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
 }
 
-/// The URL of the store that a person wrote as `text`: a URL stays as it is, anything else is the
-/// path of a folder, taken from `current_folder` if it is relative.
+/// The URL of a store from what a user typed: a URL stays as it is, anything else is the path of a
+/// folder, relative to `current_folder`.
 ///
 /// # Errors
-/// If the path of the folder is still relative then.
+/// If the path is relative and `current_folder` is too.
 pub fn url_of(text: &str, current_folder: &Path) -> Result<String, Error> {
     if text.contains("://") {
         return Ok(text.to_owned());
@@ -98,7 +98,7 @@ mod tests {
     use terms::ErrorClass;
 
     #[test]
-    fn urls_of_the_three_stores_are_taken_apart() {
+    fn urls_of_the_three_backends_are_parsed() {
         let s3 = |bucket: &str, prefix: &str| Location::S3 {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),

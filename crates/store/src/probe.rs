@@ -1,20 +1,20 @@
-//! Whether a store can do what is asked of it, step by step: what `longhaul doctor` shows.
+//! A probe of a store: every operation is tried on small objects, to diagnose a configuration.
 
 use bytes::Bytes;
 
 use crate::error::Error;
-use crate::outcome::{PutOutcome, SwapOutcome};
+use crate::object::{PutOutcome, SwapOutcome};
 use crate::store::Store;
 
-/// Objects of a probe are below this prefix, and gone afterwards.
+/// The objects of a probe are below this prefix, and are deleted afterwards.
 const PREFIX: &str = ".doctor";
 
 /// One step of a probe.
 #[derive(Debug)]
 pub struct ProbeStep {
-    /// What was tried.
+    /// The operation that was tried.
     pub name: &'static str,
-    /// How it went.
+    /// Whether it succeeded.
     pub result: Result<(), Error>,
 }
 
@@ -30,22 +30,22 @@ impl Store {
             ("compare and swap", compare_and_swap),
             ("delete", delete),
         ];
-        // The process keeps two doctors at one store apart.
+        // The process id separates two probes of one store.
         let prefix = format!("{PREFIX}/{}", std::process::id());
-        let mut done = Vec::with_capacity(steps.len());
+        let mut results = Vec::with_capacity(steps.len());
         for (name, step) in steps {
             let result = step(self, &prefix);
             let failed = result.is_err();
-            done.push(ProbeStep { name, result });
+            results.push(ProbeStep { name, result });
             if failed {
-                // What the probe may have written goes, if it can; the failure has been said.
+                // Cleaning up may fail too; the first failure is the one to report.
                 if name != "list" {
                     let _ = delete(self, &prefix);
                 }
                 break;
             }
         }
-        done
+        results
     }
 }
 
@@ -78,7 +78,7 @@ fn put_if_absent(store: &Store, prefix: &str) -> Result<(), Error> {
         store.put_if_absent(&path, Bytes::from_static(b"first"))?,
         store.put_if_absent(&path, Bytes::from_static(b"second"))?,
     ];
-    held(store, &path, "If-None-Match", outcomes == [PutOutcome::Created, PutOutcome::Exists])
+    check(store, &path, "If-None-Match", outcomes == [PutOutcome::Created, PutOutcome::Exists])
 }
 
 fn compare_and_swap(store: &Store, prefix: &str) -> Result<(), Error> {
@@ -91,7 +91,7 @@ fn compare_and_swap(store: &Store, prefix: &str) -> Result<(), Error> {
         // The version that has just been replaced must be refused.
         store.compare_and_swap(&path, Some(&first), Bytes::from_static(b"third"))?,
     ];
-    held(store, &path, "If-Match", outcomes == [SwapOutcome::Swapped, SwapOutcome::Moved])
+    check(store, &path, "If-Match", outcomes == [SwapOutcome::Swapped, SwapOutcome::Moved])
 }
 
 fn delete(store: &Store, prefix: &str) -> Result<(), Error> {
@@ -99,7 +99,8 @@ fn delete(store: &Store, prefix: &str) -> Result<(), Error> {
     store.delete(&created(prefix))
 }
 
-fn held(
+/// An error unless the server honoured the condition.
+fn check(
     store: &Store,
     path: &str,
     condition: &'static str,

@@ -1,8 +1,8 @@
 //! The shared files of AWS tools, `~/.aws/config` and `~/.aws/credentials`, for one profile.
 //!
-//! Read: keys, session token, region, endpoints (also the S3 endpoint of a `services` section).
-//! Not read: single sign-on, assumed roles and credential processes; the settings say so if a
-//! profile has only these.
+//! Supported: keys, session token, region, endpoints (also the S3 endpoint of a `services` section).
+//! Not supported: single sign-on, assumed roles and credential processes; a profile that has only
+//! these is refused.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -29,11 +29,11 @@ type Section = BTreeMap<String, String>;
 
 impl Profile {
     /// Reads the profile named by `AWS_PROFILE`, or the default one, which may be absent.
-    pub(crate) fn read(vars: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let named = vars.get("AWS_PROFILE").filter(|name| !name.is_empty());
+    pub(crate) fn read(variables: &BTreeMap<String, String>) -> Result<Self, Error> {
+        let named = variables.get("AWS_PROFILE").filter(|name| !name.is_empty());
         let name = named.map_or(DEFAULT, String::as_str);
-        let config_path = path(vars, "AWS_CONFIG_FILE", ".aws/config");
-        let credentials_path = path(vars, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
+        let config_path = path(variables, "AWS_CONFIG_FILE", ".aws/config");
+        let credentials_path = path(variables, "AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
         let mut config = sections(config_path.as_deref())?;
         let mut credentials = sections(credentials_path.as_deref())?;
 
@@ -84,9 +84,9 @@ impl Profile {
         s3.or_else(|| self.get("endpoint_url"))
     }
 
-    /// A way to credentials that the profile names and that is not supported here.
+    /// A source of credentials that the profile names and that is not supported here.
     pub(crate) fn unsupported(&self) -> Option<&'static str> {
-        let ways = [
+        let sources = [
             "credential_process",
             "role_arn",
             "sso_session",
@@ -94,13 +94,13 @@ impl Profile {
             "source_profile",
             "login_session",
         ];
-        ways.into_iter().find(|way| self.get(way).is_some())
+        sources.into_iter().find(|source| self.get(source).is_some())
     }
 }
 
-fn path(vars: &BTreeMap<String, String>, var: &str, below_home: &str) -> Option<PathBuf> {
-    let home = vars.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
-    match vars.get(var).filter(|path| !path.is_empty()) {
+fn path(variables: &BTreeMap<String, String>, variable: &str, below_home: &str) -> Option<PathBuf> {
+    let home = variables.get("HOME").filter(|home| !home.is_empty()).map(Path::new);
+    match variables.get(variable).filter(|path| !path.is_empty()) {
         Some(path) => match (path.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => Some(home.join(rest)),
             _ => Some(PathBuf::from(path)),
@@ -114,6 +114,7 @@ fn shown(path: Option<&Path>) -> String {
 }
 
 /// The sections of a file; none if there is no such file.
+#[expect(clippy::disallowed_methods, reason = "profiles are in the shared files of AWS tools")]
 fn sections(path: Option<&Path>) -> Result<BTreeMap<String, Section>, Error> {
     let Some(path) = path else { return Ok(BTreeMap::new()) };
     match std::fs::read_to_string(path) {

@@ -1,9 +1,10 @@
-//! Writing behind `object_store`: whole, in parts, and on condition.
+//! Writing through `object_store`: whole, by multipart upload, and conditionally.
 //!
-//! Conditions travel as `If-None-Match: *` and `If-Match: <ETag>`. Most servers compare the ETag as
-//! they gave it, in quotes; Ceph compares it bare. It is sent as given, and once more without its
-//! quotes if the server refuses it while the object still carries it. It is not remembered which
-//! form a server wants: one that ignores the form it does not know would then be trusted with it.
+//! Conditions are sent as `If-None-Match: *` and `If-Match: <ETag>`. Most servers compare the ETag
+//! as they sent it, in quotes; Ceph compares it without. It is sent as received, and once more
+//! without its quotes if the server refuses it while the object still has it. Which form a server
+//! wants is not remembered: a server that ignores conditions in a form unknown to it would then be
+//! trusted with that form.
 
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use object_store::{
 };
 
 use crate::error::Error;
-use crate::failure::Refusal;
-use crate::outcome::{PutOutcome, SwapOutcome, Version};
+use crate::object::{PutOutcome, SwapOutcome, Version};
 use crate::remote::{N_PARTS_AT_ONCE, Objects, PART_BYTES};
+use crate::response::ErrorResponse;
 
-/// How often a create is repeated that met another one under way (409), and how long between.
+/// How often a create is repeated that conflicted with a concurrent one (409), and the pause between.
 const N_CONFLICTS: u32 = 5;
 const CONFLICT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -34,7 +35,7 @@ impl Objects {
         match put_in_parts(upload.as_mut(), &bytes).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                // What cannot be taken back costs space in the bucket until its rules clean up.
+                // If the abort fails too, the parts cost space until the bucket's rules expire them.
                 if let Err(left) = upload.abort().await {
                     tracing::debug!(key, error = %left, "unfinished upload left behind");
                 }
@@ -49,8 +50,8 @@ impl Objects {
             match self.put_as(&path, bytes.clone(), PutMode::Create).await {
                 Ok(()) => return Ok(PutOutcome::Created),
                 Err(error @ object_store::Error::AlreadyExists { .. }) => {
-                    // 409 says that somebody else is writing, which may yet fail.
-                    let is_conflict = Refusal::of(&error).status == Some(409);
+                    // 409: another writer is in the middle of a write, which may yet fail.
+                    let is_conflict = ErrorResponse::of(&error).status == Some(409);
                     if !is_conflict || self.head(key).await?.is_some() {
                         return Ok(PutOutcome::Exists);
                     }
@@ -134,7 +135,7 @@ impl Objects {
 async fn put_in_parts(upload: &mut dyn MultipartUpload, bytes: &Bytes) -> object_store::Result<()> {
     let size = PART_BYTES as usize;
     let starts = (0..bytes.len()).step_by(size);
-    // Parts are numbered as they are begun, so they are begun in order and may end in any.
+    // Parts are numbered in the order in which they are started, and may finish in any.
     let parts = starts.map(|start| {
         let part = bytes.slice(start..bytes.len().min(start + size));
         upload.put_part(PutPayload::from_bytes(part))

@@ -1,4 +1,5 @@
-//! A bucket as a store: the suite, and how its faults are told.
+//! The S3 backend: the conformance suite, and the error that each fault of a server becomes.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,24 +21,24 @@ fn server() -> S3Server {
     server
 }
 
-fn open(url: &str, vars: &BTreeMap<String, String>) -> Store {
-    Store::open(&StoreSettings::resolve(url, vars).unwrap()).unwrap()
+fn open(url: &str, variables: &BTreeMap<String, String>) -> Store {
+    Store::open(&StoreSettings::resolve(url, variables).unwrap()).unwrap()
 }
 
 /// Variables of the server, one of them changed.
-fn vars_with(server: &S3Server, name: &str, value: &str) -> BTreeMap<String, String> {
-    let mut vars = server.variables();
-    vars.insert(name.to_owned(), value.to_owned());
-    vars
+fn variables_with(server: &S3Server, name: &str, value: &str) -> BTreeMap<String, String> {
+    let mut variables = server.variables();
+    variables.insert(name.to_owned(), value.to_owned());
+    variables
 }
 
-/// Text of an error as a person sees it, with its sources and its hint; no secret may be in it.
-fn told(error: &Error) -> String {
+/// The text of an error with its causes and its hint; no secret may be in it.
+fn text_of(error: &Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{}", error.hint().unwrap_or_default());
     let mut source = std::error::Error::source(error);
-    while let Some(link) = source {
-        text.push_str(&format!("\n{link}"));
-        source = link.source();
+    while let Some(cause) = source {
+        text.push_str(&format!("\n{cause}"));
+        source = cause.source();
     }
     for secret in ["testsecret", "wrong-secret", "session-token"] {
         assert!(!text.contains(secret), "{text}");
@@ -60,14 +61,14 @@ fn a_long_list_comes_in_pages() {
 #[test]
 fn a_prefix_of_a_bucket_is_a_store() {
     let server = server();
-    let vars = server.variables();
+    let variables = server.variables();
     let url = format!("s3://{BUCKET}/teams/a b");
-    check_isolation(&open(&url, &vars), &open(&format!("{url}c"), &vars));
-    check_store(&open(&url, &vars));
+    check_isolation(&open(&url, &variables), &open(&format!("{url}c"), &variables));
+    check_store(&open(&url, &variables));
 }
 
 #[test]
-fn a_server_that_wants_bare_etags_swaps_too() {
+fn a_server_that_compares_etags_without_quotes_swaps_too() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { unquoted_etags_only: true, ..Options::for_tests(folder.path()) };
     let server = S3Server::start_with(options).unwrap();
@@ -78,9 +79,9 @@ fn a_server_that_wants_bare_etags_swaps_too() {
 #[test]
 fn a_wrong_secret_is_refused_once_and_not_shown() {
     let server = server();
-    let mut vars = vars_with(&server, "AWS_SECRET_ACCESS_KEY", "wrong-secret");
-    vars.insert("AWS_SESSION_TOKEN".to_owned(), "session-token".to_owned());
-    let store = open(&format!("s3://{BUCKET}/p"), &vars);
+    let mut variables = variables_with(&server, "AWS_SECRET_ACCESS_KEY", "wrong-secret");
+    variables.insert("AWS_SESSION_TOKEN".to_owned(), "session-token".to_owned());
+    let store = open(&format!("s3://{BUCKET}/p"), &variables);
     let errors = [
         store.get("k").unwrap_err(),
         store.list("").unwrap_err(),
@@ -94,7 +95,7 @@ fn a_wrong_secret_is_refused_once_and_not_shown() {
     for error in errors {
         assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
         assert_eq!(error.class(), ErrorClass::Configuration);
-        let text = told(&error);
+        let text = text_of(&error);
         assert!(text.contains(&format!("s3://{BUCKET}/p")), "{text}");
         assert!(text.contains(&server.endpoint()), "{text}");
         assert!(text.contains("AWS_SECRET_ACCESS_KEY"), "{text}");
@@ -104,8 +105,8 @@ fn a_wrong_secret_is_refused_once_and_not_shown() {
 #[test]
 fn an_unknown_access_key_is_refused() {
     let server = server();
-    let vars = vars_with(&server, "AWS_ACCESS_KEY_ID", "nobody");
-    let error = open(&format!("s3://{BUCKET}"), &vars).get("k").unwrap_err();
+    let variables = variables_with(&server, "AWS_ACCESS_KEY_ID", "nobody");
+    let error = open(&format!("s3://{BUCKET}"), &variables).get("k").unwrap_err();
     assert!(matches!(error, Error::Forbidden { .. }), "{error:?}");
 }
 
@@ -124,7 +125,7 @@ fn a_missing_bucket_is_named() {
     for error in errors {
         assert!(matches!(error, Error::BucketMissing { .. }), "{error:?}");
         assert_eq!(error.class(), ErrorClass::Configuration);
-        let text = told(&error);
+        let text = text_of(&error);
         assert!(text.contains("\"no-such-bucket\""), "{text}");
         assert!(text.contains(&server.endpoint()), "{text}");
     }
@@ -133,15 +134,15 @@ fn a_missing_bucket_is_named() {
 #[test]
 fn a_closed_port_is_unreachable_within_some_seconds() {
     let server = server();
-    let vars = server.variables();
+    let variables = server.variables();
     let endpoint = server.endpoint();
     drop(server);
     let begun = Instant::now();
-    let error = open(&format!("s3://{BUCKET}/p"), &vars).get("k").unwrap_err();
+    let error = open(&format!("s3://{BUCKET}/p"), &variables).get("k").unwrap_err();
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
     assert!(matches!(error, Error::Unreachable { n_attempts: 4, .. }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::Storage);
-    let text = told(&error);
+    let text = text_of(&error);
     for part in [&endpoint, &format!("s3://{BUCKET}/p/k"), "refused", "AWS_ENDPOINT_URL"] {
         assert!(text.contains(part), "{text}");
     }
@@ -150,14 +151,14 @@ fn a_closed_port_is_unreachable_within_some_seconds() {
 #[test]
 fn an_unknown_host_is_unreachable() {
     let server = server();
-    let vars = vars_with(&server, "AWS_ENDPOINT_URL_S3", "http://longhaul.invalid:9000");
-    let error = open(&format!("s3://{BUCKET}"), &vars).list("").unwrap_err();
+    let variables = variables_with(&server, "AWS_ENDPOINT_URL_S3", "http://longhaul.invalid:9000");
+    let error = open(&format!("s3://{BUCKET}"), &variables).list("").unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
-    assert!(told(&error).contains("longhaul.invalid:9000"));
+    assert!(text_of(&error).contains("longhaul.invalid:9000"));
 }
 
 #[test]
-fn a_busy_server_is_asked_again_and_then_given_up() {
+fn requests_to_a_busy_server_are_repeated_and_then_given_up() {
     let server = server();
     let store = open(&format!("s3://{BUCKET}"), &server.variables());
     server.refuse_next(2);
@@ -187,9 +188,9 @@ fn a_probe_stops_at_the_first_step_that_fails() {
 #[test]
 #[ignore = "needs a bucket: set LONGHAUL_TEST_STORE and the AWS variables"]
 fn the_store_of_the_environment_is_a_store() {
-    let vars: BTreeMap<String, String> = std::env::vars().collect();
-    let url = format!("{}/conformance-{}", vars["LONGHAUL_TEST_STORE"], std::process::id());
-    check_store(&open(&url, &vars));
-    check_long_list(&open(&url, &vars));
-    check_isolation(&open(&url, &vars), &open(&format!("{url}b"), &vars));
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    let url = format!("{}/conformance-{}", variables["LONGHAUL_TEST_STORE"], std::process::id());
+    check_store(&open(&url, &variables));
+    check_long_list(&open(&url, &variables));
+    check_isolation(&open(&url, &variables), &open(&format!("{url}b"), &variables));
 }

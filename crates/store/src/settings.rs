@@ -1,10 +1,10 @@
-//! The settings of a store, resolved once: the only place that knows what `AWS_…` variables mean.
+//! The settings of a store, resolved once: the only place that gives meaning to `AWS_…` variables.
 //!
-//! Order of work: the URL says which store; for S3 each setting is taken from the variables, else
-//! from the profile, else a default that is said as such. Region and endpoint are always set, so
-//! that no client has to guess. An empty variable counts as not set.
+//! The scheme of the URL selects the backend. For S3 each setting comes from the variables, else
+//! from the profile, else from a default; each remembers its origin. Region and endpoint are always
+//! set explicitly, so that no client has to guess. An empty variable counts as not set.
 //!
-//! Limits: the variables are handed in as a map; of files only those of the profile are read.
+//! The variables are passed in as a map; the only files that are read are those of the profile.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use crate::credentials::{self, Credentials};
 use crate::error::Error;
 use crate::location::Location;
 use crate::profile::Profile;
-use crate::vars::{Sourced, Vars, unusable};
+use crate::variables::{Variables, WithOrigin, unusable};
 
 /// The region when nothing names one.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Variables that are handed to the S3 client as they are: the ways to credentials without a key,
-/// and what a bucket may demand of each request.
+/// Variables that are passed to the S3 client unchanged: sources of credentials other than a key,
+/// and headers that a bucket may require of each request.
 const PASSED_ON: [&str; 17] = [
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AWS_ROLE_ARN",
@@ -49,10 +49,10 @@ pub struct StoreSettings {
     s3: Option<S3Settings>,
 }
 
-/// One resolved setting, for people to read.
+/// One resolved setting, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
     /// Its value; masked if it is secret.
     pub value: String,
@@ -65,27 +65,29 @@ pub struct Setting {
 pub(crate) struct S3Settings {
     pub(crate) bucket: String,
     pub(crate) prefix: String,
-    pub(crate) region: Sourced<String>,
-    pub(crate) endpoint: Sourced<String>,
-    pub(crate) allow_http: Sourced<bool>,
+    pub(crate) region: WithOrigin<String>,
+    pub(crate) endpoint: WithOrigin<String>,
+    pub(crate) allow_http: WithOrigin<bool>,
     /// A file of certificates to trust beside those of the system.
-    pub(crate) ca_bundle: Option<Sourced<String>>,
-    virtual_hosted: Sourced<bool>,
-    credentials: Sourced<Credentials>,
+    pub(crate) ca_bundle: Option<WithOrigin<String>>,
+    virtual_hosted: WithOrigin<bool>,
+    credentials: WithOrigin<Credentials>,
     passed_on: BTreeMap<&'static str, String>,
 }
 
 impl StoreSettings {
-    /// Resolves the settings of the store at `url` from `vars`, which are the variables of the
+    /// Resolves the settings of the store at `url` from `variables`, which are the variables of the
     /// process as the binary hands them in.
     ///
     /// # Errors
     /// If the URL or a variable cannot be used, or a profile is named that does not exist.
-    pub fn resolve(url: &str, vars: &BTreeMap<String, String>) -> Result<Self, Error> {
+    pub fn resolve(url: &str, variables: &BTreeMap<String, String>) -> Result<Self, Error> {
         let location = Location::parse(url)?;
         let s3 = match &location {
             Location::Folder(_) | Location::Memory => None,
-            Location::S3 { bucket, prefix } => Some(S3Settings::resolve(bucket, prefix, vars)?),
+            Location::S3 { bucket, prefix } => {
+                Some(S3Settings::resolve(bucket, prefix, variables)?)
+            }
         };
         Ok(Self { url: url.to_owned(), location, s3 })
     }
@@ -115,32 +117,39 @@ impl StoreSettings {
 }
 
 impl S3Settings {
-    fn resolve(bucket: &str, prefix: &str, vars: &BTreeMap<String, String>) -> Result<Self, Error> {
-        let profile = Profile::read(vars)?;
-        let vars = Vars(vars);
-        let region = vars
+    fn resolve(
+        bucket: &str,
+        prefix: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let profile = Profile::read(variables)?;
+        let variables = Variables(variables);
+        let region = variables
             .first(&["AWS_REGION", "AWS_DEFAULT_REGION"])
-            .or_else(|| profile.get("region").map(Sourced::pair))
-            .unwrap_or_else(|| Sourced::default(DEFAULT_REGION.to_owned()));
-        let virtual_hosted = vars.flag("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")?;
-        let endpoint = vars
+            .or_else(|| profile.get("region").map(WithOrigin::from_pair))
+            .unwrap_or_else(|| WithOrigin::default(DEFAULT_REGION.to_owned()));
+        let virtual_hosted = variables.flag("AWS_VIRTUAL_HOSTED_STYLE_REQUEST")?;
+        let endpoint = variables
             .first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"])
-            .or_else(|| profile.endpoint().map(Sourced::pair));
+            .or_else(|| profile.endpoint().map(WithOrigin::from_pair));
         let endpoint = match endpoint {
             Some(endpoint) => endpoint,
-            None => Sourced::default(amazon(bucket, &region.value, virtual_hosted.value)),
+            None => {
+                WithOrigin::default(amazon_endpoint(bucket, &region.value, virtual_hosted.value))
+            }
         };
-        let endpoint = Sourced {
+        let endpoint = WithOrigin {
             value: endpoint.value.trim_end_matches('/').to_owned(),
             origin: endpoint.origin,
         };
-        let allow_http = allow_http(&vars, &endpoint)?;
-        let ca_bundle =
-            vars.first(&["AWS_CA_BUNDLE"]).or_else(|| profile.get("ca_bundle").map(Sourced::pair));
-        let credentials = credentials::find(&vars, &profile)?;
+        let allow_http = allow_http(&variables, &endpoint)?;
+        let ca_bundle = variables
+            .first(&["AWS_CA_BUNDLE"])
+            .or_else(|| profile.get("ca_bundle").map(WithOrigin::from_pair));
+        let credentials = credentials::find(&variables, &profile)?;
         let passed_on = PASSED_ON
             .into_iter()
-            .filter_map(|name| Some((name, vars.get(name)?.to_owned())))
+            .filter_map(|name| Some((name, variables.get(name)?.to_owned())))
             .collect();
         Ok(Self {
             bucket: bucket.to_owned(),
@@ -155,12 +164,12 @@ impl S3Settings {
         })
     }
 
-    /// Whether credentials are asked of the instance, because nothing else was configured.
-    pub(crate) fn asks_instance(&self) -> bool {
+    /// Whether credentials come from the instance, because nothing else was configured.
+    pub(crate) fn uses_instance_credentials(&self) -> bool {
         matches!(self.credentials.value, Credentials::Instance)
     }
 
-    /// Tells the client all of it.
+    /// Configures the client with all settings but the timeouts and certificates.
     pub(crate) fn apply(&self, builder: AmazonS3Builder) -> Result<AmazonS3Builder, Error> {
         let mut builder = builder
             .with_bucket_name(&self.bucket)
@@ -181,7 +190,7 @@ impl S3Settings {
         let mut add = |name, value: &str, origin: &str| {
             all.push(Setting { name, value: value.to_owned(), origin: origin.to_owned() });
         };
-        let flag = |flag: &Sourced<bool>| flag.value.to_string();
+        let flag = |flag: &WithOrigin<bool>| flag.value.to_string();
         add("bucket", &self.bucket, "store");
         add("prefix", &self.prefix, "store");
         add("endpoint", &self.endpoint.value, &self.endpoint.origin);
@@ -212,9 +221,12 @@ impl S3Settings {
     }
 }
 
-/// Plain HTTP is allowed where somebody said so, and on the machine itself.
-fn allow_http(vars: &Vars<'_>, endpoint: &Sourced<String>) -> Result<Sourced<bool>, Error> {
-    let mut allowed = vars.flag("AWS_ALLOW_HTTP")?;
+/// Plain HTTP is allowed by `AWS_ALLOW_HTTP`, and to an endpoint on this machine.
+fn allow_http(
+    variables: &Variables<'_>,
+    endpoint: &WithOrigin<String>,
+) -> Result<WithOrigin<bool>, Error> {
+    let mut allowed = variables.flag("AWS_ALLOW_HTTP")?;
     let Some((scheme, rest)) = endpoint.value.split_once("://") else {
         let expected = "a URL that starts with https:// or http://";
         return Err(unusable(&endpoint.origin, expected, &endpoint.value));
@@ -225,7 +237,7 @@ fn allow_http(vars: &Vars<'_>, endpoint: &Sourced<String>) -> Result<Sourced<boo
         "https" => {}
         "http" if allowed.value => {}
         "http" if ["127.0.0.1", "localhost", "[::1]"].contains(&name) => {
-            allowed = Sourced { value: true, origin: "the endpoint is this machine".to_owned() };
+            allowed = WithOrigin { value: true, origin: "the endpoint is this machine".to_owned() };
         }
         "http" => {
             let expected = "a URL that starts with https://, or AWS_ALLOW_HTTP=true";
@@ -239,7 +251,8 @@ fn allow_http(vars: &Vars<'_>, endpoint: &Sourced<String>) -> Result<Sourced<boo
     Ok(allowed)
 }
 
-fn amazon(bucket: &str, region: &str, virtual_hosted: bool) -> String {
+/// The endpoint of Amazon S3 for a region.
+fn amazon_endpoint(bucket: &str, region: &str, virtual_hosted: bool) -> String {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     if virtual_hosted {
         format!("https://{bucket}.s3.{region}.{domain}")

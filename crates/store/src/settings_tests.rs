@@ -1,4 +1,5 @@
-//! How settings are resolved: what each variable and file says, and what is refused.
+//! Tests of how settings are resolved: what each variable and file means, and what is refused.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +11,14 @@ use super::*;
 const URL: &str = "s3://lab/prefix";
 
 /// Variables without a home, so that no file of this machine is read.
-fn vars(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 fn with_home(home: &Path, pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    let mut vars = vars(pairs);
-    vars.insert("HOME".to_owned(), home.display().to_string());
-    vars
+    let mut variables = variables(pairs);
+    variables.insert("HOME".to_owned(), home.display().to_string());
+    variables
 }
 
 fn home(config: &str, credentials: &str) -> tempfile::TempDir {
@@ -29,34 +30,34 @@ fn home(config: &str, credentials: &str) -> tempfile::TempDir {
 }
 
 #[track_caller]
-fn check(vars: &BTreeMap<String, String>, name: &str, value: &str, origin: &str) {
-    let all = StoreSettings::resolve(URL, vars).unwrap().describe();
+fn check(variables: &BTreeMap<String, String>, name: &str, value: &str, origin: &str) {
+    let all = StoreSettings::resolve(URL, variables).unwrap().describe();
     let found = all.iter().find(|setting| setting.name == name).unwrap();
     assert_eq!(found.value, value);
     assert!(found.origin.ends_with(origin), "{found:?}");
 }
 
 #[track_caller]
-fn refused(vars: &BTreeMap<String, String>) -> String {
-    let error = StoreSettings::resolve(URL, vars).unwrap_err();
+fn refused(variables: &BTreeMap<String, String>) -> String {
+    let error = StoreSettings::resolve(URL, variables).unwrap_err();
     assert_eq!(error.class(), ErrorClass::Configuration);
     error.to_string()
 }
 
 #[test]
 fn region_and_endpoint_are_always_set() {
-    check(&vars(&[]), "region", "us-east-1", "default");
-    check(&vars(&[]), "endpoint", "https://s3.us-east-1.amazonaws.com", "default");
-    let frankfurt = vars(&[("AWS_DEFAULT_REGION", "eu-central-1"), ("AWS_REGION", "")]);
+    check(&variables(&[]), "region", "us-east-1", "default");
+    check(&variables(&[]), "endpoint", "https://s3.us-east-1.amazonaws.com", "default");
+    let frankfurt = variables(&[("AWS_DEFAULT_REGION", "eu-central-1"), ("AWS_REGION", "")]);
     check(&frankfurt, "region", "eu-central-1", "AWS_DEFAULT_REGION");
     check(&frankfurt, "endpoint", "https://s3.eu-central-1.amazonaws.com", "default");
-    let hosted = vars(&[("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")]);
+    let hosted = variables(&[("AWS_VIRTUAL_HOSTED_STYLE_REQUEST", "true")]);
     check(&hosted, "endpoint", "https://lab.s3.us-east-1.amazonaws.com", "default");
 }
 
 #[test]
 fn the_endpoint_for_s3_comes_before_the_others() {
-    let mut all = vars(&[
+    let mut all = variables(&[
         ("AWS_ENDPOINT_URL_S3", "https://a:1/"),
         ("AWS_ENDPOINT_URL", "https://b"),
         ("AWS_ENDPOINT", "https://c"),
@@ -71,37 +72,37 @@ fn the_endpoint_for_s3_comes_before_the_others() {
 #[test]
 fn plain_http_needs_permission_except_on_this_machine() {
     for local in ["http://127.0.0.1:9000", "http://localhost:9000", "http://[::1]:9000"] {
-        check(&vars(&[("AWS_ENDPOINT_URL", local)]), "allow http", "true", "this machine");
+        check(&variables(&[("AWS_ENDPOINT_URL", local)]), "allow http", "true", "this machine");
     }
-    let mut far = vars(&[("AWS_ENDPOINT_URL", "http://minio:9000")]);
+    let mut far = variables(&[("AWS_ENDPOINT_URL", "http://minio:9000")]);
     assert!(refused(&far).contains("AWS_ALLOW_HTTP=true"));
     far.insert("AWS_ALLOW_HTTP".to_owned(), "True".to_owned());
     check(&far, "allow http", "true", "AWS_ALLOW_HTTP");
-    let typo = vars(&[("AWS_ENDPOINT_URL", "http://localhost.evil.example")]);
+    let typo = variables(&[("AWS_ENDPOINT_URL", "http://localhost.evil.example")]);
     assert!(refused(&typo).contains("AWS_ALLOW_HTTP=true"));
 }
 
 #[test]
 fn unusable_variables_are_named() {
-    assert!(refused(&vars(&[("AWS_ALLOW_HTTP", "maybe")])).starts_with("AWS_ALLOW_HTTP: "));
-    let endpoint = refused(&vars(&[("AWS_ENDPOINT_URL", "minio:9000")]));
+    assert!(refused(&variables(&[("AWS_ALLOW_HTTP", "maybe")])).starts_with("AWS_ALLOW_HTTP: "));
+    let endpoint = refused(&variables(&[("AWS_ENDPOINT_URL", "minio:9000")]));
     assert!(endpoint.starts_with("AWS_ENDPOINT_URL: "), "{endpoint}");
-    let half = refused(&vars(&[("AWS_SECRET_ACCESS_KEY", "hush")]));
+    let half = refused(&variables(&[("AWS_SECRET_ACCESS_KEY", "hush")]));
     assert!(half.contains("AWS_ACCESS_KEY_ID") && !half.contains("hush"), "{half}");
 }
 
 #[test]
 fn secrets_are_masked_everywhere() {
-    let vars = vars(&[
+    let variables = variables(&[
         ("AWS_ACCESS_KEY_ID", "AKID"),
         ("AWS_SECRET_ACCESS_KEY", "hush"),
         ("AWS_SESSION_TOKEN", "hush-token"),
     ]);
-    let settings = StoreSettings::resolve(URL, &vars).unwrap();
+    let settings = StoreSettings::resolve(URL, &variables).unwrap();
     assert!(!format!("{settings:?} {:?}", settings.describe()).contains("hush"));
-    check(&vars, "access key id", "AKID", "AWS_ACCESS_KEY_ID");
-    check(&vars, "secret access key", "****", "AWS_ACCESS_KEY_ID");
-    check(&vars, "session token", "****", "AWS_ACCESS_KEY_ID");
+    check(&variables, "access key id", "AKID", "AWS_ACCESS_KEY_ID");
+    check(&variables, "secret access key", "****", "AWS_ACCESS_KEY_ID");
+    check(&variables, "session token", "****", "AWS_ACCESS_KEY_ID");
 }
 
 #[test]
@@ -128,17 +129,17 @@ fn a_named_profile_gives_keys_region_and_endpoint() {
 }
 
 #[test]
-fn files_may_lie_elsewhere() {
+fn files_may_be_elsewhere() {
     let home = home("", "");
     fs::write(home.path().join("other"), "[profile x]\nendpoint_url = https://x\n").unwrap();
     let file = home.path().join("other").display().to_string();
-    let vars = vars(&[
+    let variables = variables(&[
         ("AWS_CONFIG_FILE", &file),
         ("AWS_PROFILE", "x"),
         ("AWS_ACCESS_KEY_ID", "K"),
         ("AWS_SECRET_ACCESS_KEY", "s"),
     ]);
-    check(&vars, "endpoint", "https://x", "other [x] endpoint_url");
+    check(&variables, "endpoint", "https://x", "other [x] endpoint_url");
 }
 
 #[test]
@@ -152,11 +153,11 @@ fn a_profile_that_gives_no_key_is_refused() {
 }
 
 #[test]
-fn ways_to_credentials_without_a_key_are_kept_in_order() {
-    check(&vars(&[]), "credentials", "instance", "default");
-    let skip = vars(&[("AWS_SKIP_SIGNATURE", "true"), ("AWS_ACCESS_KEY_ID", "K")]);
+fn sources_of_credentials_other_than_keys_are_tried_in_order() {
+    check(&variables(&[]), "credentials", "instance", "default");
+    let skip = variables(&[("AWS_SKIP_SIGNATURE", "true"), ("AWS_ACCESS_KEY_ID", "K")]);
     check(&skip, "credentials", "none, requests are not signed", "AWS_SKIP_SIGNATURE");
-    let mut all = vars(&[
+    let mut all = variables(&[
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"),
         ("AWS_ROLE_ARN", "arn"),
         ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/c"),
@@ -167,7 +168,7 @@ fn ways_to_credentials_without_a_key_are_kept_in_order() {
 }
 
 #[test]
-fn every_variable_that_is_passed_on_is_known_to_the_client() {
+fn every_variable_that_is_passed_on_is_one_of_the_client() {
     for name in PASSED_ON {
         assert!(name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>().is_ok(), "{name}");
     }

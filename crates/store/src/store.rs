@@ -1,7 +1,6 @@
-//! The store itself: one face for a folder, a bucket and memory.
+//! The store itself: the same operations on a folder, a bucket or memory.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -11,11 +10,11 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::key;
 use crate::location::Location;
-use crate::outcome::{Entry, PutOutcome, SwapOutcome, Version};
+use crate::object::{Entry, PutOutcome, SwapOutcome, Version};
 use crate::remote::Remote;
 use crate::settings::StoreSettings;
 
-/// Objects that [`Store::get_many`] and [`Store::put_many`] have under way at once.
+/// Objects that [`Store::get_many`] and [`Store::put_many`] transfer at once.
 const N_AT_ONCE: usize = 8;
 
 /// Objects by key. Clones share one connection pool and one runtime, and may be used from many
@@ -35,11 +34,11 @@ enum Backend {
 }
 
 impl Store {
-    /// Opens a store. Nothing is asked or created yet; a `memory://` store is empty, and new each
-    /// time.
+    /// Opens a store. Nothing is requested or created yet; a `memory://` store is empty, and new
+    /// each time.
     ///
     /// # Errors
-    /// If the settings do not go together.
+    /// If the client of the storage refuses the settings.
     pub fn open(settings: &StoreSettings) -> Result<Self, Error> {
         let url = settings.url();
         let backend = match (settings.location(), settings.s3()) {
@@ -60,7 +59,7 @@ impl Store {
         &self.url
     }
 
-    /// The URL of the object `path`, for messages.
+    /// The URL of the object `path`, for error messages.
     pub fn url_of(&self, path: &str) -> String {
         key::join(self.url.trim_end_matches('/'), path)
     }
@@ -80,10 +79,11 @@ impl Store {
         }
     }
 
-    /// Reads a whole object that must have the digest `expected`.
+    /// Reads a whole object and verifies its digest.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if it has another; [`Error::NotFound`] if it does not exist.
+    /// [`Error::Corrupt`] if the digest is not `expected`; [`Error::NotFound`] if the object does
+    /// not exist.
     pub fn get_verified(&self, path: &str, expected: &Digest) -> Result<Bytes, Error> {
         let bytes = self.get(path)?;
         let found = Digest::of(&bytes);
@@ -97,7 +97,7 @@ impl Store {
     /// Reads a whole object with its version; `None` if it does not exist.
     ///
     /// # Errors
-    /// If the store cannot be read, or gives no versions.
+    /// If the store cannot be read, or sends no ETag.
     pub fn get_versioned(&self, path: &str) -> Result<Option<(Bytes, Version)>, Error> {
         key::check(path)?;
         match &self.backend {
@@ -105,31 +105,6 @@ impl Store {
             Backend::Remote(remote) => {
                 remote.runtime().block_on(remote.objects.get_versioned(path))
             }
-        }
-    }
-
-    /// Reads the bytes of an object from `range.start` up to and without `range.end`.
-    ///
-    /// # Errors
-    /// [`Error::Truncated`] if the object ends before the range does; [`Error::NotFound`] if it
-    /// does not exist.
-    pub fn get_range(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
-        key::check(path)?;
-        let expected = range.end.saturating_sub(range.start);
-        if expected == 0 {
-            return Ok(Bytes::new());
-        }
-        let bytes = match &self.backend {
-            Backend::Folder(folder) => folder.get_range(path, range),
-            Backend::Remote(remote) => {
-                remote.runtime().block_on(remote.objects.get_range(path, range))
-            }
-        }?;
-        let found = bytes.len() as u64;
-        if found == expected {
-            Ok(bytes)
-        } else {
-            Err(Error::Truncated { url: self.url_of(path), expected, found })
         }
     }
 
@@ -146,12 +121,12 @@ impl Store {
         Ok(all)
     }
 
-    /// Reads whole objects and hands each to `visit` with its position, in the order of `paths`.
-    /// While one is visited the next few are already on their way; no more than those are held.
+    /// Reads whole objects and calls `visit` with the position and the bytes of each, in the order
+    /// of `paths`. The next few are fetched while one is visited; no more than those are in memory.
     ///
     /// # Errors
     /// The first error, of reading or of `visit`; nothing is visited after it.
-    pub fn for_each<E: From<Error>>(
+    pub(crate) fn for_each<E: From<Error>>(
         &self,
         paths: &[String],
         mut visit: impl FnMut(usize, Bytes) -> Result<(), E>,
@@ -175,7 +150,7 @@ impl Store {
         in_order(remote, paths.iter().map(get), |position, bytes| visit(position, bytes?))
     }
 
-    /// Writes an object, whole, in place of what was there.
+    /// Writes a whole object, and replaces it if it exists.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -187,7 +162,7 @@ impl Store {
         }
     }
 
-    /// Writes objects, a few at a time, in no order.
+    /// Writes objects, a few at a time, in any order.
     ///
     /// # Errors
     /// The first error in the order of `objects`; some of the others may have been written.
@@ -203,10 +178,10 @@ impl Store {
             let objects = remote.objects.clone();
             async move { objects.put(&path, bytes).await }
         });
-        in_order(remote, puts, |_, done| done)
+        in_order(remote, puts, |_, result| result)
     }
 
-    /// Writes an object unless there is one. Of any number of racers exactly one creates it.
+    /// Creates an object if it does not exist. Of concurrent creators exactly one succeeds.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -220,9 +195,9 @@ impl Store {
         }
     }
 
-    /// Replaces an object that is still at the version `expected`; `None` expects that there is
-    /// none. Holds against other swaps; a plain [`put`](Store::put) of the same object is not kept
-    /// out.
+    /// Replaces an object that is still at the version `expected`; with `None`, creates one that
+    /// does not exist. Atomic among swaps and creates; a plain [`put`](Store::put) of the same object
+    /// at the same time is not excluded.
     ///
     /// # Errors
     /// If the store cannot be read or written.
@@ -242,8 +217,8 @@ impl Store {
         }
     }
 
-    /// The objects below `prefix` at any depth, by path; none if there is no such prefix. A prefix
-    /// ends where a segment does: `a/b` lists `a/b/c` and not `a/bc`.
+    /// The objects below `prefix` at any depth, sorted by path; none if there are none. A prefix is
+    /// a whole number of path segments: `a/b` lists `a/b/c` and not `a/bc`.
     ///
     /// # Errors
     /// If the store cannot be read.
@@ -258,8 +233,9 @@ impl Store {
     /// Size and entity tag of an object; `None` if it does not exist.
     ///
     /// # Errors
-    /// If the store cannot be read. S3 does not tell a missing bucket from a missing object here.
-    pub fn head(&self, path: &str) -> Result<Option<Entry>, Error> {
+    /// If the store cannot be read. With S3 a missing bucket cannot be distinguished from a missing
+    /// object here.
+    pub(crate) fn head(&self, path: &str) -> Result<Option<Entry>, Error> {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.head(path),
@@ -275,7 +251,7 @@ impl Store {
         self.head(path).map(|found| found.is_some())
     }
 
-    /// Deletes an object; one that does not exist is deleted already.
+    /// Deletes an object, if it exists.
     ///
     /// # Errors
     /// If the store cannot be written.
@@ -288,8 +264,8 @@ impl Store {
     }
 }
 
-/// Runs `tasks`, [`N_AT_ONCE`] at a time, and visits their results in order. Those still under way
-/// when it ends are abandoned.
+/// Runs `tasks`, [`N_AT_ONCE`] at a time, and visits their results in order. Tasks that still run
+/// when it returns are aborted.
 fn in_order<T, F, E>(
     remote: &Remote,
     mut tasks: impl Iterator<Item = F>,
@@ -301,16 +277,16 @@ where
     E: From<Error>,
 {
     let runtime = remote.runtime();
-    let mut under_way = VecDeque::with_capacity(N_AT_ONCE);
+    let mut running = VecDeque::with_capacity(N_AT_ONCE);
     for position in 0.. {
-        while under_way.len() < N_AT_ONCE
+        while running.len() < N_AT_ONCE
             && let Some(task) = tasks.next()
         {
-            under_way.push_back(AbortOnDrop(runtime.spawn(task)));
+            running.push_back(AbortOnDrop(runtime.spawn(task)));
         }
-        let Some(mut first) = under_way.pop_front() else { break };
+        let Some(mut first) = running.pop_front() else { break };
         let result = runtime.block_on(&mut first.0).unwrap_or_else(|source| {
-            let url = remote.objects.place.url.clone();
+            let url = remote.objects.address.url.clone();
             Err(Error::Other { url, source: Box::new(source) })
         });
         visit(position, result)?;

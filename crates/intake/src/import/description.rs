@@ -61,6 +61,7 @@ struct Target {
 }
 
 impl<'a> Description<'a> {
+    #[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
     pub(crate) fn read(folder: &Path, contracts: &'a [Contract]) -> Result<Self, ImportError> {
         let path = folder.join("import.toml");
         let text = std::fs::read_to_string(&path)

@@ -72,6 +72,7 @@ impl SourceFile<'_> {
         Error::Frame { step: format!("source {:?} {column:?}", self.name), source }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
     fn read(&self) -> Result<DataFrame, ImportError> {
         let bytes = std::fs::read(&self.path).map_err(|source| ImportError::SourceFile {
             name: self.name.to_owned(),

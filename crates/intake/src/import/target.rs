@@ -28,6 +28,7 @@ pub(crate) struct Partition {
 }
 
 /// Runs the SQL of a target over the sources in `context`.
+#[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
 pub(crate) fn compute(
     context: &mut SQLContext,
     contract: &Contract,

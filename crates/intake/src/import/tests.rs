@@ -1,4 +1,5 @@
 //! A small import, and each kind of error in one.
+#![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::fs;
 

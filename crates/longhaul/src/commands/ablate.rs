@@ -7,8 +7,8 @@ use features::{Declaration, Group};
 use serde_json::{Value, json};
 use terms::{FeatureList, Matrix};
 
+use crate::command_output::envelope;
 use crate::commands::backtest::{Span, mean_pinball_days};
-use crate::envelope;
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 use crate::stage::RunContext;
@@ -29,6 +29,7 @@ struct Worth {
 ///
 /// # Errors
 /// If a stage or a training fails.
+#[expect(clippy::disallowed_methods, reason = "the time that a group takes to build is a result")]
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
     let (checked, features) = stages::features_of(context, resolved)?;
     let declared = checked.declared(resolved)?;

@@ -8,13 +8,13 @@ use learn::NoCheckpoints;
 use polars::prelude::*;
 use scorer::Distribution;
 use serde_json::{Value, json};
-use terms::{AsOf, Outcome, column};
+use terms::{AsOf, Outcome, column, count};
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::flags::Origins;
 use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
-use crate::report::{count, table};
+use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
 use crate::stages::{self, Held, Known};
@@ -161,6 +161,7 @@ pub(crate) fn mean_pinball_days(
 }
 
 /// Trains at the origins and predicts what followed each.
+#[expect(clippy::disallowed_methods, reason = "the reporter shows how long it takes")]
 fn folds(
     context: &RunContext<'_>,
     resolved: &Resolved,

@@ -1,12 +1,12 @@
-//! Shows settings and where each comes from.
+//! The command `config show`: every setting with its value and origin.
 
 use serde_json::json;
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::report::Reporter;
 use crate::settings::Resolved;
 
-/// Shows every key with its value and its origin.
+/// Prints every key with its value and its origin.
 pub(crate) fn show(resolved: &Resolved, reporter: &Reporter) {
     let shown = resolved.show();
     let keys: serde_json::Map<String, serde_json::Value> = shown

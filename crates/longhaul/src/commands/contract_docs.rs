@@ -4,7 +4,7 @@ use anyhow::Result;
 use intake::{ColumnSpec, Contract, OnViolation};
 use serde_json::json;
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::report::Reporter;
 
 const INTRODUCTION: &str = "# The tables

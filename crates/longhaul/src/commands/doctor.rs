@@ -1,17 +1,17 @@
-//! Shows the store's settings and tries it.
+//! The command `doctor`: the settings of the store, and a probe of every operation on it.
 
 use anyhow::Result;
 use serde_json::json;
 use store::Store;
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 
-/// Tries the store, one kind of request after another.
+/// Prints the settings of the store and the result of a probe.
 ///
 /// # Errors
-/// The first request that failed, after all were tried and shown.
+/// The first operation that failed, after the result was printed.
 pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
     let settings = resolved.store()?;
     let shown = settings.describe();
@@ -39,8 +39,8 @@ pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
         let probe: Vec<Vec<String>> = steps
             .iter()
             .map(|step| {
-                let said = step.result.as_ref().err().map(ToString::to_string);
-                vec![step.name.to_string(), said.unwrap_or_else(|| "ok".to_owned())]
+                let error = step.result.as_ref().err().map(ToString::to_string);
+                vec![step.name.to_string(), error.unwrap_or_else(|| "ok".to_owned())]
             })
             .collect();
         format!(

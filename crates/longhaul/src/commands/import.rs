@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use store::Store;
+use terms::count;
 
-use crate::envelope;
-use crate::report::{Reporter, count, table};
+use crate::command_output::envelope;
+use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 
 /// Imports the files under `from` as the folder `imports/name` describes.

@@ -1,4 +1,5 @@
-//! The manual page and completion scripts, from the flags themselves.
+//! The commands `man` and `completions`: generated from the definition of the flags.
+#![expect(clippy::disallowed_methods, reason = "the results are documents on stdout")]
 
 use anyhow::Result;
 use clap::CommandFactory;

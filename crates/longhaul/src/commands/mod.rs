@@ -1,4 +1,4 @@
-//! The commands that are not stages of a night.
+//! The commands beside the stages: import, simulation, backtests, inspection.
 
 pub(crate) mod ablate;
 pub(crate) mod backtest;

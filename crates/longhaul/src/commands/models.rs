@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 use store::Store;
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 
@@ -76,7 +76,7 @@ pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
     let pointer = artifact::current(store)?.ok_or_else(|| Refusal::Missing {
         what: "models/current.json".to_owned(),
         expected: format!("a champion in {}", store.url()),
-        way_out: "longhaul run publishes one".to_owned(),
+        hint: "longhaul run publishes one".to_owned(),
     })?;
     Ok(pointer.model_id)
 }

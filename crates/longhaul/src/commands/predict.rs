@@ -1,4 +1,5 @@
 //! Predicts rows of features: what a ranking service does, from the command line.
+#![expect(clippy::disallowed_methods, reason = "rows and predictions are files of the caller")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -5,15 +5,15 @@ use features::{Alteration, Difference, Frame, Outcomes, Proof, Tables, encode, f
 use learn::{NoCheckpoints, Trained};
 use scorer::Scorer;
 use serde_json::{Value, json};
-use terms::{AsOf, Digest, FeatureList, Fingerprint};
+use terms::{AsOf, Digest, FeatureList, Fingerprint, count};
 
+use crate::command_output::{CommandOutput, envelope};
 use crate::commands::predict;
-use crate::envelope;
 use crate::refusal::Refusal;
-use crate::report::{count, table};
+use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::RunContext;
-use crate::stages::{self, Outcome};
+use crate::stages;
 
 /// Orders of so many days before the as-of are looked at as they were served.
 const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
@@ -31,13 +31,13 @@ struct Line {
 ///
 /// # Errors
 /// If there is nothing after the as-of, or features or models cannot be built.
-pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
     let (cut, end) = (context.as_of, stages::end_of_tables(context.store)?);
     if end <= cut {
         return Err(Refusal::Missing {
             what: format!("{}/tables/", context.store.url().trim_end_matches('/')),
             expected: format!("facts recorded after {cut}, for it is those that are altered"),
-            way_out: "choose an earlier --as-of".to_owned(),
+            hint: "choose an earlier --as-of".to_owned(),
         }
         .into());
     }
@@ -75,7 +75,7 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outco
         let (what, rows) = (format!("served on {}", day.day().date()), served.n_rows());
         lines.push(Line { what, rows, differences, models });
     }
-    Ok(outcome(cut, end, &trained, &lines))
+    Ok(output(cut, end, &trained, &lines))
 }
 
 struct Models<'a> {
@@ -122,7 +122,7 @@ fn scores_alike(scorer: &Scorer, served: &Frame, trained_on: &Frame) -> Result<b
     Ok(scorer.score(&matrix)? == from_outside)
 }
 
-fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
+fn output(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> CommandOutput {
     let mut found = Vec::new();
     for line in lines {
         for Difference { column, rows, shipment_id } in &line.differences {
@@ -178,5 +178,5 @@ fn outcome(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> Outcome {
     let header = ["as of the cut", "rows", "features and outcomes", "models and predictions"];
     let text = format!("cut at {cut}, facts up to {end}\n\n{}", table(&header, &rows));
     let refused = (!found.is_empty()).then_some(Refusal::Leaks { found });
-    Outcome { json: envelope("proof", result), text, refused }
+    CommandOutput { json: envelope("proof", result), text, refused }
 }

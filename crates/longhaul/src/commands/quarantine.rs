@@ -4,13 +4,14 @@
 use anyhow::Result;
 use intake::{ExplainedRule, Release};
 use serde_json::json;
+use terms::count;
 
-use crate::envelope;
+use crate::command_output::{CommandOutput, envelope};
 use crate::refusal::Refusal;
-use crate::report::{count, table};
+use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::RunContext;
-use crate::stages::{self, Outcome, Reviewed};
+use crate::stages::{self, Reviewed, Stage};
 
 /// How many rows of each rule are shown.
 const N_SAMPLES: usize = 3;
@@ -20,7 +21,7 @@ const N_SAMPLES: usize = 3;
 ///
 /// # Errors
 /// If a table cannot be read, or fails for another reason than how many of its rows are bad.
-pub(crate) fn explain(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
+pub(crate) fn explain(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
     let reviewed = stages::review(context, resolved)?;
     let Reviewed { contracts, check, .. } = &reviewed;
     let explained = intake::explain(context.store, contracts, check, N_SAMPLES)?;
@@ -38,7 +39,7 @@ pub(crate) fn explain(context: &RunContext<'_>, resolved: &Resolved) -> Result<O
     let tables: serde_json::Map<String, serde_json::Value> = tables.collect();
     let result = json!({ "as_of": context.as_of, "tables": tables, "rules": explained });
     let json = envelope("check --explain", result);
-    Ok(Outcome { json, text: render(&reviewed, &explained), refused: None })
+    Ok(CommandOutput { json, text: render(&reviewed, &explained), refused: None })
 }
 
 fn render(reviewed: &Reviewed, explained: &[ExplainedRule]) -> String {
@@ -92,7 +93,7 @@ pub(crate) fn release(
     context: &RunContext<'_>,
     resolved: &Resolved,
     named: &str,
-) -> Result<Outcome> {
+) -> Result<CommandOutput> {
     let reviewed = stages::review(context, resolved)?;
     let (of, rule) = rule_named(&reviewed, named)?;
     let contract = reviewed.contracts.iter().find(|contract| contract.table() == of);
@@ -104,7 +105,7 @@ pub(crate) fn release(
         None => (made_before(context, &reviewed, &of, &rule)?, false),
     };
     let path = release.record(context.store)?;
-    let checked = stages::check_only(context, resolved)?;
+    let checked = stages::run_through(context, resolved, Stage::Check)?;
     let n_rows = release.n_rows();
     let json = json!({
         "table": of,
@@ -131,7 +132,7 @@ pub(crate) fn release(
         table(&["first of them", "place"], &rows),
         checked.text,
     );
-    Ok(Outcome { json: envelope("check --release", json), text, refused: None })
+    Ok(CommandOutput { json: envelope("check --release", json), text, refused: None })
 }
 
 /// The table and the rule that `named` means.
@@ -187,7 +188,7 @@ fn made_before(
         Refusal::Missing {
             what: format!("--release {of}.{rule} as of {}", context.as_of),
             expected: "rows that it has in quarantine".to_owned(),
-            way_out: "longhaul check PIPELINE --explain shows what is in quarantine".to_owned(),
+            hint: "longhaul check PIPELINE --explain shows what is in quarantine".to_owned(),
         }
         .into()
     })

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use serde_json::json;
 use simulate::CheckedWorld;
 use store::{PutOutcome, Store};
-use terms::{AsOf, Digest};
+use terms::{AsOf, Digest, count};
 
-use crate::envelope;
+use crate::command_output::envelope;
 use crate::refusal::Refusal;
-use crate::report::{Reporter, count};
+use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
 

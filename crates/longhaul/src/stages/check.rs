@@ -9,10 +9,9 @@ use intake::{Check, Contract, FileCheck, Listing, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Day, Digest};
+use terms::{AsOf, Day, Digest, count};
 
 use crate::refusal::Refusal;
-use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::last_check;
@@ -50,8 +49,8 @@ pub(crate) struct Summary {
 
 /// Tables that passed their check.
 pub(crate) struct Checked {
-    /// The result of the stage.
-    pub(crate) done: StageResult,
+    /// What the stage left.
+    pub(crate) result: StageResult,
     check: Check,
     contracts: Vec<Contract>,
 }
@@ -70,7 +69,7 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
-    let done = stage::run(context, "check", inputs, || {
+    let result = stage::run(context, "check", inputs, || {
         // A forced run checks every file again.
         let previous = if context.force { None } else { last_check::find(context.store, &pointer) };
         let found = intake::check(context.store, &contracts, &listing, previous.as_ref())?;
@@ -93,10 +92,10 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
             files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
     })?;
-    last_check::save(context.store, &pointer, &done, CHECK, &listing)?;
-    let check = serde_json::from_slice(&done.read(context.store, CHECK)?)
-        .with_context(|| format!("{}/{CHECK}", done.folder))?;
-    Ok(Checked { done, check, contracts })
+    last_check::save(context.store, &pointer, &result, CHECK, &listing)?;
+    let check = serde_json::from_slice(&result.read(context.store, CHECK)?)
+        .with_context(|| format!("{}/{CHECK}", result.folder))?;
+    Ok(Checked { result, check, contracts })
 }
 
 /// The result of a check in which no table fails as a whole.
@@ -162,7 +161,7 @@ pub(crate) fn end_of_tables(store: &Store) -> Result<AsOf> {
         Refusal::Missing {
             what: format!("{}/tables/", store.url().trim_end_matches('/')),
             expected: "partitions such as orders/recorded_on=2026-11-20/".to_owned(),
-            way_out: "bring tables in with longhaul import or longhaul simulate".to_owned(),
+            hint: "bring tables in with longhaul import or longhaul simulate".to_owned(),
         }
         .into()
     })
@@ -249,7 +248,7 @@ impl Checked {
             Refusal::Missing {
                 what: format!("tables/{name}/"),
                 expected: "a table that passed its check".to_owned(),
-                way_out: format!("import {name}, and give it a contract"),
+                hint: format!("import {name}, and give it a contract"),
             }
             .into()
         })

@@ -11,9 +11,8 @@ use anyhow::Result;
 use features::PROMISED_HOURS;
 use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, column};
+use terms::{AsOf, column, count};
 
-use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::Known;

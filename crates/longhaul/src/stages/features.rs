@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use features::{Frame, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
-use terms::{Digest, Matrix};
+use terms::{Digest, Matrix, count};
 
-use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::check::Checked;
@@ -83,9 +82,9 @@ impl Known {
     ///
     /// # Errors
     /// If it is not there, or not what the stage wrote.
-    pub(crate) fn read(context: &RunContext<'_>, done: &StageResult) -> Result<Self> {
-        let months: Vec<Written> = serde_json::from_slice(&done.read(context.store, MONTHS)?)
-            .with_context(|| format!("{}/{MONTHS}", done.folder))?;
+    pub(crate) fn read(context: &RunContext<'_>, result: &StageResult) -> Result<Self> {
+        let months: Vec<Written> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
+            .with_context(|| format!("{}/{MONTHS}", result.folder))?;
         let months: Vec<Month> =
             months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
         let (frame, outcomes) = assemble(&months)?;
@@ -95,8 +94,8 @@ impl Known {
     }
 
     /// The inputs of a stage that reads the features.
-    pub(crate) fn inputs(done: &StageResult) -> BTreeMap<String, String> {
-        BTreeMap::from([(MONTHS.to_owned(), done.digest(MONTHS))])
+    pub(crate) fn inputs(result: &StageResult) -> BTreeMap<String, String> {
+        BTreeMap::from([(MONTHS.to_owned(), result.digest(MONTHS))])
     }
 
     /// Positions of the rows ordered from `from` up to, not with, `to` (in microseconds).

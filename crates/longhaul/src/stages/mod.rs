@@ -1,7 +1,9 @@
-//! The stages of one night, each the story of what it takes, which room it calls, what it leaves.
+//! The stages of a run, a file each: its inputs, the crate that does the work, its outputs.
 //!
-//! A stage run by hand first runs the stages that it needs, which are skipped if they were done.
+//! `chain` says which stages each one needs and runs them in order; here is what a command prints
+//! about them. `history` and `last_check` are the state that one run leaves to the next.
 
+mod chain;
 mod check;
 mod evaluate;
 mod features;
@@ -13,73 +15,97 @@ mod speed_table;
 mod train;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use serde_json::json;
+use terms::count;
 
-use crate::envelope;
-use crate::refusal::Refusal;
-use crate::report::{count, table};
+use crate::command_output::{CommandOutput, envelope};
+use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{RunContext, StageResult};
 
+use self::chain::Results;
+pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
 pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
 pub(crate) use self::features::Known;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
-/// What a command leaves for its user.
-pub(crate) struct Outcome {
-    /// For programs.
-    pub(crate) json: Value,
-    /// For people.
-    pub(crate) text: String,
-    /// A refusal that comes after everything else was done.
-    pub(crate) refused: Option<Refusal>,
-}
-
-/// All stages. A model that is refused does not keep the night from scoring with the champion.
+/// Runs all stages. A model that the gates refuse does not keep the champion from scoring.
 ///
 /// # Errors
 /// The first stage that fails.
-pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let checked = check::run(context, resolved)?;
-    let features = features::run(context, resolved, &checked)?;
-    let train = train::run(context, resolved, &features)?;
-    let evaluate = evaluate::run(context, resolved, &features)?;
-    let published = publish::run(context, resolved, &features, &train, &evaluate)?;
-    let scored = match score::run(context, resolved, &features) {
-        Ok(scored) => scored,
-        // Without any model yet, the refusal is what there is to say.
-        Err(error) => return Err(published.refused.map_or(error, Into::into)),
-    };
-    let done = [&checked.done, &features, &train, &evaluate, &published.done, &scored];
-    let skipped: Vec<&str> =
-        done.iter().filter(|d| d.skipped).map(|d| d.manifest.stage.as_str()).collect();
-    let summary = json!({
+pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
+    let results = chain::run(context, resolved, &Stage::ALL)?;
+    let skipped: Vec<&str> = (results.all().filter(|result| result.skipped))
+        .map(|result| result.manifest.stage.as_str())
+        .collect();
+    let summary = |stage| results.of(stage).map(|result| &result.manifest.summary);
+    let summaries = json!({
         "as_of": context.as_of.to_string(),
-        "check": checked.done.manifest.summary,
-        "evaluate": evaluate.manifest.summary,
-        "publish": published.done.manifest.summary,
-        "score": scored.manifest.summary,
+        "check": summary(Stage::Check)?,
+        "evaluate": summary(Stage::Evaluate)?,
+        "publish": summary(Stage::Publish)?,
+        "score": summary(Stage::Score)?,
         "skipped": skipped,
     });
-    let text = overview(context, &checked.done, &evaluate, &published.done, &scored)?;
-    Ok(Outcome { json: envelope("run", summary), text, refused: published.refused })
+    let text = overview(context, &results)?;
+    Ok(CommandOutput { json: envelope("run", summaries), text, refused: results.refused })
 }
 
-/// The short table at the end of a run, and where things are.
-fn overview(
+/// Runs one stage by hand, after the stages that it needs.
+///
+/// # Errors
+/// If it or a stage that it needs fails.
+pub(crate) fn run_through(
     context: &RunContext<'_>,
-    check: &StageResult,
-    evaluate: &StageResult,
-    publish: &StageResult,
-    score: &StageResult,
-) -> Result<String> {
-    let check: check::Summary = check.summary()?;
-    let judged: evaluate::Summary = evaluate.summary()?;
-    let published: publish::Summary = publish.summary()?;
+    resolved: &Resolved,
+    stage: Stage,
+) -> Result<CommandOutput> {
+    let results = chain::run(context, resolved, &stage.with_needs())?;
+    let result = results.of(stage)?;
+    let url_of = |name: &str| context.store.url_of(&format!("{}/{name}", result.folder));
+    let text = match stage {
+        Stage::Check => overview_of_check(&result.summary()?),
+        Stage::Features => url_of(features::MONTHS),
+        Stage::Train => url_of(""),
+        Stage::Evaluate => url_of(evaluate::REPORT),
+        Stage::Publish => {
+            let summary: publish::Summary = result.summary()?;
+            context.store.url_of(&format!("models/{}/", summary.model_id))
+        }
+        Stage::Score => url_of(score::PREDICTIONS),
+    };
+    let json = json!({
+        "id": result.manifest.id,
+        "folder": result.folder,
+        "skipped": result.skipped,
+        "outputs": result.manifest.outputs,
+        "summary": result.manifest.summary,
+    });
+    let json = envelope(&result.manifest.stage, json);
+    Ok(CommandOutput { json, text, refused: results.refused })
+}
+
+/// Runs the features stage and the check before it.
+///
+/// # Errors
+/// If either fails.
+pub(crate) fn features_of(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+) -> Result<(Checked, StageResult)> {
+    chain::run(context, resolved, &Stage::Features.with_needs())?.into_features()
+}
+
+/// The short table at the end of a run, and where its outputs are.
+fn overview(context: &RunContext<'_>, results: &Results) -> Result<String> {
+    let (evaluate, score) = (results.of(Stage::Evaluate)?, results.of(Stage::Score)?);
+    let check: check::Summary = results.of(Stage::Check)?.summary()?;
+    let evaluated: evaluate::Summary = evaluate.summary()?;
+    let published: publish::Summary = results.of(Stage::Publish)?.summary()?;
     let scored: score::Summary = score.summary()?;
-    let rows: Vec<Vec<String>> = judged
+    let rows: Vec<Vec<String>> = evaluated
         .scores
         .iter()
         .map(|score| {
@@ -104,9 +130,9 @@ fn overview(
         rows_in = count(check.rows_in),
         rows_ok = count(check.rows_ok),
         quarantined = count(check.rows_quarantined),
-        judged = count(judged.rows),
-        first = judged.first_day,
-        last = judged.last_day,
+        judged = count(evaluated.rows),
+        first = evaluated.first_day,
+        last = evaluated.last_day,
         table = table(&header, &rows),
         champion = scored.model_id,
         family = if scored.model_id == published.model_id { &published.family } else { "kept" },
@@ -116,108 +142,15 @@ fn overview(
     ))
 }
 
-/// The check stage by hand.
-///
-/// # Errors
-/// If it fails.
-pub(crate) fn check_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let checked = check::run(context, resolved)?;
-    let summary: check::Summary = checked.done.summary()?;
+/// The counts of the check, and a table of the reasons for quarantine.
+fn overview_of_check(summary: &check::Summary) -> String {
     let rows: Vec<Vec<String>> =
         summary.reasons.iter().map(|(reason, n)| vec![reason.clone(), count(*n)]).collect();
-    let text = format!(
+    format!(
         "{} rows in = {} ok + {} in quarantine\n\n{}",
         count(summary.rows_in),
         count(summary.rows_ok),
         count(summary.rows_quarantined),
         table(&["reason", "rows"], &rows)
-    );
-    Ok(of_stage(&checked.done, text))
-}
-
-/// The features stage by hand.
-///
-/// # Errors
-/// If it or a stage before it fails.
-pub(crate) fn features_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
-    let text = where_it_is(context, &features, features::MONTHS);
-    Ok(of_stage(&features, text))
-}
-
-/// The train stage by hand.
-///
-/// # Errors
-/// If it or a stage before it fails.
-pub(crate) fn train_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
-    let train = train::run(context, resolved, &features)?;
-    let text = where_it_is(context, &train, "");
-    Ok(of_stage(&train, text))
-}
-
-/// The evaluate stage by hand.
-///
-/// # Errors
-/// If it or a stage before it fails.
-pub(crate) fn evaluate_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
-    let evaluate = evaluate::run(context, resolved, &features)?;
-    let text = where_it_is(context, &evaluate, evaluate::REPORT);
-    Ok(of_stage(&evaluate, text))
-}
-
-/// The publish stage by hand.
-///
-/// # Errors
-/// If it or a stage before it fails.
-pub(crate) fn publish_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
-    let train = train::run(context, resolved, &features)?;
-    let evaluate = evaluate::run(context, resolved, &features)?;
-    let published = publish::run(context, resolved, &features, &train, &evaluate)?;
-    let summary: publish::Summary = published.done.summary()?;
-    let url = context.store.url().trim_end_matches('/');
-    let text = format!("{url}/models/{}/", summary.model_id);
-    Ok(Outcome { refused: published.refused, ..of_stage(&published.done, text) })
-}
-
-/// The score stage by hand, with the champion.
-///
-/// # Errors
-/// If it or a stage before it fails, or no model was published.
-pub(crate) fn score_only(context: &RunContext<'_>, resolved: &Resolved) -> Result<Outcome> {
-    let features = features::run(context, resolved, &check::run(context, resolved)?)?;
-    let scored = score::run(context, resolved, &features)?;
-    let text = where_it_is(context, &scored, score::PREDICTIONS);
-    Ok(of_stage(&scored, text))
-}
-
-/// The features of a night, and the check before it.
-///
-/// # Errors
-/// If either fails.
-pub(crate) fn features_of(
-    context: &RunContext<'_>,
-    resolved: &Resolved,
-) -> Result<(Checked, StageResult)> {
-    let checked = check::run(context, resolved)?;
-    let features = features::run(context, resolved, &checked)?;
-    Ok((checked, features))
-}
-
-fn where_it_is(context: &RunContext<'_>, done: &StageResult, name: &str) -> String {
-    format!("{}/{}/{name}", context.store.url().trim_end_matches('/'), done.folder)
-}
-
-fn of_stage(done: &StageResult, text: String) -> Outcome {
-    let stage = done.manifest.stage.clone();
-    let result = json!({
-        "id": done.manifest.id,
-        "folder": done.folder,
-        "skipped": done.skipped,
-        "outputs": done.manifest.outputs,
-        "summary": done.manifest.summary,
-    });
-    Outcome { json: envelope(&stage, result), text, refused: None }
+    )
 }

@@ -26,7 +26,7 @@ pub(crate) struct Summary {
 /// A finished stage, and whether the gates refused the model.
 pub(crate) struct Published {
     /// What the stage left.
-    pub(crate) done: StageResult,
+    pub(crate) result: StageResult,
     /// Why the model is not champion, if the gates said no.
     pub(crate) refused: Option<Refusal>,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
     ]);
-    let done = stage::run(context, "publish", inputs, || {
+    let result = stage::run(context, "publish", inputs, || {
         let bundle = bundle(context, resolved, features, train, evaluate, &judged)?;
         artifact::write(context.store, &bundle)?;
         let (promoted, line) = if judged.passed {
@@ -63,11 +63,11 @@ pub(crate) fn run(
     let refused = match judged.passed {
         true => None,
         false => {
-            let summary: Summary = done.summary()?;
+            let summary: Summary = result.summary()?;
             Some(Refusal::GateRefused { model_id: summary.model_id, gates: judged.refused })
         }
     };
-    Ok(Published { done, refused })
+    Ok(Published { result, refused })
 }
 
 fn bundle(

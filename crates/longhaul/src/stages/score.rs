@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use scorer::Scorer;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Matrix, Outcome, column};
+use terms::{AsOf, Matrix, Outcome, column, count};
 
 use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
-use crate::report::count;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::Known;
@@ -87,7 +86,7 @@ fn model_known(context: &RunContext<'_>) -> Result<String> {
         Refusal::Missing {
             what: format!("score as of {}", context.as_of),
             expected: "a published model of that moment or before".to_owned(),
-            way_out: "longhaul publish trains and publishes one".to_owned(),
+            hint: "longhaul publish trains and publishes one".to_owned(),
         }
         .into()
     })

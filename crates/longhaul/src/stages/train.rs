@@ -23,7 +23,7 @@ pub(crate) fn run(
 ) -> Result<StageResult> {
     let inputs = inputs(resolved, features)?;
     let checkpoints = format!("{}/checkpoints", stage::folder(context, "train", &inputs));
-    let done = stage::run(context, "train", inputs, || {
+    let result = stage::run(context, "train", inputs, || {
         let known = Known::read(context, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
@@ -47,7 +47,7 @@ pub(crate) fn run(
             context.store.delete(&entry.path)?;
         }
     }
-    Ok(done)
+    Ok(result)
 }
 
 /// The checkpoints of one family, while it trains.

@@ -1,25 +1,26 @@
-//! What the flags, the environment and the pipeline file mean together.
+//! Resolving the settings: which of the flags, the environment, the pipeline file and the defaults
+//! sets a key, and the files that the settings name.
 //!
 //! Precedence: flag, then `LONGHAUL__SECTION__KEY`, then the file, then the default. Each value
-//! remembers where it came from. An unknown key is an error that suggests the nearest one.
+//! remembers its origin. An unknown key is an error that suggests the nearest one.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use features::Declaration;
 use intake::Contract;
-use learn::FamilyName;
-use serde::{Deserialize, Serialize};
 use store::StoreSettings;
 use terms::AsOf;
 use toml::{Table, Value};
 
+use super::dotted_key::{flatten, set};
+use super::pipeline_file::Settings;
 use crate::flags::Global;
 use crate::refusal::Refusal;
 
 const ENV_PREFIX: &str = "LONGHAUL__";
 
-/// Tables whose keys are names of features, which training knows.
+/// Tables whose keys are names of features, which only training can verify.
 const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
 
 /// Keys without a default.
@@ -28,150 +29,19 @@ const OPTIONAL: [&str; 3] = ["train.history_days", "train.boost.threads", "train
 /// The tables that are checked.
 const TABLES: [&str; 5] = ["orders", "shipments", "nodes", "legs", "holidays"];
 
-/// Those that a folder of contracts need not describe: there the shipped ones hold.
+/// Those whose contract a folder of contracts may lack; the shipped contract applies then.
 const TABLES_OPTIONAL: [&str; 3] = ["nodes", "legs", "holidays"];
 
-/// Everything that a pipeline file can say, with defaults.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Settings {
-    /// The pipeline's name; default: the file's.
-    pub(crate) name: String,
-    /// The as-of when no flag gives one; empty: today.
-    pub(crate) as_of: String,
-    /// Where things are kept.
-    pub(crate) store: StoreSection,
-    /// The invented network, for `simulate`.
-    pub(crate) simulate: simulate::World,
-    /// How is checked.
-    pub(crate) check: CheckSection,
-    /// Which features.
-    pub(crate) features: FeaturesSection,
-    /// How is trained.
-    pub(crate) train: learn::Settings,
-    /// How is judged.
-    pub(crate) evaluate: EvaluateSection,
-    /// How is scored.
-    pub(crate) score: ScoreSection,
-    /// How is tested backwards.
-    pub(crate) backtest: BacktestSection,
-}
-
-/// Where things are kept.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct StoreSection {
-    /// A folder (relative to where the program is started), `file:///…` or `s3://…`.
-    pub(crate) url: String,
-}
-
-/// How is checked.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct CheckSection {
-    /// A folder of contracts, relative to the pipeline file; empty: the shipped ones.
-    pub(crate) contracts: PathBuf,
-}
-
-/// Which features.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct FeaturesSection {
-    /// The declaration file, relative to the pipeline file.
-    pub(crate) declaration: PathBuf,
-}
-
-/// How is judged.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct EvaluateSection {
-    /// Orders of so many days are held out.
-    pub(crate) holdout_days: u32,
-    /// The hold-out ends so many days before the as-of, when most outcomes are known.
-    pub(crate) maturity_days: u32,
-    /// Rounds of the block bootstrap.
-    pub(crate) bootstrap_rounds: u32,
-    /// What a model must reach to be published.
-    pub(crate) gates: evaluate::GateSettings,
-}
-
-/// How is scored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ScoreSection {
-    /// Whether the prediction of an open shipment uses that it is still open.
-    pub(crate) given_still_open: bool,
-}
-
-/// How is tested backwards.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct BacktestSection {
-    /// The family that is trained at each origin.
-    pub(crate) family: FamilyName,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            as_of: String::new(),
-            store: StoreSection::default(),
-            simulate: simulate::World::default(),
-            check: CheckSection::default(),
-            features: FeaturesSection::default(),
-            train: learn::Settings::default(),
-            evaluate: EvaluateSection::default(),
-            score: ScoreSection { given_still_open: true },
-            backtest: BacktestSection { family: FamilyName::Boost },
-        }
-    }
-}
-
-impl Default for StoreSection {
-    fn default() -> Self {
-        Self { url: "store".to_owned() }
-    }
-}
-
-impl Default for FeaturesSection {
-    fn default() -> Self {
-        Self { declaration: PathBuf::from("features/default.toml") }
-    }
-}
-
-impl Default for EvaluateSection {
-    fn default() -> Self {
-        Self {
-            holdout_days: 28,
-            maturity_days: 21,
-            bootstrap_rounds: 200,
-            gates: evaluate::GateSettings::default(),
-        }
-    }
-}
-
-impl Default for ScoreSection {
-    fn default() -> Self {
-        Settings::default().score
-    }
-}
-
-impl Default for BacktestSection {
-    fn default() -> Self {
-        Settings::default().backtest
-    }
-}
-
-/// Settings, and where each came from.
+/// The settings of a pipeline, and the origin of each.
 #[derive(Debug)]
 pub(crate) struct Resolved {
-    /// What they mean.
+    /// The values.
     pub(crate) settings: Settings,
-    /// For each key that is not at its default, what set it.
-    pub(crate) origins: BTreeMap<String, String>,
+    /// By key, what set it; a key at its default is absent.
+    origins: BTreeMap<String, String>,
     /// The folder of the pipeline file.
     folder: PathBuf,
+    /// The environment.
     variables: BTreeMap<String, String>,
 }
 
@@ -179,7 +49,7 @@ impl Resolved {
     /// Resolves the settings of `pipeline` (all defaults if none is given).
     ///
     /// # Errors
-    /// If the file cannot be read, is no TOML, or names a key that does not exist.
+    /// If the file cannot be read, is not TOML, or has a key that does not exist.
     pub(crate) fn new(
         pipeline: Option<&Path>,
         global: &Global,
@@ -190,7 +60,7 @@ impl Resolved {
         let mut folder = PathBuf::from(".");
         if let Some(path) = pipeline {
             table = read_file(path)?;
-            for key in flat(&table).keys() {
+            for key in flatten(&table).keys() {
                 origins.insert(key.clone(), path.display().to_string());
             }
             table.entry("name").or_insert_with(|| {
@@ -225,10 +95,10 @@ impl Resolved {
         Ok(Self { settings, origins, folder, variables })
     }
 
-    /// The moment whose knowledge may be used: the flag's, the file's, or today's UTC midnight.
+    /// The as-of: the flag's, the file's, or today's UTC midnight.
     ///
     /// # Errors
-    /// If the file's is no date.
+    /// If the file's is not a date.
     pub(crate) fn as_of(&self, flag: Option<AsOf>) -> Result<AsOf, Refusal> {
         match (flag, self.settings.as_of.as_str()) {
             (Some(as_of), _) => Ok(as_of),
@@ -242,35 +112,37 @@ impl Resolved {
     /// The store's settings, with the environment's `AWS_*`.
     ///
     /// # Errors
-    /// If the URL or a variable makes no sense.
+    /// If the URL or a variable is invalid.
+    #[expect(clippy::disallowed_methods, reason = "a store is relative to the current folder")]
     pub(crate) fn store(&self) -> Result<StoreSettings, store::Error> {
         let here = std::env::current_dir().unwrap_or_default();
         let url = store::url_of(&self.settings.store.url, &here)?;
         StoreSettings::resolve(&url, &self.variables)
     }
 
-    /// The contracts of the tables.
+    /// The contracts of the tables: those of the folder that the settings name, or the shipped ones.
     ///
     /// # Errors
-    /// If one cannot be read or is no contract.
+    /// If one cannot be read or is not a contract.
+    #[expect(clippy::disallowed_methods, reason = "the settings name files beside their own")]
     pub(crate) fn contracts(&self) -> anyhow::Result<Vec<Contract>> {
         let folder = &self.settings.check.contracts;
         let read = |table: &str| -> anyhow::Result<Contract> {
             let path = self.folder.join(folder).join(format!("{table}.odcs.yaml"));
-            let is_theirs = !folder.as_os_str().is_empty()
+            let is_in_folder = !folder.as_os_str().is_empty()
                 && (path.exists() || !TABLES_OPTIONAL.contains(&table));
             match Contract::shipped(table) {
-                Some(shipped) if !is_theirs => Ok(shipped?),
+                Some(shipped) if !is_in_folder => Ok(shipped?),
                 _ => Ok(Contract::parse(&path.display().to_string(), &read_text(&path)?)?),
             }
         };
         TABLES.into_iter().map(read).collect()
     }
 
-    /// The declared features, and the text that declares them.
+    /// The declaration of the features, and its text.
     ///
     /// # Errors
-    /// If the file cannot be read or is no declaration.
+    /// If the file cannot be read or is not a declaration.
     pub(crate) fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
         let path = self.folder.join(&self.settings.features.declaration);
         let text = read_text(&path)?;
@@ -282,7 +154,7 @@ impl Resolved {
     /// Every key, its value and its origin.
     pub(crate) fn show(&self) -> Vec<(String, String, String)> {
         let table = Table::try_from(&self.settings).unwrap_or_default();
-        flat(&table)
+        flatten(&table)
             .into_iter()
             .map(|(key, value)| {
                 let origin = self.origins.get(&key).cloned();
@@ -292,11 +164,14 @@ impl Resolved {
     }
 }
 
-/// Today's UTC midnight. The only clock that decides anything; a stage is given its as-of.
+/// Today's UTC midnight. No result depends on any other reading of the clock: a stage gets its
+/// as-of as an argument.
+#[expect(clippy::disallowed_methods, reason = "the default as-of is today")]
 fn today() -> AsOf {
     AsOf::start_of(terms::Instant::from_micros(chrono::Utc::now().timestamp_micros()).day())
 }
 
+#[expect(clippy::disallowed_methods, reason = "the settings name files beside their own")]
 fn read_text(path: &Path) -> Result<String, Refusal> {
     std::fs::read_to_string(path).map_err(|error| Refusal::Configuration {
         place: path.display().to_string(),
@@ -311,51 +186,12 @@ fn read_file(path: &Path) -> Result<Table, Refusal> {
     })
 }
 
-/// Sets one dotted key; the text is TOML, or else a string.
-fn set(table: &mut Table, key: &str, text: &str, origin: &str) -> Result<(), Refusal> {
-    let value = format!("value = {text}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(text.to_owned()));
-    let mut table = table;
-    let mut parts = key.split('.').peekable();
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            table.insert(part.to_owned(), value);
-            break;
-        }
-        let entry = table.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        table = entry.as_table_mut().ok_or_else(|| Refusal::Configuration {
-            place: origin.to_owned(),
-            problem: format!("key {key:?}: {part:?} is a value and has no keys"),
-        })?;
-    }
-    Ok(())
-}
-
-/// All leaves of a table by their dotted key.
-fn flat(table: &Table) -> BTreeMap<String, Value> {
-    fn walk(prefix: &str, table: &Table, leaves: &mut BTreeMap<String, Value>) {
-        for (name, value) in table {
-            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-            match value {
-                Value::Table(inner) => walk(&key, inner, leaves),
-                value => {
-                    leaves.insert(key, value.clone());
-                }
-            }
-        }
-    }
-    let mut leaves = BTreeMap::new();
-    walk("", table, &mut leaves);
-    leaves
-}
-
+/// Refuses a key that does not exist.
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let known = Table::try_from(Settings::default()).unwrap_or_default();
-    let known: Vec<String> = flat(&known).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
-    for key in flat(table).into_keys() {
+    let defaults = Table::try_from(Settings::default()).unwrap_or_default();
+    let known: Vec<String> =
+        flatten(&defaults).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
+    for key in flatten(table).into_keys() {
         if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known
                 .iter()

@@ -1,8 +1,8 @@
-//! What stands before the file system: the order of requests, buckets that do not exist, and the
-//! faults that a test asks for.
+//! What happens to a request before the S3 service handles it: writes are serialised, buckets that
+//! do not exist are refused, and faults that a test ordered are injected.
 //!
-//! It decides from the method, the bucket in the path and the headers; signatures are checked
-//! behind it, by `s3s`.
+//! It decides by the method, the bucket in the path and the headers. Signatures are checked by the
+//! service, which is `s3s` on a folder.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -14,26 +14,27 @@ use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse};
 use tokio::sync::RwLock;
 
-/// The way in for every request.
-pub(crate) struct Door {
+/// Answers some requests itself and passes the others to the service, writes one at a time.
+pub(crate) struct RequestFilter {
     pub(crate) service: S3Service,
     pub(crate) folder: PathBuf,
     pub(crate) unquoted_etags_only: bool,
-    /// Held for writing by requests that change something, for reading by GET and HEAD.
-    pub(crate) turn: RwLock<()>,
-    /// How many of the next requests are answered with 503.
+    /// Taken exclusively by requests that write, shared by GET and HEAD.
+    pub(crate) write_lock: RwLock<()>,
+    /// How many of the next requests are refused with 503.
     pub(crate) n_refusals: AtomicU32,
     pub(crate) n_requests: AtomicU64,
 }
 
-impl Door {
-    pub(crate) async fn answer(
+impl RequestFilter {
+    /// The response to a request.
+    pub(crate) async fn respond(
         &self,
         request: Request<Incoming>,
     ) -> Result<HttpResponse, HttpError> {
         self.n_requests.fetch_add(1, Ordering::SeqCst);
-        if self.takes_refusal() {
-            return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "asked for by a test"));
+        if self.is_to_be_refused() {
+            return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "ordered by a test"));
         }
         // The file system would create the folder of an unknown bucket, and says "no such key"
         // where S3 says "no such bucket".
@@ -43,9 +44,9 @@ impl Door {
             let message = format!("bucket {bucket} does not exist");
             return Ok(refusal(StatusCode::NOT_FOUND, "NoSuchBucket", &message));
         }
-        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-        // A folder on the way to objects is none itself.
-        if reads && !key.is_empty() && self.folder.join(&bucket).join(&key).is_dir() {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        // A folder that holds objects is not an object.
+        if is_read && !key.is_empty() && self.folder.join(&bucket).join(&key).is_dir() {
             return Ok(refusal(StatusCode::NOT_FOUND, "NoSuchKey", "no such object"));
         }
         if self.unquoted_etags_only && has_quoted_condition(&request) {
@@ -53,16 +54,16 @@ impl Door {
             return Ok(refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message));
         }
         let request = request.map(Body::from);
-        if reads {
-            let _shared = self.turn.read().await;
+        if is_read {
+            let _guard = self.write_lock.read().await;
             self.service.call(request).await
         } else {
-            let _alone = self.turn.write().await;
+            let _guard = self.write_lock.write().await;
             self.service.call(request).await
         }
     }
 
-    fn takes_refusal(&self) -> bool {
+    fn is_to_be_refused(&self) -> bool {
         self.n_refusals
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
             .is_ok()

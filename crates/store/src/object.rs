@@ -1,7 +1,8 @@
-//! What the calls of a store answer with.
+//! Objects as a store returns them: their entries in a list, their versions, and whether a
+//! conditional write was carried out.
 
-/// Stands for the bytes of an object as they were read. Opaque: only a store can tell what it
-/// means, and only for the object it came from.
+/// Identifies the bytes of an object as they were read. Opaque, and of use only with the object it
+/// came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub(crate) String);
 
@@ -9,7 +10,7 @@ pub struct Version(pub(crate) String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "an object that exists was not written"]
 pub enum PutOutcome {
-    /// It was absent and is now these bytes.
+    /// It was absent and now holds these bytes.
     Created,
     /// It exists and stays as it is.
     Exists,
@@ -19,13 +20,13 @@ pub enum PutOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "an object that has moved was not written"]
 pub enum SwapOutcome {
-    /// It was at the expected version and is now these bytes.
+    /// It was at the expected version and now holds these bytes.
     Swapped,
     /// It is not at the expected version, and stays as it is.
     Moved,
 }
 
-/// An object as listed.
+/// An object in a list, without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its key.

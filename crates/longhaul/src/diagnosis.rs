@@ -1,0 +1,74 @@
+//! What an error means to whoever started the program: a message, a hint and an exit code.
+
+use std::error::Error as StdError;
+
+use terms::ErrorClass;
+
+use crate::exit_code::ExitCode;
+use crate::hints;
+use crate::refusal::Refusal;
+
+/// What an error means to whoever started the program.
+pub(crate) struct Diagnosis {
+    /// The error and its causes, outermost first.
+    pub(crate) message: String,
+    /// What to do about it, where something can be done.
+    pub(crate) hint: Option<String>,
+    /// How the process ends.
+    pub(crate) exit_code: ExitCode,
+}
+
+impl Diagnosis {
+    /// The exit code is that of the first cause with a class, else
+    /// [`Unexpected`](ExitCode::Unexpected); the hint is the first that there is.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        causes.dedup();
+        let classified = || error.chain().filter_map(classify);
+        let class = classified().next().map_or(ErrorClass::Internal, |(class, _)| class);
+        Self {
+            message: causes.join(": "),
+            hint: classified().find_map(|(_, hint)| hint),
+            exit_code: class.into(),
+        }
+    }
+}
+
+/// The class and the hint of an error of one of our crates; `None` for any other error.
+fn classify(cause: &(dyn StdError + 'static)) -> Option<(ErrorClass, Option<String>)> {
+    macro_rules! first_of {
+        ($($error:ty: $hint:expr),* $(,)?) => {
+            $(if let Some(error) = cause.downcast_ref::<$error>() {
+                return Some((error.class(), $hint(error)));
+            })*
+        };
+    }
+    first_of!(
+        Refusal: Refusal::hint,
+        store::Error: hints::of_store,
+        intake::Error: hints::of_intake,
+        features::Error: hints::of_features,
+        learn::Error: hints::of_learn,
+        evaluate::Error: evaluate::Error::hint,
+        scorer::Error: scorer::Error::hint,
+        artifact::Error: hints::of_artifact,
+        simulate::Error: simulate::Error::hint,
+    );
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_cause_with_a_class_decides_and_an_unknown_error_is_unexpected() {
+        let refused = Refusal::Usage { what: "no such option".to_owned() };
+        let diagnosis = Diagnosis::of(&anyhow::Error::new(refused).context("outermost"));
+        assert_eq!(diagnosis.exit_code, ExitCode::Usage);
+        assert_eq!(diagnosis.message, "outermost: no such option");
+        assert_eq!(diagnosis.hint, None);
+        let unknown = Diagnosis::of(&anyhow::anyhow!("nobody knows"));
+        assert_eq!(unknown.exit_code, ExitCode::Unexpected);
+    }
+}

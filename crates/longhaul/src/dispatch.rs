@@ -1,0 +1,144 @@
+//! From the command line to a command: resolves the settings, opens the store, and runs it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use store::Store;
+
+use crate::command_output::CommandOutput;
+use crate::commands;
+use crate::commands::backtest::Span;
+use crate::flags::{Command, Config, Contract, Features, Flags, Global, Job, Models, Origins};
+use crate::refusal::Refusal;
+use crate::report::Reporter;
+use crate::settings::Resolved;
+use crate::stage::RunContext;
+use crate::stages::{self, Stage};
+
+/// Runs the command of `flags`.
+///
+/// # Errors
+/// What the command refuses, or its error.
+pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
+    let global = &flags.global;
+    match &flags.command {
+        Command::Run(job) => on_stages(job, global, reporter, stages::run_all),
+        Command::Check { job, explain: true, .. } => {
+            on_stages(job, global, reporter, commands::quarantine::explain)
+        }
+        Command::Check { job, release: Some(rule), .. } => {
+            on_stages(job, global, reporter, |context, resolved| {
+                commands::quarantine::release(context, resolved, rule)
+            })
+        }
+        Command::Check { job, .. } => by_hand(Stage::Check, job, global, reporter),
+        Command::Features { command: Some(Features::Ablate { job, origins }), .. } => {
+            on_origins(job, origins, global, reporter, commands::ablate::run)
+        }
+        Command::Features { job: Some(job), .. } => by_hand(Stage::Features, job, global, reporter),
+        Command::Features { .. } => Err(Refusal::Usage {
+            what: "expected a pipeline, such as longhaul features pipelines/demo.toml".to_owned(),
+        }
+        .into()),
+        Command::Train(job) => by_hand(Stage::Train, job, global, reporter),
+        Command::Evaluate(job) => by_hand(Stage::Evaluate, job, global, reporter),
+        Command::Publish(job) => by_hand(Stage::Publish, job, global, reporter),
+        Command::Score(job) => by_hand(Stage::Score, job, global, reporter),
+        Command::Proof(job) => on_stages(job, global, reporter, commands::proof::run),
+        Command::Backtest { job, origins, export } => {
+            on_origins(job, origins, global, reporter, |context, resolved, span| {
+                commands::backtest::run(context, resolved, span, *export)
+            })
+        }
+        Command::Import { name, from, imports, force } => {
+            let resolved = resolve(None, global)?;
+            commands::import::run(&resolved, name, from, imports, *force, reporter)
+        }
+        Command::Simulate { pipeline, force } => {
+            let resolved = resolve(Some(pipeline), global)?;
+            commands::simulate::run(&resolved, *force, reporter)
+        }
+        Command::Predict { model, rows, out } => {
+            let resolved = resolve(None, global)?;
+            commands::predict::run(&resolved, model, rows, out)
+        }
+        Command::Contract(Contract::Diff { old, new }) => {
+            commands::contract::diff(old, new.as_deref(), reporter)
+        }
+        Command::Contract(Contract::Docs) => commands::contract_docs::print(reporter),
+        Command::Models(Models::List) => {
+            commands::models::list(&open(&resolve(None, global)?)?, reporter)
+        }
+        Command::Models(Models::Show { model_id }) => {
+            commands::models::show(&open(&resolve(None, global)?)?, model_id, reporter)
+        }
+        Command::Config(Config::Show { pipeline }) => {
+            commands::config::show(&resolve(Some(pipeline), global)?, reporter);
+            Ok(())
+        }
+        Command::Doctor { pipeline } => {
+            commands::doctor::run(&resolve(pipeline.as_deref(), global)?, reporter)
+        }
+        Command::Completions { shell } => {
+            commands::manual::completions(*shell);
+            Ok(())
+        }
+        Command::Man => commands::manual::page(),
+    }
+}
+
+/// Runs one stage of a pipeline, after those that it needs, and prints its result.
+fn by_hand(stage: Stage, job: &Job, global: &Global, reporter: &Reporter) -> Result<()> {
+    on_stages(job, global, reporter, |context, resolved| {
+        stages::run_through(context, resolved, stage)
+    })
+}
+
+/// Runs a command on the stages of a pipeline as of the job, and prints its result.
+fn on_stages(
+    job: &Job,
+    global: &Global,
+    reporter: &Reporter,
+    command: impl FnOnce(&RunContext<'_>, &Resolved) -> Result<CommandOutput>,
+) -> Result<()> {
+    let resolved = resolve(Some(&job.pipeline), global)?;
+    let store = open(&resolved)?;
+    let as_of = resolved.as_of(job.as_of)?;
+    let context = RunContext { store: &store, as_of, force: job.force, reporter };
+    let CommandOutput { json, text, refused } = command(&context, &resolved)?;
+    reporter.result(&json, || text);
+    match refused {
+        Some(refusal) => Err(refusal.into()),
+        None => Ok(()),
+    }
+}
+
+/// Runs a command that trains as of past origins. Without `--as-of`, outcomes are those known at the
+/// end of the tables; features are always those known as of their own order.
+fn on_origins(
+    job: &Job,
+    origins: &Origins,
+    global: &Global,
+    reporter: &Reporter,
+    command: impl FnOnce(&RunContext<'_>, &Resolved, Span) -> Result<()>,
+) -> Result<()> {
+    let resolved = resolve(Some(&job.pipeline), global)?;
+    let span = Span::of(origins)?;
+    let store = open(&resolved)?;
+    let as_of = match job.as_of {
+        Some(as_of) => as_of,
+        None => stages::end_of_tables(&store)?,
+    };
+    command(&RunContext { store: &store, as_of, force: job.force, reporter }, &resolved, span)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
+fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    Ok(Resolved::new(pipeline, global, variables)?)
+}
+
+fn open(resolved: &Resolved) -> Result<Store> {
+    Ok(Store::open(&resolved.store()?)?)
+}

@@ -1,0 +1,10 @@
+//! Settings: from flags, the environment and the pipeline file to values with an origin.
+//!
+//! [`Settings`] is what a pipeline file can set, with defaults; [`Resolved`] applies the precedence
+//! flag, variable, file, default, and reads the files that the settings name.
+
+mod dotted_key;
+mod pipeline_file;
+mod resolved;
+
+pub(crate) use resolved::Resolved;

@@ -1,0 +1,138 @@
+//! What a pipeline file can set, and the defaults: one struct for each section of the TOML file.
+
+use std::path::PathBuf;
+
+use learn::FamilyName;
+use serde::{Deserialize, Serialize};
+
+/// A pipeline file, with defaults for everything that it does not set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Settings {
+    /// The pipeline's name; default: the file's stem.
+    pub(crate) name: String,
+    /// The as-of when no flag gives one; empty: today.
+    pub(crate) as_of: String,
+    /// Where tables, runs and models are stored.
+    pub(crate) store: StoreSection,
+    /// The simulated network, for `simulate`.
+    pub(crate) simulate: simulate::World,
+    /// The check stage.
+    pub(crate) check: CheckSection,
+    /// The features stage.
+    pub(crate) features: FeaturesSection,
+    /// The train stage.
+    pub(crate) train: learn::Settings,
+    /// The evaluate stage.
+    pub(crate) evaluate: EvaluateSection,
+    /// The score stage.
+    pub(crate) score: ScoreSection,
+    /// Backtests.
+    pub(crate) backtest: BacktestSection,
+}
+
+/// The section `[store]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreSection {
+    /// A folder (relative to where the program is started), `file:///…` or `s3://…`.
+    pub(crate) url: String,
+}
+
+/// The section `[check]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CheckSection {
+    /// A folder of contracts, relative to the pipeline file; empty: the shipped ones.
+    pub(crate) contracts: PathBuf,
+}
+
+/// The section `[features]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct FeaturesSection {
+    /// The declaration file, relative to the pipeline file.
+    pub(crate) declaration: PathBuf,
+}
+
+/// The section `[evaluate]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct EvaluateSection {
+    /// Length of the hold-out in days of orders.
+    pub(crate) holdout_days: u32,
+    /// Days between the end of the hold-out and the as-of, so that most outcomes have matured.
+    pub(crate) maturity_days: u32,
+    /// Rounds of the block bootstrap.
+    pub(crate) bootstrap_rounds: u32,
+    /// The gates that a model must pass to be published.
+    pub(crate) gates: evaluate::GateSettings,
+}
+
+/// The section `[score]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ScoreSection {
+    /// Whether the prediction of an open shipment is conditioned on its being open still.
+    pub(crate) given_still_open: bool,
+}
+
+/// The section `[backtest]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct BacktestSection {
+    /// The family that is trained at each origin.
+    pub(crate) family: FamilyName,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            as_of: String::new(),
+            store: StoreSection::default(),
+            simulate: simulate::World::default(),
+            check: CheckSection::default(),
+            features: FeaturesSection::default(),
+            train: learn::Settings::default(),
+            evaluate: EvaluateSection::default(),
+            score: ScoreSection { given_still_open: true },
+            backtest: BacktestSection { family: FamilyName::Boost },
+        }
+    }
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self { url: "store".to_owned() }
+    }
+}
+
+impl Default for FeaturesSection {
+    fn default() -> Self {
+        Self { declaration: PathBuf::from("features/default.toml") }
+    }
+}
+
+impl Default for EvaluateSection {
+    fn default() -> Self {
+        Self {
+            holdout_days: 28,
+            maturity_days: 21,
+            bootstrap_rounds: 200,
+            gates: evaluate::GateSettings::default(),
+        }
+    }
+}
+
+impl Default for ScoreSection {
+    fn default() -> Self {
+        Settings::default().score
+    }
+}
+
+impl Default for BacktestSection {
+    fn default() -> Self {
+        Settings::default().backtest
+    }
+}

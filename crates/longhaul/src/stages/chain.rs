@@ -1,0 +1,160 @@
+//! The chain of stages, written once: which stages each one needs, and running them in order.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use super::check::{self, Checked};
+use super::{evaluate, features, publish, score, train};
+use crate::refusal::Refusal;
+use crate::settings::Resolved;
+use crate::stage::{RunContext, StageResult};
+
+/// A stage of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Every table against its contract.
+    Check,
+    /// Point-in-time features, and the outcomes since.
+    Features,
+    /// The gate and the regressors of every family.
+    Train,
+    /// The families on a hold-out in time.
+    Evaluate,
+    /// The best family as a bundle, and as champion if the gates pass it.
+    Publish,
+    /// The open shipments, by the champion.
+    Score,
+}
+
+impl Stage {
+    /// Every stage, in the order in which they run.
+    pub(super) const ALL: [Self; 6] =
+        [Self::Check, Self::Features, Self::Train, Self::Evaluate, Self::Publish, Self::Score];
+
+    /// The stages whose results this one reads. Scoring reads the champion, whoever published it,
+    /// and evaluating trains models of its own, as of the past.
+    fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Check => &[],
+            Self::Features => &[Self::Check],
+            Self::Train | Self::Evaluate | Self::Score => &[Self::Features],
+            Self::Publish => &[Self::Features, Self::Train, Self::Evaluate],
+        }
+    }
+
+    /// This stage and all that it needs, directly or not, in the order in which they run.
+    pub(super) fn with_needs(self) -> Vec<Self> {
+        let mut wanted = vec![self];
+        // A stage needs only earlier ones, so one pass backwards finds them all.
+        for stage in Self::ALL.into_iter().rev() {
+            if wanted.contains(&stage) {
+                wanted.extend(stage.needs());
+            }
+        }
+        Self::ALL.into_iter().filter(|stage| wanted.contains(stage)).collect()
+    }
+}
+
+/// The results of the stages that were run.
+#[derive(Default)]
+pub(super) struct Results {
+    by_stage: BTreeMap<Stage, StageResult>,
+    checked: Option<Checked>,
+    /// Why the published model is not champion, if the gates refused it.
+    pub(super) refused: Option<Refusal>,
+}
+
+impl Results {
+    /// The result of a stage.
+    ///
+    /// # Errors
+    /// If it was not run.
+    pub(super) fn of(&self, stage: Stage) -> Result<&StageResult> {
+        self.by_stage.get(&stage).with_context(|| format!("the stage {stage:?} was not run"))
+    }
+
+    /// The results of all stages that were run, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = &StageResult> {
+        self.by_stage.values()
+    }
+
+    /// The tables that the check passed.
+    ///
+    /// # Errors
+    /// If the check was not run.
+    pub(super) fn checked(&self) -> Result<&Checked> {
+        self.checked.as_ref().context("the stage Check was not run")
+    }
+
+    /// The tables that the check passed, and the result of the features stage.
+    ///
+    /// # Errors
+    /// If one of the two stages was not run.
+    pub(super) fn into_features(mut self) -> Result<(Checked, StageResult)> {
+        let checked = self.checked.take().context("the stage Check was not run")?;
+        Ok((checked, self.of(Stage::Features)?.clone()))
+    }
+}
+
+/// Runs `stages`, which are in order and complete: each with those that it needs. A stage that was
+/// done before with the same inputs is skipped. A model that the gates refuse does not keep the
+/// champion from scoring.
+///
+/// # Errors
+/// The first stage that fails.
+pub(super) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    stages: &[Stage],
+) -> Result<Results> {
+    let mut results = Results::default();
+    for &stage in stages {
+        let result = match stage {
+            Stage::Check => {
+                let checked = check::run(context, resolved)?;
+                results.checked.insert(checked).result.clone()
+            }
+            Stage::Features => features::run(context, resolved, results.checked()?)?,
+            Stage::Train => train::run(context, resolved, results.of(Stage::Features)?)?,
+            Stage::Evaluate => evaluate::run(context, resolved, results.of(Stage::Features)?)?,
+            Stage::Publish => {
+                let [features, train, evaluate] =
+                    [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
+                let published = publish::run(context, resolved, features?, train?, evaluate?)?;
+                results.refused = published.refused;
+                published.result
+            }
+            Stage::Score => match score::run(context, resolved, results.of(Stage::Features)?) {
+                Ok(scored) => scored,
+                // Without any model yet, the refusal is the reason to give.
+                Err(error) => return Err(results.refused.map_or(error, Into::into)),
+            },
+        };
+        results.by_stage.insert(stage, result);
+    }
+    Ok(results)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_needs_only_stages_that_run_before_it() {
+        for stage in Stage::ALL {
+            assert!(stage.needs().iter().all(|needed| *needed < stage), "{stage:?}");
+        }
+        assert!(Stage::ALL.is_sorted());
+    }
+
+    #[test]
+    fn a_stage_by_hand_runs_what_it_needs_and_no_more() {
+        use Stage::{Check, Evaluate, Features, Publish, Score, Train};
+        assert_eq!(Check.with_needs(), [Check]);
+        assert_eq!(Train.with_needs(), [Check, Features, Train]);
+        assert_eq!(Evaluate.with_needs(), [Check, Features, Evaluate]);
+        assert_eq!(Publish.with_needs(), [Check, Features, Train, Evaluate, Publish]);
+        assert_eq!(Score.with_needs(), [Check, Features, Score]);
+    }
+}
