@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use features::{Declaration, Doubt, Tables};
+use features::{Declaration, QuarantinedVersion, Tables};
 use intake::{Check, Contract, FileCheck, Listed, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Digest};
+use terms::{AsOf, Digest, Instant};
 
 use crate::refusal::Refusal;
 use crate::report::count;
@@ -226,7 +226,7 @@ impl Checked {
         Ok(Tables {
             orders: orders?,
             shipments: shipments?,
-            doubts: self.doubts_of(of_days),
+            quarantined: self.quarantined_versions(of_days),
             legs: legs?,
             nodes: nodes?,
             holidays: holidays?,
@@ -254,14 +254,15 @@ impl Checked {
     }
 
     /// Versions of shipments that are in quarantine.
-    fn doubts_of(&self, wanted: impl Fn(&FileCheck) -> bool) -> Vec<Doubt> {
+    fn quarantined_versions(&self, wanted: impl Fn(&FileCheck) -> bool) -> Vec<QuarantinedVersion> {
         let shipments = self.check.tables.get("shipments");
         let files = shipments.into_iter().flat_map(|table| &table.files);
         let quarantined = files.filter(|file| wanted(file)).flat_map(|file| &file.quarantined);
         quarantined
             .filter_map(|row| {
                 let shipment_id = row.key.clone()?;
-                Some(Doubt { shipment_id, recorded_at: row.recorded_at })
+                let recorded_at = Instant::from_micros(row.recorded_at);
+                Some(QuarantinedVersion { shipment_id, recorded_at })
             })
             .collect()
     }
