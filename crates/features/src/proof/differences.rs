@@ -77,7 +77,7 @@ impl Differences {
 enum Bits {
     Missing,
     Number(u32),
-    Instant(i64),
+    Integer(i64),
     Text(String),
 }
 
@@ -92,7 +92,7 @@ fn bits(column: &Column) -> Result<Vec<Bits>, Error> {
             column.f32()?.iter().map(value).collect()
         }
         _ => {
-            let value = |at: Option<i64>| at.map_or(Bits::Missing, Bits::Instant);
+            let value = |at: Option<i64>| at.map_or(Bits::Missing, Bits::Integer);
             column.cast(&DataType::Int64)?.i64()?.iter().map(value).collect()
         }
     })

@@ -10,7 +10,7 @@ use crate::columns::{frame_of, required_days, required_integers, required_positi
 use crate::parquet::{from_parquet, to_parquet};
 
 /// Columns: the position of the quantity and key in the plan, the key, the day, the totals.
-const POSITION: &str = "ledger";
+const POSITION: &str = "position";
 const KEY: &str = "key";
 const DAY: &str = "day";
 const TOTALS: [&str; 3] = ["count", "sum", "squares"];
