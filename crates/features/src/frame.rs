@@ -5,7 +5,7 @@ use terms::{Feature, FeatureKind, FeatureList, Instant, Matrix, column};
 
 use crate::Error;
 use crate::columns::{required_instants, texts};
-use crate::parquet::{from_parquet, to_parquet};
+use crate::parquet::to_parquet;
 
 /// Column of what was promised, in hours from the order: no feature, but compared with predictions.
 pub const PROMISED_HOURS: &str = "promised_hours";
@@ -64,14 +64,6 @@ impl Frame {
     /// If Polars cannot write it.
     pub fn to_parquet(&self) -> Result<Vec<u8>, Error> {
         to_parquet(self.0.clone())
-    }
-
-    /// From the bytes of [`Frame::to_parquet`].
-    ///
-    /// # Errors
-    /// If they are no Parquet.
-    pub fn from_parquet(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self(from_parquet(bytes)?))
     }
 }
 

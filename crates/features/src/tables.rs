@@ -37,7 +37,7 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The versions recorded from `start` up to, not with, `end`.
+    /// The versions that were recorded `during` a span of time.
     ///
     /// # Errors
     /// If a table has no `recorded_at`.

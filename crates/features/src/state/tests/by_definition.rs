@@ -120,7 +120,7 @@ fn order_records(tables: &Tables, order_id: Option<&str>) -> OrderRecords {
 
 /// The first record of the order that a shipment belongs to: an order without a row that is
 /// recorded again after 121 days is a new one.
-fn first_record(records: &OrderRecords, shipment_first: Instant) -> Instant {
+fn first_record(records: &[(Instant, bool)], shipment_first: Instant) -> Instant {
     let mut first: Option<Instant> = None;
     for &(at, _) in records {
         let is_new = first.is_none_or(|first| at.day() >= first.day().plus(121));
