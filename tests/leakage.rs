@@ -1,5 +1,5 @@
-//! What happens after the as-of changes nothing before it: with the files of the store altered, and
-//! by the program's own proof. That each kind of leak is found is tested in `features`.
+//! What is recorded after the as-of changes no feature and no model: with the later files of the
+//! store altered, and by the `proof` command. That each kind of leak is found is tested in `features`.
 
 use polars::prelude::*;
 use serde_json::Value;
@@ -24,19 +24,20 @@ fn later(store: &Folder, table: &str) -> Vec<std::path::PathBuf> {
         &date[..10] >= AS_OF
     };
     let paths: Vec<_> = store.partitions(table).into_iter().filter(is_later).collect();
-    assert!(!paths.is_empty(), "the world goes on after {AS_OF}");
+    assert!(!paths.is_empty(), "the tables go on after {AS_OF}");
     paths
 }
 
-/// Every value but keys and times of record is moved to another row.
+/// Moves every value but keys and times of record to another row.
 fn scramble(path: &std::path::Path) {
     let mut frame = read_frame(path);
     let kept = ["shipment_id", "order_id", "recorded_at"];
     let names: Vec<String> =
         frame.get_column_names().into_iter().map(|name| name.to_string()).collect();
     for name in names.iter().filter(|name| !kept.contains(&name.as_str())) {
-        let turned = frame.column(name).expect("its own column").as_materialized_series().reverse();
-        frame.with_column(turned.into_column()).expect("as many rows");
+        let reversed =
+            frame.column(name).expect("its own column").as_materialized_series().reverse();
+        frame.with_column(reversed.into_column()).expect("as many rows");
     }
     write_frame(path, &mut frame);
 }
@@ -71,8 +72,8 @@ fn scrambling_the_past_does_change_the_features() {
     let past: Vec<_> = scrambled.partitions("shipments").into_iter().take(60).collect();
     for path in past {
         let mut frame = read_frame(&path);
-        let turned = frame.column("weight_g").unwrap().as_materialized_series().reverse();
-        frame.with_column(turned.into_column()).expect("as many rows");
+        let reversed = frame.column("weight_g").unwrap().as_materialized_series().reverse();
+        frame.with_column(reversed.into_column()).expect("as many rows");
         write_frame(&path, &mut frame);
     }
     assert_ne!(digests(&scrambled), untouched);
@@ -107,11 +108,11 @@ fn features_of_a_row_do_not_change_when_more_becomes_known() {
 }
 
 #[test]
-fn the_proof_holds_and_says_what_it_compared() {
+fn the_proof_holds_and_lists_what_it_compared() {
     let store = Folder::with_simulated_tables();
     let arguments = ["proof", PIPELINE, "--store", store.url(), "--as-of", AS_OF];
-    let people = longhaul(&arguments).ok();
-    assert!(people.stdout.contains("later facts scrambled"), "{}", people.stdout);
+    let ended = longhaul(&arguments).ok();
+    assert!(ended.stdout.contains("later facts scrambled"), "{}", ended.stdout);
     let result = longhaul(&[&arguments[..], &["--json"]].concat()).ok().json();
     assert_eq!(result["holds"], true);
     let parts = result["parts"].as_array().expect("parts");

@@ -1,4 +1,4 @@
-//! One night after the other, from the state of the one before: the same as a build from nothing.
+//! Nightly runs, each from the history state of the one before, give the same as a build from nothing.
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const LEGS: &str = r#"
     windows_days = [30]
 "#;
 
-/// What the features stage leaves as of a day, and what it says.
+/// The digests of the outputs of the features stage as of a day, and its lines for people.
 fn features(store: &Folder, as_of: &str, more: &[&str]) -> (Value, String) {
     let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
     let ended = longhaul(&[&arguments[..], more].concat()).ok();
@@ -34,8 +34,8 @@ fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
     let (nightly, whole) = (Folder::with_simulated_tables(), Folder::with_simulated_tables());
     let days: Vec<String> = (NIGHTS.iter().chain([&LAST]))
         .map(|as_of| features(&nightly, as_of, &[]).1)
-        .map(|said| said.split(" days read").next().unwrap_or_default().to_owned())
-        .map(|said| said.rsplit(' ').next().unwrap_or_default().to_owned())
+        .map(|lines| lines.split(" days read").next().unwrap_or_default().to_owned())
+        .map(|lines| lines.rsplit(' ').next().unwrap_or_default().to_owned())
         .collect();
     assert_eq!(days[1..], ["1", "1", "3", "1"], "days read after the first night's {}", days[0]);
     let (of_nights, _) = features(&nightly, LAST, &["--force"]);
@@ -46,15 +46,15 @@ fn a_night_reads_its_own_days_and_ends_as_a_full_build_does() {
 }
 
 #[test]
-fn legs_switch_their_features_on_and_are_learned_night_by_night() {
+fn legs_switch_their_features_on_and_are_ingested_night_by_night() {
     let (nightly, without) = (Folder::empty(), Folder::with_simulated_tables());
     let declaration = nightly.path().join("features.toml");
     let text = std::fs::read_to_string(root().join("pipelines/features/default.toml"));
     std::fs::write(&declaration, text.unwrap() + LEGS).unwrap();
     let set = format!("features.declaration={declaration:?}");
-    let world = ["--set", "simulate.legs=true", "--set", "simulate.shipments=4000"];
+    let simulated = ["--set", "simulate.legs=true", "--set", "simulate.shipments=4000"];
     let simulate = ["simulate", PIPELINE, "--store", nightly.url()];
-    longhaul(&[&simulate[..], &world].concat()).ok();
+    longhaul(&[&simulate[..], &simulated].concat()).ok();
     let more = ["--set", set.as_str()];
     let whole = nightly.copy();
     for as_of in NIGHTS {
@@ -88,8 +88,8 @@ fn a_partition_that_was_altered_leads_back_to_the_night_before_it() {
         let frame = read_frame(path);
         write_frame(path, &mut frame.slice(0, frame.height() - 3));
     }
-    let (of_nights, said) = features(&nightly, NIGHTS[3], &[]);
-    assert!(said.contains(" 4 days read"), "{said}");
+    let (of_nights, lines) = features(&nightly, NIGHTS[3], &[]);
+    assert!(lines.contains(" 4 days read"), "{lines}");
     let (at_once, _) = features(&whole, NIGHTS[3], &[]);
     assert_eq!(of_nights, at_once);
     assert_ne!(of_nights, before[3]);

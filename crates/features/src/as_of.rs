@@ -1,29 +1,34 @@
 //! The as-of join: the only place where a row meets facts of other shipments.
 //!
-//! A [`Ledger`] holds, for each key and day of knowledge, running totals of differences. A row
-//! asks for what was known at the end of a day; a window is the difference of two such answers.
-//! Totals are integers, so the sum of a window is exact, does not depend on what came before it,
-//! and can be merged from parts in any order.
+//! [`CumulativeTotals`] hold, for each key, the running total of everything recorded up to each
+//! day. A row reads the total before a day; the total of a window is the difference of two such
+//! reads. Totals are integers, so a window's sum is exact, whatever was recorded before it and in
+//! whatever order totals are merged.
 //!
-//! A ledger has a page for each month, which begins with what all keys had before it. So an answer
-//! needs one page, and the pages of a long history are only read where a window begins.
+//! Totals are kept in one [`MonthPage`] a month, which begins with what each key had before the
+//! month. So a read needs one page, and of a long history only the pages in which a window begins
+//! or ends are in memory; the others are evicted.
 
 use std::collections::BTreeSet;
 
-/// A dated difference of a quantity: what one recorded fact adds to (or takes back from) a key.
+use terms::{Day, KeyIdx};
+
+use crate::Error;
+
+/// A dated difference of a quantity: what one recorded fact adds to a key, or takes back from it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event {
-    /// Position of the key.
-    pub(crate) key: u32,
-    /// Day on which the fact was recorded, since the epoch.
-    pub(crate) day: i32,
-    /// What changes.
-    pub(crate) change: Total,
+    /// The key.
+    pub(crate) key: KeyIdx,
+    /// Day on which the fact was recorded.
+    pub(crate) day: Day,
+    /// What it adds.
+    pub(crate) change: Totals,
 }
 
 /// A count, and sums of a quantity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Total {
+pub(crate) struct Totals {
     /// How many.
     pub(crate) count: i64,
     /// Sum of seconds (or of ones).
@@ -32,7 +37,7 @@ pub(crate) struct Total {
     pub(crate) squares: i64,
 }
 
-impl std::ops::AddAssign for Total {
+impl std::ops::AddAssign for Totals {
     fn add_assign(&mut self, other: Self) {
         self.count += other.count;
         self.sum += other.sum;
@@ -40,7 +45,7 @@ impl std::ops::AddAssign for Total {
     }
 }
 
-impl std::ops::Sub for Total {
+impl std::ops::Sub for Totals {
     type Output = Self;
 
     fn sub(self, other: Self) -> Self {
@@ -52,7 +57,7 @@ impl std::ops::Sub for Total {
     }
 }
 
-impl std::ops::Neg for Total {
+impl std::ops::Neg for Totals {
     type Output = Self;
 
     fn neg(self) -> Self {
@@ -61,31 +66,39 @@ impl std::ops::Neg for Total {
 }
 
 /// Running totals by key and day, of the days of one month.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    /// What each key had before the month; keys beyond its end had nothing.
-    base: Vec<Total>,
-    /// For each key where its days start; one longer than there are keys with days.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MonthPage {
+    /// The total of each key before the month; keys beyond its end had nothing.
+    before: Vec<Totals>,
+    /// For each key the position of its first day in `days`; one longer than there are keys.
     starts: Vec<usize>,
-    days: Vec<i32>,
-    /// The total of the key up to and with the day.
-    totals: Vec<Total>,
+    /// Days on which something was recorded, ascending within a key.
+    days: Vec<Day>,
+    /// The total of the key up to and including the day.
+    totals: Vec<Totals>,
 }
 
-impl Page {
-    /// From (key, day, total up to and with the day), sorted; a day before the month stands for
-    /// what the key had before it.
+impl Default for MonthPage {
+    fn default() -> Self {
+        Self { before: Vec::new(), starts: vec![0], days: Vec::new(), totals: Vec::new() }
+    }
+}
+
+impl MonthPage {
+    /// From (key, day, total up to and including the day), sorted by key and day. An entry of a day
+    /// before the month is what the key had before it.
     pub(crate) fn from_entries(
-        first_day: i32,
-        entries: impl Iterator<Item = (u32, i32, Total)>,
+        first_day: Day,
+        entries: impl Iterator<Item = (KeyIdx, Day, Totals)>,
     ) -> Self {
-        let mut page = Self { starts: vec![0], ..Self::default() };
+        let mut page = Self::default();
         for (key, day, total) in entries {
+            let key = key.as_usize();
             if day < first_day {
-                page.base.resize(key as usize + 1, Total::default());
-                page.base[key as usize] = total;
+                page.before.resize(key + 1, Totals::default());
+                page.before[key] = total;
             } else {
-                page.starts.resize(key as usize + 1, page.days.len());
+                page.starts.resize(key + 1, page.days.len());
                 page.days.push(day);
                 page.totals.push(total);
                 page.starts.push(page.days.len());
@@ -94,12 +107,12 @@ impl Page {
         page
     }
 
-    /// What [`Page::from_entries`] reads; what is before the month has the day before it.
-    pub(crate) fn entries(&self, first_day: i32) -> impl Iterator<Item = (u32, i32, Total)> {
-        let n_keys = self.base.len().max(self.starts.len().saturating_sub(1));
-        (0..n_keys as u32).flat_map(move |key| {
-            let base = self.base(key);
-            let before = (base != Total::default()).then_some((key, first_day - 1, base));
+    /// The inverse of [`MonthPage::from_entries`]: what a key had before the month is an entry of
+    /// the day before it.
+    pub(crate) fn entries(&self, first_day: Day) -> impl Iterator<Item = (KeyIdx, Day, Totals)> {
+        self.keys().flat_map(move |key| {
+            let total = self.before_month(key);
+            let before = (total != Totals::default()).then_some((key, first_day.plus(-1), total));
             let days = self.days_of(key).map(move |i| (key, self.days[i], self.totals[i]));
             before.into_iter().chain(days)
         })
@@ -107,15 +120,15 @@ impl Page {
 
     /// The page with more events, none of them before the last day that it has.
     #[must_use]
-    pub(crate) fn and(&self, mut events: Vec<Event>) -> Self {
+    fn with_events(&self, mut events: Vec<Event>) -> Self {
         events.sort_unstable_by_key(|event| (event.key, event.day));
-        let last_key = events.last().map_or(0, |event| event.key as usize + 1);
-        let n_keys = last_key.max(self.starts.len().saturating_sub(1));
-        let mut page = Self { base: self.base.clone(), starts: vec![0], ..Self::default() };
+        let last_key = events.last().map_or(0, |event| event.key.as_usize() + 1);
+        let n_keys = last_key.max(self.starts.len() - 1);
+        let mut page = Self { before: self.before.clone(), ..Self::default() };
         page.days.reserve(self.days.len() + events.len());
         page.totals.reserve(self.days.len() + events.len());
         let mut events = events.into_iter().peekable();
-        for key in 0..n_keys as u32 {
+        for key in (0..n_keys as u32).map(KeyIdx) {
             let start = page.days.len();
             for i in self.days_of(key) {
                 page.days.push(self.days[i]);
@@ -136,53 +149,83 @@ impl Page {
         page
     }
 
-    /// The page of the next month.
-    pub(crate) fn next(&self) -> Self {
-        let n_keys = self.base.len().max(self.starts.len().saturating_sub(1));
-        let base = (0..n_keys as u32).map(|key| self.last(key)).collect();
-        Self { base, starts: vec![0], ..Self::default() }
+    /// The page of the next month, still without days.
+    fn next_month(&self) -> Self {
+        Self { before: self.keys().map(|key| self.last(key)).collect(), ..Self::default() }
     }
 
-    /// The total of the key's facts recorded before `day`.
-    fn until(&self, key: u32, day: i32) -> Total {
+    /// The total of what was recorded of the key before `day`.
+    fn before(&self, key: KeyIdx, day: Day) -> Totals {
         let range = self.days_of(key);
         match self.days[range.clone()].partition_point(|&recorded_on| recorded_on < day) {
-            0 => self.base(key),
+            0 => self.before_month(key),
             n => self.totals[range.start + n - 1],
         }
     }
 
-    fn last(&self, key: u32) -> Total {
-        self.days_of(key).last().map_or_else(|| self.base(key), |last| self.totals[last])
+    fn last(&self, key: KeyIdx) -> Totals {
+        self.days_of(key).last().map_or_else(|| self.before_month(key), |last| self.totals[last])
     }
 
-    fn base(&self, key: u32) -> Total {
-        self.base.get(key as usize).copied().unwrap_or_default()
+    fn before_month(&self, key: KeyIdx) -> Totals {
+        self.before.get(key.as_usize()).copied().unwrap_or_default()
     }
 
-    fn days_of(&self, key: u32) -> std::ops::Range<usize> {
-        let at = key as usize;
-        if at + 1 < self.starts.len() { self.starts[at]..self.starts[at + 1] } else { 0..0 }
+    fn keys(&self) -> impl Iterator<Item = KeyIdx> + use<> {
+        let n_keys = self.before.len().max(self.starts.len() - 1);
+        (0..n_keys as u32).map(KeyIdx)
+    }
+
+    fn days_of(&self, key: KeyIdx) -> std::ops::Range<usize> {
+        let key = key.as_usize();
+        if key + 1 < self.starts.len() { self.starts[key]..self.starts[key + 1] } else { 0..0 }
     }
 }
 
-/// Running totals by key and day, month by month.
+/// Running totals of one quantity by key and day, month by month.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    /// By first day. A page that was not recalled is missing.
-    pages: Vec<(i32, Option<Page>)>,
+pub(crate) struct CumulativeTotals {
+    /// By first day. `None` is a page that is evicted.
+    pages: Vec<(Day, Option<MonthPage>)>,
 }
 
-impl Ledger {
-    /// Begins another month, after the last one.
-    pub(crate) fn turn(&mut self, first_day: i32) {
-        let next = self.pages.last().and_then(|(_, page)| page.as_ref()).map(Page::next);
-        self.pages.push((first_day, Some(next.unwrap_or_default())));
+impl CumulativeTotals {
+    /// Of months whose pages are all evicted, ascending by first day.
+    pub(crate) fn evicted(months: &[Day]) -> Self {
+        Self { pages: months.iter().map(|&first_day| (first_day, None)).collect() }
     }
 
-    /// Forgets the pages of months that answer at none of `days`, and are kept elsewhere.
-    pub(crate) fn keep_pages_of(&mut self, days: &BTreeSet<i32>) {
-        let ends: Vec<i32> = self.pages.iter().skip(1).map(|(first_day, _)| *first_day).collect();
+    /// Starts the page of a month after the last one.
+    ///
+    /// # Errors
+    /// If the page of the last month is evicted.
+    pub(crate) fn start_month(&mut self, first_day: Day) -> Result<(), Error> {
+        let page = match self.pages.last() {
+            None => MonthPage::default(),
+            Some((_, Some(last))) => last.next_month(),
+            Some(&(month, None)) => return Err(Error::PageMissing { month }),
+        };
+        self.pages.push((first_day, Some(page)));
+        Ok(())
+    }
+
+    /// Adds events of the last month.
+    ///
+    /// # Errors
+    /// If there is no month, or its page is evicted.
+    pub(crate) fn add(&mut self, events: Vec<Event>) -> Result<(), Error> {
+        let Some(last) = events.last() else { return Ok(()) };
+        let month = last.day.first_of_month();
+        match self.pages.last_mut() {
+            Some((_, Some(page))) => *page = page.with_events(events),
+            _ => return Err(Error::PageMissing { month }),
+        }
+        Ok(())
+    }
+
+    /// Evicts the pages that are not read for any of `days`; the last one stays.
+    pub(crate) fn evict_pages(&mut self, days: &BTreeSet<Day>) {
+        let ends: Vec<Day> = self.pages.iter().skip(1).map(|(first_day, _)| *first_day).collect();
         for ((first_day, page), end) in self.pages.iter_mut().zip(ends) {
             if days.range(*first_day..end).next().is_none() {
                 *page = None;
@@ -190,47 +233,27 @@ impl Ledger {
         }
     }
 
-    /// Notes a month whose page is kept elsewhere.
-    pub(crate) fn note(&mut self, first_day: i32) {
-        self.pages.push((first_day, None));
-    }
-
-    /// Puts the page of a noted month into its place.
-    pub(crate) fn recall(&mut self, first_day: i32, page: Page) {
-        if let Some(place) = self.pages.iter_mut().find(|(first, _)| *first == first_day) {
-            place.1 = Some(page);
+    /// Puts the page of a month back that was evicted.
+    pub(crate) fn load_page(&mut self, first_day: Day, page: MonthPage) {
+        if let Some((_, evicted)) = self.pages.iter_mut().find(|(first, _)| *first == first_day) {
+            *evicted = Some(page);
         }
     }
 
-    /// Adds events of the last month.
-    pub(crate) fn add(&mut self, events: Vec<Event>) {
-        if let Some((_, Some(page))) = self.pages.last_mut()
-            && !events.is_empty()
-        {
-            *page = page.and(events);
-        }
-    }
-
-    /// The page of a month.
-    pub(crate) fn page(&self, first_day: i32) -> Option<&Page> {
+    /// The page of a month, if it is in memory.
+    pub(crate) fn page(&self, first_day: Day) -> Option<&MonthPage> {
         let (_, page) = self.pages.iter().find(|(first, _)| *first == first_day)?;
         page.as_ref()
     }
 
-    /// What was recorded of `key` on all days before `day`. A window is the difference of two.
+    /// The total of what was recorded of `key` on all days before `day`; `None` if the page with
+    /// the answer is evicted. A window is the difference of two totals.
     ///
-    /// As of: midnight at the start of `day`; a fact recorded on `day` itself is not seen.
-    ///
-    /// # Panics
-    /// If the page that it takes is kept elsewhere and was not recalled: zero would be a wrong
-    /// answer.
-    pub(crate) fn until(&self, key: u32, day: i32) -> Total {
+    /// As of: midnight at the start of `day`; a fact recorded on `day` itself does not count.
+    pub(crate) fn before(&self, key: KeyIdx, day: Day) -> Option<Totals> {
         match self.pages.partition_point(|(first_day, _)| *first_day <= day) {
-            0 => Total::default(),
-            n => match &self.pages[n - 1].1 {
-                Some(page) => page.until(key, day),
-                None => panic!("the page of day {day} was not recalled"),
-            },
+            0 => Some(Totals::default()),
+            n => self.pages[n - 1].1.as_ref().map(|page| page.before(key, day)),
         }
     }
 }
@@ -239,29 +262,34 @@ impl Ledger {
 mod tests {
     use super::*;
 
-    fn event(key: u32, day: i32, sum: i64) -> Event {
-        Event { key, day, change: Total { count: 1, sum, squares: sum * sum } }
+    fn day(days: i32) -> Day {
+        Day::since_epoch(days)
     }
 
-    fn ledger(events: Vec<Event>) -> Ledger {
-        let mut ledger = Ledger::default();
-        ledger.turn(0);
-        ledger.add(events);
-        ledger
+    fn event(key: u32, on: i32, sum: i64) -> Event {
+        let change = Totals { count: 1, sum, squares: sum * sum };
+        Event { key: KeyIdx(key), day: day(on), change }
     }
 
-    fn within(ledger: &Ledger, key: u32, day: i32, window: Option<i32>) -> Total {
-        let now = ledger.until(key, day);
-        window.map_or(now, |days| now - ledger.until(key, day - days))
+    fn totals_of(events: Vec<Event>) -> CumulativeTotals {
+        let mut totals = CumulativeTotals::default();
+        totals.start_month(day(0)).unwrap();
+        totals.add(events).unwrap();
+        totals
+    }
+
+    fn within(totals: &CumulativeTotals, key: u32, on: i32, window: Option<i32>) -> Totals {
+        let before = |on: i32| totals.before(KeyIdx(key), day(on)).unwrap();
+        window.map_or(before(on), |days| before(on) - before(on - days))
     }
 
     #[test]
     fn a_window_ends_before_its_day_and_reaches_back_whole_days() {
-        let ledger =
-            ledger(vec![event(1, 10, 5), event(0, 10, 1), event(1, 12, 7), event(1, 10, 6)]);
-        let within = |key, day, window| within(&ledger, key, day, window);
-        assert_eq!(within(1, 10, Some(7)), Total::default());
-        assert_eq!(within(1, 11, Some(1)), Total { count: 2, sum: 11, squares: 61 });
+        let totals =
+            totals_of(vec![event(1, 10, 5), event(0, 10, 1), event(1, 12, 7), event(1, 10, 6)]);
+        let within = |key, day, window| within(&totals, key, day, window);
+        assert_eq!(within(1, 10, Some(7)), Totals::default());
+        assert_eq!(within(1, 11, Some(1)), Totals { count: 2, sum: 11, squares: 61 });
         assert_eq!(within(1, 13, Some(1)).sum, 7);
         assert_eq!(within(1, 13, Some(3)).sum, 18);
         assert_eq!(within(1, 99, Some(3)).count, 0);
@@ -272,40 +300,52 @@ mod tests {
     #[test]
     fn a_fact_taken_back_leaves_nothing() {
         let fact = event(0, 3, 9);
-        let taken_back = Event { day: 5, change: -fact.change, ..fact };
-        let ledger = ledger(vec![taken_back, fact]);
-        assert_eq!(ledger.until(0, 5).sum, 9);
-        assert_eq!(ledger.until(0, 6), Total::default());
+        let taken_back = Event { day: day(5), change: -fact.change, ..fact };
+        let totals = totals_of(vec![taken_back, fact]);
+        assert_eq!(within(&totals, 0, 5, None).sum, 9);
+        assert_eq!(within(&totals, 0, 6, None), Totals::default());
     }
 
     #[test]
-    fn pages_answer_as_one_ledger_does_and_come_back_as_they_were() {
+    fn month_pages_give_the_totals_of_one_page_and_survive_eviction() {
         let events: Vec<Event> =
             (0..400).map(|n| event(n * 7 % 5, (n * 13 % 90) as i32, i64::from(n))).collect();
-        let whole = ledger(events.clone());
-        let mut paged = Ledger::default();
+        let whole = totals_of(events.clone());
+        let mut paged = CumulativeTotals::default();
         for month in [0, 30, 60] {
-            paged.turn(month);
+            paged.start_month(day(month)).unwrap();
             for days in [month..month + 1, month + 1..month + 12, month + 12..month + 30] {
+                let days = day(days.start)..day(days.end);
                 let of_days = events.iter().filter(|event| days.contains(&event.day));
-                paged.add(of_days.copied().collect());
+                paged.add(of_days.copied().collect()).unwrap();
             }
         }
-        let mut recalled = Ledger::default();
-        for month in [0, 30, 60] {
-            recalled.note(month);
+        let months = [0, 30, 60].map(day);
+        let mut loaded = CumulativeTotals::evicted(&months);
+        for month in months {
             let page = paged.page(month).unwrap();
-            let again = Page::from_entries(month, page.entries(month));
-            recalled.recall(month, again);
+            loaded.load_page(month, MonthPage::from_entries(month, page.entries(month)));
         }
         for key in 0..7 {
             for day in 0..130 {
                 for window in [None, Some(1), Some(29), Some(61)] {
                     let expected = within(&whole, key, day, window);
                     assert_eq!(within(&paged, key, day, window), expected);
-                    assert_eq!(within(&recalled, key, day, window), expected);
+                    assert_eq!(within(&loaded, key, day, window), expected);
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_evicted_page_is_never_taken_for_an_empty_one() {
+        let mut totals = totals_of(vec![event(0, 3, 9)]);
+        totals.start_month(day(31)).unwrap();
+        totals.evict_pages(&BTreeSet::from([day(40)]));
+        assert_eq!(totals.before(KeyIdx(0), day(5)), None);
+        assert_eq!(totals.before(KeyIdx(0), day(40)).unwrap().sum, 9);
+        let mut evicted = CumulativeTotals::evicted(&[day(0)]);
+        assert!(evicted.start_month(day(31)).is_err());
+        assert!(evicted.add(vec![event(0, 4, 1)]).is_err());
     }
 }

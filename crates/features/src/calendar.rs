@@ -1,145 +1,201 @@
-//! Parts of the local time at which an order was placed, and the days ahead of it.
+//! Calendar features: parts of the local time at which an order was placed, and counts of the
+//! days ahead of it (working days, days to the next holiday).
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use polars::prelude::*;
-use terms::column;
+use terms::{Day, column};
 
 use crate::Error;
-use crate::declaration::Declaration;
-use crate::facts::Placed;
-use crate::surroundings::{ORIGIN_TIME_ZONE, Surroundings};
-use crate::timeline::texts;
+use crate::columns::texts;
+use crate::declared_name::{DeclaredName as _, declared_names};
+use crate::new_shipments::NewShipments;
+use crate::reference_data::{ORIGIN_TIME_ZONE, ReferenceData};
 
-/// Names of the calendar features. Local times are those of the destination, where nothing else is
-/// said.
-pub(crate) const CALENDAR: &[&str] = &[
-    "hour",
-    "weekday",
-    "day_of_month",
-    "day_of_year",
-    "origin_hour",
-    "origin_weekday",
-    "origin_workdays",
-    "destination_workdays",
-    "destination_days_to_holiday",
-];
-
-/// The feature of a part of the local time.
-pub(crate) fn feature_name(part: &str) -> String {
-    format!("ordered_{part}")
+declared_names! {
+    /// A feature of the local time of the order: at the destination, unless it names the origin.
+    pub enum CalendarFeature {
+        /// Hour of the day with its fraction.
+        Hour = "hour",
+        /// Day of the week, from Monday = 0.
+        Weekday = "weekday",
+        /// Day of the month, from 1.
+        DayOfMonth = "day_of_month",
+        /// Day of the year, from 1.
+        DayOfYear = "day_of_year",
+        /// Hour of the day at the origin.
+        OriginHour = "origin_hour",
+        /// Day of the week at the origin, from Monday = 0.
+        OriginWeekday = "origin_weekday",
+        /// Working days among the next ten in the origin's region.
+        OriginWorkdays = "origin_workdays",
+        /// Working days among the next ten in the destination's region.
+        DestinationWorkdays = "destination_workdays",
+        /// Days to the next holiday in the destination's region.
+        DestinationDaysToHoliday = "destination_days_to_holiday",
+    }
 }
 
-/// The declared parts of the local time at the destination (UTC where its zone is not known) or
-/// the origin (missing where its node is not known), and the days ahead.
-///
-/// Units: `hour` with its fraction, `weekday` from Monday = 0, days from 1.
+impl CalendarFeature {
+    /// The name of its column.
+    pub(crate) fn feature_name(self) -> String {
+        format!("ordered_{}", self.name())
+    }
+}
+
+/// The declared calendar features. Local time is that of the destination (UTC where its zone is not
+/// known) or of the origin (missing where its node is not known).
 pub(crate) fn columns(
-    placed: &Placed,
-    surroundings: &Surroundings,
-    declared: &Declaration,
+    shipments: &NewShipments,
+    reference: &ReferenceData,
+    declared: &[CalendarFeature],
 ) -> Result<Vec<Column>, Error> {
     let mut zones = Zones::default();
-    let there = zones.local(placed, column::DESTINATION_TIME_ZONE)?;
-    let here = zones.local(placed, ORIGIN_TIME_ZONE)?;
-    let mut columns = Vec::new();
-    for name in &declared.calendar {
-        let (of_origin, what) = match name.strip_prefix("origin_") {
-            Some(what) => (true, what),
-            None => (false, name.strip_prefix("destination_").unwrap_or(name)),
-        };
-        let ahead = match what {
-            "workdays" => Some(Surroundings::working_days as Ahead),
-            "days_to_holiday" => Some(Surroundings::days_to_holiday as Ahead),
-            _ => None,
-        };
-        let local = if of_origin { &here } else { &there };
-        let values: Vec<Option<f32>> = match ahead {
-            None => local.iter().map(|at| at.map(|at| part(what, at))).collect(),
-            Some(ahead) => {
-                let region =
-                    if of_origin { column::ORIGIN_REGION } else { column::DESTINATION_REGION };
-                let regions = texts(&placed.firsts, region)?;
-                let of_row = |row: usize| {
-                    let today = local[row].or(there[row])?.date().to_epoch_days();
-                    ahead(surroundings, regions.get(row), today, placed.days[row])
-                };
-                (0..placed.len()).map(of_row).collect()
-            }
-        };
-        columns.push(Column::new(feature_name(name).into(), values));
-    }
-    Ok(columns)
+    let orders = LocalOrders {
+        shipments,
+        reference,
+        at_destination: zones.local_times(
+            shipments,
+            column::DESTINATION_TIME_ZONE,
+            Some(Tz::UTC),
+        )?,
+        at_origin: zones.local_times(shipments, ORIGIN_TIME_ZONE, None)?,
+    };
+    let column = |&feature: &CalendarFeature| {
+        Ok(Column::new(feature.feature_name().into(), orders.values(feature)?))
+    };
+    declared.iter().map(column).collect()
+}
+
+/// New shipments with the local times at which they were ordered.
+struct LocalOrders<'a> {
+    shipments: &'a NewShipments,
+    reference: &'a ReferenceData,
+    at_destination: Vec<Option<NaiveDateTime>>,
+    at_origin: Vec<Option<NaiveDateTime>>,
 }
 
 /// What is counted ahead of a local day in a region, as known before another day.
-type Ahead = fn(&Surroundings, Option<&str>, i32, i32) -> Option<f32>;
+type CountAhead = fn(&ReferenceData, Option<&str>, Day, Day) -> Option<f32>;
 
-fn part(name: &str, at: NaiveDateTime) -> f32 {
-    match name {
-        "hour" => at.hour() as f32 + at.minute() as f32 / 60.0,
-        "weekday" => at.weekday().num_days_from_monday() as f32,
-        "day_of_month" => at.day() as f32,
-        _ => at.ordinal() as f32,
+impl LocalOrders<'_> {
+    fn values(&self, feature: CalendarFeature) -> Result<Vec<Option<f32>>, Error> {
+        let of_times = |times: &[Option<NaiveDateTime>], part: fn(NaiveDateTime) -> f32| {
+            times.iter().map(|at| at.map(part)).collect()
+        };
+        Ok(match feature {
+            CalendarFeature::Hour => of_times(&self.at_destination, hour),
+            CalendarFeature::Weekday => of_times(&self.at_destination, weekday),
+            CalendarFeature::DayOfMonth => of_times(&self.at_destination, |at| at.day() as f32),
+            CalendarFeature::DayOfYear => of_times(&self.at_destination, |at| at.ordinal() as f32),
+            CalendarFeature::OriginHour => of_times(&self.at_origin, hour),
+            CalendarFeature::OriginWeekday => of_times(&self.at_origin, weekday),
+            CalendarFeature::OriginWorkdays => {
+                let count = ReferenceData::working_days;
+                self.ahead(&self.at_origin, column::ORIGIN_REGION, count)?
+            }
+            CalendarFeature::DestinationWorkdays => {
+                let count = ReferenceData::working_days;
+                self.ahead(&self.at_destination, column::DESTINATION_REGION, count)?
+            }
+            CalendarFeature::DestinationDaysToHoliday => {
+                let count = ReferenceData::days_to_holiday;
+                self.ahead(&self.at_destination, column::DESTINATION_REGION, count)?
+            }
+        })
+    }
+
+    /// Counts ahead of the local day; where that is not known, of the destination's.
+    fn ahead(
+        &self,
+        local: &[Option<NaiveDateTime>],
+        region: &str,
+        count: CountAhead,
+    ) -> Result<Vec<Option<f32>>, Error> {
+        let regions = texts(&self.shipments.firsts, region)?;
+        let of_row = |row: usize| {
+            let today = Day::from(local[row].or(self.at_destination[row])?.date());
+            count(self.reference, regions.get(row), today, self.shipments.history_before[row])
+        };
+        Ok((0..self.shipments.len()).map(of_row).collect())
     }
 }
 
-/// Time zones that were met.
+fn hour(at: NaiveDateTime) -> f32 {
+    at.hour() as f32 + at.minute() as f32 / 60.0
+}
+
+fn weekday(at: NaiveDateTime) -> f32 {
+    at.weekday().num_days_from_monday() as f32
+}
+
+/// Time zones by name, each parsed once.
 #[derive(Default)]
 struct Zones(HashMap<String, Tz>);
 
 impl Zones {
-    /// When each order was placed by the clocks of the zone in a column. Where none is known, it is
-    /// UTC at the destination and missing at the origin.
-    fn local(
+    /// When each order was placed by the clocks of the zone in a column, or of `otherwise` where
+    /// the column is null.
+    fn local_times(
         &mut self,
-        placed: &Placed,
+        shipments: &NewShipments,
         column: &'static str,
+        otherwise: Option<Tz>,
     ) -> Result<Vec<Option<NaiveDateTime>>, Error> {
-        let zones = texts(&placed.firsts, column)?;
-        let mut local = Vec::with_capacity(placed.len());
-        for (zone, &ordered_at) in zones.iter().zip(&placed.ordered_at) {
-            let zone = match zone {
-                None if column == ORIGIN_TIME_ZONE => None,
-                None => Some(Tz::UTC),
-                Some(name) => match self.0.get(name) {
-                    Some(&zone) => Some(zone),
-                    None => {
-                        let found = || Error::TimeZone { column, found: name.to_owned() };
-                        let zone: Tz = name.parse().map_err(|_| found())?;
-                        self.0.insert(name.to_owned(), zone);
-                        Some(zone)
-                    }
-                },
+        let zones = texts(&shipments.firsts, column)?;
+        let mut local = Vec::with_capacity(shipments.len());
+        for (name, &ordered_at) in zones.iter().zip(&shipments.ordered_at) {
+            let zone = match name {
+                None => otherwise,
+                Some(name) => Some(self.zone(column, name)?),
             };
-            let utc = DateTime::from_timestamp_micros(ordered_at).unwrap_or_default();
+            let utc = DateTime::from_timestamp_micros(ordered_at.micros()).unwrap_or_default();
             local.push(zone.map(|zone| utc.with_timezone(&zone).naive_local()));
         }
         Ok(local)
+    }
+
+    fn zone(&mut self, column: &'static str, name: &str) -> Result<Tz, Error> {
+        if let Some(&zone) = self.0.get(name) {
+            return Ok(zone);
+        }
+        let unknown = |_| Error::TimeZone { column, found: name.to_owned() };
+        let zone: Tz = name.parse().map_err(unknown)?;
+        self.0.insert(name.to_owned(), zone);
+        Ok(zone)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use terms::Instant;
+
+    fn ordered_at(instants: &[Instant], zones: [&str; 2]) -> NewShipments {
+        let names = [column::DESTINATION_TIME_ZONE, ORIGIN_TIME_ZONE];
+        let column =
+            |(name, zone): (&str, &str)| Column::new(name.into(), vec![zone; instants.len()]);
+        let columns: Vec<Column> = names.into_iter().zip(zones).map(column).collect();
+        NewShipments {
+            firsts: DataFrame::new(instants.len(), columns).unwrap(),
+            ordered_at: instants.to_vec(),
+            history_before: vec![Day::since_epoch(0); instants.len()],
+        }
+    }
 
     /// Local hours and weekdays of some instants.
     fn local(zone: &str, instants: &[&str]) -> Vec<(f32, f32)> {
-        let ordered_at: Vec<i64> = (instants.iter())
-            .map(|at| DateTime::parse_from_rfc3339(at).unwrap().timestamp_micros())
-            .collect();
-        let zones = [column::DESTINATION_TIME_ZONE, ORIGIN_TIME_ZONE]
-            .map(|name| Column::new(name.into(), vec![zone; instants.len()]));
-        let placed = Placed {
-            firsts: DataFrame::new(instants.len(), zones.to_vec()).unwrap(),
-            days: vec![0; instants.len()],
-            ordered_at,
-        };
-        let parts = "calendar = [\"hour\", \"weekday\", \"origin_hour\", \"origin_weekday\"]";
-        let declared = Declaration::read(parts).unwrap();
-        let columns = columns(&placed, &Surroundings::default(), &declared).unwrap();
+        let instants: Vec<Instant> = instants.iter().map(|at| at.parse().unwrap()).collect();
+        let shipments = ordered_at(&instants, [zone, zone]);
+        let declared = [
+            CalendarFeature::Hour,
+            CalendarFeature::Weekday,
+            CalendarFeature::OriginHour,
+            CalendarFeature::OriginWeekday,
+        ];
+        let columns = columns(&shipments, &ReferenceData::default(), &declared).unwrap();
         let values = |column: &Column| column.f32().unwrap().iter().flatten().collect::<Vec<_>>();
         let [there, here] = [[0, 1], [2, 3]].map(|[hour, weekday]| -> Vec<(f32, f32)> {
             values(&columns[hour]).into_iter().zip(values(&columns[weekday])).collect()
@@ -149,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn local_time_lives_through_both_nights_on_which_clocks_change() {
+    fn local_time_is_right_on_both_nights_on_which_clocks_change() {
         // In Berlin 02:00 to 03:00 is left out in spring, and there twice in autumn.
         let spring = ["2026-03-28T22:59:00Z", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z"];
         let hours_and_days = [(23.0 + 59.0 / 60.0, 5.0), (1.5, 6.0), (3.5, 6.0)];
@@ -164,18 +220,9 @@ mod tests {
 
     #[test]
     fn a_time_zone_that_does_not_exist_is_named() {
-        let declared = Declaration::read("calendar = [\"hour\"]").unwrap();
-        let [there, here] = ["Europe/Berlin", "Europe/Berlim"];
-        let zones = vec![
-            Column::new(column::DESTINATION_TIME_ZONE.into(), [there]),
-            Column::new(ORIGIN_TIME_ZONE.into(), [here]),
-        ];
-        let placed = Placed {
-            firsts: DataFrame::new(1, zones).unwrap(),
-            ordered_at: vec![0],
-            days: vec![0],
-        };
-        let error = columns(&placed, &Surroundings::default(), &declared).unwrap_err();
+        let shipments = ordered_at(&[Instant::from_micros(0)], ["Europe/Berlin", "Europe/Berlim"]);
+        let declared = [CalendarFeature::Hour];
+        let error = columns(&shipments, &ReferenceData::default(), &declared).unwrap_err();
         let expected =
             "column \"origin_time_zone\": expected an IANA name, found \"Europe/Berlim\"";
         assert_eq!(error.to_string(), expected);

@@ -1,51 +1,66 @@
-//! The declaration of features: a file that says what is built, so that adding a feature needs no
-//! Rust, and that could be compiled to another engine as well.
+//! The feature declaration: a TOML file that lists the features to build, so that adding one needs
+//! no Rust.
 //!
-//! A history feature is a key, a quantity, statistics, windows and a coarser key to fall back on.
-//! Nothing in it is a closure: each part has a name.
+//! Facts, categories and calendar features are named, of closed lists. A history feature is a
+//! quantity by a key, with its statistics, its windows, and a coarser key for sparse ones. A
+//! declaration is data only (no expressions), so another engine could compute it as well.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::calendar::{self, CALENDAR};
-use crate::facts::{CATEGORIES, FACTS, PROMISE_FEATURE};
+use crate::calendar::CalendarFeature;
+use crate::declared_name::DeclaredName;
+use crate::facts::{Category, Fact, PROMISE_FEATURE};
+use crate::quantity::{Quantity, Statistic};
 
 /// Which features are built.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Declaration {
-    /// Numbers known at order time, by name.
-    #[serde(default)]
-    pub facts: Vec<String>,
-    /// Texts known at order time, by column.
-    #[serde(default)]
-    pub categories: Vec<String>,
-    /// Parts of the local time of the order, by name.
-    #[serde(default)]
-    pub calendar: Vec<String>,
-    /// Whether what was promised may be a feature. The promise feeds back on itself: it chooses
-    /// the buyers and hurries the shop.
-    #[serde(default)]
+    /// Numbers known at order time.
+    pub facts: Vec<Fact>,
+    /// Texts known at order time.
+    pub categories: Vec<Category>,
+    /// Features of the local time of the order.
+    pub calendar: Vec<CalendarFeature>,
+    /// Whether what was promised may be a feature. It is a feedback loop: the promise decides who
+    /// buys, and how the shop hurries.
     pub promise: bool,
-    /// History by key.
-    #[serde(default)]
-    pub history: Vec<History>,
+    /// Features of history.
+    pub history: Vec<HistoryFeature>,
 }
 
-/// Statistics of one quantity by one key.
+/// A declaration as it is written, with names that may not exist.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeclarationFile {
+    #[serde(default)]
+    facts: Vec<String>,
+    #[serde(default)]
+    categories: Vec<String>,
+    #[serde(default)]
+    calendar: Vec<String>,
+    #[serde(default)]
+    promise: bool,
+    #[serde(default)]
+    history: Vec<HistoryFeature>,
+}
+
+/// Statistics of one quantity by one key, over several windows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct History {
-    /// What it is a part of, for an ablation; by itself if it has none.
+pub struct HistoryFeature {
+    /// The group of an ablation that it belongs to; a group of its own if there is none.
     #[serde(default)]
     pub group: Option<String>,
-    /// Columns that make up the key; `column:3` is its first three characters; none is everywhere.
+    /// Columns that make up the key; `column:3` is the first three characters of one. Without
+    /// columns all rows have the same key.
     pub key: Vec<String>,
     /// What is counted or averaged.
     pub quantity: Quantity,
-    /// What is said of it.
+    /// Which statistics of it.
     pub statistics: Vec<Statistic>,
-    /// Over how many past days of knowledge; of a stock, which has no window, left out.
+    /// Lengths of the windows, in days of recording before the order's midnight. Empty for a stock,
+    /// which has no window.
     #[serde(default)]
     pub windows_days: Vec<u16>,
     /// A coarser key, towards which the mean of a sparse key is shrunk.
@@ -53,118 +68,11 @@ pub struct History {
     pub fall_back: Option<Vec<String>>,
 }
 
-/// What history is kept of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantity {
-    /// Hours from ordered to delivered, dated when the delivery was recorded.
-    DeliveryHours,
-    /// Hours from ordered to handed over, dated when the handover was recorded.
-    HandlingHours,
-    /// Hours from handed over to delivered, dated when the delivery was recorded.
-    TransitHours,
-    /// 1 if delivered within two days, else 0, dated when the delivery was recorded.
-    WithinTwoDays,
-    /// 1 for each shipment, dated when it was first recorded: volume.
-    Ordered,
-    /// A stock: ordered and not handed over yet, at most 60 days old.
-    Unshipped,
-    /// A stock: handed over and not delivered yet, at most 60 days old.
-    InTransit,
-    /// A stock: ordered and not delivered yet, at most 60 days old; its mean is the age in hours.
-    Open,
-    /// 1 if an order was known to be delivered once it was five days old, else 0, dated that day:
-    /// it tells of a slowdown before the late deliveries do, as open shipments count.
-    #[serde(rename = "delivered_by_day_5")]
-    DeliveredByDay5,
-    /// The same of orders ten days old.
-    #[serde(rename = "delivered_by_day_10")]
-    DeliveredByDay10,
-    /// The same of orders twenty days old.
-    #[serde(rename = "delivered_by_day_20")]
-    DeliveredByDay20,
-    /// Hours from departure to arrival of a leg of the first mile, dated when its arrival was
-    /// recorded; from the table of legs, as the next two.
-    FirstMileHours,
-    /// The same of the middle mile, leg by leg.
-    MiddleMileHours,
-    /// The same of the last mile.
-    LastMileHours,
-}
-
-impl Quantity {
-    /// A stock is counted now, not over a window.
-    pub(crate) fn is_stock(self) -> bool {
-        matches!(self, Self::Unshipped | Self::InTransit | Self::Open)
-    }
-
-    /// The age of an order at which it is asked whether it was delivered, in days.
-    pub(crate) fn asked_at_age(self) -> Option<i32> {
-        match self {
-            Self::DeliveredByDay5 => Some(5),
-            Self::DeliveredByDay10 => Some(10),
-            Self::DeliveredByDay20 => Some(20),
-            _ => None,
-        }
-    }
-
-    /// Whether it is of legs, and not of whole shipments.
-    pub(crate) fn is_of_legs(self) -> bool {
-        matches!(self, Self::FirstMileHours | Self::MiddleMileHours | Self::LastMileHours)
-    }
-
-    /// Whether it is in hours.
-    pub(crate) fn is_duration(self) -> bool {
-        matches!(self, Self::DeliveryHours | Self::HandlingHours | Self::TransitHours)
-            || self.is_of_legs()
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::DeliveryHours => "delivery_hours",
-            Self::HandlingHours => "handling_hours",
-            Self::TransitHours => "transit_hours",
-            Self::WithinTwoDays => "within_two_days",
-            Self::Ordered => "ordered",
-            Self::Unshipped => "unshipped",
-            Self::InTransit => "in_transit",
-            Self::Open => "open",
-            Self::DeliveredByDay5 => "delivered_by_day_5",
-            Self::DeliveredByDay10 => "delivered_by_day_10",
-            Self::DeliveredByDay20 => "delivered_by_day_20",
-            Self::FirstMileHours => "first_mile_hours",
-            Self::MiddleMileHours => "middle_mile_hours",
-            Self::LastMileHours => "last_mile_hours",
-        }
-    }
-}
-
-/// What is said of a quantity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Statistic {
-    /// How many.
-    Count,
-    /// The mean; missing if there are none and nothing to fall back on.
-    Mean,
-    /// The standard deviation; missing below two.
-    Sd,
-}
-
-impl Statistic {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Count => "count",
-            Self::Mean => "mean",
-            Self::Sd => "sd",
-        }
-    }
-}
-
 /// One part of a key: a column, or its first characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyPart {
-    pub(crate) column: String,
+    pub(crate) column: Category,
+    /// How many characters, if not all.
     pub(crate) prefix: Option<usize>,
 }
 
@@ -174,19 +82,44 @@ impl Declaration {
     /// # Errors
     /// If it is no TOML, has an unknown key, or names what does not exist.
     pub fn read(text: &str) -> Result<Self, Error> {
-        let declared: Self =
+        let file: DeclarationFile =
             toml::from_str(text).map_err(|e| Error::Declaration { message: e.to_string() })?;
-        known("fact", &declared.facts, FACTS)?;
-        known("category", &declared.categories, CATEGORIES)?;
-        known("calendar feature", &declared.calendar, CALENDAR)?;
-        for history in &declared.history {
-            history.check()?;
+        let declared = Self {
+            facts: parse_all("fact", &file.facts)?,
+            categories: parse_all("category", &file.categories)?,
+            calendar: parse_all("calendar feature", &file.calendar)?,
+            promise: file.promise,
+            history: file.history,
+        };
+        for feature in &declared.history {
+            feature.check()?;
         }
         Ok(declared)
     }
+
+    /// The name of the column that holds a declared history feature. A stock has no window.
+    ///
+    /// # Errors
+    /// If the declaration does not have this feature.
+    pub fn column_of(
+        &self,
+        key: &[&str],
+        quantity: Quantity,
+        statistic: Statistic,
+        window_days: Option<u16>,
+    ) -> Result<String, Error> {
+        let name = feature_name(key, quantity, statistic, window_days);
+        let is_declared = self.history.iter().any(|feature| {
+            feature.key == key
+                && feature.quantity == quantity
+                && feature.statistics.contains(&statistic)
+                && feature.windows().contains(&window_days)
+        });
+        if is_declared { Ok(name) } else { Err(Error::Undeclared { name }) }
+    }
 }
 
-/// Features that stand or fall together in an ablation.
+/// Features that an ablation leaves out together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Its name.
@@ -199,10 +132,10 @@ impl Declaration {
     /// The groups of features, in the order of the declaration.
     pub fn groups(&self) -> Vec<Group> {
         let promise = if self.promise { vec![PROMISE_FEATURE.to_owned()] } else { Vec::new() };
-        let calendar = self.calendar.iter().map(|name| calendar::feature_name(name)).collect();
+        let calendar = self.calendar.iter().map(|feature| feature.feature_name()).collect();
         let named = [
-            ("facts", self.facts.clone()),
-            ("categories", self.categories.clone()),
+            ("facts", names(&self.facts)),
+            ("categories", names(&self.categories)),
             ("calendar", calendar),
             ("promise", promise),
         ];
@@ -221,43 +154,36 @@ impl Declaration {
         groups
     }
 
-    /// What of it can be built from tables with or without legs: in their absence what is said of
-    /// them would be missing in every row.
+    /// What of it can be built from tables with or without legs: without the table, features of
+    /// legs would be missing in every row.
     #[must_use]
     pub fn with_legs(mut self, legs: bool) -> Self {
         self.history.retain(|history| legs || !history.quantity.is_of_legs());
         self
     }
 
-    /// The declaration of one group alone; of none without a name. What it takes to build is what
-    /// the group costs.
+    /// The declaration of one group alone, to measure what it costs to build; of no feature at all
+    /// without a name.
     #[must_use]
     pub fn only(&self, group: Option<&str>) -> Self {
-        let keep = |name: &str, features: &[String]| {
-            if group == Some(name) { features.to_vec() } else { Vec::new() }
-        };
-        let of_group = |history: &&History| Some(history.group_name().as_str()) == group;
+        fn if_is<T: Clone>(is_group: bool, features: &[T]) -> Vec<T> {
+            if is_group { features.to_vec() } else { Vec::new() }
+        }
+        let of_group = |feature: &&HistoryFeature| Some(feature.group_name().as_str()) == group;
         Self {
-            facts: keep("facts", &self.facts),
-            categories: keep("categories", &self.categories),
-            calendar: keep("calendar", &self.calendar),
+            facts: if_is(group == Some("facts"), &self.facts),
+            categories: if_is(group == Some("categories"), &self.categories),
+            calendar: if_is(group == Some("calendar"), &self.calendar),
             promise: self.promise && group == Some("promise"),
             history: self.history.iter().filter(of_group).cloned().collect(),
         }
     }
 }
 
-impl History {
+impl HistoryFeature {
     fn group_name(&self) -> String {
-        let alone = || format!("{} by {}", self.quantity.name(), self.key_name());
+        let alone = || format!("{} by {}", self.quantity.name(), key_name(&self.key));
         self.group.clone().unwrap_or_else(alone)
-    }
-
-    fn key_name(&self) -> String {
-        let mut name =
-            if self.key.is_empty() { "everywhere".to_owned() } else { self.key.join("_") };
-        name.retain(|c| c != ':');
-        name
     }
 
     /// Its features, in the order in which they are built.
@@ -301,7 +227,7 @@ impl History {
         Ok(())
     }
 
-    /// The windows to look at; `None` is all of the past, of a stock.
+    /// Its windows in days; a stock has one without a length.
     pub(crate) fn windows(&self) -> Vec<Option<u16>> {
         if self.quantity.is_stock() {
             vec![None]
@@ -310,15 +236,33 @@ impl History {
         }
     }
 
-    /// For example `lane: origin_region_destination_region_transit_hours_mean_14d`.
+    /// The name of the column of one statistic over one window.
     pub(crate) fn feature_name(&self, statistic: Statistic, window: Option<u16>) -> String {
-        let mut name = self.key_name();
-        name += &format!("_{}_{}", self.quantity.name(), statistic.name());
-        if let Some(days) = window {
-            name += &format!("_{days}d");
-        }
-        name
+        feature_name(&self.key, self.quantity, statistic, window)
     }
+}
+
+/// For example `origin_region_destination_region_transit_hours_mean_14d`.
+fn feature_name(
+    key: &[impl AsRef<str>],
+    quantity: Quantity,
+    statistic: Statistic,
+    window: Option<u16>,
+) -> String {
+    let mut name = key_name(key);
+    name += &format!("_{}_{}", quantity.name(), statistic.name());
+    if let Some(days) = window {
+        name += &format!("_{days}d");
+    }
+    name
+}
+
+fn key_name(key: &[impl AsRef<str>]) -> String {
+    if key.is_empty() {
+        return "everywhere".to_owned();
+    }
+    let parts: Vec<&str> = key.iter().map(AsRef::as_ref).collect();
+    parts.join("_").replace(':', "")
 }
 
 /// The parts of a declared key.
@@ -337,21 +281,17 @@ pub(crate) fn key_parts(key: &[String]) -> Result<Vec<KeyPart>, Error> {
                     (column, Some(length))
                 }
             };
-            known("key column", std::slice::from_ref(&column), CATEGORIES)?;
-            Ok(KeyPart { column: column.to_owned(), prefix })
+            Ok(KeyPart { column: Category::parse("key column", column)?, prefix })
         })
         .collect()
 }
 
-fn known<S: AsRef<str>>(what: &'static str, names: &[S], existing: &[&str]) -> Result<(), Error> {
-    match names.iter().find(|name| !existing.contains(&name.as_ref())) {
-        None => Ok(()),
-        Some(name) => Err(Error::Unknown {
-            what,
-            found: name.as_ref().to_owned(),
-            expected: existing.join(", "),
-        }),
-    }
+fn parse_all<N: DeclaredName>(kind: &'static str, names: &[String]) -> Result<Vec<N>, Error> {
+    names.iter().map(|name| N::parse(kind, name)).collect()
+}
+
+fn names<N: DeclaredName>(features: &[N]) -> Vec<String> {
+    features.iter().map(|feature| feature.name().to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -373,6 +313,21 @@ mod tests {
         let declared = Declaration::read(LANE).unwrap();
         let name = declared.history[0].feature_name(Statistic::Mean, Some(14));
         assert_eq!(name, "origin_region_destination_zone3_transit_hours_mean_14d");
+    }
+
+    #[test]
+    fn a_history_feature_is_found_by_what_it_is_and_a_missing_one_is_an_error() {
+        let declared = Declaration::read(LANE).unwrap();
+        let key = ["origin_region", "destination_zone:3"];
+        let column =
+            |statistic, window| declared.column_of(&key, Quantity::TransitHours, statistic, window);
+        let name = "origin_region_destination_zone3_transit_hours_mean_14d";
+        assert_eq!(column(Statistic::Mean, Some(14)).unwrap(), name);
+        for missing in [column(Statistic::Count, Some(14)), column(Statistic::Mean, Some(7))] {
+            let error = missing.unwrap_err();
+            assert!(error.to_string().contains("expected the feature origin_region"), "{error}");
+            assert_eq!(error.class(), ErrorClass::Configuration);
+        }
     }
 
     #[test]

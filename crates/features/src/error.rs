@@ -1,16 +1,18 @@
-//! What can go wrong while features are built.
+//! Errors of building features.
+
+use std::ops::Range;
 
 use polars::prelude::PolarsError;
-use terms::{AsOf, ErrorClass};
+use terms::{AsOf, Day, ErrorClass};
 
-/// Errors of this room.
+/// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No shipment is old enough.
     #[error("as-of {as_of}: expected shipments recorded before it, found none")]
     NothingKnown {
-        /// The moment asked for.
+        /// The as-of.
         as_of: AsOf,
     },
     /// The declaration file cannot be read.
@@ -29,7 +31,7 @@ pub enum Error {
         /// The names that exist.
         expected: String,
     },
-    /// The declaration gives something that cannot be.
+    /// The declaration has an impossible value.
     #[error("feature declaration: {feature}: expected {expected}, found {found}")]
     Impossible {
         /// The feature or key.
@@ -39,9 +41,44 @@ pub enum Error {
         /// What is there.
         found: String,
     },
-    /// A file of what is remembered is not there.
+    /// The declaration lacks a feature that something else needs.
+    #[error("feature declaration: expected the feature {name}, found none of that name")]
+    Undeclared {
+        /// The feature's column.
+        name: String,
+    },
+    /// A null in a column that has a value in every row.
+    #[error("column {column:?}, row {row}: expected a value, found none")]
+    Null {
+        /// The column.
+        column: String,
+        /// The row, from 0.
+        row: usize,
+    },
+    /// Days that history state cannot be advanced by.
+    #[error(
+        "history state: expected days of one month from {expected} on, found {} to (excluding) {}",
+        found.start,
+        found.end
+    )]
+    Days {
+        /// The day after the last one that was ingested.
+        expected: Day,
+        /// The days that were given.
+        found: Range<Day>,
+    },
+    /// History state that failed half-way through a step.
+    #[error("history state: expected to be restored after an error, found it used again")]
+    StateBroken,
+    /// A page of running totals that is evicted.
+    #[error("history state: expected the page of the month of {month} in memory, found none")]
+    PageMissing {
+        /// A day of its month.
+        month: Day,
+    },
+    /// A file of a saved history state is not there.
     #[error("history state: expected the file {name}, found none")]
-    MemoryMissing {
+    StateFileMissing {
         /// The file's name.
         name: &'static str,
     },
@@ -59,7 +96,7 @@ pub enum Error {
         /// The text in the column.
         found: String,
     },
-    /// Polars refused.
+    /// Polars failed.
     #[error("reading or writing a frame of features")]
     Frame(#[from] PolarsError),
 }
@@ -69,12 +106,17 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::NothingKnown { .. } => ErrorClass::Input,
-            Self::Declaration { .. } | Self::Unknown { .. } | Self::Impossible { .. } => {
-                ErrorClass::Configuration
-            }
-            Self::TimeZone { .. } => ErrorClass::Contract,
-            Self::FeatureMissing { .. } => ErrorClass::Configuration,
-            Self::MemoryMissing { .. } | Self::Frame(_) => ErrorClass::Internal,
+            Self::Declaration { .. }
+            | Self::Unknown { .. }
+            | Self::Impossible { .. }
+            | Self::Undeclared { .. }
+            | Self::FeatureMissing { .. } => ErrorClass::Configuration,
+            Self::TimeZone { .. } | Self::Null { .. } => ErrorClass::Contract,
+            Self::Days { .. }
+            | Self::StateBroken
+            | Self::PageMissing { .. }
+            | Self::StateFileMissing { .. }
+            | Self::Frame(_) => ErrorClass::Internal,
         }
     }
 
@@ -82,7 +124,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NothingKnown { .. } => {
-                Some("choose a later --as-of, or import the tables of earlier days".to_owned())
+                Some("choose a later as-of, or add the tables of earlier days".to_owned())
             }
             Self::FeatureMissing { .. } => Some(
                 "the feature declaration changed since the model was trained: train again".into(),

@@ -1,15 +1,15 @@
-//! From timelines to dated differences of a quantity.
+//! Dated differences of a quantity, from the timelines of shipments.
 //!
 //! A fact counts from the day on which it was recorded, not from the day on which it happened. A
 //! corrected fact takes the old value back and adds the new one on the day of the correction.
 
 use std::ops::Range;
 
-use terms::TWO_DAYS_HOURS;
+use terms::{Day, Instant, ShipmentIdx, TWO_DAYS_HOURS};
 
-use crate::as_of::Total;
-use crate::declaration::Quantity;
-use crate::timeline::{State, Timelines, Version, day_of};
+use crate::as_of::Totals;
+use crate::quantity::Quantity;
+use crate::timeline::{State, Timelines, Version};
 
 /// A shipment open for longer is lost, and in no stock any more.
 pub(crate) const STOCK_DAYS_MAX: i32 = 60;
@@ -18,41 +18,42 @@ const SECOND_MICROS: i64 = 1_000_000;
 /// A dated difference of a quantity, of one shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// Position of the shipment.
-    pub(crate) shipment: u32,
-    /// Day on which the fact was recorded, since the epoch.
-    pub(crate) day: i32,
-    /// What changes.
-    pub(crate) change: Total,
+    /// The shipment.
+    pub(crate) shipment: ShipmentIdx,
+    /// Day on which the fact was recorded.
+    pub(crate) day: Day,
+    /// What it adds.
+    pub(crate) change: Totals,
 }
 
 /// The differences of `quantity` that are dated on `days`. `ordered_at` and `timelines` are of the
-/// same shipments, and know all that was recorded before the end of `days`.
+/// same shipments, and complete up to the end of `days`.
 pub(crate) fn of(
     quantity: Quantity,
-    ordered_at: &[i64],
+    ordered_at: &[Instant],
     timelines: &Timelines,
-    days: &Range<i32>,
+    days: &Range<Day>,
 ) -> Vec<Change> {
     let mut changes = Vec::new();
     for (row, &ordered_at) in ordered_at.iter().enumerate() {
-        let mut add = |day: i32, change: Total| {
+        let shipment = ShipmentIdx(row as u32);
+        let mut add = |day: Day, change: Totals| {
             if days.contains(&day) {
-                changes.push(Change { shipment: row as u32, day, change });
+                changes.push(Change { shipment, day, change });
             }
         };
         let versions = timelines.of(row);
-        match quantity.asked_at_age() {
+        match quantity.checked_at_age_days() {
             Some(age) => {
-                let asked_on = day_of(ordered_at) + age;
-                if days.contains(&asked_on)
-                    && let Some(answer) = known_on(asked_on, versions)
+                let checked_on = ordered_at.day().plus(age);
+                if days.contains(&checked_on)
+                    && let Some(change) = delivered_before(checked_on, versions)
                 {
-                    add(asked_on, answer);
+                    add(checked_on, change);
                 }
             }
             None if can_change(quantity, versions, days) => {
-                along_the_timeline(quantity, ordered_at, versions, &mut add);
+                of_timeline(quantity, ordered_at, versions, &mut add);
             }
             None => {}
         }
@@ -60,78 +61,78 @@ pub(crate) fn of(
     changes
 }
 
-/// Whether anything can be dated on `days`: of most shipments nothing is, since they are through.
-fn can_change(quantity: Quantity, versions: &[Version], days: &Range<i32>) -> bool {
+/// Whether anything can be dated on `days`: of most shipments nothing is, since they are finished.
+fn can_change(quantity: Quantity, versions: &[Version], days: &Range<Day>) -> bool {
     let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return false };
-    let is_forgotten = quantity.is_stock() && days.contains(&(first.day() + STOCK_DAYS_MAX));
-    last.day() >= days.start || is_forgotten
+    let leaves_stock = quantity.is_stock() && days.contains(&first.day().plus(STOCK_DAYS_MAX));
+    last.day() >= days.start || leaves_stock
 }
 
-fn along_the_timeline(
+fn of_timeline(
     quantity: Quantity,
-    ordered_at: i64,
+    ordered_at: Instant,
     versions: &[Version],
-    add: &mut impl FnMut(i32, Total),
+    add: &mut impl FnMut(Day, Totals),
 ) {
-    let last_day = match versions.first() {
-        Some(first) if quantity.is_stock() => first.day() + STOCK_DAYS_MAX,
-        _ => i32::MAX,
-    };
-    let mut known: Option<Total> = None;
-    for version in versions.iter().take_while(|version| version.day() < last_day) {
-        let now = value(quantity, ordered_at, version.state);
-        if now != known {
-            if let Some(old) = known {
+    let leaves_stock_on = (versions.first())
+        .filter(|_| quantity.is_stock())
+        .map(|first| first.day().plus(STOCK_DAYS_MAX));
+    let is_before = |version: &&Version| leaves_stock_on.is_none_or(|day| version.day() < day);
+    let mut current: Option<Totals> = None;
+    for version in versions.iter().take_while(is_before) {
+        let new = value(quantity, ordered_at, version.state);
+        if new != current {
+            if let Some(old) = current {
                 add(version.day(), -old);
             }
-            if let Some(new) = now {
+            if let Some(new) = new {
                 add(version.day(), new);
             }
-            known = now;
+            current = new;
         }
     }
-    if let Some(old) = known.filter(|_| quantity.is_stock()) {
-        add(last_day, -old);
+    if let Some((old, day)) = current.zip(leaves_stock_on) {
+        add(day, -old);
     }
 }
 
-/// Of a shipment that is not gone by then, whether it is known to be delivered on the day on which
-/// it is asked. Its later versions change nothing.
-fn known_on(asked_on: i32, versions: &[Version]) -> Option<Total> {
-    let known = versions.iter().take_while(|version| version.day() < asked_on).last()?;
-    let delivered = match known.state {
-        State::Gone => return None,
+/// Counts a shipment, and 1 if its delivery was recorded before `day`; nothing if the shipment was
+/// not recorded by then, or is excluded. Its later versions change nothing.
+fn delivered_before(day: Day, versions: &[Version]) -> Option<Totals> {
+    let last = versions.iter().take_while(|version| version.day() < day).last()?;
+    let delivered = match last.state {
+        State::Excluded => return None,
         State::Delivered { .. } => 1,
         State::Waiting | State::HandedOver { .. } => 0,
     };
-    Some(Total { count: 1, sum: delivered, squares: delivered })
+    Some(Totals { count: 1, sum: delivered, squares: delivered })
 }
 
 /// What a shipment in `state` adds to the quantity, if anything.
-fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
-    let one = Total { count: 1, sum: 1, squares: 1 };
+fn value(quantity: Quantity, ordered_at: Instant, state: State) -> Option<Totals> {
+    let one = Totals { count: 1, sum: 1, squares: 1 };
     match (quantity, state) {
         (Quantity::Ordered, _) => Some(one),
-        (_, State::Gone) => None,
+        (_, State::Excluded) => None,
         (Quantity::Unshipped, State::Waiting) | (Quantity::InTransit, State::HandedOver { .. }) => {
             Some(one)
         }
         (Quantity::Open, State::Waiting | State::HandedOver { .. }) => {
-            Some(Total { count: 1, sum: ordered_at.div_euclid(SECOND_MICROS), squares: 0 })
+            let ordered_at_seconds = ordered_at.micros().div_euclid(SECOND_MICROS);
+            Some(Totals { count: 1, sum: ordered_at_seconds, squares: 0 })
         }
         (Quantity::Unshipped | Quantity::InTransit | Quantity::Open, _) => None,
-        (Quantity::HandlingHours, State::HandedOver { at }) => Some(span(ordered_at, at)),
+        (Quantity::HandlingHours, State::HandedOver { at }) => Some(duration(ordered_at, at)),
         (Quantity::HandlingHours, State::Delivered { handed_over_at, .. }) => {
-            handed_over_at.map(|at| span(ordered_at, at))
+            handed_over_at.map(|at| duration(ordered_at, at))
         }
         (Quantity::TransitHours, State::Delivered { handed_over_at, at }) => {
-            handed_over_at.map(|from| span(from, at))
+            handed_over_at.map(|from| duration(from, at))
         }
-        (Quantity::DeliveryHours, State::Delivered { at, .. }) => Some(span(ordered_at, at)),
+        (Quantity::DeliveryHours, State::Delivered { at, .. }) => Some(duration(ordered_at, at)),
         (Quantity::WithinTwoDays, State::Delivered { at, .. }) => {
-            let within =
-                i64::from(terms::Instant::from_micros(at).hours_since(terms::Instant::from_micros(ordered_at)) <= TWO_DAYS_HOURS);
-            Some(Total { count: 1, sum: within, squares: within })
+            let within = i64::from(at.hours_since(ordered_at) <= TWO_DAYS_HOURS);
+            Some(Totals { count: 1, sum: within, squares: within })
         }
         (
             Quantity::HandlingHours
@@ -140,7 +141,7 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
             | Quantity::WithinTwoDays,
             State::Waiting | State::HandedOver { .. },
         )
-        // These are asked once, at an age.
+        // These are checked once, at an age.
         | (
             Quantity::DeliveredByDay5 | Quantity::DeliveredByDay10 | Quantity::DeliveredByDay20,
             _,
@@ -152,30 +153,36 @@ fn value(quantity: Quantity, ordered_at: i64, state: State) -> Option<Total> {
     }
 }
 
-/// What a duration adds. Units: microseconds since the epoch.
-pub(crate) fn span(from: i64, to: i64) -> Total {
-    let seconds = (to - from) / SECOND_MICROS;
+/// What a duration adds.
+pub(crate) fn duration(from: Instant, to: Instant) -> Totals {
+    let seconds = (to.micros() - from.micros()) / SECOND_MICROS;
     let minutes = seconds / 60;
-    Total { count: 1, sum: seconds, squares: minutes * minutes }
+    Totals { count: 1, sum: seconds, squares: minutes * minutes }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use terms::DAY_MICROS;
+    use terms::HOUR_MICROS;
 
-    const HOUR: i64 = terms::HOUR_MICROS;
+    const EPOCH: Instant = Instant::from_micros(0);
+
+    fn hours(hours: i64) -> Instant {
+        Instant::from_micros(hours * HOUR_MICROS)
+    }
 
     fn on_day(day: i64, state: State) -> Version {
-        Version { recorded_at: day * DAY_MICROS + 2 * HOUR, state }
+        Version { recorded_at: hours(day * 24 + 2), state }
     }
 
     /// (day, count, sum) of the changes of one shipment.
     fn changes(quantity: Quantity, versions: &[Version], days: Range<i32>) -> Vec<(i32, i64, i64)> {
         let mut timelines = Timelines::default();
         timelines.push(versions.iter().copied());
-        let changes = of(quantity, &[0], &timelines, &days);
-        changes.iter().map(|c| (c.day, c.change.count, c.change.sum)).collect()
+        let days = Day::since_epoch(days.start)..Day::since_epoch(days.end);
+        let changes = of(quantity, &[EPOCH], &timelines, &days);
+        let change = |c: &Change| (c.day.days_since_epoch(), c.change.count, c.change.sum);
+        changes.iter().map(change).collect()
     }
 
     #[test]
@@ -183,9 +190,9 @@ mod tests {
         let delivered = |at| State::Delivered { handed_over_at: None, at };
         let versions = [
             on_day(0, State::Waiting),
-            on_day(3, delivered(60 * HOUR)),
-            on_day(4, delivered(60 * HOUR)),
-            on_day(9, delivered(70 * HOUR)),
+            on_day(3, delivered(hours(60))),
+            on_day(4, delivered(hours(60))),
+            on_day(9, delivered(hours(70))),
         ];
         let of_days = |days| changes(Quantity::DeliveryHours, &versions, days);
         assert_eq!(of_days(0..99), [(3, 1, 216_000), (9, -1, -216_000), (9, 1, 252_000)]);
@@ -194,23 +201,23 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_asked_once_at_its_age_and_counts_if_it_is_open() {
-        let delivered = State::Delivered { handed_over_at: None, at: 60 * HOUR };
-        let seen = |versions: &[Version]| changes(Quantity::DeliveredByDay5, versions, 0..99);
-        let in_time = [on_day(0, State::Waiting), on_day(4, delivered), on_day(9, State::Gone)];
-        assert_eq!(seen(&in_time), [(5, 1, 1)]);
-        // Recorded on the very day is not known before it.
+    fn a_delivery_is_checked_once_at_an_age_and_open_shipments_count() {
+        let delivered = State::Delivered { handed_over_at: None, at: hours(60) };
+        let found = |versions: &[Version]| changes(Quantity::DeliveredByDay5, versions, 0..99);
+        let in_time = [on_day(0, State::Waiting), on_day(4, delivered), on_day(9, State::Excluded)];
+        assert_eq!(found(&in_time), [(5, 1, 1)]);
+        // What is recorded on the day itself does not count.
         let too_late = [on_day(0, State::Waiting), on_day(5, delivered)];
-        assert_eq!(seen(&too_late), [(5, 1, 0)]);
-        assert_eq!(seen(&[on_day(0, State::Waiting), on_day(2, State::Gone)]), []);
-        assert_eq!(seen(&[on_day(7, State::Waiting)]), [], "nobody knew of it");
+        assert_eq!(found(&too_late), [(5, 1, 0)]);
+        assert_eq!(found(&[on_day(0, State::Waiting), on_day(2, State::Excluded)]), []);
+        assert_eq!(found(&[on_day(7, State::Waiting)]), [], "not recorded by then");
         assert_eq!(changes(Quantity::DeliveredByDay5, &in_time, 6..99), []);
     }
 
     #[test]
-    fn a_stock_forgets_what_is_open_for_60_days() {
+    fn a_shipment_open_for_60_days_leaves_its_stock() {
         let open = [on_day(0, State::Waiting)];
-        let shipped = [on_day(0, State::Waiting), on_day(2, State::HandedOver { at: 0 })];
+        let shipped = [on_day(0, State::Waiting), on_day(2, State::HandedOver { at: EPOCH })];
         let counts = |versions: &[Version]| -> Vec<_> {
             let changes = changes(Quantity::Unshipped, versions, 0..99);
             changes.into_iter().map(|(day, count, _)| (day, count)).collect()

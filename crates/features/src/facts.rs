@@ -1,136 +1,164 @@
-//! Facts of the order itself, which the shop knows when it is placed: from first versions only.
+//! Facts of the order itself, known when it is placed: read from first versions only.
+//!
+//! Numbers ([`Fact`]) become columns of f32 with NaN as null, texts ([`Category`]) columns of
+//! strings. Categories are also what [keys](crate::keys) of history are made of.
 
 use polars::prelude::*;
-use terms::{Instant, column, haversine_km};
+use terms::{column, haversine_km};
 
 use crate::Error;
-use crate::declaration::Declaration;
+use crate::columns::{instants, numbers, texts};
+use crate::declared_name::{DeclaredName as _, declared_names};
 use crate::frame::PROMISED_HOURS;
-use crate::surroundings::{ORIGIN_CAPACITY, ORIGIN_KIND};
-use crate::timeline::{instants, numbers, texts};
+use crate::new_shipments::{N_SHIPMENTS, NewShipments};
+use crate::reference_data::{ORIGIN_CAPACITY, ORIGIN_KIND};
 
-/// New shipments: what the shop knew of each when it was first recorded.
-pub(crate) struct Placed {
-    /// The first version of each shipment, with the first version of its order beside it.
-    pub(crate) firsts: DataFrame,
-    /// Units: microseconds since the epoch.
-    pub(crate) ordered_at: Vec<i64>,
-    /// For each the day before which history counts: a row may use what was recorded before the
-    /// midnight at or before its order, and before it was known itself.
-    pub(crate) days: Vec<i32>,
+declared_names! {
+    /// A number that is known at order time. Units are in the name; the rest are counts, degrees,
+    /// and money in the shop's currency.
+    pub enum Fact {
+        /// Units in the shipment.
+        NUnits = "n_units",
+        /// Weight in grams.
+        WeightG = "weight_g",
+        /// Volume in cubic centimetres.
+        VolumeCm3 = "volume_cm3",
+        /// The longest side in centimetres.
+        LongestSideCm = "longest_side_cm",
+        /// What the items cost.
+        ItemValue = "item_value",
+        /// What the freight costs.
+        FreightValue = "freight_value",
+        /// Freight over freight and items.
+        FreightShare = "freight_share",
+        /// Hours from the order until it has to be handed over.
+        ShipByHours = "ship_by_hours",
+        /// Great-circle distance from origin to destination in kilometres.
+        DistanceKm = "distance_km",
+        /// Latitude of the origin.
+        OriginLat = "origin_lat",
+        /// Longitude of the origin.
+        OriginLon = "origin_lon",
+        /// Latitude of the destination.
+        DestinationLat = "destination_lat",
+        /// Longitude of the destination.
+        DestinationLon = "destination_lon",
+        /// 1 if origin and destination are in one region, else 0.
+        SameRegion = "same_region",
+        /// Shipments of the order known when this one was first recorded.
+        NShipments = N_SHIPMENTS,
+        /// Orders that the origin can handle a day.
+        OriginDailyCapacity = ORIGIN_CAPACITY,
+    }
 }
 
-impl Placed {
-    pub(crate) fn len(&self) -> usize {
-        self.ordered_at.len()
-    }
-
-    /// The columns that say which row is which, and since when; no features.
-    pub(crate) fn key_columns(&self) -> Result<Vec<Column>, Error> {
-        [column::SHIPMENT_ID, column::ORDER_ID, column::ORDERED_AT, column::RECORDED_AT]
-            .into_iter()
-            .map(|name| Ok(self.firsts.column(name)?.clone()))
-            .collect()
+declared_names! {
+    /// A column of texts that may be a category, or a part of a key.
+    pub enum Category {
+        /// The node that the shipment leaves from.
+        OriginNodeId = column::ORIGIN_NODE_ID,
+        /// Postal zone of the origin.
+        OriginZone = column::ORIGIN_ZONE,
+        /// Region of the origin.
+        OriginRegion = column::ORIGIN_REGION,
+        /// Postal zone of the destination.
+        DestinationZone = column::DESTINATION_ZONE,
+        /// Region of the destination.
+        DestinationRegion = column::DESTINATION_REGION,
+        /// Carrier.
+        Carrier = column::CARRIER,
+        /// The carrier's service.
+        Service = column::SERVICE,
+        /// The option that the buyer chose.
+        ShipOption = column::SHIP_OPTION,
+        /// Category of the items.
+        ItemCategory = column::ITEM_CATEGORY,
+        /// What kind of node the origin is.
+        OriginKind = ORIGIN_KIND,
     }
 }
-
-/// How many shipments of the order were known when this one was first recorded.
-pub(crate) const N_SHIPMENTS: &str = "n_shipments";
-
-/// Names of the facts that are numbers.
-pub(crate) const FACTS: &[&str] = &[
-    "n_units",
-    "weight_g",
-    "volume_cm3",
-    "longest_side_cm",
-    "item_value",
-    "freight_value",
-    "freight_share",
-    "ship_by_hours",
-    "distance_km",
-    "origin_lat",
-    "origin_lon",
-    "destination_lat",
-    "destination_lon",
-    "same_region",
-    N_SHIPMENTS,
-    ORIGIN_CAPACITY,
-];
-
-/// Columns of texts that may be categories, or parts of a key.
-pub(crate) const CATEGORIES: &[&str] = &[
-    column::ORIGIN_NODE_ID,
-    column::ORIGIN_ZONE,
-    column::ORIGIN_REGION,
-    column::DESTINATION_ZONE,
-    column::DESTINATION_REGION,
-    column::CARRIER,
-    column::SERVICE,
-    column::SHIP_OPTION,
-    column::ITEM_CATEGORY,
-    ORIGIN_KIND,
-];
 
 /// The name of the promise among the features, where it is allowed.
 pub(crate) const PROMISE_FEATURE: &str = "promise_hours";
 
-/// The declared facts and categories, and what was promised (which is no feature by itself).
-pub(crate) fn columns(placed: &Placed, declared: &Declaration) -> Result<Vec<Column>, Error> {
-    let mut columns = vec![hours_from_order(placed, column::PROMISED_AT, PROMISED_HOURS)?];
-    if declared.promise {
-        columns.push(hours_from_order(placed, column::PROMISED_AT, PROMISE_FEATURE)?);
+/// What was promised (which is no feature by itself), again as a feature if `promise`, and the
+/// declared facts and categories.
+pub(crate) fn columns(
+    shipments: &NewShipments,
+    facts: &[Fact],
+    categories: &[Category],
+    promise: bool,
+) -> Result<Vec<Column>, Error> {
+    let mut columns = vec![hours_from_order(shipments, column::PROMISED_AT, PROMISED_HOURS)?];
+    if promise {
+        columns.push(hours_from_order(shipments, column::PROMISED_AT, PROMISE_FEATURE)?);
     }
-    for name in &declared.facts {
-        columns.push(fact(placed, name)?);
+    for &declared in facts {
+        columns.push(fact(shipments, declared)?);
     }
-    for name in &declared.categories {
-        columns.push(placed.firsts.column(name)?.cast(&DataType::String)?);
+    for category in categories {
+        columns.push(shipments.firsts.column(category.name())?.cast(&DataType::String)?);
     }
     Ok(columns)
 }
 
-fn fact(placed: &Placed, name: &str) -> Result<Column, Error> {
-    let number = |name: &str| numbers(&placed.firsts, name);
-    let values = match name {
-        "ship_by_hours" => return hours_from_order(placed, column::SHIP_BY_AT, name),
-        "freight_share" => {
-            let value = number(column::ITEM_VALUE)?;
-            let freight = number(column::FREIGHT_VALUE)?;
-            let share = |(f, v): (&f64, &f64)| if f + v > 0.0 { f / (f + v) } else { f64::NAN };
-            freight.iter().zip(&value).map(share).collect()
+fn fact(shipments: &NewShipments, fact: Fact) -> Result<Column, Error> {
+    let values = match fact {
+        Fact::ShipByHours => {
+            return hours_from_order(shipments, column::SHIP_BY_AT, fact.name());
         }
-        "distance_km" => {
-            let [from_lat, from_lon, to_lat, to_lon] = [
-                number(column::ORIGIN_LAT)?,
-                number(column::ORIGIN_LON)?,
-                number(column::DESTINATION_LAT)?,
-                number(column::DESTINATION_LON)?,
-            ];
-            (0..placed.len())
-                .map(|r| haversine_km((from_lat[r], from_lon[r]), (to_lat[r], to_lon[r])))
-                .collect()
-        }
-        "same_region" => {
-            let origins = texts(&placed.firsts, column::ORIGIN_REGION)?;
-            let destinations = texts(&placed.firsts, column::DESTINATION_REGION)?;
-            let same = |(a, b): (Option<&str>, Option<&str>)| f64::from(u8::from(a == b));
-            origins.iter().zip(destinations.iter()).map(same).collect()
-        }
-        column => number(column)?,
+        Fact::FreightShare => freight_share(shipments)?,
+        Fact::DistanceKm => distance_km(shipments)?,
+        Fact::SameRegion => same_region(shipments)?,
+        Fact::NUnits
+        | Fact::WeightG
+        | Fact::VolumeCm3
+        | Fact::LongestSideCm
+        | Fact::ItemValue
+        | Fact::FreightValue
+        | Fact::OriginLat
+        | Fact::OriginLon
+        | Fact::DestinationLat
+        | Fact::DestinationLon
+        | Fact::NShipments
+        | Fact::OriginDailyCapacity => numbers(&shipments.firsts, fact.name())?,
     };
-    Ok(to_column(name, &values))
+    Ok(to_column(fact.name(), &values))
+}
+
+fn freight_share(shipments: &NewShipments) -> Result<Vec<f64>, Error> {
+    let value = numbers(&shipments.firsts, column::ITEM_VALUE)?;
+    let freight = numbers(&shipments.firsts, column::FREIGHT_VALUE)?;
+    let share = |(f, v): (&f64, &f64)| if f + v > 0.0 { f / (f + v) } else { f64::NAN };
+    Ok(freight.iter().zip(&value).map(share).collect())
+}
+
+fn distance_km(shipments: &NewShipments) -> Result<Vec<f64>, Error> {
+    let number = |name: &str| numbers(&shipments.firsts, name);
+    let [from_lat, from_lon, to_lat, to_lon] = [
+        number(column::ORIGIN_LAT)?,
+        number(column::ORIGIN_LON)?,
+        number(column::DESTINATION_LAT)?,
+        number(column::DESTINATION_LON)?,
+    ];
+    Ok((0..shipments.len())
+        .map(|row| haversine_km((from_lat[row], from_lon[row]), (to_lat[row], to_lon[row])))
+        .collect())
+}
+
+fn same_region(shipments: &NewShipments) -> Result<Vec<f64>, Error> {
+    let origins = texts(&shipments.firsts, column::ORIGIN_REGION)?;
+    let destinations = texts(&shipments.firsts, column::DESTINATION_REGION)?;
+    let same = |(a, b): (Option<&str>, Option<&str>)| f64::from(u8::from(a == b));
+    Ok(origins.iter().zip(destinations.iter()).map(same).collect())
 }
 
 /// Hours from the order to an instant of its first version.
-fn hours_from_order(placed: &Placed, instant: &str, name: &str) -> Result<Column, Error> {
-    let hours: Vec<f64> = instants(&placed.firsts, instant)?
+fn hours_from_order(shipments: &NewShipments, instant: &str, name: &str) -> Result<Column, Error> {
+    let hours: Vec<f64> = instants(&shipments.firsts, instant)?
         .into_iter()
-        .zip(&placed.ordered_at)
-        .map(|(at, &ordered_at)| {
-            at.map_or(f64::NAN, |at| {
-                Instant::from_micros(at).hours_since(Instant::from_micros(ordered_at))
-            })
-        })
+        .zip(&shipments.ordered_at)
+        .map(|(at, &ordered_at)| at.map_or(f64::NAN, |at| at.hours_since(ordered_at)))
         .collect();
     Ok(to_column(name, &hours))
 }

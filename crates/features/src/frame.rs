@@ -1,14 +1,13 @@
-//! The feature matrix as a frame, as Parquet bytes, and as numbers.
-
-use std::io::Cursor;
+//! The features of all shipments as a data frame, and encoded as numbers for a model.
 
 use polars::prelude::*;
-use terms::{Feature, FeatureKind, FeatureList, Matrix, column};
+use terms::{Feature, FeatureKind, FeatureList, Instant, Matrix, column};
 
 use crate::Error;
-use crate::timeline::{instants, texts};
+use crate::columns::{required_instants, texts};
+use crate::parquet::to_parquet;
 
-/// What was promised, in hours from the order: beside the features, for judging.
+/// Column of what was promised, in hours from the order: no feature, but compared with predictions.
 pub const PROMISED_HOURS: &str = "promised_hours";
 
 /// Columns of the frame that are no features.
@@ -20,8 +19,8 @@ const NOT_FEATURES: [&str; 5] = [
     PROMISED_HOURS,
 ];
 
-/// One row a shipment, by (ordered_at, shipment_id): its keys and its features. Numbers are f32,
-/// categories texts; missing is null.
+/// Keys and features of shipments, one row each, by (ordered_at, shipment_id). Numbers are f32,
+/// categories are texts; missing is null.
 pub struct Frame(pub(crate) DataFrame);
 
 impl Frame {
@@ -51,13 +50,12 @@ impl Frame {
         Ok(self.0.column(name)?.cast(&DataType::Float32)?.f32()?.iter().collect())
     }
 
-    /// When each shipment was ordered, in microseconds since the epoch.
+    /// When each shipment was ordered.
     ///
     /// # Errors
-    /// If the column is not there.
-    pub fn ordered_at(&self) -> Result<Vec<i64>, Error> {
-        let instants = instants(&self.0, column::ORDERED_AT)?;
-        Ok(instants.into_iter().map(Option::unwrap_or_default).collect())
+    /// If the column is not there, or has a null.
+    pub fn ordered_at(&self) -> Result<Vec<Instant>, Error> {
+        required_instants(&self.0, column::ORDERED_AT)
     }
 
     /// As Parquet: the same features give the same bytes.
@@ -67,30 +65,6 @@ impl Frame {
     pub fn to_parquet(&self) -> Result<Vec<u8>, Error> {
         to_parquet(self.0.clone())
     }
-
-    /// From the bytes of [`Frame::to_parquet`].
-    ///
-    /// # Errors
-    /// If they are no Parquet.
-    pub fn from_parquet(bytes: &[u8]) -> Result<Self, Error> {
-        Ok(Self(from_parquet(bytes)?))
-    }
-}
-
-/// Equal frames give equal bytes.
-pub(crate) fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    // The fastest level: what a night leaves is written anew on the next one.
-    let level = polars::polars_utils::compression::ZstdLevel::try_new(1)?;
-    ParquetWriter::new(&mut bytes)
-        .with_compression(ParquetCompression::Zstd(Some(level)))
-        .with_row_group_size(Some(1 << 17))
-        .finish(&mut frame)?;
-    Ok(bytes)
-}
-
-pub(crate) fn from_parquet(bytes: &[u8]) -> Result<DataFrame, Error> {
-    Ok(ParquetReader::new(Cursor::new(bytes)).finish()?)
 }
 
 /// The features of a frame with the levels of its categories: the signature of a model trained on

@@ -1,85 +1,62 @@
-//! What was known as of a moment, as a feature matrix.
+//! Point-in-time features: a feature matrix of what was known at the time of each order, and the
+//! outcomes as known at any later moment.
 //!
 //! The features of a shipment are facts of its order, which the shop knows when it is placed, and
-//! history: how long deliveries took for its node, lane, destination and everywhere, over several
-//! windows. History uses a fact only if it was recorded before the UTC midnight at or before the
-//! order, so a row's features never change however much is learned later.
+//! history: statistics of deliveries by node, lane, destination and overall, over several windows.
+//! History uses a fact only if it was recorded before the UTC midnight at or before the order, so a
+//! row's features never change, whatever is recorded later.
 //!
-//! Order of work, for the days that are new ([`Memory`]):
-//! 1. [`tables`] and [`timeline`]: what was recorded becomes timelines of states;
-//! 2. [`memory`]: the shipments that can still change, and what is new of them;
-//! 3. [`facts`] and [`calendar`]: columns known at order time, read from the first version only,
-//!    and from what is known of [nodes and holidays](surroundings);
-//! 4. [`events`] and [`legs`]: each change of a state, and of what a leg took, becomes a dated
-//!    difference of a [quantity](declaration);
-//! 5. [`as_of`]: the one as-of join looks differences up by [key](keys) and day;
-//! 6. [`history`]: statistics over windows, as declared in a file and not coded one by one;
-//! 7. [`month`]: rows and versions as they are kept, and put together into the
-//!    [matrix](frame) and the [outcomes] as of any later moment.
+//! The flow of one step ([`HistoryState::advance`]), file by file:
+//! 1. [`tables`]: what was recorded on some days;
+//! 2. [`state`]: the orders and shipments that can still change, and what the days add to them;
+//! 3. [`timeline`]: the states of each shipment, each with when it was recorded;
+//! 4. [`events`] and [`legs`]: each change of a state, and each duration of a leg, becomes a dated
+//!    difference of a [quantity];
+//! 5. [`as_of`]: the one as-of join reads cumulative differences by [key](keys) and day;
+//! 6. [`history`]: statistics over windows, as listed in the [declaration];
+//! 7. [`facts`] and [`calendar`]: columns known at order time, from first versions and
+//!    [nodes and holidays](reference_data);
+//! 8. [`month`]: the rows and versions of a month, and all months assembled into the
+//!    [matrix](frame) and the [outcomes].
 //!
-//! What is not here: no storage, no models, no clock.
+//! [`build`] does all of it from nothing; [`proof`] shows that nothing later leaks in.
+//!
+//! Not here: no storage, no models, no clock.
 
 mod as_of;
 mod calendar;
+mod columns;
 mod declaration;
+mod declared_name;
 mod error;
 mod events;
 mod facts;
 mod frame;
+mod full_build;
 mod history;
 mod keys;
 mod legs;
-mod memory;
 mod month;
+mod new_shipments;
 mod outcomes;
+mod parquet;
 mod proof;
-mod surroundings;
+mod quantity;
+mod reference_data;
+mod shipment_version;
+mod state;
 mod tables;
 mod timeline;
 
-pub use declaration::{Declaration, Group, Statistic};
+pub use calendar::CalendarFeature;
+pub use declaration::{Declaration, Group, HistoryFeature};
 pub use error::Error;
+pub use facts::{Category, Fact};
 pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};
-pub use memory::{Learned, Memory, Saved, by_month, month_of};
+pub use full_build::build;
 pub use month::{Month, assemble};
-pub use outcomes::Outcomes;
-pub use proof::{Alteration, Build, Difference, Proof, Tried};
-pub use tables::Tables;
-pub use timeline::Doubt;
-
-use polars::prelude::PlHashSet;
-use terms::{AsOf, Day};
-
-/// Builds the features and the outcome timelines of every shipment recorded before `as_of`, from
-/// nothing and in memory.
-///
-/// As of: the row's own midnight for history, its first version for facts of the order.
-///
-/// # Errors
-/// If no shipment was recorded before `as_of`, or a column is not of its contract's type.
-pub fn build(
-    tables: &Tables,
-    declared: &Declaration,
-    as_of: AsOf,
-) -> Result<(Frame, Outcomes), Error> {
-    let known = tables.recorded(AsOf::from_micros(i64::MIN), as_of)?;
-    let mut memory = Memory::new(declared)?;
-    let mut months: Vec<Month> = Vec::new();
-    for days in known.days()?.into_iter().flat_map(by_month) {
-        let of_days = known.recorded(
-            AsOf::start_of(Day::since_epoch(days.start)),
-            AsOf::start_of(Day::since_epoch(days.end)),
-        )?;
-        let mut forgotten = PlHashSet::default();
-        let strangers = memory.strangers(&of_days)?;
-        for month in months.iter().filter(|_| !strangers.is_empty()) {
-            forgotten.extend(month.orders_among(&strangers)?);
-        }
-        memory.learn(&of_days, days, &forgotten)?;
-        months.push(memory.features()?.month.in_order()?);
-    }
-    if months.iter().all(|month| month.n_rows() == 0) {
-        return Err(Error::NothingKnown { as_of });
-    }
-    assemble(&months)
-}
+pub use outcomes::{Delivery, Outcomes};
+pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
+pub use quantity::{Quantity, Statistic};
+pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};
+pub use tables::{QuarantinedVersion, Tables};

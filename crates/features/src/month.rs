@@ -1,17 +1,14 @@
-//! What a month brought: rows of features, and what was recorded of deliveries.
+//! What was built of one month: the rows of new shipments, and every version recorded in it.
 
 use polars::prelude::*;
-use terms::column;
+use terms::{Instant, column};
 
-use crate::frame::{from_parquet, to_parquet};
-use crate::memory::Heard;
+use crate::columns::{required_instants, texts};
 use crate::outcomes::Outcomes;
-use crate::timeline::{State, Timelines, Version};
-use crate::timeline::{from_columns, known_instants, texts, to_columns};
+use crate::parquet::{from_parquet, to_parquet};
+use crate::shipment_version::{SOURCE, ShipmentVersion, to_frame};
+use crate::timeline::{State, Timelines, Version, from_columns};
 use crate::{Error, Frame};
-
-/// Column of the versions: what those of one instant are sorted by.
-const SOURCE: &str = "source";
 
 /// Rows of shipments that were first recorded in a month, and all versions recorded in it.
 #[derive(Debug, Clone, Default)]
@@ -21,22 +18,15 @@ pub struct Month {
 }
 
 impl Month {
-    pub(crate) fn of(rows: DataFrame, heard: &[Heard]) -> Result<Self, Error> {
-        let ids: StringChunked = heard.iter().map(|h| Some(h.shipment_id.as_str())).collect();
-        let source: Vec<u32> = heard.iter().map(|h| h.source as u32).collect();
-        let mut columns = vec![
-            ids.with_name(column::SHIPMENT_ID.into()).into_column(),
-            Column::new(SOURCE.into(), source),
-        ];
-        columns.extend(to_columns(heard.iter().map(|h| &h.version)));
-        Ok(Self { rows, versions: DataFrame::new(heard.len(), columns)? })
+    pub(crate) fn new(rows: DataFrame, versions: &[ShipmentVersion]) -> Result<Self, Error> {
+        Ok(Self { rows, versions: to_frame(versions)? })
     }
 
-    /// With what later days of the same month brought.
+    /// Followed by rows and versions of later days of the same month.
     ///
     /// # Errors
     /// If they are of another declaration.
-    pub fn and(self, later: Self) -> Result<Self, Error> {
+    pub fn followed_by(self, later: Self) -> Result<Self, Error> {
         if self.rows.width() == 0 {
             return Ok(later);
         }
@@ -51,15 +41,15 @@ impl Month {
         self.rows.height()
     }
 
-    /// The same, however many days were learned at once: rows by (ordered_at, shipment_id),
-    /// versions by shipment and time.
+    /// Sorted, so that it is the same however many days were ingested at once: rows by (ordered_at,
+    /// shipment_id), versions by shipment and time.
     ///
     /// # Errors
     /// If Polars cannot sort it.
-    pub fn in_order(self) -> Result<Self, Error> {
+    pub fn sorted(self) -> Result<Self, Error> {
         let by = [column::SHIPMENT_ID, column::RECORDED_AT, SOURCE];
         let stable = SortMultipleOptions::default().with_maintain_order(true);
-        Ok(Self { rows: in_order(&self.rows)?, versions: self.versions.sort(by, stable)? })
+        Ok(Self { rows: sorted(&self.rows)?, versions: self.versions.sort(by, stable)? })
     }
 
     /// As Parquet: the rows, and the versions.
@@ -72,7 +62,7 @@ impl Month {
         Ok((rows?, versions?))
     }
 
-    /// Those of some orders that have a row.
+    /// Those of the orders `ids` that have a row.
     ///
     /// # Errors
     /// If the rows have no order.
@@ -91,17 +81,29 @@ impl Month {
     }
 }
 
-fn in_order(rows: &DataFrame) -> Result<DataFrame, Error> {
+fn sorted(rows: &DataFrame) -> Result<DataFrame, Error> {
     let by = [column::ORDERED_AT, column::SHIPMENT_ID];
     Ok(rows.sort(by, SortMultipleOptions::default())?)
 }
 
-/// The rows of all months by (ordered_at, shipment_id), and what was known of each when. `months`
-/// are in the order of time, and [in order](Month::in_order) themselves.
+/// The rows of all months by (ordered_at, shipment_id), and the timeline of each row's outcome.
+/// `months` are in the order of time, and [sorted](Month::sorted) themselves.
 ///
 /// # Errors
 /// If they are of different declarations.
 pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
+    let Some(rows) = rows_of(months)? else {
+        return Ok((Frame(DataFrame::default()), Outcomes::new(Vec::new(), Timelines::default())));
+    };
+    let frame = Frame(sorted(&rows)?);
+    drop(rows);
+    let ordered_at = frame.ordered_at()?;
+    let timelines = timelines_of(months, &frame)?;
+    Ok((frame, Outcomes::new(ordered_at, timelines)))
+}
+
+/// The rows of all months, if there are any.
+fn rows_of(months: &[Month]) -> Result<Option<DataFrame>, Error> {
     let mut rows = DataFrame::default();
     for month in months.iter().filter(|month| month.rows.height() > 0) {
         if rows.width() == 0 {
@@ -111,42 +113,44 @@ pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
         }
     }
     if rows.width() == 0 {
-        return Ok((Frame(rows), Outcomes::new(Vec::new(), Timelines::default())));
+        return Ok(None);
     }
     rows.rechunk_mut_par();
-    let frame = Frame(in_order(&rows)?);
-    drop(rows);
-    let ordered_at = frame.ordered_at()?;
-    let known_from = known_instants(&frame.0, column::RECORDED_AT)?;
+    Ok(Some(rows))
+}
+
+/// The timeline of each row of the frame.
+fn timelines_of(months: &[Month], frame: &Frame) -> Result<Timelines, Error> {
+    let first_recorded_at = required_instants(&frame.0, column::RECORDED_AT)?;
     let ids = texts(&frame.0, column::SHIPMENT_ID)?;
-    let place: PlHashMap<&str, u32> =
+    let row_of: PlHashMap<&str, u32> =
         ids.iter().zip(0..).filter_map(|(id, row)| Some((id?, row))).collect();
 
-    // Which row each version is of: none, if it is of no row, or of a time before that was known.
-    let mut of_rows: Vec<Vec<Option<u32>>> = Vec::with_capacity(months.len());
-    let mut starts = vec![0; ordered_at.len() + 1];
+    // The row of each version: none, if its shipment has no row, or was not recorded by then.
+    let mut rows_by_month: Vec<Vec<Option<u32>>> = Vec::with_capacity(months.len());
+    let mut starts = vec![0; frame.n_rows() + 1];
     for month in months {
         let ids = texts(&month.versions, column::SHIPMENT_ID)?;
-        let recorded_at = known_instants(&month.versions, column::RECORDED_AT)?;
-        let row = |(id, at): (Option<&str>, i64)| {
-            place.get(id?).copied().filter(|&row| at >= known_from[row as usize])
+        let recorded_at = required_instants(&month.versions, column::RECORDED_AT)?;
+        let row = |(id, at): (Option<&str>, Instant)| {
+            row_of.get(id?).copied().filter(|&row| at >= first_recorded_at[row as usize])
         };
         let rows: Vec<Option<u32>> = ids.iter().zip(recorded_at).map(row).collect();
         rows.iter().flatten().for_each(|&row| starts[row as usize + 1] += 1);
-        of_rows.push(rows);
+        rows_by_month.push(rows);
     }
-    for row in 0..ordered_at.len() {
+    for row in 0..frame.n_rows() {
         starts[row + 1] += starts[row];
     }
     let mut next = starts.clone();
-    let nothing = Version { recorded_at: 0, state: State::Waiting };
-    let mut versions = vec![nothing; starts.last().copied().unwrap_or_default()];
-    for (month, rows) in months.iter().zip(of_rows) {
+    let blank = Version { recorded_at: Instant::from_micros(0), state: State::Waiting };
+    let mut versions = vec![blank; starts.last().copied().unwrap_or_default()];
+    for (month, rows) in months.iter().zip(rows_by_month) {
         for (row, version) in rows.into_iter().zip(from_columns(&month.versions)?) {
             let Some(row) = row else { continue };
             versions[next[row as usize]] = version;
             next[row as usize] += 1;
         }
     }
-    Ok((frame, Outcomes::new(ordered_at, Timelines { starts, versions })))
+    Ok(Timelines { starts, versions })
 }

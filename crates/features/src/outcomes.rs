@@ -1,45 +1,50 @@
-//! What was known of each delivery, as of any moment: labels for training and judging.
+//! The outcome of each shipment as known at any moment: labels for training and evaluation.
 
 use terms::{AsOf, HOUR_MICROS, Instant, LOST_AFTER_HOURS, Outcome};
 
-use crate::timeline::{State, Timelines};
+use crate::timeline::{State, Timelines, Version};
 
 /// Timelines of outcomes, one for each row of the feature frame.
 pub struct Outcomes {
-    ordered_at: Vec<i64>,
+    ordered_at: Vec<Instant>,
     timelines: Timelines,
 }
 
+/// A delivery as known at some moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Delivery {
+    /// Its row in the feature frame.
+    pub row: usize,
+    /// When it, or its last correction, was recorded.
+    pub recorded_at: Instant,
+    /// Its delivery time. Units: hours from the order.
+    pub hours: f32,
+}
+
 impl Outcomes {
-    pub(crate) fn new(ordered_at: Vec<i64>, timelines: Timelines) -> Self {
+    pub(crate) fn new(ordered_at: Vec<Instant>, timelines: Timelines) -> Self {
         Self { ordered_at, timelines }
     }
 
-    /// Deliveries known before `as_of`: (row, when the delivery became known, hours).
-    pub fn deliveries(&self, as_of: AsOf) -> Vec<(usize, i64, f32)> {
-        (0..self.ordered_at.len())
-            .filter_map(|row| {
-                let versions = self.timelines.of(row);
-                let last = *versions
-                    [..versions.partition_point(|version| version.recorded_at < as_of.micros())]
-                    .last()?;
-                let at = last.state.delivered_at()?;
-                let hours = Instant::from_micros(at)
-                    .hours_since(Instant::from_micros(self.ordered_at[row]));
-                Some((row, last.recorded_at, hours as f32))
-            })
-            .collect()
+    /// When each row was ordered.
+    pub fn ordered_at(&self) -> &[Instant] {
+        &self.ordered_at
     }
 
-    /// When each row was ordered, in microseconds since the epoch.
-    pub fn ordered_at(&self) -> &[i64] {
-        &self.ordered_at
+    /// The deliveries known at `as_of`, by row.
+    pub fn deliveries(&self, as_of: AsOf) -> Vec<Delivery> {
+        let delivery = |row: usize| {
+            let last = self.last_known(row, as_of)?;
+            let hours = last.state.delivered_at()?.hours_since(self.ordered_at[row]) as f32;
+            Some(Delivery { row, recorded_at: last.recorded_at, hours })
+        };
+        (0..self.ordered_at.len()).filter_map(delivery).collect()
     }
 
     /// The outcome of each row, as known at `as_of`.
     ///
-    /// A row that is open then is known to take longer than its age less the time that it takes
-    /// until a delivery is recorded: the 95th percentile of what was seen before `as_of`.
+    /// The delivery time of a row that is open then exceeds its age, less the time that it takes
+    /// until a delivery is recorded: the 95th percentile of the lags before `as_of`.
     ///
     /// As of: versions recorded before `as_of`.
     pub fn as_of(&self, as_of: AsOf) -> Vec<Outcome> {
@@ -47,23 +52,16 @@ impl Outcomes {
         (0..self.ordered_at.len()).map(|row| self.outcome(row, as_of, lag)).collect()
     }
 
-    /// The 95th percentile of hours from delivery to its record, as known at `as_of`.
-    pub fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
-        let mut lags: Vec<i64> = (0..self.ordered_at.len())
-            .filter_map(|row| {
-                let first_delivered = self
-                    .timelines
-                    .of(row)
-                    .iter()
-                    .find(|version| matches!(version.state, State::Delivered { .. }))?;
-                match first_delivered.state {
-                    State::Delivered { at, .. } if first_delivered.recorded_at < as_of.micros() => {
-                        Some((first_delivered.recorded_at - at).max(0))
-                    }
-                    _ => None,
-                }
-            })
-            .collect();
+    /// The 95th percentile of hours from delivery to its first record, as known at `as_of`.
+    fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
+        let lag = |row: usize| {
+            let versions = self.timelines.of(row).iter();
+            let mut delivered = versions.filter_map(|v| Some((v.state.delivered_at()?, v)));
+            let (delivered_at, first) = delivered.next()?;
+            let lag = first.recorded_at.micros() - delivered_at.micros();
+            as_of.knows(first.recorded_at).then_some(lag.max(0))
+        };
+        let mut lags: Vec<i64> = (0..self.ordered_at.len()).filter_map(lag).collect();
         if lags.is_empty() {
             return 0.0;
         }
@@ -74,21 +72,15 @@ impl Outcomes {
 
     fn outcome(&self, row: usize, as_of: AsOf, lag_hours: f64) -> Outcome {
         let ordered_at = self.ordered_at[row];
-        let versions = self.timelines.of(row);
-        let known = versions.partition_point(|version| version.recorded_at < as_of.micros());
-        let Some(last) = known.checked_sub(1).map(|last| versions[last]) else {
-            return Outcome::Excluded;
-        };
-        if as_of.micros() <= ordered_at {
+        let Some(last) = self.last_known(row, as_of) else { return Outcome::Excluded };
+        if !as_of.knows(ordered_at) {
             return Outcome::Excluded;
         }
         match last.state {
-            State::Gone => Outcome::Excluded,
-            State::Delivered { at, .. } => Outcome::Delivered(
-                Instant::from_micros(at).hours_since(Instant::from_micros(ordered_at)) as f32,
-            ),
+            State::Excluded => Outcome::Excluded,
+            State::Delivered { at, .. } => Outcome::Delivered(at.hours_since(ordered_at) as f32),
             State::Waiting | State::HandedOver { .. } => {
-                let age = as_of.hours_since(Instant::from_micros(ordered_at));
+                let age = as_of.hours_since(ordered_at);
                 if age > LOST_AFTER_HOURS {
                     Outcome::Excluded
                 } else {
@@ -97,32 +89,49 @@ impl Outcomes {
             }
         }
     }
+
+    /// The last version of a row that was recorded before `as_of`.
+    fn last_known(&self, row: usize, as_of: AsOf) -> Option<Version> {
+        let versions = self.timelines.of(row);
+        let n_known = versions.partition_point(|version| as_of.knows(version.recorded_at));
+        n_known.checked_sub(1).map(|last| versions[last])
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::Version;
-    use terms::DAY_MICROS;
+    use terms::Day;
+
+    const EPOCH: Instant = Instant::from_micros(0);
+
+    fn on(day: i32, state: State) -> Version {
+        Version { recorded_at: Day::since_epoch(day).start(), state }
+    }
+
+    fn delivered(hours: i64) -> State {
+        State::Delivered { handed_over_at: None, at: Instant::from_micros(hours * HOUR_MICROS) }
+    }
+
+    fn outcomes(timelines: &[&[Version]]) -> Outcomes {
+        let mut all = Timelines::default();
+        timelines.iter().for_each(|versions| all.push(versions.iter().copied()));
+        Outcomes::new(vec![EPOCH; timelines.len()], all)
+    }
+
+    fn known_on(outcomes: &Outcomes, day: i32) -> Vec<Outcome> {
+        outcomes.as_of(AsOf::start_of(Day::since_epoch(day)))
+    }
 
     #[test]
-    fn an_outcome_is_what_was_known_and_no_more() {
-        let version = |day: i64, state| Version { recorded_at: day * DAY_MICROS, state };
-        let delivered =
-            |hours: i64| State::Delivered { handed_over_at: None, at: hours * HOUR_MICROS };
-        let outcomes = Outcomes {
-            ordered_at: vec![0],
-            timelines: Timelines {
-                starts: vec![0, 4],
-                versions: vec![
-                    version(1, State::Waiting),
-                    version(4, delivered(96)),
-                    version(6, delivered(90)),
-                    version(9, State::Gone),
-                ],
-            },
-        };
-        let known_on = |day: i64| outcomes.as_of(AsOf::from_micros(day * DAY_MICROS))[0];
+    fn an_outcome_is_what_was_recorded_before_the_as_of_and_no_more() {
+        let outcomes = outcomes(&[&[
+            on(1, State::Waiting),
+            on(4, delivered(96)),
+            on(6, delivered(90)),
+            on(9, State::Excluded),
+        ]]);
+        let known_on = |day| known_on(&outcomes, day)[0];
         assert_eq!(known_on(1), Outcome::Excluded, "not recorded yet");
         assert_eq!(known_on(3), Outcome::Censored(72.0));
         assert_eq!(known_on(4), Outcome::Censored(96.0), "recorded at this very moment");
@@ -132,21 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn age_is_counted_only_up_to_where_deliveries_are_recorded() {
-        let outcomes = Outcomes {
-            ordered_at: vec![0, 0],
-            timelines: Timelines {
-                starts: vec![0, 1, 2],
-                versions: vec![
-                    Version {
-                        recorded_at: 3 * DAY_MICROS,
-                        state: State::Delivered { handed_over_at: None, at: 2 * DAY_MICROS },
-                    },
-                    Version { recorded_at: DAY_MICROS, state: State::Waiting },
-                ],
-            },
-        };
-        let known = outcomes.as_of(AsOf::from_micros(5 * DAY_MICROS));
-        assert_eq!(known[1], Outcome::Censored(96.0));
+    fn age_counts_only_up_to_where_deliveries_are_recorded() {
+        let outcomes = outcomes(&[&[on(3, delivered(48))], &[on(1, State::Waiting)]]);
+        assert_eq!(known_on(&outcomes, 5)[1], Outcome::Censored(96.0));
     }
 }

@@ -1,78 +1,78 @@
-//! What a shipment was known to be, and since when.
+//! The timeline of a shipment: its states, each with the instant at which it was recorded.
 
 use polars::prelude::*;
-use terms::{DAY_MICROS, column};
+use terms::{Day, Instant, column};
 
 use crate::Error;
+use crate::columns::{instants, of_instants, required_instants, texts};
 
-/// A version of a shipment that is in quarantine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
-    /// Its shipment.
-    pub shipment_id: String,
-    /// When it was recorded, in microseconds since the epoch.
-    pub recorded_at: i64,
-}
-
-/// What a shipment was known to be. Instants are microseconds since the epoch.
+/// The state of a shipment, as recorded at some instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
+    /// Not handed over to a carrier yet.
     Waiting,
+    /// With a carrier.
     HandedOver {
-        at: i64,
+        /// Since when.
+        at: Instant,
     },
+    /// Delivered.
     Delivered {
-        handed_over_at: Option<i64>,
-        at: i64,
+        /// When it was handed over, if that was recorded.
+        handed_over_at: Option<Instant>,
+        /// When it was delivered.
+        at: Instant,
     },
-    /// Cancelled, lost, returned, or in doubt: no delivery time comes of it.
-    Gone,
+    /// Cancelled, lost, returned, or the version is in quarantine: there is no delivery time to
+    /// learn from.
+    Excluded,
 }
 
 impl State {
-    /// From what a table holds of it.
-    pub(crate) fn of(gone: bool, handed_over_at: Option<i64>, delivered_at: Option<i64>) -> Self {
-        match (gone, delivered_at, handed_over_at) {
-            (true, ..) => Self::Gone,
+    /// From the columns of a table.
+    pub(crate) fn of(
+        is_excluded: bool,
+        handed_over_at: Option<Instant>,
+        delivered_at: Option<Instant>,
+    ) -> Self {
+        match (is_excluded, delivered_at, handed_over_at) {
+            (true, ..) => Self::Excluded,
             (_, Some(at), handed_over_at) => Self::Delivered { handed_over_at, at },
             (_, None, Some(at)) => Self::HandedOver { at },
             (_, None, None) => Self::Waiting,
         }
     }
 
-    pub(crate) fn handed_over_at(self) -> Option<i64> {
+    /// When it was handed over, where that is known.
+    pub(crate) fn handed_over_at(self) -> Option<Instant> {
         match self {
             Self::HandedOver { at } => Some(at),
             Self::Delivered { handed_over_at, .. } => handed_over_at,
-            Self::Waiting | Self::Gone => None,
+            Self::Waiting | Self::Excluded => None,
         }
     }
 
-    pub(crate) fn delivered_at(self) -> Option<i64> {
+    /// When it was delivered, if it is.
+    pub(crate) fn delivered_at(self) -> Option<Instant> {
         match self {
             Self::Delivered { at, .. } => Some(at),
-            Self::Waiting | Self::HandedOver { .. } | Self::Gone => None,
+            Self::Waiting | Self::HandedOver { .. } | Self::Excluded => None,
         }
     }
 }
 
-/// From when on which state was known.
+/// A state and when it was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Version {
-    pub(crate) recorded_at: i64,
+    pub(crate) recorded_at: Instant,
     pub(crate) state: State,
 }
 
 impl Version {
-    /// The day on which it was recorded, since the epoch.
-    pub(crate) fn day(&self) -> i32 {
-        day_of(self.recorded_at)
+    /// The day on which it was recorded.
+    pub(crate) fn day(&self) -> Day {
+        self.recorded_at.day()
     }
-}
-
-/// The UTC day of an instant, since the epoch.
-pub(crate) fn day_of(instant: i64) -> i32 {
-    instant.div_euclid(DAY_MICROS) as i32
 }
 
 /// Versions of several rows, one row's after the other's, each by when they were recorded.
@@ -94,47 +94,52 @@ impl Timelines {
         self.starts.len() - 1
     }
 
+    /// The versions of a row.
     pub(crate) fn of(&self, row: usize) -> &[Version] {
         &self.versions[self.starts[row]..self.starts[row + 1]]
     }
 
-    /// The versions of another row, after those that are there.
+    /// Adds a row with its versions.
     pub(crate) fn push(&mut self, versions: impl IntoIterator<Item = Version>) {
         self.versions.extend(versions);
         self.starts.push(self.versions.len());
     }
 
-    /// What is said of each row; the versions of some may be there already, those of `more` (by
-    /// row, then time) come after them. Rows without any before are added.
-    pub(crate) fn and(&self, more: &[(u32, Version)], n_rows: usize) -> Self {
-        let mut both = Self::default();
-        both.versions.reserve(self.versions.len() + more.len());
-        let mut more = more.iter().peekable();
+    /// The timelines of `n_rows` rows, with the versions of `more` (by row, then time) behind those
+    /// that a row has already. Rows without versions so far are added at the end.
+    pub(crate) fn with_versions(
+        &self,
+        more: impl IntoIterator<Item = (usize, Version)>,
+        n_rows: usize,
+    ) -> Self {
+        let mut more = more.into_iter().peekable();
+        let mut all = Self::default();
+        all.versions.reserve(self.versions.len() + more.size_hint().0);
         for row in 0..n_rows {
-            let before = if row < self.len() { self.of(row) } else { &[] };
-            both.versions.extend_from_slice(before);
-            while let Some((_, version)) = more.next_if(|(of, _)| *of as usize == row) {
-                both.versions.push(*version);
+            if row < self.len() {
+                all.versions.extend_from_slice(self.of(row));
             }
-            both.starts.push(both.versions.len());
+            while let Some((_, version)) = more.next_if(|(of, _)| *of == row) {
+                all.versions.push(version);
+            }
+            all.starts.push(all.versions.len());
         }
-        both
+        all
     }
 }
 
-/// Whether no delivery time comes of a version.
-const GONE: &str = "gone";
+/// Column of whether a version's state is [`State::Excluded`]: the name that the files have.
+const EXCLUDED: &str = "gone";
 
 /// Versions as columns of a frame.
 pub(crate) fn to_columns<'a>(versions: impl Iterator<Item = &'a Version> + Clone) -> [Column; 4] {
-    let recorded_at: Vec<i64> = versions.clone().map(|version| version.recorded_at).collect();
-    let gone: Vec<bool> = versions.clone().map(|v| v.state == State::Gone).collect();
-    let times = |time: fn(State) -> Option<i64>| -> Vec<Option<i64>> {
-        versions.clone().map(|version| time(version.state)).collect()
+    let excluded: Vec<bool> = versions.clone().map(|v| v.state == State::Excluded).collect();
+    let times = |time: fn(State) -> Option<Instant>| -> Vec<Option<i64>> {
+        versions.clone().map(|version| time(version.state).map(Instant::micros)).collect()
     };
     [
-        Column::new(column::RECORDED_AT.into(), recorded_at),
-        Column::new(GONE.into(), gone),
+        of_instants(column::RECORDED_AT, versions.clone().map(|version| version.recorded_at)),
+        Column::new(EXCLUDED.into(), excluded),
         Column::new(column::HANDED_OVER_AT.into(), times(State::handed_over_at)),
         Column::new(column::DELIVERED_AT.into(), times(State::delivered_at)),
     ]
@@ -142,51 +147,30 @@ pub(crate) fn to_columns<'a>(versions: impl Iterator<Item = &'a Version> + Clone
 
 /// Versions from the columns of [`to_columns`].
 pub(crate) fn from_columns(frame: &DataFrame) -> Result<Vec<Version>, Error> {
-    let recorded_at = known_instants(frame, column::RECORDED_AT)?;
-    let gone = frame.column(GONE)?.bool()?.rechunk().into_owned();
+    let recorded_at = required_instants(frame, column::RECORDED_AT)?;
+    let excluded = frame.column(EXCLUDED)?.bool()?.rechunk().into_owned();
     let handed_over_at = instants(frame, column::HANDED_OVER_AT)?;
     let delivered_at = instants(frame, column::DELIVERED_AT)?;
     let version = |row: usize| Version {
         recorded_at: recorded_at[row],
-        state: State::of(gone.get(row) == Some(true), handed_over_at[row], delivered_at[row]),
+        state: State::of(excluded.get(row) == Some(true), handed_over_at[row], delivered_at[row]),
     };
     Ok((0..frame.height()).map(version).collect())
 }
 
-/// What each row of the table of shipments says.
+/// The state that each row of the table of shipments records.
 pub(crate) fn states(shipments: &DataFrame) -> Result<Vec<State>, Error> {
     let handed_over_at = instants(shipments, column::HANDED_OVER_AT)?;
     let delivered_at = instants(shipments, column::DELIVERED_AT)?;
     let statuses = texts(shipments, column::STATUS)?;
-    let gone = |status: Option<&str>, delivered_at: Option<i64>| match status {
+    let is_excluded = |status: Option<&str>, delivered_at: Option<Instant>| match status {
         Some("cancelled" | "lost" | "returned") => true,
         Some("delivered") => delivered_at.is_none(),
         _ => false,
     };
     let times = handed_over_at.into_iter().zip(delivered_at);
     let state = |(status, (handed_over_at, delivered_at))| {
-        State::of(gone(status, delivered_at), handed_over_at, delivered_at)
+        State::of(is_excluded(status, delivered_at), handed_over_at, delivered_at)
     };
     Ok(statuses.iter().zip(times).map(state).collect())
-}
-
-/// A column of instants. Units: microseconds since the epoch.
-pub(crate) fn instants(frame: &DataFrame, name: &str) -> Result<Vec<Option<i64>>, Error> {
-    Ok(frame.column(name)?.cast(&DataType::Int64)?.i64()?.iter().collect())
-}
-
-/// A column of instants that are all there.
-pub(crate) fn known_instants(frame: &DataFrame, name: &str) -> Result<Vec<i64>, Error> {
-    Ok(instants(frame, name)?.into_iter().map(Option::unwrap_or_default).collect())
-}
-
-/// A column of texts.
-pub(crate) fn texts(frame: &DataFrame, name: &str) -> Result<StringChunked, Error> {
-    Ok(frame.column(name)?.cast(&DataType::String)?.str()?.rechunk().into_owned())
-}
-
-/// A column of numbers; missing is NaN.
-pub(crate) fn numbers(frame: &DataFrame, name: &str) -> Result<Vec<f64>, Error> {
-    let column = frame.column(name)?.cast(&DataType::Float64)?;
-    Ok(column.f64()?.iter().map(|value| value.unwrap_or(f64::NAN)).collect())
 }

@@ -1,17 +1,17 @@
-//! What came out otherwise, bit for bit.
+//! The differences between two feature frames, bit for bit.
 
 use std::collections::{BTreeMap, HashMap};
 
 use polars::prelude::*;
 use terms::column;
 
-use crate::timeline::texts;
+use crate::columns::texts;
 use crate::{Error, Frame};
 
 /// Whether a shipment is in the matrix at all.
 pub(super) const ROW: &str = "whether there is a row";
 
-/// A column that came out otherwise.
+/// A column that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The column.
@@ -22,7 +22,7 @@ pub struct Difference {
     pub shipment_id: String,
 }
 
-/// What differs, by column.
+/// Differences by column.
 #[derive(Default)]
 pub(super) struct Differences(BTreeMap<String, (usize, String)>);
 
@@ -32,7 +32,8 @@ impl Differences {
         entry.or_insert_with(|| (0, shipment_id.to_owned())).0 += 1;
     }
 
-    /// Compares some rows of a frame with the same shipments in another. Gives where those are.
+    /// Compares some rows of a frame with the same shipments in another, and gives their positions
+    /// there.
     pub(super) fn between(
         &mut self,
         expected: &Frame,
@@ -40,12 +41,13 @@ impl Differences {
         found: &Frame,
     ) -> Result<Vec<Option<usize>>, Error> {
         let found_ids = texts(&found.0, column::SHIPMENT_ID)?;
-        let place: HashMap<&str, usize> =
+        let position: HashMap<&str, usize> =
             found_ids.iter().enumerate().filter_map(|(row, id)| Some((id?, row))).collect();
         let ids = texts(&expected.0, column::SHIPMENT_ID)?;
         let id = |row: usize| ids.get(row).unwrap_or_default();
-        let places: Vec<Option<usize>> = rows.iter().map(|&r| place.get(id(r)).copied()).collect();
-        for (&row, _) in rows.iter().zip(&places).filter(|(_, place)| place.is_none()) {
+        let positions: Vec<Option<usize>> =
+            rows.iter().map(|&row| position.get(id(row)).copied()).collect();
+        for (&row, _) in rows.iter().zip(&positions).filter(|(_, found)| found.is_none()) {
             self.add(ROW, id(row));
         }
         for column in expected.0.columns() {
@@ -55,13 +57,13 @@ impl Differences {
                 continue;
             };
             let (expected, other) = (bits(column)?, bits(other)?);
-            for (&row, place) in rows.iter().zip(&places) {
-                if place.is_some_and(|place| expected[row] != other[place]) {
+            for (&row, position) in rows.iter().zip(&positions) {
+                if position.is_some_and(|position| expected[row] != other[position]) {
                     self.add(name, id(row));
                 }
             }
         }
-        Ok(places)
+        Ok(positions)
     }
 
     pub(super) fn list(self) -> Vec<Difference> {
@@ -75,7 +77,7 @@ impl Differences {
 enum Bits {
     Missing,
     Number(u32),
-    Instant(i64),
+    Integer(i64),
     Text(String),
 }
 
@@ -90,7 +92,7 @@ fn bits(column: &Column) -> Result<Vec<Bits>, Error> {
             column.f32()?.iter().map(value).collect()
         }
         _ => {
-            let value = |at: Option<i64>| at.map_or(Bits::Missing, Bits::Instant);
+            let value = |at: Option<i64>| at.map_or(Bits::Missing, Bits::Integer);
             column.cast(&DataType::Int64)?.i64()?.iter().map(value).collect()
         }
     })

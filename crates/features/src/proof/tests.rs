@@ -1,10 +1,11 @@
-//! A leak of each kind, planted and found.
+//! A leak of each kind is planted in the features, and the proof finds it.
 
 use polars::prelude::*;
+use terms::{DAY_MICROS, Day, HOUR_MICROS};
 
 use super::alteration::INSTANT;
 use super::*;
-use crate::{Declaration, Doubt};
+use crate::{Declaration, QuarantinedVersion};
 
 const DECLARED: &str = r#"
     facts = ["n_units", "n_shipments"]
@@ -20,20 +21,17 @@ const DECLARED: &str = r#"
     quantity = "unshipped"
     statistics = ["count"]
 "#;
-const HOUR: i64 = terms::HOUR_MICROS;
-const CUT: i64 = 30;
-const END: i64 = 60;
-
-fn on(day: i64) -> AsOf {
-    AsOf::from_micros(day * DAY_MICROS)
-}
+const HOUR: i64 = HOUR_MICROS;
+const CUT: Day = Day::since_epoch(30);
+const N_DAYS: i64 = 60;
+const END: Day = Day::since_epoch(N_DAYS as i32);
 
 /// Seven orders a day for sixty days, delivered within one to nine days, and all recorded in
 /// the night after; every eleventh delivery is recorded five days late.
-fn world() -> Tables {
+fn fixture() -> Tables {
     let mut orders: Vec<(String, i64, i64)> = Vec::new();
     let mut shipments: Vec<(String, i64, &str, Option<i64>)> = Vec::new();
-    for n in 0..END * 7 {
+    for n in 0..N_DAYS * 7 {
         let (day, id) = (n / 7, format!("o{n:04}"));
         let ordered_at = day * DAY_MICROS + (n % 7) * 3 * HOUR;
         let recorded_at = (day + 1) * DAY_MICROS - HOUR;
@@ -81,13 +79,16 @@ fn world() -> Tables {
             instant("delivered_at", shipments.iter().map(|s| s.3).collect()),
         ],
     );
-    let doubt =
-        |id: &str, day: i64| Doubt { shipment_id: id.into(), recorded_at: day * DAY_MICROS };
-    let doubts = vec![doubt("o0007", 9), doubt("o0150", CUT + 3), doubt("o0160", CUT + 4)];
+    let quarantined = [("o0007", 9), ("o0150", 33), ("o0160", 34)]
+        .map(|(id, day)| QuarantinedVersion {
+            shipment_id: id.to_owned(),
+            recorded_at: Day::since_epoch(day).start(),
+        })
+        .to_vec();
     let nothing = DataFrame::default;
     let (orders, shipments) = (orders.unwrap(), shipments.unwrap());
     let [legs, nodes, holidays] = [nothing(), nothing(), nothing()];
-    Tables { orders, shipments, doubts, legs, nodes, holidays }
+    Tables { orders, shipments, quarantined, legs, nodes, holidays }
 }
 
 fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {
@@ -99,7 +100,7 @@ fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {
 fn with_leak(
     tables: &Tables,
     as_of: AsOf,
-    value: impl Fn(i64) -> f32,
+    value: impl Fn(Instant) -> f32,
 ) -> Result<(Frame, Outcomes), Error> {
     let (frame, outcomes) = honest(tables, as_of)?;
     let leak: Vec<f32> = frame.ordered_at()?.into_iter().map(value).collect();
@@ -109,31 +110,32 @@ fn with_leak(
 }
 
 /// Instants of the shipments recorded before the as-of.
-fn of_shipments(tables: &Tables, as_of: AsOf, name: &str) -> Vec<i64> {
+fn of_shipments(tables: &Tables, as_of: AsOf, name: &str) -> Vec<Instant> {
     let recorded_at = instants(&tables.shipments, column::RECORDED_AT).unwrap();
     let values = instants(&tables.shipments, name).unwrap();
-    let known = |at: &Option<i64>| at.is_some_and(|at| at < as_of.micros());
+    let known = |at: &Option<Instant>| at.is_some_and(|at| as_of.knows(at));
     let known = recorded_at.iter().zip(values).filter(|(at, _)| known(at));
     known.filter_map(|(_, value)| value).collect()
 }
 
-fn n_before(instants: &[i64], at: i64) -> f32 {
+fn n_before(instants: &[Instant], at: Instant) -> f32 {
     instants.iter().filter(|&&instant| instant < at).count() as f32
 }
 
 /// Columns that differ, by alteration; those of serving last.
 fn differing(build: &Build<'_>) -> Vec<(&'static str, Vec<String>)> {
-    let tables = world();
-    let proof = Proof::new(&tables, &tables, (on(CUT), on(END)), build).unwrap();
+    let tables = fixture();
+    let proof =
+        Proof::new(&tables, &tables, (AsOf::start_of(CUT), AsOf::start_of(END)), build).unwrap();
     let names = |found: Vec<Difference>| found.into_iter().map(|d| d.column).collect();
     let mut all: Vec<(&str, Vec<String>)> = (Alteration::ALL.iter())
         .map(|&alteration| {
-            let tried = proof.with(alteration).unwrap();
-            assert!(tried.rows > 150, "{} rows compared", tried.rows);
-            (alteration.name(), names(tried.differences))
+            let result = proof.with(alteration).unwrap();
+            assert!(result.rows > 150, "{} rows compared", result.rows);
+            (alteration.name(), names(result.differences))
         })
         .collect();
-    let (differences, served) = proof.served_on(on(CUT - 8)).unwrap();
+    let (differences, served) = proof.served_on(CUT.plus(-8).start()).unwrap();
     assert!(served.n_rows() <= 7);
     all.push(("served", names(differences)));
     all
@@ -147,12 +149,10 @@ fn honest_features_pass() {
 }
 
 #[test]
-fn event_time_taken_for_knowledge_time_is_found() {
+fn a_fact_dated_by_its_event_is_found() {
     let found = differing(&|tables, as_of| {
         let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
-        with_leak(tables, as_of, |at| {
-            n_before(&delivered, terms::Instant::from_micros(at).midnight().micros())
-        })
+        with_leak(tables, as_of, |at| n_before(&delivered, at.midnight()))
     });
     for (alteration, columns) in found {
         assert_eq!(columns, ["leak"], "{alteration}");
@@ -160,12 +160,10 @@ fn event_time_taken_for_knowledge_time_is_found() {
 }
 
 #[test]
-fn counting_today_is_found() {
+fn counting_the_day_itself_is_found() {
     let found = differing(&|tables, as_of| {
         let recorded = of_shipments(tables, as_of, column::RECORDED_AT);
-        with_leak(tables, as_of, |at| {
-            n_before(&recorded, terms::Instant::from_micros(at).midnight().plus_days(1).micros())
-        })
+        with_leak(tables, as_of, |at| n_before(&recorded, at.day().end()))
     });
     let of = |name: &str| found.iter().find(|(a, _)| *a == name).unwrap().1.clone();
     // Of the day after the cut, where counts change; values are not looked at by this leak.
@@ -180,7 +178,7 @@ fn a_filter_by_outcome_is_found() {
         let ids = texts(&tables.shipments, column::SHIPMENT_ID)?;
         let delivered = instants(&tables.shipments, column::DELIVERED_AT)?;
         let is_delivered: HashSet<&str> = (0..ids.len())
-            .filter(|&row| delivered[row].is_some() && recorded_at[row] < Some(as_of.micros()))
+            .filter(|&row| delivered[row].is_some() && recorded_at[row] < Some(as_of.instant()))
             .filter_map(|row| ids.get(row))
             .collect();
         let kept: BooleanChunked =
@@ -197,8 +195,9 @@ fn a_filter_by_outcome_is_found() {
 fn a_statistic_over_the_whole_table_is_found() {
     let found = differing(&|tables, as_of| {
         let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
-        let mean = delivered.iter().sum::<i64>() / delivered.len().max(1) as i64;
-        with_leak(tables, as_of, |at| (at - mean) as f32)
+        let sum: i64 = delivered.iter().map(|at| at.micros()).sum();
+        let mean = sum / delivered.len().max(1) as i64;
+        with_leak(tables, as_of, |at| (at.micros() - mean) as f32)
     });
     let with_leak: Vec<&str> =
         found.iter().filter(|(_, columns)| columns == &["leak"]).map(|(name, _)| *name).collect();
@@ -206,9 +205,9 @@ fn a_statistic_over_the_whole_table_is_found() {
 }
 
 #[test]
-fn features_that_serving_sees_otherwise_are_found() {
+fn features_that_differ_when_served_are_found() {
     let found = differing(&|tables, as_of| {
-        with_leak(tables, as_of, |at| (as_of.micros() - at).min(9 * DAY_MICROS) as f32)
+        with_leak(tables, as_of, |at| as_of.hours_since(at).min(9.0 * 24.0) as f32)
     });
     let (_, served) = found.last().unwrap();
     assert_eq!(served, &["leak"]);

@@ -1,4 +1,5 @@
-//! Ablate: what each group of features gains in a backtest without it, and what it costs to build.
+//! The command `features ablate`: for each group of features, how much worse a backtest is without
+//! it, and how long the group takes to build.
 
 use std::time::Instant;
 
@@ -12,14 +13,15 @@ use crate::commands::backtest::{Span, mean_pinball_days};
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 use crate::stage::RunContext;
-use crate::stages::{self, Known};
+use crate::stages::{self, FeatureSet};
 
 /// A build is timed so many times, and the fastest counts.
 const BUILDS: usize = 3;
 
-/// What a group is worth.
-struct Worth {
+/// What a group gains and costs.
+struct Ablation {
     group: Group,
+    /// Time to build the group alone, over that of no feature.
     build_ms: f64,
     /// Mean pinball loss in days without it.
     without: f64,
@@ -33,7 +35,7 @@ struct Worth {
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
     let (checked, features) = stages::features_of(context, resolved)?;
     let declared = checked.declared(resolved)?;
-    let mut known = Known::read(context, &features)?;
+    let mut feature_set = FeatureSet::read(context, &features)?;
 
     let tables = checked.read_all(context)?;
     let build_ms = |declared: &Declaration| -> Result<f64> {
@@ -45,21 +47,21 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> 
         }
         Ok(fastest)
     };
-    // What is built first warms up, and would seem to cost more.
+    // The first build also warms up caches and allocator, and would seem to cost more.
     features::build(&tables, &declared, context.as_of)?;
     let nothing_ms = build_ms(&declared.only(None))?;
-    let all = mean_pinball_days(context, resolved, &known, span)?;
-    let whole = std::mem::take(&mut known.matrix);
-    let mut worth = Vec::new();
+    let all = mean_pinball_days(context, resolved, &feature_set, span)?;
+    let whole = std::mem::take(&mut feature_set.matrix);
+    let mut ablations = Vec::new();
     for group in declared.groups() {
         context.reporter.progress(format!("without {}", group.name));
-        known.matrix = without(&whole, &group.features);
-        let without = mean_pinball_days(context, resolved, &known, span)?;
+        feature_set.matrix = without(&whole, &group.features);
+        let without = mean_pinball_days(context, resolved, &feature_set, span)?;
         let build_ms = (build_ms(&declared.only(Some(&group.name)))? - nothing_ms).max(0.0);
-        worth.push(Worth { group, build_ms, without });
+        ablations.push(Ablation { group, build_ms, without });
     }
-    worth.sort_by(|a, b| b.without.total_cmp(&a.without));
-    print(&worth, all, nothing_ms, context.reporter);
+    ablations.sort_by(|a, b| b.without.total_cmp(&a.without));
+    print(&ablations, all, nothing_ms, context.reporter);
     Ok(())
 }
 
@@ -73,10 +75,10 @@ fn without(matrix: &Matrix, left_out: &[String]) -> Matrix {
     Matrix { features: FeatureList(features), columns }
 }
 
-fn print(worth: &[Worth], all: f64, nothing_ms: f64, reporter: &Reporter) {
-    let groups: Vec<Value> = worth
+fn print(ablations: &[Ablation], all: f64, nothing_ms: f64, reporter: &Reporter) {
+    let groups: Vec<Value> = ablations
         .iter()
-        .map(|Worth { group, build_ms, without }| {
+        .map(|Ablation { group, build_ms, without }| {
             json!({
                 "group": group.name,
                 "features": group.features,
@@ -92,9 +94,9 @@ fn print(worth: &[Worth], all: f64, nothing_ms: f64, reporter: &Reporter) {
         "groups": groups,
     });
     reporter.result(&envelope("features ablate", result), || {
-        let rows: Vec<Vec<String>> = worth
+        let rows: Vec<Vec<String>> = ablations
             .iter()
-            .map(|Worth { group, build_ms, without }| {
+            .map(|Ablation { group, build_ms, without }| {
                 vec![
                     group.name.clone(),
                     group.features.len().to_string(),

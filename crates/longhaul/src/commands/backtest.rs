@@ -17,7 +17,7 @@ use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
-use crate::stages::{self, Held, Known};
+use crate::stages::{self, FeatureSet, Held};
 
 /// From which origin to which, and in which steps.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ pub(crate) fn run(
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
     inputs.insert("export".to_owned(), export.to_string());
     let done = stage::run_backtest(context, inputs, || {
-        let known = Known::read(context, &features)?;
+        let known = FeatureSet::read(context, &features)?;
         work(context, resolved, &known, span, export)
     })?;
     let url = context.store.url().trim_end_matches('/');
@@ -122,7 +122,7 @@ struct Fold {
 fn work(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    known: &Known,
+    known: &FeatureSet,
     span: Span,
     export: bool,
 ) -> Result<Output> {
@@ -152,7 +152,7 @@ fn work(
 pub(crate) fn mean_pinball_days(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    known: &Known,
+    known: &FeatureSet,
     span: Span,
 ) -> Result<f64> {
     let (folds, _) = folds(context, resolved, known, span, false)?;
@@ -165,7 +165,7 @@ pub(crate) fn mean_pinball_days(
 fn folds(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    known: &Known,
+    known: &FeatureSet,
     span: Span,
     export: bool,
 ) -> Result<(Vec<Fold>, Labels)> {
@@ -209,7 +209,7 @@ fn folds(
 fn judge(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    known: &Known,
+    known: &FeatureSet,
     folds: &[Fold],
 ) -> Result<evaluate::Evaluation> {
     let rows: Vec<usize> = folds.iter().flat_map(|fold| fold.rows.iter().copied()).collect();
@@ -245,7 +245,7 @@ fn judge(
 
 fn predictions(
     context: &RunContext<'_>,
-    known: &Known,
+    known: &FeatureSet,
     family: &str,
     folds: Vec<Fold>,
 ) -> Result<Vec<u8>> {
@@ -262,7 +262,7 @@ fn predictions(
             );
             predictions.push(ids, fold.origin, family, distribution);
             origins.push(fold.origin.micros());
-            ordered_at.push(known.outcomes.ordered_at()[row]);
+            ordered_at.push(known.outcomes.ordered_at()[row].micros());
             actual.push(outcomes[row].delivered());
         }
     }
@@ -275,7 +275,7 @@ fn predictions(
 }
 
 /// The features as numbers, for another learner: categories are codes.
-fn numbers(known: &Known) -> Result<DataFrame> {
+fn numbers(known: &FeatureSet) -> Result<DataFrame> {
     let features = known.matrix.features.0.iter().zip(&known.matrix.columns);
     let columns: Vec<Column> = features
         .map(|(feature, values)| Column::new(feature.name.as_str().into(), values))

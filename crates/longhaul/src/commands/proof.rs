@@ -1,7 +1,10 @@
-//! Proof: nothing recorded after the as-of changes a feature, a model or a prediction before it.
+//! The command `proof`: shows that nothing recorded after the as-of changes a feature, a model or a
+//! prediction before it.
 
 use anyhow::Result;
-use features::{Alteration, Difference, Frame, Outcomes, Proof, Tables, encode, feature_list};
+use features::{
+    Alteration, AlterationResult, Difference, Frame, Outcomes, Proof, Tables, encode, feature_list,
+};
 use learn::{NoCheckpoints, Trained};
 use scorer::Scorer;
 use serde_json::{Value, json};
@@ -15,19 +18,20 @@ use crate::settings::Resolved;
 use crate::stage::RunContext;
 use crate::stages;
 
-/// Orders of so many days before the as-of are looked at as they were served.
+/// How many days before the as-of the orders are that are compared as they were served.
 const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
 
-/// What one part of the proof says.
-struct Line {
-    what: String,
+/// The result of one part of the proof.
+struct PartResult {
+    /// Which facts were altered, or which day was served.
+    facts: String,
     rows: usize,
     differences: Vec<Difference>,
     /// Families whose model or predictions differ.
     models: Vec<String>,
 }
 
-/// Proves a pipeline as of the night, from tables that go on after it.
+/// Proves a pipeline as of the as-of, from tables that go on after it.
 ///
 /// # Errors
 /// If there is nothing after the as-of, or features or models cannot be built.
@@ -49,49 +53,51 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;
     let (frame, outcomes) = proof.reference();
-    let models = Models { resolved, cut, features: feature_list(frame)? };
+    let training = Training { resolved, cut, features: feature_list(frame)? };
     context.reporter.progress(format!("proof: models as of {cut}"));
-    let trained = models.train(frame, outcomes)?;
+    let trained = training.train(frame, outcomes)?;
 
-    let mut lines = Vec::new();
+    let mut parts = Vec::new();
     for alteration in Alteration::ALL {
-        let what = format!("later facts {}", alteration.name());
-        context.reporter.progress(format!("proof: {what}"));
-        let tried = proof.with(alteration)?;
-        let others = models.train(&tried.frame, &tried.outcomes)?;
+        let facts = format!("later facts {}", alteration.name());
+        context.reporter.progress(format!("proof: {facts}"));
+        let AlterationResult { differences, rows, frame, outcomes } = proof.with(alteration)?;
+        let others = training.train(&frame, &outcomes)?;
         let differ = trained.iter().zip(&others).filter(|(a, b)| a.digest != b.digest);
         let models = differ.map(|(model, _)| model.family.clone()).collect();
-        lines.push(Line { what, rows: tried.rows, differences: tried.differences, models });
+        parts.push(PartResult { facts, rows, differences, models });
     }
     for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
         context.reporter.progress(format!("proof: served on {day}"));
-        let (differences, served) = proof.served_on(day)?;
+        let (differences, served) = proof.served_on(day.instant())?;
         let mut models = Vec::new();
         for model in &trained {
             if !scores_alike(&model.scorer, &served, frame)? {
                 models.push(model.family.clone());
             }
         }
-        let (what, rows) = (format!("served on {}", day.day().date()), served.n_rows());
-        lines.push(Line { what, rows, differences, models });
+        let (facts, rows) = (format!("served on {}", day.day()), served.n_rows());
+        parts.push(PartResult { facts, rows, differences, models });
     }
-    Ok(output(cut, end, &trained, &lines))
+    Ok(output(cut, end, &trained, &parts))
 }
 
-struct Models<'a> {
+/// How the models of a proof are trained.
+struct Training<'a> {
     resolved: &'a Resolved,
     cut: AsOf,
-    /// Those of the reference: levels that came later have no code.
+    /// Those as of the cut: levels that were recorded later have no code.
     features: FeatureList,
 }
 
+/// A trained family.
 struct Model {
     family: String,
     digest: Digest,
     scorer: Scorer,
 }
 
-impl Models<'_> {
+impl Training<'_> {
     /// Trains every family as of the cut.
     fn train(&self, frame: &Frame, outcomes: &Outcomes) -> Result<Vec<Model>> {
         let matrix = encode(frame, &self.features)?;
@@ -109,34 +115,34 @@ impl Models<'_> {
     }
 }
 
-/// Whether rows as they were served, through the door for rows from outside, are predicted as the
-/// same rows of the training matrix.
+/// Whether rows as they were served, read as `predict` reads rows from outside, get the same
+/// predictions as the same rows of the training matrix.
 fn scores_alike(scorer: &Scorer, served: &Frame, trained_on: &Frame) -> Result<bool> {
     let from_outside = predict::score_bytes(scorer, served.to_parquet()?.into())?;
     let ids = trained_on.texts(terms::column::SHIPMENT_ID)?;
-    let place: std::collections::HashMap<_, usize> = ids.iter().zip(0..).collect();
+    let position: std::collections::HashMap<_, usize> = ids.iter().zip(0..).collect();
     let ids = served.texts(terms::column::SHIPMENT_ID)?;
-    let rows: Option<Vec<usize>> = ids.iter().map(|id| place.get(id).copied()).collect();
+    let rows: Option<Vec<usize>> = ids.iter().map(|id| position.get(id).copied()).collect();
     let Some(rows) = rows else { return Ok(false) };
     let matrix = encode(trained_on, scorer.features())?.take(&rows);
     Ok(scorer.score(&matrix)? == from_outside)
 }
 
-fn output(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> CommandOutput {
+fn output(cut: AsOf, end: AsOf, trained: &[Model], parts: &[PartResult]) -> CommandOutput {
     let mut found = Vec::new();
-    for line in lines {
-        for Difference { column, rows, shipment_id } in &line.differences {
+    for part in parts {
+        for Difference { column, rows, shipment_id } in &part.differences {
             let rows = count(*rows);
-            found.push(format!("{}: {column} in {rows} rows, first {shipment_id}", line.what));
+            found.push(format!("{}: {column} in {rows} rows, first {shipment_id}", part.facts));
         }
-        for family in &line.models {
-            found.push(format!("{}: the model {family}", line.what));
+        for family in &part.models {
+            found.push(format!("{}: the model {family}", part.facts));
         }
     }
-    let parts: Vec<Value> = lines
+    let json_parts: Vec<Value> = parts
         .iter()
-        .map(|line| {
-            let columns = line.differences.iter().map(|difference| {
+        .map(|part| {
+            let columns = part.differences.iter().map(|difference| {
                 json!({
                     "column": difference.column,
                     "rows": difference.rows,
@@ -144,10 +150,10 @@ fn output(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> CommandOut
                 })
             });
             json!({
-                "facts": line.what,
-                "rows": line.rows,
+                "facts": part.facts,
+                "rows": part.rows,
                 "columns": columns.collect::<Vec<_>>(),
-                "models": line.models,
+                "models": part.models,
             })
         })
         .collect();
@@ -157,21 +163,21 @@ fn output(cut: AsOf, end: AsOf, trained: &[Model], lines: &[Line]) -> CommandOut
         "as_of": cut.to_string(),
         "end": end.to_string(),
         "models": models,
-        "parts": parts,
+        "parts": json_parts,
         "holds": found.is_empty(),
     });
     let same = |n: usize, what: &str| match n {
         0 => "the same".to_owned(),
         n => format!("{n} {what} differ"),
     };
-    let rows: Vec<Vec<String>> = lines
+    let rows: Vec<Vec<String>> = parts
         .iter()
-        .map(|line| {
+        .map(|part| {
             vec![
-                line.what.clone(),
-                count(line.rows),
-                same(line.differences.len(), "columns"),
-                same(line.models.len(), "models"),
+                part.facts.clone(),
+                count(part.rows),
+                same(part.differences.len(), "columns"),
+                same(part.models.len(), "models"),
             ]
         })
         .collect();

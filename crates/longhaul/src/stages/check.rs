@@ -1,10 +1,10 @@
 //! The check stage: checks every table against its contract, and copies bad rows to quarantine.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::RangeBounds;
 
 use anyhow::{Context as _, Result};
-use features::{Declaration, Doubt, Tables};
+use features::{Declaration, QuarantinedVersion, Tables};
 use intake::{Check, Contract, FileCheck, Listing, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
@@ -190,12 +190,12 @@ impl Checked {
     ///
     /// # Errors
     /// If the result cannot be encoded as JSON.
-    pub(crate) fn found_by_day(&self) -> Result<BTreeMap<i32, String>> {
-        let mut by_day: BTreeMap<i32, String> = BTreeMap::new();
+    pub(crate) fn found_by_day(&self) -> Result<BTreeMap<Day, String>> {
+        let mut by_day: BTreeMap<Day, String> = BTreeMap::new();
         let tables = FACTS.iter().chain(&OPTIONAL);
         for table in tables.filter_map(|name| self.check.tables.get(*name)) {
             for file in &table.files {
-                let found = by_day.entry(day_of(file)).or_default();
+                let found = by_day.entry(file.recorded_on).or_default();
                 found.push_str(&serde_json::to_string(file)?);
                 if file.rows_later > 0 {
                     found.push_str(&self.check.as_of.to_string());
@@ -205,12 +205,16 @@ impl Checked {
         Ok(by_day)
     }
 
-    /// The rows that were recorded on some days, in days since 1970-01-01.
+    /// The rows that were recorded on some days.
     ///
     /// # Errors
     /// If a table is missing, or a file changed since it was checked.
-    pub(crate) fn read_days(&self, context: &RunContext<'_>, days: &Range<i32>) -> Result<Tables> {
-        let of_days = |file: &FileCheck| days.contains(&day_of(file));
+    pub(crate) fn read_days(
+        &self,
+        context: &RunContext<'_>,
+        days: impl RangeBounds<Day>,
+    ) -> Result<Tables> {
+        let of_days = |file: &FileCheck| days.contains(&file.recorded_on);
         let read = |name: &str| -> Result<DataFrame> {
             let (contract, table) = self.table(name)?;
             let mut table = table.clone();
@@ -227,7 +231,7 @@ impl Checked {
         Ok(Tables {
             orders: orders?,
             shipments: shipments?,
-            doubts: self.quarantined_versions(of_days),
+            quarantined: self.quarantined_versions(of_days),
             legs: legs?,
             nodes: nodes?,
             holidays: holidays?,
@@ -239,7 +243,7 @@ impl Checked {
     /// # Errors
     /// If a table is missing, or a file changed since it was checked.
     pub(crate) fn read_all(&self, context: &RunContext<'_>) -> Result<Tables> {
-        self.read_days(context, &(i32::MIN..i32::MAX))
+        self.read_days(context, ..)
     }
 
     fn table(&self, name: &str) -> Result<(&Contract, &TableCheck)> {
@@ -255,20 +259,18 @@ impl Checked {
     }
 
     /// The versions of shipments that are in quarantine, of some files.
-    fn quarantined_versions(&self, of_days: impl Fn(&FileCheck) -> bool) -> Vec<Doubt> {
+    fn quarantined_versions(
+        &self,
+        of_days: impl Fn(&FileCheck) -> bool,
+    ) -> Vec<QuarantinedVersion> {
         let shipments = self.check.tables.get("shipments");
         let files = shipments.into_iter().flat_map(|table| &table.files);
         let quarantined = files.filter(|file| of_days(file)).flat_map(|file| &file.quarantined);
         quarantined
             .filter_map(|row| {
                 let shipment_id = row.key.clone()?;
-                Some(Doubt { shipment_id, recorded_at: row.recorded_at.micros() })
+                Some(QuarantinedVersion { shipment_id, recorded_at: row.recorded_at })
             })
             .collect()
     }
-}
-
-/// The day of a file's partition. Units: days since 1970-01-01.
-fn day_of(file: &FileCheck) -> i32 {
-    file.recorded_on.days_since_epoch()
 }

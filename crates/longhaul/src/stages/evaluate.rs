@@ -15,7 +15,7 @@ use terms::{AsOf, column, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::features::Known;
+use crate::stages::features::FeatureSet;
 use crate::stages::train;
 
 /// The report.
@@ -78,7 +78,7 @@ pub(crate) fn run(
     inputs.insert("champion".to_owned(), champion_id.clone().unwrap_or_default());
 
     stage::run(context, "evaluate", inputs, || {
-        let known = Known::read(context, features)?;
+        let known = FeatureSet::read(context, features)?;
         let held = Held::new(&known, start, end, context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
@@ -195,7 +195,7 @@ fn report(
 
 /// Orders that are held out, and what is known of them now.
 pub(crate) struct Held<'a> {
-    known: &'a Known,
+    known: &'a FeatureSet,
     /// Positions of the rows.
     pub(crate) rows: Vec<usize>,
     /// As `evaluate` wants them.
@@ -207,8 +207,8 @@ impl<'a> Held<'a> {
     ///
     /// # Errors
     /// If the features lack a column.
-    pub(crate) fn new(known: &'a Known, start: AsOf, end: AsOf, now: AsOf) -> Result<Self> {
-        let rows: Vec<usize> = known.ordered_between(start.micros(), end.micros()).collect();
+    pub(crate) fn new(known: &'a FeatureSet, start: AsOf, end: AsOf, now: AsOf) -> Result<Self> {
+        let rows: Vec<usize> = known.ordered_between(start.instant(), end.instant()).collect();
         let shipments = shipments(known, &rows, now)?;
         Ok(Self { known, rows, shipments })
     }
@@ -241,7 +241,7 @@ pub(crate) fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Fo
 ///
 /// # Errors
 /// If the features lack a column.
-pub(crate) fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Shipments> {
+pub(crate) fn shipments(known: &FeatureSet, rows: &[usize], now: AsOf) -> Result<Shipments> {
     let outcomes = known.outcomes.as_of(now);
     let promised = known.frame.numbers(PROMISED_HOURS)?;
     let ordered_at = known.outcomes.ordered_at();
@@ -250,9 +250,7 @@ pub(crate) fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Ship
         let values = rows.iter().map(|&row| value(row)).collect();
         segments.push(SegmentFamily { name: name.to_owned(), values });
     };
-    cut("order month", &|row| {
-        terms::Instant::from_micros(ordered_at[row]).day().date().format("%Y-%m").to_string()
-    });
+    cut("order month", &|row| ordered_at[row].day().date().format("%Y-%m").to_string());
     for (name, column) in [
         ("destination region", column::DESTINATION_REGION),
         ("carrier", column::CARRIER),
@@ -272,7 +270,7 @@ pub(crate) fn shipments(known: &Known, rows: &[usize], now: AsOf) -> Result<Ship
         cut("origin", &|row| if is_new(row) { "new" } else { "known" }.to_owned());
     }
     Ok(Shipments {
-        ordered_at: rows.iter().map(|&row| ordered_at[row]).collect(),
+        ordered_at: rows.iter().map(|&row| ordered_at[row].micros()).collect(),
         actual_hours: rows.iter().map(|&row| outcomes[row].delivered()).collect(),
         promised_hours: rows.iter().map(|&row| promised[row]).collect(),
         segments,
@@ -294,14 +292,19 @@ fn distance_band(km: Option<f32>) -> &'static str {
 ///
 /// # Errors
 /// If nothing was delivered before it.
-pub(crate) fn baselines(known: &Known, held: &Held<'_>, origin: AsOf) -> Result<Vec<Forecast>> {
+pub(crate) fn baselines(
+    known: &FeatureSet,
+    held: &Held<'_>,
+    origin: AsOf,
+) -> Result<Vec<Forecast>> {
     let from = known.frame.texts(column::ORIGIN_REGION)?;
     let to = known.frame.texts(column::DESTINATION_REGION)?;
     let lane = |row: usize| (from[row].clone(), to[row].clone());
     let deliveries = known.outcomes.deliveries(origin);
-    let lanes: Vec<_> = deliveries.iter().map(|&(row, ..)| lane(row)).collect();
-    let known_at: Vec<i64> = deliveries.iter().map(|&(_, at, _)| at).collect();
-    let hours: Vec<f32> = deliveries.iter().map(|&(.., hours)| hours).collect();
+    let lanes: Vec<_> = deliveries.iter().map(|delivery| lane(delivery.row)).collect();
+    let known_at: Vec<i64> =
+        deliveries.iter().map(|delivery| delivery.recorded_at.micros()).collect();
+    let hours: Vec<f32> = deliveries.iter().map(|delivery| delivery.hours).collect();
     let history = History { lanes: &lanes, known_at: &known_at, hours: &hours };
     let asked: Vec<_> = held.rows.iter().map(|&row| lane(row)).collect();
     let global = baseline::global_quantiles(&history, origin, held.rows.len())?;

@@ -1,29 +1,30 @@
-//! Features: what was known as of each order, and of each outcome since.
+//! The features stage: builds the features of every shipment known at the as-of, and the timelines
+//! of their outcomes.
 //!
-//! The stage itself leaves a list: rows and versions are kept month by month in the
-//! [state of history](crate::stages::history), where the next night goes on.
+//! Its output is a list: rows and versions are stored month by month with the
+//! [history state](crate::stages::history), from which the next night goes on.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use features::{Frame, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
-use terms::{Digest, Matrix, count};
+use terms::{Digest, Instant, Matrix, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::check::Checked;
-use crate::stages::history::{self, Written};
+use crate::stages::history::{self, StoredMonth};
 
 /// The months, with the digests of their rows and versions.
 pub(crate) const MONTHS: &str = "months.json";
 
-/// What the stage says of itself.
+/// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// Shipments.
     pub(crate) rows: usize,
-    /// Features of each.
+    /// Features of each shipment.
     pub(crate) features: usize,
     /// Versions recorded so long after their order that history does not count them.
     pub(crate) late: usize,
@@ -32,7 +33,7 @@ pub(crate) struct Summary {
 /// Builds the features of every shipment known at the as-of.
 ///
 /// # Errors
-/// If a table cannot be read as it was checked, or nothing was known yet.
+/// If a table cannot be read as it was checked, or no shipment was recorded before the as-of.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -44,11 +45,11 @@ pub(crate) fn run(
         ("declaration".to_owned(), Digest::of(&serde_json::to_vec(&declared)?).to_string()),
     ]);
     stage::run(context, "features", inputs, || {
-        let history = history::bring_up(context, checked, &declared)?;
+        let history = history::update(context, checked, &declared)?;
         let summary = Summary {
-            rows: history.months.iter().map(Written::n_rows).sum(),
+            rows: history.months.iter().map(StoredMonth::n_rows).sum(),
             features: declared.groups().iter().map(|group| group.features.len()).sum(),
-            late: history.months.iter().map(Written::late).sum(),
+            late: history.months.iter().map(StoredMonth::late).sum(),
         };
         if summary.rows == 0 {
             return Err(features::Error::NothingKnown { as_of: context.as_of }.into());
@@ -67,23 +68,23 @@ pub(crate) fn run(
     })
 }
 
-/// What the features stage left, ready for training and judging.
-pub(crate) struct Known {
+/// The built features and outcomes of all shipments, as later stages read them.
+pub(crate) struct FeatureSet {
     /// Keys, features and what was promised.
     pub(crate) frame: Frame,
     /// The features as numbers.
     pub(crate) matrix: Matrix,
-    /// What was known of each delivery, and when.
+    /// The timelines of the outcomes, one a row of the frame.
     pub(crate) outcomes: Outcomes,
 }
 
-impl Known {
-    /// Reads what the stage left, verified.
+impl FeatureSet {
+    /// Reads the output of the stage, verified.
     ///
     /// # Errors
     /// If it is not there, or not what the stage wrote.
     pub(crate) fn read(context: &RunContext<'_>, result: &StageResult) -> Result<Self> {
-        let months: Vec<Written> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
+        let months: Vec<StoredMonth> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
             .with_context(|| format!("{}/{MONTHS}", result.folder))?;
         let months: Vec<Month> =
             months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
@@ -98,9 +99,10 @@ impl Known {
         BTreeMap::from([(MONTHS.to_owned(), result.digest(MONTHS))])
     }
 
-    /// Positions of the rows ordered from `from` up to, not with, `to` (in microseconds).
-    pub(crate) fn ordered_between(&self, from: i64, to: i64) -> std::ops::Range<usize> {
+    /// Positions of the rows ordered from `from` up to, not including, `to`.
+    pub(crate) fn ordered_between(&self, from: Instant, to: Instant) -> std::ops::Range<usize> {
         let ordered_at = self.outcomes.ordered_at();
-        ordered_at.partition_point(|&at| at < from)..ordered_at.partition_point(|&at| at < to)
+        let position = |end: Instant| ordered_at.partition_point(|&at| at < end);
+        position(from)..position(to)
     }
 }

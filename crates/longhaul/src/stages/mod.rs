@@ -28,7 +28,7 @@ pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
 pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
-pub(crate) use self::features::Known;
+pub(crate) use self::features::FeatureSet;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.

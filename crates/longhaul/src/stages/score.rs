@@ -11,7 +11,7 @@ use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::features::Known;
+use crate::stages::features::FeatureSet;
 use crate::stages::speed_table::speed_table;
 
 /// The predictions.
@@ -42,12 +42,12 @@ pub(crate) fn run(
 ) -> Result<StageResult> {
     let model_id = model_known(context)?;
     let given_still_open = resolved.settings.score.given_still_open;
-    let mut inputs = Known::inputs(features);
+    let mut inputs = FeatureSet::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     stage::run(context, "score", inputs, || {
         let bundle = artifact::read(context.store, &model_id)?;
-        let known = Known::read(context, features)?;
+        let known = FeatureSet::read(context, features)?;
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&known.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
@@ -93,7 +93,7 @@ fn model_known(context: &RunContext<'_>) -> Result<String> {
 }
 
 fn score(
-    known: &Known,
+    known: &FeatureSet,
     matrix: &Matrix,
     scorer: &Scorer,
     (as_of, model_id): (AsOf, &str),

@@ -13,7 +13,7 @@ use scorer::{Distribution, Scorer};
 use terms::{AsOf, LEVELS, Matrix, N_LEVELS, column};
 
 use crate::predictions::{by_day_column, distribution_columns, instants};
-use crate::stages::features::Known;
+use crate::stages::features::FeatureSet;
 
 /// Orders of so many days before the as-of speak for their lanes.
 const DAYS: i64 = 28;
@@ -31,12 +31,12 @@ const N_SHIPMENTS: &str = "n_shipments";
 /// # Errors
 /// If the matrix is not the scorer's, or Polars refuses.
 pub(crate) fn speed_table(
-    known: &Known,
+    known: &FeatureSet,
     matrix: &Matrix,
     scorer: &Scorer,
     (as_of, model_id): (AsOf, &str),
 ) -> Result<DataFrame> {
-    let recent = known.ordered_between(as_of.plus_days(-DAYS).micros(), as_of.micros());
+    let recent = known.ordered_between(as_of.plus_days(-DAYS).instant(), as_of.instant());
     let rows: Vec<usize> = recent.collect();
     let texts = |name: &&str| match known.frame.frame().column(name) {
         Ok(_) => known.frame.texts(name).map(Some),

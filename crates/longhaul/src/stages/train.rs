@@ -10,7 +10,7 @@ use terms::{AsOf, Matrix};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::features::Known;
+use crate::stages::features::FeatureSet;
 
 /// Trains every family of the settings.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn run(
     let inputs = inputs(resolved, features)?;
     let checkpoints = format!("{}/checkpoints", stage::folder(context, "train", &inputs));
     let result = stage::run(context, "train", inputs, || {
-        let known = Known::read(context, features)?;
+        let known = FeatureSet::read(context, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
         for &family in &resolved.settings.train.families {
@@ -72,7 +72,7 @@ pub(crate) fn inputs(
     resolved: &Resolved,
     features: &StageResult,
 ) -> Result<BTreeMap<String, String>> {
-    let mut inputs = Known::inputs(features);
+    let mut inputs = FeatureSet::inputs(features);
     inputs.insert("train".to_owned(), serde_json::to_string(&resolved.settings.train)?);
     Ok(inputs)
 }
@@ -102,7 +102,7 @@ pub(crate) fn train(
     let family = learn::family(family, settings)?;
     learn::train_as_of(
         matrix,
-        outcomes.ordered_at(),
+        &outcomes.ordered_at().iter().map(|at| at.micros()).collect::<Vec<_>>(),
         &|moment| outcomes.as_of(moment),
         origin,
         family.as_ref(),

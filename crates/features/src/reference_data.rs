@@ -1,18 +1,18 @@
-//! Nodes and holidays: what is known of where an order leaves from, and of the days ahead.
+//! Reference data: nodes (what kind of place an order leaves from) and holidays.
 //!
 //! Both tables are optional. Without them their features are missing in every row.
 //!
-//! As of: a row sees what was recorded before the day from which on its history does not count.
+//! As of: a row sees what was recorded before the same day as its history is.
 
 use std::collections::BTreeSet;
 
-use chrono::{Datelike, NaiveDate, Weekday};
+use chrono::{Datelike as _, Weekday};
 use polars::prelude::*;
-use terms::{Day, column};
+use terms::{Day, Instant, column};
 
 use crate::Error;
-use crate::frame::{from_parquet, to_parquet};
-use crate::timeline::{day_of, known_instants, numbers, texts};
+use crate::columns::{frame_of, numbers, of_instants, required_days, required_instants, texts};
+use crate::parquet::{from_parquet, to_parquet};
 
 /// Columns that are put beside the first version of a shipment.
 pub(crate) const ORIGIN_KIND: &str = "origin_kind";
@@ -33,7 +33,7 @@ const ON: &str = "on";
 /// A version of a node.
 #[derive(Debug, Clone, PartialEq)]
 struct Node {
-    recorded_at: i64,
+    recorded_at: Instant,
     kind: Option<PlSmallStr>,
     time_zone: Option<PlSmallStr>,
     daily_capacity: f64,
@@ -41,18 +41,18 @@ struct Node {
 
 /// Everything that was recorded of nodes and holidays.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Surroundings {
+pub(crate) struct ReferenceData {
     /// By node, then by when they were recorded.
     nodes: PlHashMap<PlSmallStr, Vec<Node>>,
-    /// By region: the day, and the day on which it was recorded.
-    holidays: PlHashMap<PlSmallStr, BTreeSet<(i32, i32)>>,
+    /// By region: the holiday, and the day on which it was recorded.
+    holidays: PlHashMap<PlSmallStr, BTreeSet<(Day, Day)>>,
 }
 
-impl Surroundings {
-    /// Learns more versions, none of them recorded before those that it knows.
-    pub(crate) fn learn(&mut self, nodes: &DataFrame, holidays: &DataFrame) -> Result<(), Error> {
+impl ReferenceData {
+    /// Adds versions, none of them recorded before those that are there.
+    pub(crate) fn ingest(&mut self, nodes: &DataFrame, holidays: &DataFrame) -> Result<(), Error> {
         if nodes.height() > 0 {
-            let recorded_at = known_instants(nodes, column::RECORDED_AT)?;
+            let recorded_at = required_instants(nodes, column::RECORDED_AT)?;
             let (ids, kinds) = (texts(nodes, NODE_ID)?, texts(nodes, KIND)?);
             let time_zones = texts(nodes, TIME_ZONE)?;
             let daily_capacity = numbers(nodes, DAILY_CAPACITY)?;
@@ -69,26 +69,27 @@ impl Surroundings {
             }
         }
         if holidays.height() > 0 {
-            let recorded_at = known_instants(holidays, column::RECORDED_AT)?;
-            let days = holidays.column(ON)?.cast(&DataType::Int32)?.i32()?.rechunk().into_owned();
+            let recorded_at = required_instants(holidays, column::RECORDED_AT)?;
+            let days = required_days(holidays, ON)?;
             for (row, region) in texts(holidays, REGION)?.iter().enumerate() {
                 let of_region = self.holidays.entry(region.unwrap_or_default().into()).or_default();
-                of_region.insert((days.get(row).unwrap_or_default(), day_of(recorded_at[row])));
+                of_region.insert((days[row], recorded_at[row].day()));
             }
         }
         Ok(())
     }
 
-    /// What was known before each row's day of the node that it leaves from.
+    /// Kind, time zone and capacity of the node that each row leaves from, as recorded before the
+    /// row's day. Shapes: `days` one a row.
     pub(crate) fn of_origins(
         &self,
         firsts: &DataFrame,
-        days: &[i32],
+        days: &[Day],
     ) -> Result<Vec<Column>, Error> {
         let ids = texts(firsts, column::ORIGIN_NODE_ID)?;
-        let node = |(id, &day): (Option<&str>, &i32)| {
+        let node = |(id, &day): (Option<&str>, &Day)| {
             let versions = self.nodes.get(id?)?;
-            versions.iter().rfind(|node| day_of(node.recorded_at) < day)
+            versions.iter().rfind(|node| node.recorded_at.day() < day)
         };
         let nodes: Vec<Option<&Node>> = ids.iter().zip(days).map(node).collect();
         let text = |of: fn(&Node) -> Option<&PlSmallStr>| -> Vec<Option<&str>> {
@@ -102,34 +103,35 @@ impl Surroundings {
         ])
     }
 
-    /// Working days among the days ahead of `today` (the first of them is tomorrow): no Saturday,
-    /// no Sunday, and no holiday of the region known before `day`. None if no holiday is known
-    /// anywhere.
-    pub(crate) fn working_days(&self, region: Option<&str>, today: i32, day: i32) -> Option<f32> {
+    /// Working days among the [`DAYS_AHEAD`] days after `today`: no Saturday, no Sunday, and no
+    /// holiday of the region recorded before `day`. `None` if no holiday of any region is.
+    pub(crate) fn working_days(&self, region: Option<&str>, today: Day, day: Day) -> Option<f32> {
         let known = self.holidays.values().flatten().any(|(_, recorded_on)| *recorded_on < day);
-        let is_worked = |ahead: &i32| {
-            let date = NaiveDate::from_epoch_days(*ahead).unwrap_or_default();
-            !matches!(date.weekday(), Weekday::Sat | Weekday::Sun)
+        let is_working_day = |ahead: &Day| {
+            !matches!(ahead.date().weekday(), Weekday::Sat | Weekday::Sun)
                 && !self.is_holiday(region, *ahead, day)
         };
-        known.then(|| (today + 1..=today + DAYS_AHEAD).filter(is_worked).count() as f32)
+        let ahead = Day::each(today.next()..today.plus(DAYS_AHEAD + 1));
+        known.then(|| ahead.filter(is_working_day).count() as f32)
     }
 
-    /// Days until the next holiday of the region that is known before `day`, today's included;
-    /// none if there is none within the days ahead.
+    /// Days from `today` to the next holiday of the region recorded before `day`: 0 if it is today,
+    /// `None` if there is none within [`DAYS_AHEAD`] days.
     pub(crate) fn days_to_holiday(
         &self,
         region: Option<&str>,
-        today: i32,
-        day: i32,
+        today: Day,
+        day: Day,
     ) -> Option<f32> {
-        let ahead = (0..=DAYS_AHEAD).find(|ahead| self.is_holiday(region, today + ahead, day));
-        ahead.map(|ahead| ahead as f32)
+        let is_holiday = |ahead: &i32| self.is_holiday(region, today.plus(*ahead), day);
+        (0..=DAYS_AHEAD).find(is_holiday).map(|ahead| ahead as f32)
     }
 
-    fn is_holiday(&self, region: Option<&str>, on: i32, day: i32) -> bool {
+    /// Whether it was recorded before `day` that `on` is a holiday of the region.
+    fn is_holiday(&self, region: Option<&str>, on: Day, day: Day) -> bool {
         let of_region = region.and_then(|region| self.holidays.get(region));
-        of_region.is_some_and(|days| days.range((on, i32::MIN)..(on, day)).next().is_some())
+        let first = Day::since_epoch(i32::MIN);
+        of_region.is_some_and(|days| days.range((on, first)..(on, day)).next().is_some())
     }
 
     /// As Parquet: nodes and holidays.
@@ -141,37 +143,34 @@ impl Surroundings {
             nodes.iter().map(|(_, node)| of(node).map(PlSmallStr::as_str)).collect()
         };
         let ids: Vec<&str> = nodes.iter().map(|(id, _)| id.as_str()).collect();
-        let recorded_at: Vec<i64> = nodes.iter().map(|(_, node)| node.recorded_at).collect();
+        let recorded_at = nodes.iter().map(|(_, node)| node.recorded_at);
+        let recorded_at = of_instants(column::RECORDED_AT, recorded_at);
         let capacity: Vec<f64> = nodes.iter().map(|(_, node)| node.daily_capacity).collect();
         let nodes = vec![
             Column::new(NODE_ID.into(), ids),
-            Column::new(column::RECORDED_AT.into(), recorded_at),
+            recorded_at,
             Column::new(KIND.into(), text(|node| node.kind.as_ref())),
             Column::new(TIME_ZONE.into(), text(|node| node.time_zone.as_ref())),
             Column::new(DAILY_CAPACITY.into(), capacity),
         ];
-        let mut holidays: Vec<(&str, i32, i32)> = (self.holidays.iter())
+        let mut holidays: Vec<(&str, Day, Day)> = (self.holidays.iter())
             .flat_map(|(region, days)| days.iter().map(move |(on, at)| (region.as_str(), *on, *at)))
             .collect();
         holidays.sort_unstable();
-        let recorded_at: Vec<i64> =
-            holidays.iter().map(|(_, _, day)| Day::since_epoch(*day).start().micros()).collect();
+        let on: Vec<i32> = holidays.iter().map(|(_, on, _)| on.days_since_epoch()).collect();
         let holidays = vec![
             Column::new(REGION.into(), holidays.iter().map(|h| h.0).collect::<Vec<_>>()),
-            Column::new(ON.into(), holidays.iter().map(|h| h.1).collect::<Vec<_>>()),
-            Column::new(column::RECORDED_AT.into(), recorded_at),
+            Column::new(ON.into(), on),
+            of_instants(column::RECORDED_AT, holidays.iter().map(|(_, _, day)| day.start())),
         ];
-        let frame = |columns: Vec<Column>| {
-            to_parquet(DataFrame::new(columns.first().map_or(0, Column::len), columns)?)
-        };
-        Ok([frame(nodes)?, frame(holidays)?])
+        Ok([to_parquet(frame_of(nodes)?)?, to_parquet(frame_of(holidays)?)?])
     }
 
-    /// From the bytes of [`Surroundings::to_parquet`].
+    /// From the bytes of [`ReferenceData::to_parquet`].
     pub(crate) fn from_parquet([nodes, holidays]: [&[u8]; 2]) -> Result<Self, Error> {
-        let mut surroundings = Self::default();
-        surroundings.learn(&from_parquet(nodes)?, &from_parquet(holidays)?)?;
-        Ok(surroundings)
+        let mut reference = Self::default();
+        reference.ingest(&from_parquet(nodes)?, &from_parquet(holidays)?)?;
+        Ok(reference)
     }
 }
 
@@ -194,21 +193,22 @@ mod tests {
 
     #[test]
     fn a_holiday_counts_from_the_day_after_it_was_recorded() {
-        let mut known = Surroundings::default();
-        assert_eq!(known.working_days(Some("north"), 4, 5), None, "no table");
+        let day = Day::since_epoch;
+        let mut known = ReferenceData::default();
+        assert_eq!(known.working_days(Some("north"), day(4), day(5)), None, "no table");
         // 1970-01-05, day 4, is a Monday; day 7 a Thursday; days 9 and 10 a weekend.
-        known.learn(&DataFrame::default(), &holidays(&[("north", 7, 3), ("south", 8, 3)])).unwrap();
-        assert_eq!(known.working_days(Some("north"), 4, 3), None, "recorded on the day itself");
-        assert_eq!(
-            known.working_days(Some("north"), 4, 4),
-            Some(7.0),
-            "8 weekdays, one of them off"
-        );
-        assert_eq!(known.working_days(Some("east"), 4, 4), Some(8.0));
-        assert_eq!(known.days_to_holiday(Some("north"), 4, 4), Some(3.0));
-        assert_eq!(known.days_to_holiday(Some("north"), 8, 8), None);
-        assert_eq!(known.days_to_holiday(Some("south"), 8, 8), Some(0.0));
+        let table = holidays(&[("north", 7, 3), ("south", 8, 3)]);
+        known.ingest(&DataFrame::default(), &table).unwrap();
+        let working_days = |region, before| known.working_days(Some(region), day(4), day(before));
+        assert_eq!(working_days("north", 3), None, "recorded on the day itself");
+        assert_eq!(working_days("north", 4), Some(7.0), "8 weekdays, one of them off");
+        assert_eq!(working_days("east", 4), Some(8.0));
+        let to_holiday =
+            |region, today| known.days_to_holiday(Some(region), day(today), day(today));
+        assert_eq!(to_holiday("north", 4), Some(3.0));
+        assert_eq!(to_holiday("north", 8), None);
+        assert_eq!(to_holiday("south", 8), Some(0.0));
         let [nodes, days] = known.to_parquet().unwrap();
-        assert_eq!(Surroundings::from_parquet([&nodes, &days]).unwrap(), known);
+        assert_eq!(ReferenceData::from_parquet([&nodes, &days]).unwrap(), known);
     }
 }

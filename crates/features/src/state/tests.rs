@@ -1,0 +1,135 @@
+//! In whatever pieces history is built, the features are the same, and they are equal to their
+//! definition.
+
+mod by_definition;
+mod fixture;
+mod nightly_runs;
+
+use proptest::prelude::*;
+use terms::{AsOf, Day};
+
+use self::by_definition::Records;
+use self::fixture::{FIRST_DAY, N_DAYS};
+use crate::{Declaration, Error, HistoryState, Tables, build};
+
+const DECLARED: &str = r#"
+    facts = ["n_units", "n_shipments", "origin_daily_capacity"]
+    categories = ["origin_region", "origin_kind"]
+    calendar = ["hour", "origin_hour", "destination_workdays"]
+    [[history]]
+    key = ["origin_region"]
+    quantity = "delivery_hours"
+    statistics = ["mean", "count", "sd"]
+    windows_days = [7, 100]
+    fall_back = []
+    [[history]]
+    key = ["origin_region", "origin_node_id:1"]
+    quantity = "handling_hours"
+    statistics = ["mean"]
+    windows_days = [30]
+    [[history]]
+    key = []
+    quantity = "open"
+    statistics = ["count", "mean"]
+    [[history]]
+    key = ["origin_region"]
+    quantity = "last_mile_hours"
+    statistics = ["mean", "count", "sd"]
+    windows_days = [30]
+    [[history]]
+    key = ["origin_region"]
+    quantity = "delivered_by_day_5"
+    statistics = ["mean", "count"]
+    windows_days = [14]
+"#;
+
+const START: Day = Day::since_epoch(FIRST_DAY as i32);
+const END: Day = Day::since_epoch((FIRST_DAY + N_DAYS) as i32);
+
+fn declared() -> Declaration {
+    Declaration::read(DECLARED).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(10))]
+
+    #[test]
+    fn a_full_build_and_any_nights_give_the_same_bytes(seed: u64, nights: u64) {
+        let (tables, declared) = (fixture::tables(seed), declared());
+        let (whole, outcomes) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let nightly = nightly_runs::run(&tables, &declared, nights);
+        let (assembled, nightly_outcomes) = nightly.assemble();
+        prop_assert_eq!(whole.to_parquet().unwrap(), assembled.to_parquet().unwrap());
+        for as_of in (0..8).map(|n| AsOf::start_of(START.plus(40 * n))) {
+            prop_assert_eq!(outcomes.as_of(as_of), nightly_outcomes.as_of(as_of));
+        }
+        let others = nightly_runs::run(&tables, &declared, nights ^ 0x5555);
+        prop_assert_eq!(&nightly.months, &others.months);
+        prop_assert_eq!(&nightly.pages, &others.pages);
+    }
+
+    #[test]
+    fn history_is_equal_to_its_definition(seed: u64) {
+        let (tables, declared) = (fixture::tables(seed), declared());
+        let (frame, _) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let records = Records::of(&tables, &frame);
+        let regions = frame.texts("origin_region").unwrap();
+        let column = |name: &str| frame.numbers(name).unwrap();
+        let deliveries = column("origin_region_delivery_hours_count_7d");
+        let checked = column("origin_region_delivered_by_day_5_count_14d");
+        let legs = column("origin_region_last_mile_hours_count_30d");
+        let open = column("everywhere_open_count");
+        for (row, region) in regions.iter().enumerate() {
+            let day = records.history_before(row);
+            let rows = || 0..regions.len();
+            let of_region = || rows().filter(|&other| regions[other] == *region);
+            let in_window = |before: &dyn Fn(usize, Day) -> i64, days: i32| -> f32 {
+                let of_row = |row| before(row, day) - before(row, day.plus(-days));
+                of_region().map(of_row).sum::<i64>() as f32
+            };
+            let expected = in_window(&|row, day| records.delivered_before(row, day), 7);
+            prop_assert_eq!(deliveries[row], Some(expected), "row {} deliveries", row);
+            let expected = in_window(&|row, day| records.last_miles_before(row, day), 30);
+            prop_assert_eq!(legs[row], Some(expected), "row {} legs", row);
+            let expected = rows().filter(|&other| records.is_open_before(other, day)).count();
+            prop_assert_eq!(open[row], Some(expected as f32), "row {} open", row);
+            let is_checked = |&other: &usize| records.is_checked_on(other, 5, day.plus(-14)..day);
+            let expected = of_region().filter(is_checked).count();
+            prop_assert_eq!(checked[row], Some(expected as f32), "row {} checked", row);
+        }
+    }
+}
+
+/// A state that has ingested the first days, and the tables.
+fn state_after(days: i32) -> (HistoryState, Tables, nightly_runs::NightlyStore) {
+    let (tables, store) = (fixture::tables(1), nightly_runs::NightlyStore::default());
+    let mut state = HistoryState::new(&declared()).unwrap();
+    let until = START.plus(days);
+    let of_days = tables.recorded(START.start()..until.start()).unwrap();
+    state.advance(of_days, START..until, &store).unwrap();
+    (state, tables, store)
+}
+
+#[test]
+fn days_that_do_not_follow_are_refused_and_leave_the_state_as_it_was() {
+    let (mut state, tables, store) = state_after(3);
+    let until = START.plus(3);
+    let over_a_month = until..until.plus(40);
+    for wrong in [START..until, until.plus(1)..until.plus(2), until..until, over_a_month] {
+        let result = state.advance(tables.clone(), wrong.clone(), &store);
+        assert!(matches!(result, Err(Error::Days { .. })), "{wrong:?}");
+    }
+    let next = tables.recorded(until.start()..until.end()).unwrap();
+    assert!(state.advance(next, until..until.next(), &store).is_ok());
+    assert_eq!(state.until(), Some(until.next()));
+}
+
+#[test]
+fn a_step_that_failed_half_way_is_never_taken_for_a_good_one() {
+    let (mut state, tables, store) = state_after(3);
+    let until = START.plus(3);
+    let broken = Tables { shipments: tables.shipments.drop("status").unwrap(), ..tables.clone() };
+    assert!(state.advance(broken, until..until.next(), &store).is_err());
+    let again = state.advance(tables, until..until.next(), &store);
+    assert!(matches!(again, Err(Error::StateBroken)));
+}

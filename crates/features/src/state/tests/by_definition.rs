@@ -1,0 +1,164 @@
+//! History counted by its definition, record by record and for each row anew: what the features
+//! must be equal to.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use terms::{Day, Instant};
+
+use crate::columns::{required_instants, required_integers, texts};
+use crate::timeline::{State, Version, states};
+use crate::{Frame, Tables};
+
+/// Everything that was recorded of each row.
+pub(super) struct Records {
+    rows: Vec<Row>,
+}
+
+struct Row {
+    ordered_at: Instant,
+    /// The day before which history counts.
+    history_before: Day,
+    /// The day of the first record.
+    first_day: Day,
+    /// By time.
+    versions: Vec<Version>,
+    /// By time.
+    legs: Vec<LegRecord>,
+}
+
+struct LegRecord {
+    recorded_at: Instant,
+    index: i64,
+    /// Whether it is of the last mile and has arrived.
+    is_last_mile: bool,
+}
+
+/// The instants of an order's records, and whether each is a cancellation.
+type OrderRecords = Vec<(Instant, bool)>;
+
+impl Records {
+    pub(super) fn of(tables: &Tables, frame: &Frame) -> Self {
+        let ids = frame.texts("shipment_id").unwrap();
+        let order_ids = frame.texts("order_id").unwrap();
+        let ordered_at = frame.ordered_at().unwrap();
+        let recorded_at = required_instants(frame.frame(), "recorded_at").unwrap();
+        let row = |row: usize| {
+            let first_recorded_at = recorded_at[row];
+            let of_order = order_records(tables, order_ids[row].as_deref());
+            let order_first = first_record(&of_order, first_recorded_at);
+            let counts_until = order_first.day().plus(90);
+            let id = ids[row].as_deref();
+            let mut versions = versions(tables, id, first_recorded_at);
+            for &(at, is_cancelled) in &of_order {
+                if is_cancelled && at >= order_first && at.day() < counts_until {
+                    versions.push((at.max(first_recorded_at), 1, State::Excluded));
+                }
+            }
+            versions.retain(|(at, ..)| at.day() < counts_until);
+            versions.sort_by_key(|(at, source, _)| (*at, *source));
+            let version = |(recorded_at, _, state)| Version { recorded_at, state };
+            Row {
+                ordered_at: ordered_at[row],
+                history_before: ordered_at[row].min(first_recorded_at).day(),
+                first_day: first_recorded_at.day(),
+                versions: versions.into_iter().map(version).collect(),
+                legs: legs(tables, id, first_recorded_at.day()..counts_until),
+            }
+        };
+        Self { rows: (0..ids.len()).map(row).collect() }
+    }
+
+    /// The day before which the history of a row counts.
+    pub(super) fn history_before(&self, row: usize) -> Day {
+        self.rows[row].history_before
+    }
+
+    /// One if the delivery was recorded before `day`.
+    pub(super) fn delivered_before(&self, row: usize, day: Day) -> i64 {
+        i64::from(matches!(self.state_before(row, day), Some(State::Delivered { .. })))
+    }
+
+    /// Whether the shipment was open at the start of `day`, and not for longer than 60 days.
+    pub(super) fn is_open_before(&self, row: usize, day: Day) -> bool {
+        let state = self.state_before(row, day);
+        let is_open = matches!(state, Some(State::Waiting | State::HandedOver { .. }));
+        is_open && day <= self.rows[row].first_day.plus(60)
+    }
+
+    /// Whether the delivery was checked on one of `days`, at an age of `age` days.
+    pub(super) fn is_checked_on(&self, row: usize, age: i32, days: Range<Day>) -> bool {
+        let checked_on = self.rows[row].ordered_at.day().plus(age);
+        let state = self.state_before(row, checked_on);
+        days.contains(&checked_on) && !matches!(state, None | Some(State::Excluded))
+    }
+
+    /// How many legs of the last mile were recorded as arrived before `day`.
+    pub(super) fn last_miles_before(&self, row: usize, day: Day) -> i64 {
+        let known = self.rows[row].legs.iter().filter(|leg| leg.recorded_at.day() < day);
+        let last: BTreeMap<i64, bool> = known.map(|leg| (leg.index, leg.is_last_mile)).collect();
+        last.values().filter(|arrived| **arrived).count() as i64
+    }
+
+    fn state_before(&self, row: usize, day: Day) -> Option<State> {
+        let known = self.rows[row].versions.iter().rfind(|version| version.day() < day);
+        known.map(|version| version.state)
+    }
+}
+
+fn order_records(tables: &Tables, order_id: Option<&str>) -> OrderRecords {
+    let statuses = texts(&tables.orders, "status").unwrap();
+    let ids = texts(&tables.orders, "order_id").unwrap();
+    let recorded_at = required_instants(&tables.orders, "recorded_at").unwrap();
+    let mut records: OrderRecords = (0..ids.len())
+        .filter(|&row| ids.get(row) == order_id)
+        .map(|row| (recorded_at[row], statuses.get(row) == Some("cancelled")))
+        .collect();
+    records.sort_unstable();
+    records
+}
+
+/// The first record of the order that a shipment belongs to: an order without a row that is
+/// recorded again after 121 days is a new one.
+fn first_record(records: &[(Instant, bool)], shipment_first: Instant) -> Instant {
+    let mut first: Option<Instant> = None;
+    for &(at, _) in records {
+        let is_new = first.is_none_or(|first| at.day() >= first.day().plus(121));
+        if is_new && at.day() <= shipment_first.day() {
+            first = Some(at);
+        }
+    }
+    first.unwrap()
+}
+
+/// Versions of a shipment from its first record on, with the order in which those of one instant
+/// apply; cancellations of its order are not among them.
+fn versions(tables: &Tables, id: Option<&str>, from: Instant) -> Vec<(Instant, u8, State)> {
+    let ids = texts(&tables.shipments, "shipment_id").unwrap();
+    let recorded_at = required_instants(&tables.shipments, "recorded_at").unwrap();
+    let states = states(&tables.shipments).unwrap().into_iter().enumerate();
+    let of_table = states.filter(|(row, _)| ids.get(*row) == id && recorded_at[*row] >= from);
+    let of_quarantine = (tables.quarantined.iter())
+        .filter(|version| Some(version.shipment_id.as_str()) == id && version.recorded_at >= from);
+    (of_table.map(|(row, state)| (recorded_at[row], 0, state)))
+        .chain(of_quarantine.map(|version| (version.recorded_at, 2, State::Excluded)))
+        .collect()
+}
+
+fn legs(tables: &Tables, id: Option<&str>, days: Range<Day>) -> Vec<LegRecord> {
+    let ids = texts(&tables.legs, "shipment_id").unwrap();
+    let recorded_at = required_instants(&tables.legs, "recorded_at").unwrap();
+    let indexes = required_integers(&tables.legs, "leg_index").unwrap();
+    let miles = texts(&tables.legs, "mile").unwrap();
+    let arrived = tables.legs.column("arrived_at").unwrap().is_not_null();
+    let mut legs: Vec<LegRecord> = (0..ids.len())
+        .filter(|&row| ids.get(row) == id && days.contains(&recorded_at[row].day()))
+        .map(|row| LegRecord {
+            recorded_at: recorded_at[row],
+            index: indexes[row],
+            is_last_mile: miles.get(row) == Some("last") && arrived.get(row) == Some(true),
+        })
+        .collect();
+    legs.sort_by_key(|leg| (leg.recorded_at, leg.index));
+    legs
+}

@@ -1,0 +1,86 @@
+//! Nightly runs in tests: history state advanced in pieces, with a store of bytes in memory.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use polars::prelude::PlHashSet;
+use terms::Day;
+
+use super::fixture::Draws;
+use crate::{
+    Declaration, Error, Frame, HistoryState, Month, MonthStore, Outcomes, StateFiles, Tables,
+    assemble, by_month,
+};
+
+/// What a store has after some nights, as bytes. Months are by their first day.
+#[derive(Default)]
+pub(super) struct NightlyStore {
+    pub(super) months: BTreeMap<Day, (Vec<u8>, Vec<u8>)>,
+    pub(super) pages: BTreeMap<Day, Vec<u8>>,
+    files: StateFiles,
+}
+
+impl MonthStore for NightlyStore {
+    type Error = Error;
+    type Bytes = Vec<u8>;
+
+    fn page(&self, first_day: Day) -> Result<Vec<u8>, Error> {
+        self.pages.get(&first_day).cloned().ok_or(Error::PageMissing { month: first_day })
+    }
+
+    fn already_built(&self, ids: &PlHashSet<String>) -> Result<PlHashSet<String>, Error> {
+        let mut built = PlHashSet::default();
+        for &first_day in self.months.keys() {
+            built.extend(self.month(first_day).orders_among(ids)?);
+        }
+        Ok(built)
+    }
+}
+
+impl NightlyStore {
+    fn month(&self, first_day: Day) -> Month {
+        let bytes = self.months.get(&first_day);
+        bytes.map(|(rows, versions)| Month::read(rows, versions).unwrap()).unwrap_or_default()
+    }
+
+    fn restore(&self, declared: &Declaration, until: Day) -> HistoryState {
+        let months: Vec<Day> = self.pages.keys().copied().collect();
+        HistoryState::restore(declared, until, &months, &self.files).unwrap()
+    }
+
+    fn advance(&mut self, state: &mut HistoryState, tables: &Tables, days: Range<Day>) {
+        let of_days = tables.recorded(days.start.start()..days.end.start()).unwrap();
+        let first_day = days.start.first_of_month();
+        let update = state.advance(of_days, days, self).unwrap();
+        let month = self.month(first_day).followed_by(update.month).unwrap().sorted().unwrap();
+        self.months.insert(first_day, month.to_parquet().unwrap());
+        self.pages.insert(first_day, state.page(first_day).unwrap());
+        self.files = state.save().unwrap();
+        state.evict_pages();
+    }
+
+    pub(super) fn assemble(&self) -> (Frame, Outcomes) {
+        let months: Vec<Month> = self.months.keys().map(|&first| self.month(first)).collect();
+        assemble(&months).unwrap()
+    }
+}
+
+/// Advances by pieces of drawn lengths, on some nights from what the night before had saved.
+pub(super) fn run(tables: &Tables, declared: &Declaration, seed: u64) -> NightlyStore {
+    let mut draws = Draws(seed);
+    let days = tables.days().unwrap().unwrap();
+    let (mut store, mut state) = (NightlyStore::default(), HistoryState::new(declared).unwrap());
+    let mut start = days.start;
+    while start < days.end {
+        let end = start.plus(1 + draws.below(25) as i32).min(days.end);
+        for days in by_month(start..end) {
+            let until = days.end;
+            store.advance(&mut state, tables, days);
+            if draws.one_in(2) {
+                state = store.restore(declared, until);
+            }
+        }
+        start = end;
+    }
+    store
+}

@@ -1,0 +1,155 @@
+//! What the store keeps of history: objects named by their content, the months that are built, and
+//! the list of both after a night.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use features::{Declaration, HistoryState, Month, StateFiles};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use terms::{Day, Digest};
+
+use crate::stage::RunContext;
+
+/// An object that is named by its content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredObject {
+    path: String,
+    digest: Digest,
+}
+
+impl StoredObject {
+    /// Names an object after its content, and adds it to those to be written.
+    pub(super) fn of(prefix: &str, bytes: Bytes, objects: &mut Vec<(String, Bytes)>) -> Self {
+        let digest = Digest::of(&bytes);
+        let path = format!("state/{prefix}{}.parquet", digest.short());
+        objects.push((path.clone(), bytes));
+        Self { path, digest }
+    }
+
+    /// Its bytes, verified.
+    fn read(&self, context: &RunContext<'_>) -> Result<Bytes> {
+        Ok(context.store.get_verified(&self.path, &self.digest)?)
+    }
+}
+
+/// A month that is built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StoredMonth {
+    /// Its first day.
+    #[serde(with = "days_since_epoch")]
+    pub(super) first_day: Day,
+    /// Shipments that were first recorded in it.
+    pub(super) n_rows: usize,
+    pub(super) rows: StoredObject,
+    pub(super) versions: StoredObject,
+    /// Versions that were recorded so long after their order that history does not count them.
+    pub(super) late: usize,
+}
+
+impl StoredMonth {
+    /// The month, verified.
+    ///
+    /// # Errors
+    /// If it is not what was written.
+    pub(crate) fn read(&self, context: &RunContext<'_>) -> Result<Month> {
+        Ok(Month::read(&self.rows.read(context)?, &self.versions.read(context)?)?)
+    }
+
+    /// Its shipments.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Its versions that history does not count.
+    pub(crate) fn late(&self) -> usize {
+        self.late
+    }
+}
+
+/// The list of what is stored after a night.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct StoredState {
+    schema_version: u32,
+    /// The day after the last one that was ingested.
+    pub(super) until: Day,
+    pub(super) months: Vec<StoredMonth>,
+    /// Pages of running totals, by month.
+    pages: Vec<StoredObject>,
+    /// Files of the history state, by name.
+    files: BTreeMap<String, StoredObject>,
+}
+
+impl StoredState {
+    pub(super) fn empty() -> Self {
+        Self {
+            schema_version: 1,
+            until: Day::since_epoch(0),
+            months: Vec::new(),
+            pages: Vec::new(),
+            files: BTreeMap::new(),
+        }
+    }
+
+    /// The history state that was saved.
+    pub(super) fn restore(
+        &self,
+        context: &RunContext<'_>,
+        declared: &Declaration,
+    ) -> Result<HistoryState> {
+        let months: Vec<Day> = self.months.iter().map(|month| month.first_day).collect();
+        let files = self.files.par_iter();
+        let files = files.map(|(name, object)| Ok((name.clone(), object.read(context)?)));
+        let files = files.collect::<Result<BTreeMap<String, Bytes>>>()?;
+        Ok(HistoryState::restore(declared, self.until, &months, &files)?)
+    }
+
+    /// The page of a month.
+    pub(super) fn page(&self, context: &RunContext<'_>, first_day: Day) -> Result<Bytes> {
+        let mut pages = self.months.iter().zip(&self.pages);
+        let page = pages.find(|(month, _)| month.first_day == first_day);
+        let (_, page) = page.with_context(|| format!("no page of the month of {first_day}"))?;
+        page.read(context)
+    }
+
+    /// Adds a month that was written, in place of what was built of it before.
+    pub(super) fn replace_month(&mut self, (month, page): (StoredMonth, StoredObject)) {
+        if self.months.last().is_some_and(|last| last.first_day == month.first_day) {
+            self.months.pop();
+            self.pages.pop();
+        }
+        self.months.push(month);
+        self.pages.push(page);
+    }
+
+    /// Writes the files of the history state after the day before `until`.
+    pub(super) fn write_files(
+        &mut self,
+        context: &RunContext<'_>,
+        until: Day,
+        files: StateFiles,
+    ) -> Result<()> {
+        let mut objects = Vec::new();
+        let object = |(name, bytes): (String, Vec<u8>)| {
+            (name, StoredObject::of("memory/", bytes.into(), &mut objects))
+        };
+        self.files = files.into_iter().map(object).collect();
+        self.until = until;
+        Ok(context.store.put_many(objects)?)
+    }
+}
+
+/// A day as a number, as it is in the output of the features stage.
+mod days_since_epoch {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use terms::Day;
+
+    pub(super) fn serialize<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(day.days_since_epoch())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
+        i32::deserialize(deserializer).map(Day::since_epoch)
+    }
+}
