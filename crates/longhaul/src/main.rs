@@ -5,6 +5,7 @@
 
 mod commands;
 mod flags;
+mod folds;
 mod predictions;
 mod refusal;
 mod report;
@@ -21,8 +22,8 @@ use clap::Parser;
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
-use commands::backtest::Span;
 use flags::{Command, Config, Contract, Features, Flags, Global, Job, LogFormat, Models, Origins};
+use folds::Span;
 use refusal::Refusal;
 use report::Reporter;
 use settings::Resolved;

@@ -42,7 +42,7 @@ pub(crate) struct Settings {
     /// Where things are kept.
     pub(crate) store: StoreSection,
     /// The invented network, for `simulate`.
-    pub(crate) simulate: simulate::World,
+    pub(crate) simulate: simulate::NetworkSettings,
     /// How is checked.
     pub(crate) check: CheckSection,
     /// Which features.
@@ -117,7 +117,7 @@ impl Default for Settings {
             name: String::new(),
             as_of: String::new(),
             store: StoreSection::default(),
-            simulate: simulate::World::default(),
+            simulate: simulate::NetworkSettings::default(),
             check: CheckSection::default(),
             features: FeaturesSection::default(),
             train: learn::Settings::default(),

@@ -7,12 +7,12 @@ use features::{Declaration, Group};
 use serde_json::{Value, json};
 use terms::{FeatureList, Matrix};
 
-use crate::commands::backtest::{Span, mean_pinball_days};
 use crate::envelope;
+use crate::folds::{Span, mean_pinball_days};
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 use crate::stage::RunContext;
-use crate::stages::{self, Known};
+use crate::stages::{self, FeatureSet};
 
 /// A build is timed so many times, and the fastest counts.
 const BUILDS: usize = 3;
@@ -32,7 +32,7 @@ struct Worth {
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
     let (checked, features) = stages::features_of(context, resolved)?;
     let declared = checked.declared(resolved)?;
-    let mut known = Known::read(context, &features)?;
+    let mut known = FeatureSet::read(context, &features)?;
 
     let tables = checked.read_all(context)?;
     let build_ms = |declared: &Declaration| -> Result<f64> {

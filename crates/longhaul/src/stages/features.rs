@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use features::{Frame, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
-use terms::{Digest, Matrix};
+use terms::{Digest, Instant, Matrix};
 
 use crate::report::count;
 use crate::settings::Resolved;
@@ -69,7 +69,7 @@ pub(crate) fn run(
 }
 
 /// What the features stage left, ready for training and judging.
-pub(crate) struct Known {
+pub(crate) struct FeatureSet {
     /// Keys, features and what was promised.
     pub(crate) frame: Frame,
     /// The features as numbers.
@@ -78,7 +78,7 @@ pub(crate) struct Known {
     pub(crate) outcomes: Outcomes,
 }
 
-impl Known {
+impl FeatureSet {
     /// Reads what the stage left, verified.
     ///
     /// # Errors
@@ -99,9 +99,10 @@ impl Known {
         BTreeMap::from([(MONTHS.to_owned(), done.digest(MONTHS))])
     }
 
-    /// Positions of the rows ordered from `from` up to, not with, `to` (in microseconds).
-    pub(crate) fn ordered_between(&self, from: i64, to: i64) -> std::ops::Range<usize> {
+    /// Positions of the rows ordered from `from` up to, not including, `to`.
+    pub(crate) fn ordered_between(&self, from: Instant, to: Instant) -> std::ops::Range<usize> {
         let ordered_at = self.outcomes.ordered_at();
-        ordered_at.partition_point(|&at| at < from)..ordered_at.partition_point(|&at| at < to)
+        let position = |end: Instant| ordered_at.partition_point(|&at| at < end.micros());
+        position(from)..position(to)
     }
 }

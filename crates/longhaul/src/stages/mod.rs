@@ -6,9 +6,11 @@ mod check;
 mod evaluate;
 mod features;
 mod history;
+mod holdout;
 mod last_check;
 mod publish;
 mod score;
+mod segments;
 mod speed_table;
 mod train;
 
@@ -23,8 +25,9 @@ use crate::stage::{RunContext, StageResult};
 
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
-pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
-pub(crate) use self::features::Known;
+pub(crate) use self::evaluate::scores;
+pub(crate) use self::features::FeatureSet;
+pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// What a command leaves for its user.
