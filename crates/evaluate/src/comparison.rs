@@ -34,6 +34,34 @@ pub struct Comparison<'a> {
 /// # Errors
 /// If columns differ in length, a number is not finite, no outcome is known, there is no candidate,
 /// or gates are set and there is no baseline.
+///
+/// ```
+/// use evaluate::{Comparison, Forecast, Settings, Shipments, evaluate};
+/// use terms::{Day, N_LEVELS};
+///
+/// let shipments = Shipments {
+///     ordered_at: vec![Day::since_epoch(0).start()],
+///     actual_hours: vec![Some(60.0)],
+///     promised_hours: vec![None],
+///     segments: Vec::new(),
+/// };
+/// let forecast = |name: &str, hours| Forecast {
+///     name: name.to_owned(),
+///     hours: vec![[hours; N_LEVELS]],
+///     ..Forecast::default()
+/// };
+/// let comparison = Comparison {
+///     shipments: &shipments,
+///     candidates: &[forecast("boost", 66.0)],
+///     chosen: None,
+///     champion: None,
+///     baselines: &[forecast("median", 90.0)],
+/// };
+/// let evaluation = evaluate(&comparison, &Settings::default(), None)?;
+/// assert_eq!(evaluation.overall[0].metrics.mae_hours, 6.0);
+/// assert_eq!(evaluation.overall[1].metrics.mae_hours, 30.0);
+/// # Ok::<(), evaluate::Error>(())
+/// ```
 pub fn evaluate(
     comparison: &Comparison<'_>,
     settings: &Settings,

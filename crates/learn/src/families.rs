@@ -1,4 +1,4 @@
-//! The families by their names in the settings.
+//! Makes a family of regressors from its name in the settings.
 
 use crate::boosted::Boosted;
 use crate::error::Error;

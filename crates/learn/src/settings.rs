@@ -19,6 +19,12 @@ pub enum FamilyName {
 }
 
 /// The settings of training.
+///
+/// ```
+/// let settings = learn::Settings { rows_min: 0, ..learn::Settings::default() };
+/// let error = settings.check().unwrap_err();
+/// assert_eq!(error.to_string(), "setting rows_min: expected at least 1, found 0");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
