@@ -41,7 +41,7 @@ pub(crate) fn segments(
         ("item category", column::ITEM_CATEGORY),
     ] {
         let Some(texts) = declared_texts(feature_set, declaration, column)? else { continue };
-        // The column of a table that never has a value divides nothing.
+        // A column without any value, of a shop that records no carriers say, divides nothing.
         if texts.iter().any(Option::is_some) {
             divide(name, &|row| texts[row].clone().unwrap_or_else(|| "unknown".to_owned()));
         }
