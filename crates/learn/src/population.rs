@@ -143,7 +143,8 @@ mod tests {
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 2]] };
         let none = |_| Vec::new();
         let start = Instant::from_micros(0);
-        let refused = Population::at(AsOf::at(start), &matrix, &[start; 2], &none);
+        let ordered_at = [start; 2];
+        let refused = Population::at(AsOf::at(start), &matrix, &ordered_at, &none);
         assert!(matches!(
             refused.err(),
             Some(Error::RowCount { what: "outcomes", expected: 2, found: 0 })
