@@ -1,4 +1,4 @@
-//! A bundle in memory: files, and the manifest that names them.
+//! A bundle in memory: the files of a model, and the manifest that lists them with their digests.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// Only facts recorded before this moment went in.
+    /// Only facts recorded before this moment were used in training.
     pub as_of: AsOf,
     /// The pipeline's name.
     pub pipeline: String,
@@ -26,7 +26,7 @@ pub struct About {
     pub features_digest: Digest,
     /// The seed of training.
     pub seed: u64,
-    /// Whether the gates let it through. A model that they refused is kept and never scores.
+    /// Whether it passed the gates. A model that did not is kept, and never scores.
     pub passed: bool,
 }
 
@@ -44,7 +44,7 @@ pub struct FileEntry {
 pub struct Manifest {
     /// Version of this form.
     pub schema_version: u32,
-    /// A digest of the file digests and of what the model is about.
+    /// A digest of the files' digests and of where the model comes from.
     pub model_id: String,
     /// Where the model comes from.
     #[serde(flatten)]
@@ -54,7 +54,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// The id that the digests make.
+    /// The id that follows from the digests.
     fn id_of(about: &About, files: &BTreeMap<String, FileEntry>) -> String {
         let mut fingerprint = Fingerprint::new()
             .with("as_of", about.as_of.to_string())
@@ -68,7 +68,7 @@ impl Manifest {
         fingerprint.finish().short().to_owned()
     }
 
-    /// As it is written.
+    /// The bytes that are written.
     pub fn to_bytes(&self) -> Vec<u8> {
         // A struct of strings and numbers always serialises.
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
@@ -98,7 +98,7 @@ impl Manifest {
 /// A model as files.
 #[derive(Debug, Clone)]
 pub struct Bundle {
-    /// What it is and which files it has.
+    /// Where the model comes from, and the digests of its files.
     pub manifest: Manifest,
     /// The files by name.
     pub files: BTreeMap<String, Vec<u8>>,
@@ -124,7 +124,7 @@ impl Bundle {
         &self.manifest.model_id
     }
 
-    /// The scorer that the files make.
+    /// The scorer decoded from the files.
     ///
     /// # Errors
     /// If the scorer refuses them.

@@ -1,15 +1,15 @@
-//! What can go wrong with a bundle.
+//! Errors of reading, writing and promoting bundles.
 
 use terms::{AsOf, ErrorClass};
 
-/// Errors of this room.
+/// Why a bundle cannot be read, written or promoted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No manifest under that id.
     #[error("model {model_id:?}: not found in {store}")]
     NotFound {
-        /// The id asked for.
+        /// The id that was looked up.
         model_id: String,
         /// Where it was looked for.
         store: String,
@@ -21,17 +21,17 @@ pub enum Error {
         path: String,
         /// What it should have held.
         expected: &'static str,
-        /// What the reader says.
+        /// The parser's error.
         source: serde_json::Error,
     },
-    /// A manifest whose files do not add up to its model id.
+    /// A manifest whose model id is not that of its files.
     #[error("{path}: expected model id {expected}, its files make {found}")]
     WrongId {
         /// The manifest.
         path: String,
         /// The id in it.
         expected: String,
-        /// The id that its file digests make.
+        /// The id that follows from its files' digests.
         found: String,
     },
     /// Another process moved the pointer first.
@@ -42,26 +42,26 @@ pub enum Error {
         /// What it points to now.
         model_id: String,
     },
-    /// The champion knows more than this model.
+    /// The champion is as of a later moment than this model.
     #[error(
         "model {model_id}: as-of {as_of}, while the champion {champion} is as of {champion_as_of}"
     )]
     Older {
         /// The model that was to be promoted.
         model_id: String,
-        /// Its moment.
+        /// Its as-of.
         as_of: AsOf,
         /// The champion.
         champion: String,
-        /// The champion's moment.
+        /// The champion's as-of.
         champion_as_of: AsOf,
     },
-    /// The scorer refuses the files.
+    /// The files cannot be decoded as a model.
     #[error("model {model_id}: its files do not make a scorer")]
     Scorer {
         /// The model.
         model_id: String,
-        /// What the scorer says.
+        /// The scorer's error.
         source: scorer::Error,
     },
     /// The store failed.
@@ -83,12 +83,12 @@ impl Error {
         }
     }
 
-    /// The way out, where there is one.
+    /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } => Some("longhaul models list shows what is there".to_owned()),
+            Self::NotFound { .. } => None,
             Self::Moved { .. } => {
-                Some("run publish again: it compares with the new champion".into())
+                Some("publish again: the model is then compared with the new champion".into())
             }
             Self::Older { .. } => Some(
                 "a rerun of an old night does not replace a newer champion; the model is kept"

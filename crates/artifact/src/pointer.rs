@@ -1,4 +1,4 @@
-//! Which model is champion: one small object, replaced by compare-and-swap.
+//! The pointer to the champion: one small object, replaced by compare-and-swap.
 
 use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
@@ -18,21 +18,21 @@ pub struct Pointer {
     pub model_id: String,
     /// Digest of its manifest.
     pub manifest_sha256: Digest,
-    /// The champion's moment.
+    /// The champion's as-of.
     pub as_of: AsOf,
     /// The champion before it.
     pub previous: Option<String>,
 }
 
-/// What came of a promotion.
+/// The result of a promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Promotion {
-    /// The pointer was moved; it pointed to this model before.
+    /// The model is champion now.
     Promoted {
-        /// The champion before.
+        /// The champion before, if there was one.
         previous: Option<String>,
     },
-    /// The model was champion already.
+    /// The model was champion before.
     AlreadyCurrent,
 }
 
@@ -44,7 +44,7 @@ pub fn current(store: &Store) -> Result<Option<Pointer>, Error> {
     Ok(read(store)?.map(|(pointer, _)| pointer))
 }
 
-/// Makes a bundle that was written the champion, in one step.
+/// Makes a model whose bundle was written the champion, in one step.
 ///
 /// # Errors
 /// If the champion is as of a later moment, if another run moved the pointer meanwhile, or if the

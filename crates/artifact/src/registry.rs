@@ -1,14 +1,14 @@
-//! Bundles in the store.
+//! Bundles in the store: writing with the manifest last, verified reading, and the list of models.
 
 use bytes::Bytes;
 use store::{PutOutcome, Store};
 
 use crate::{Bundle, Error, Manifest};
 
-/// Writes a bundle, its manifest last. Says whether it was new.
+/// Writes a bundle, its manifest last. Returns whether it was new.
 ///
 /// # Errors
-/// If the store fails; then the bundle does not exist, and writing it again finishes the job.
+/// If the store fails; then there is no manifest, and writing the bundle again completes it.
 pub fn write(store: &Store, bundle: &Bundle) -> Result<bool, Error> {
     let folder = folder(bundle.model_id());
     let manifest_path = format!("{folder}/manifest.json");
@@ -27,7 +27,7 @@ pub fn write(store: &Store, bundle: &Bundle) -> Result<bool, Error> {
 /// Reads a bundle and verifies every byte of it.
 ///
 /// # Errors
-/// If it is not there, or a file is not what the manifest says.
+/// If it is not there, or a file has another digest than the manifest says.
 pub fn read(store: &Store, model_id: &str) -> Result<Bundle, Error> {
     let folder = folder(model_id);
     let manifest = read_manifest(store, &format!("{folder}/manifest.json"), model_id)?;

@@ -1,17 +1,17 @@
 //! Writes the report of an invented evaluation: `cargo run -p evaluate --example report out.html`.
 //!
-//! The world has 12 weeks of orders on six lanes, a strike in the eighth week, and a last week whose
-//! outcomes are not all known. The model knows the lanes and not the strike.
+//! The invented orders are of 12 weeks on six lanes, with a strike in the eighth week, and a last week
+//! whose outcomes are not all known. The model predicts lanes well and not the strike.
 #![expect(clippy::disallowed_methods, reason = "an example measures and writes")]
 
 use std::error::Error;
 
-use evaluate::baseline::{self, History};
+use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{
-    Contest, Forecast, GateSettings, ReportExtras, SegmentFamily, Settings, Shipments, evaluate,
+    Comparison, Forecast, GateSettings, ReportExtras, SegmentFamily, Settings, Shipments, evaluate,
     report,
 };
-use terms::{AsOf, DAY_MICROS, DAYS_AHEAD, LEVELS, N_LEVELS};
+use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS};
 
 const LANES: [(&str, f64); 6] = [
     ("SP-SP", 60.0),
@@ -28,26 +28,27 @@ const STRIKE: std::ops::Range<i64> = 49..56;
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "report.html".into());
     let origin: AsOf = "2018-02-05".parse()?;
-    let past = World::new(origin.plus_days(-60), 60, 1);
-    let world = World::new(origin, DAYS, 2);
-    let known_at = vec![origin.micros() - 1; past.hours.len()];
-    let history = History { lanes: &past.lanes, known_at: &known_at, hours: &past.hours };
-    let global = baseline::global_quantiles(&history, origin, world.hours.len())?;
-    let lane = baseline::lane_median_28d(&history, origin, &world.lanes)?;
-    let shipments = world.shipments();
+    let past = Orders::new(origin.plus_days(-60), 60, 1);
+    let orders = Orders::new(origin, DAYS, 2);
+    let known_at = vec![origin.plus_days(-1).instant(); past.hours.len()];
+    let past_deliveries =
+        PastDeliveries { lanes: &past.lanes, known_at: &known_at, hours: &past.hours };
+    let global = baseline::global_quantiles(&past_deliveries, origin, orders.hours.len())?;
+    let lane = baseline::lane_median_28d(&past_deliveries, origin, &orders.lanes)?;
+    let shipments = orders.shipments();
     let promise = baseline::promise(&shipments.promised_hours, &global)?;
     let baselines: Vec<Forecast> = promise.into_iter().chain([lane, global]).collect();
     let candidates =
-        [world.forecast("boost", 0.42, 1.0), world.forecast("extra_trees", 0.55, 1.05)];
-    let champion = world.forecast("2018-01-29", 0.5, 0.93);
-    let contest = Contest {
+        [orders.forecast("boost", 0.42, 1.0), orders.forecast("extra_trees", 0.55, 1.05)];
+    let champion = orders.forecast("2018-01-29", 0.5, 0.93);
+    let comparison = Comparison {
         shipments: &shipments,
         candidates: &candidates,
         chosen: None,
         champion: Some(&champion),
         baselines: &baselines,
     };
-    let evaluation = evaluate(&contest, &Settings::default(), Some(&GateSettings::default()))?;
+    let evaluation = evaluate(&comparison, &Settings::default(), Some(&GateSettings::default()))?;
     let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     let header = [
         text("Pipeline", "pipelines/demo.toml"),
@@ -73,39 +74,39 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Shipments with a lane, a log-normal delivery time, and what a model could have known of it.
-struct World {
-    ordered_at: Vec<i64>,
+/// Orders with a lane, a log-normal delivery time, and the part of it that a model can predict.
+struct Orders {
+    ordered_at: Vec<Instant>,
     lanes: Vec<&'static str>,
-    /// The part of the delivery time that can be known.
-    knowable: Vec<f64>,
+    /// The part of the delivery time that can be predicted.
+    predictable: Vec<f64>,
     hours: Vec<f32>,
     days: Vec<i64>,
 }
 
-impl World {
+impl Orders {
     fn new(from: AsOf, days: i64, seed: u64) -> Self {
         let mut random = Random(seed);
-        let mut world = Self {
+        let mut orders = Self {
             ordered_at: Vec::new(),
             lanes: Vec::new(),
-            knowable: Vec::new(),
+            predictable: Vec::new(),
             hours: Vec::new(),
             days: Vec::new(),
         };
         for day in 0..days {
             for _ in 0..PER_DAY {
                 let (lane, typical) = LANES[(random.uniform().powi(2) * 6.0) as usize % 6];
-                let knowable = typical * (0.45 * random.normal()).exp();
+                let predictable = typical * (0.45 * random.normal()).exp();
                 let strike = if STRIKE.contains(&day) { 1.5 } else { 1.0 };
-                world.ordered_at.push(from.micros() + day * DAY_MICROS);
-                world.lanes.push(lane);
-                world.knowable.push(knowable);
-                world.hours.push((knowable * strike * (0.4 * random.normal()).exp()) as f32);
-                world.days.push(day);
+                orders.ordered_at.push(from.plus_days(day).instant());
+                orders.lanes.push(lane);
+                orders.predictable.push(predictable);
+                orders.hours.push((predictable * strike * (0.4 * random.normal()).exp()) as f32);
+                orders.days.push(day);
             }
         }
-        world
+        orders
     }
 
     fn shipments(&self) -> Shipments {
@@ -126,38 +127,42 @@ impl World {
         Shipments {
             ordered_at: self.ordered_at.clone(),
             actual_hours: self.hours.iter().zip(&self.days).map(known).collect(),
-            promised_hours: self.knowable.iter().map(|k| Some((k * 1.3 + 150.0) as f32)).collect(),
+            promised_hours: self
+                .predictable
+                .iter()
+                .map(|k| Some((k * 1.3 + 150.0) as f32))
+                .collect(),
             segments: vec![
                 family("lane", self.lanes.clone()),
-                family("distance band", self.knowable.iter().map(band).collect()),
+                family("distance band", self.predictable.iter().map(band).collect()),
                 family("week", self.days.iter().map(when).collect()),
             ],
         }
     }
 
     fn forecast(&self, name: &str, sigma: f64, scale: f64) -> Forecast {
-        let quantile = |knowable: f64, z: f64| (knowable * scale * (sigma * z).exp()) as f32;
-        let by_day = |knowable: f64| {
+        let quantile = |predictable: f64, z: f64| (predictable * scale * (sigma * z).exp()) as f32;
+        let by_day = |predictable: f64| {
             let mut days = [0.0; DAYS_AHEAD];
             for (day, p) in days.iter_mut().enumerate() {
-                let z = (24.0 * (day + 1) as f64 / (knowable * scale)).ln() / sigma;
+                let z = (24.0 * (day + 1) as f64 / (predictable * scale)).ln() / sigma;
                 *p = (1.0 / (1.0 + (-1.702 * z).exp())) as f32;
             }
             days
         };
-        let by_day: Vec<[f32; DAYS_AHEAD]> = self.knowable.iter().map(|k| by_day(*k)).collect();
+        let by_day: Vec<[f32; DAYS_AHEAD]> = self.predictable.iter().map(|k| by_day(*k)).collect();
         let hours =
             |k: &f64| -> [f32; N_LEVELS] { LEVELS.map(|p| quantile(*k, normal_quantile(p))) };
         Forecast {
             name: name.into(),
-            hours: self.knowable.iter().map(hours).collect(),
+            hours: self.predictable.iter().map(hours).collect(),
             probability_over_2d: Some(by_day.iter().map(|p| 1.0 - p[1]).collect()),
             probability_by_day: Some(by_day),
         }
     }
 }
 
-/// The logistic stand-in for the normal quantile, near enough for a picture.
+/// The logistic approximation of the normal quantile, close enough for a picture.
 fn normal_quantile(level: f64) -> f64 {
     (level / (1.0 - level)).ln() / 1.702
 }

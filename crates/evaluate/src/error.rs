@@ -1,8 +1,8 @@
-//! What can go wrong when forecasts are judged.
+//! Errors of an evaluation.
 
 use terms::{AsOf, ErrorClass};
 
-/// Why nothing could be judged.
+/// Why forecasts cannot be evaluated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,45 +16,47 @@ pub enum Error {
         /// Rows of the column.
         found: usize,
     },
-    /// A prediction or an outcome is infinite or no number.
+    /// A prediction or an outcome is infinite or not a number.
     #[error("{column}: expected a finite number, found {found} in row {row}")]
     NotFinite {
         /// The column, with its forecast.
         column: String,
         /// Position of the row.
         row: usize,
-        /// What is there.
+        /// The value.
         found: f32,
     },
-    /// No outcome is known, so nothing can be judged.
-    #[error("shipments to judge: expected at least one known outcome, found none in {rows} rows")]
+    /// No outcome is known yet.
+    #[error(
+        "shipments to evaluate: expected at least one known outcome, found none in {rows} rows"
+    )]
     NothingMatured {
         /// Rows of which none has an outcome.
         rows: usize,
     },
-    /// A baseline has nothing to look back on.
+    /// A baseline has no past deliveries.
     #[error("baseline {baseline}: expected deliveries known before {origin}, found none")]
     NoHistory {
         /// Name of the baseline.
         baseline: String,
-        /// Moment whose knowledge may be used.
+        /// The moment before which they had to be known.
         origin: AsOf,
     },
-    /// There is nobody to choose from, or the choice is not in the list.
+    /// There is no candidate, or the chosen one is not in the list.
     #[error("candidates: expected a choice below {candidates}, found {chosen:?}")]
     NoCandidate {
         /// How many candidates there are.
         candidates: usize,
-        /// The position that was asked for.
+        /// The position of the chosen one.
         chosen: Option<usize>,
     },
-    /// The gates compare with baselines, and there are none.
+    /// The gates compare with the baselines, and there are none.
     #[error("gates: expected at least one baseline to compare with, found none")]
     NoBaseline,
     /// The metrics could not be written as JSON.
     #[error("metrics as JSON")]
     Json {
-        /// What the encoder said.
+        /// The error of the encoder.
         source: serde_json::Error,
     },
 }
@@ -72,12 +74,12 @@ impl Error {
         }
     }
 
-    /// What a person can do about it, if anything.
+    /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NothingMatured { .. } => {
-                Some("judge an earlier hold-out, or wait until its deliveries are recorded".into())
-            }
+            Self::NothingMatured { .. } => Some(
+                "evaluate an earlier hold-out, or wait until its deliveries are recorded".into(),
+            ),
             Self::NoHistory { .. } => {
                 Some("choose a later as-of, or import the deliveries before it".into())
             }
@@ -91,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_input_has_its_class_and_a_way_out() {
+    fn missing_input_has_its_class_and_a_hint() {
         let error = Error::NothingMatured { rows: 3 };
         assert_eq!(error.class(), ErrorClass::Input);
         assert!(error.hint().is_some());

@@ -1,4 +1,4 @@
-//! What an evaluation found: what `metrics.json` holds and what the report is drawn from.
+//! The result of an evaluation: the content of `metrics.json`, from which the report is drawn.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,36 +7,37 @@ use crate::bootstrap::Estimate;
 use crate::segment::SegmentScores;
 use crate::{Error, Metrics, Settings, Verdict};
 
-/// Grows when a field of [`Evaluation`] changes its meaning or goes away.
+/// Incremented when a field of [`Evaluation`] changes its meaning or is removed.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Everything that was found. Units are in the names; shares are of 1.
+/// The result of an evaluation. Units are in the names of the fields; shares are of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// [`SCHEMA_VERSION`] when it was written.
     pub schema_version: u32,
-    /// The chosen candidate.
+    /// Name of the chosen candidate.
     pub model: String,
-    /// The baseline with the smallest mean pinball, to which segments compare.
+    /// Name of the baseline with the smallest mean pinball loss, with which segments are compared.
     pub best_baseline: Option<String>,
-    /// How it was judged.
+    /// The settings of the evaluation.
     pub settings: Settings,
-    /// How many rows.
+    /// Numbers of rows.
     pub counts: Counts,
     /// The verdict, if gates were set.
     pub verdict: Option<Verdict>,
-    /// All judged rows: the model, the other candidates, the champion, the baselines.
+    /// Metrics on all rows whose outcome is known: of the model, the other candidates, the champion, the
+    /// baselines.
     pub overall: Vec<Entry>,
-    /// The same on the rows that really took more than two days. They are chosen by their outcome,
-    /// which makes every forecast look too early: compare here, and look at bias above.
+    /// The same on the rows that took more than two days. They are selected by their outcome, so every
+    /// forecast looks too early on them: compare forecasts here, and read the bias from `overall`.
     pub over_two_days: Vec<Entry>,
-    /// The model by segment.
+    /// Metrics of the model by segment.
     pub segments: Vec<SegmentScores>,
-    /// By order week.
+    /// Metrics by order week.
     pub weeks: Vec<Week>,
 }
 
-/// How many rows there were.
+/// Numbers of rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
     /// All rows.
@@ -45,17 +46,17 @@ pub struct Counts {
     pub judged: usize,
     /// Rows whose outcome is not known yet.
     pub not_known_yet: usize,
-    /// Judged rows that took more than two days.
+    /// Rows that took more than two days.
     pub over_two_days: usize,
-    /// First UTC order day of the judged rows.
+    /// First UTC order day of the rows whose outcome is known.
     pub first_day: String,
-    /// Last UTC order day of the judged rows.
+    /// Last UTC order day of the rows whose outcome is known.
     pub last_day: String,
-    /// UTC order days of the judged rows: the blocks of the bootstrap.
+    /// UTC order days of the rows whose outcome is known: the blocks of the bootstrap.
     pub order_days: usize,
 }
 
-/// What a forecast is in the contest.
+/// The role of a forecast in the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -69,14 +70,14 @@ pub enum Role {
     Baseline,
 }
 
-/// One forecast in the contest.
+/// The metrics of one forecast.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Who predicts.
+    /// Name of the forecast.
     pub forecast: String,
-    /// As what.
+    /// Its role.
     pub role: Role,
-    /// How well.
+    /// Its metrics.
     pub metrics: Metrics,
     /// The model minus this one; `None` for the model itself.
     pub difference: Option<Difference>,
@@ -106,10 +107,10 @@ pub struct Week {
     pub scores: Vec<WeekScore>,
 }
 
-/// How one forecast does in one week.
+/// The metrics of one forecast in one week.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WeekScore {
-    /// Who predicts.
+    /// Name of the forecast.
     pub forecast: String,
     /// Mean absolute error of the median.
     pub mae_hours: f64,
@@ -123,7 +124,7 @@ impl Evaluation {
     /// The text of `metrics.json`: fields in a fixed order, numbers with six significant digits.
     ///
     /// # Errors
-    /// If the encoder fails, which it has no reason to.
+    /// If the encoder fails, which no value makes it do.
     pub fn to_json(&self) -> Result<String, Error> {
         let mut value = serde_json::to_value(self).map_err(|source| Error::Json { source })?;
         round(&mut value);
@@ -136,6 +137,22 @@ impl Evaluation {
     /// The entry of the chosen candidate.
     pub fn model_entry(&self) -> Option<&Entry> {
         self.overall.iter().find(|entry| entry.role == Role::Model)
+    }
+}
+
+impl Entry {
+    /// Its name, with its role where the name alone does not tell the role.
+    pub(crate) fn label(&self) -> String {
+        match self.role {
+            Role::Model => format!("{} (the model)", self.forecast),
+            Role::Champion => format!("{} (champion)", self.forecast),
+            Role::Candidate | Role::Baseline => self.forecast.clone(),
+        }
+    }
+
+    /// Whether it is a point forecast: its quantiles are equal.
+    pub(crate) fn is_point(&self) -> bool {
+        self.metrics.interval_90.mean_width_hours <= 0.0
     }
 }
 

@@ -1,16 +1,15 @@
-//! What is judged: predictions of one forecaster, and the shipments that they are for.
+//! The input of an evaluation: forecasts, and the shipments that they are for.
 //!
-//! Both are plain columns of equal length, wherever they came from. Order of the rows is free, but
-//! the same in both.
+//! Both are plain columns of equal length, with their rows in the same order, whichever it is.
 
-use terms::{DAYS_AHEAD, N_LEVELS};
+use terms::{DAYS_AHEAD, Instant, N_LEVELS};
 
 use crate::Error;
 
-/// Predictions of one forecaster, one row a shipment.
+/// Predicted distributions, one row a shipment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Forecast {
-    /// Who predicts: a family of models, a baseline, the champion.
+    /// What predicts: a family of models, a baseline, the champion.
     pub name: String,
     /// Predicted quantiles. Shapes: n_rows × [`terms::LEVELS`]. Units: hours from `ordered_at`.
     pub hours: Vec<[f32; N_LEVELS]>,
@@ -21,8 +20,8 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Puts the rows of `other` after these, as when a backtest goes from origin to origin.
-    /// Probabilities stay only if both have them; a forecast without rows takes those of `other`.
+    /// Appends the rows of `other`, such as those of the next origin of a backtest. Probabilities are
+    /// kept only if both have them; a forecast without rows becomes `other`, under its own name.
     pub fn append(&mut self, other: Self) {
         if self.hours.is_empty() {
             *self = Self { name: std::mem::take(&mut self.name), ..other };
@@ -62,25 +61,25 @@ fn joined<T>(first: Option<Vec<T>>, second: Option<Vec<T>>) -> Option<Vec<T>> {
     Some(first)
 }
 
-/// A way to cut the shipments into segments.
+/// A division of the shipments into segments.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SegmentFamily {
-    /// What is cut by: region, distance band, carrier, month …
+    /// What they are divided by: region, distance band, carrier, month …
     pub name: String,
     /// The segment of each row.
     pub values: Vec<String>,
 }
 
-/// The shipments whose predictions are judged. Shapes: every column n_rows.
+/// The shipments that are predicted. Shapes: every column n_rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shipments {
-    /// When each was ordered. Units: microseconds since the epoch, UTC.
-    pub ordered_at: Vec<i64>,
+    /// When each was ordered.
+    pub ordered_at: Vec<Instant>,
     /// Hours from `ordered_at` to delivery, where they are known already.
     pub actual_hours: Vec<Option<f32>>,
     /// Hours from `ordered_at` to the shop's promise, where there is one.
     pub promised_hours: Vec<Option<f32>>,
-    /// Ways to cut them, in the order of the report.
+    /// Divisions of them into segments, in the order of the report.
     pub segments: Vec<SegmentFamily>,
 }
 

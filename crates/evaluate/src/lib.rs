@@ -1,45 +1,47 @@
-//! Judges predictions, wherever they came from, and writes the report.
+//! Evaluation of forecasts, wherever they came from: metrics, gates and a report.
 //!
-//! What is here: metrics with block-bootstrap ranges ([`judge`]), the baselines that are always
-//! shown ([`baseline`]), the gates ([`Verdict`]), a whole evaluation of several families against
-//! baselines and champion ([`evaluate`]), and its report as one HTML file ([`report`]).
+//! What is here: metrics with block-bootstrap ranges ([`Metrics`]), the baselines ([`baseline`]), the
+//! gates ([`Verdict`]), the comparison of several families with baselines and champion
+//! ([`Comparison`], [`evaluate`]), and its report as one HTML file ([`report`]).
 //!
-//! What is not: no data frames, no I/O, no clock, no training. Columns come as plain slices, JSON
-//! and HTML leave as strings.
+//! What is not: no data frames, no I/O, no clock, no training. Columns come as plain slices; JSON and
+//! HTML are returned as strings.
 //!
-//! Order of work: check the columns, keep the rows whose outcome is known, tally losses by order
-//! day, turn tallies into metrics and ranges, choose, compare, judge, write.
+//! Order of work: check the columns, keep the rows whose outcome is known, add up losses by order
+//! day, compute metrics and ranges from the sums, choose the model, compare, apply the gates, write.
 //!
-//! Limits: rows whose outcome is not known yet are counted and left out, and they are the slow
-//! ones. Judge order weeks that have matured; the evaluation counts both by week, so that the
-//! reader sees it.
+//! Limits: rows whose outcome is not known yet are counted and left out, and they are the slow ones.
+//! Evaluate order weeks that have matured; the evaluation counts both by week, so that a reader can
+//! see it.
 
 pub mod baseline;
 
 mod bootstrap;
-mod contest;
-mod empirical;
+mod comparison;
 mod error;
 mod evaluation;
 mod forecast;
-mod judged;
+mod matured_rows;
 mod metrics;
 mod probability;
 mod promise;
 mod report;
 mod segment;
+mod settings;
 mod tally;
 mod verdict;
 
 pub use bootstrap::{Estimate, Range};
-pub use contest::{Contest, evaluate};
+pub use comparison::{Comparison, evaluate};
 pub use error::Error;
 pub use evaluation::{
     Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,
 };
 pub use forecast::{Forecast, SegmentFamily, Shipments};
-pub use metrics::{DayScore, DayScores, Interval, Metrics, Settings, Spread, judge};
+pub use metrics::{Interval, Metrics, Spread};
+pub use probability::{DayScore, DayScores};
 pub use promise::PromiseScore;
 pub use report::{ReportExtras, report};
 pub use segment::{FEW_ROWS, SegmentScore, SegmentScores};
-pub use verdict::{Gate, GateSettings, Needed, Verdict, choose_champion};
+pub use settings::Settings;
+pub use verdict::{Gate, GateSettings, Needed, Verdict};

@@ -1,40 +1,22 @@
-//! The metrics of one forecast on some rows.
+//! The metrics of one forecast on some rows: point errors of the median, pinball loss, CRPS, coverage
+//! and width of intervals, Brier scores, the promise.
 //!
-//! Only rows whose outcome is known are judged. Point metrics are of the median. Spans of 95% come
-//! from the block bootstrap over order days.
+//! Only rows whose outcome is known count. 95% ranges are from the block bootstrap over order days.
 
 use serde::{Deserialize, Serialize};
-use terms::{DAYS_AHEAD, N_LEVELS};
+use terms::N_LEVELS;
 
+use crate::Forecast;
 use crate::bootstrap::{Range, range_of};
-use crate::judged::{Judged, Scored};
-use crate::probability::{brier_by_day, brier_over_2d};
+use crate::matured_rows::{MaturedRows, ResampledTally};
+use crate::probability::{DayScores, brier_by_day, brier_over_2d};
 use crate::promise::{PromiseScore, at_equal_mean};
 use crate::tally::{DAY_HOURS, Tally};
-use crate::{Error, Forecast, Shipments};
-
-/// How to judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settings {
-    /// Rounds of the bootstrap.
-    pub rounds: usize,
-    /// Seed of the bootstrap.
-    pub seed: u64,
-    /// Segments with fewer rows than this are pooled.
-    pub few_rows: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { rounds: 200, seed: 0, few_rows: 30 }
-    }
-}
 
 /// How good one forecast is on some rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
-    /// Rows judged.
+    /// Rows whose outcome is known.
     pub rows: usize,
     /// UTC days on which they were ordered.
     pub order_days: usize,
@@ -71,9 +53,9 @@ pub struct Metrics {
     pub brier_over_2d: Option<f64>,
     /// Brier score of "delivered within d days".
     pub by_day: Option<DayScores>,
-    /// The shop's promise against this forecast.
+    /// The shop's promise compared with this forecast.
     pub promise: Option<PromiseScore>,
-    /// Where 95% of the resampled metrics lie; `None` without bootstrap rounds.
+    /// The 95% ranges of some metrics; `None` without bootstrap rounds.
     pub spread: Option<Spread>,
 }
 
@@ -84,27 +66,6 @@ pub struct Interval {
     pub coverage: f64,
     /// Mean width.
     pub mean_width_hours: f64,
-}
-
-/// Brier scores of "delivered within d days".
-///
-/// Source: Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather
-/// Review 78(1), 1950, for two classes, not doubled.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DayScores {
-    /// Mean over d = 1 … [`DAYS_AHEAD`].
-    pub mean_brier: f64,
-    /// At selected days.
-    pub at: Vec<DayScore>,
-}
-
-/// The Brier score of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct DayScore {
-    /// Days from the order.
-    pub day: usize,
-    /// The score.
-    pub brier: f64,
 }
 
 /// Ranges over the bootstrap's resamples.
@@ -120,27 +81,12 @@ pub struct Spread {
     pub share_below: [Range; N_LEVELS],
 }
 
-/// Judges one forecast on all rows whose outcome is known.
-///
-/// # Errors
-/// If columns differ in length, a number is not finite, or no outcome is known.
-pub fn judge(
-    shipments: &Shipments,
-    forecast: &Forecast,
-    settings: &Settings,
-) -> Result<Metrics, Error> {
-    let judged = Judged::new(shipments, settings)?;
-    forecast.check(shipments.len())?;
-    let scored = judged.score(forecast, &judged.rows);
-    Ok(Metrics::of(&judged, forecast, &judged.rows, &scored))
-}
-
 impl Metrics {
     pub(crate) fn of(
-        judged: &Judged<'_>,
+        matured: &MaturedRows<'_>,
         forecast: &Forecast,
         rows: &[usize],
-        scored: &Scored,
+        scored: &ResampledTally,
     ) -> Self {
         let total = &scored.total;
         let mean = |sum: f64| sum / total.rows;
@@ -148,7 +94,7 @@ impl Metrics {
         let over_2d = forecast.probability_over_2d.as_ref();
         Self {
             rows: rows.len(),
-            order_days: judged.order_days(rows),
+            order_days: matured.order_days(rows),
             mae_hours: total.mae(),
             mae_days: total.mae() / DAY_HOURS,
             rmse_hours: mean(total.square).sqrt(),
@@ -169,9 +115,9 @@ impl Metrics {
             },
             share_below: total.below.map(mean),
             crossing_share: mean(total.crossing),
-            brier_over_2d: over_2d.map(|over| brier_over_2d(judged, over, rows)),
-            by_day: by_day.map(|by_day| brier_by_day(judged, by_day, rows)),
-            promise: at_equal_mean(judged, forecast, rows),
+            brier_over_2d: over_2d.map(|over| brier_over_2d(matured, over, rows)),
+            by_day: by_day.map(|by_day| brier_by_day(matured, by_day, rows)),
+            promise: at_equal_mean(matured, forecast, rows),
             spread: Spread::of(&scored.resampled),
         }
     }
@@ -194,20 +140,30 @@ impl Spread {
     }
 }
 
-/// Days at which the Brier score is given beside its mean over all of [`DAYS_AHEAD`].
-pub(crate) const SELECTED_DAYS: [usize; 9] = [1, 2, 3, 5, 7, 10, 14, 21, 30];
-const _: () = assert!(SELECTED_DAYS[SELECTED_DAYS.len() - 1] <= DAYS_AHEAD);
+/// The metrics of one forecast on all rows whose outcome is known.
+#[cfg(test)]
+pub(crate) fn metrics_of(
+    shipments: &crate::Shipments,
+    forecast: &Forecast,
+    settings: &crate::Settings,
+) -> Result<Metrics, crate::Error> {
+    let matured = MaturedRows::new(shipments, settings)?;
+    forecast.check(shipments.len())?;
+    let scored = matured.score(forecast, &matured.rows);
+    Ok(Metrics::of(&matured, forecast, &matured.rows, &scored))
+}
 
 #[cfg(test)]
 mod tests {
-    use terms::{DAY_MICROS, LEVELS};
+    use terms::{Day, LEVELS};
 
     use super::*;
+    use crate::{Settings, Shipments};
 
     /// Shipments of one day each with these outcomes, promised `promise` hours.
-    fn world(actual: &[Option<f32>], promise: f32) -> Shipments {
+    fn shipments(actual: &[Option<f32>], promise: f32) -> Shipments {
         Shipments {
-            ordered_at: (0..actual.len() as i64).map(|day| day * DAY_MICROS).collect(),
+            ordered_at: (0..actual.len() as i32).map(|day| Day::since_epoch(day).start()).collect(),
             actual_hours: actual.to_vec(),
             promised_hours: vec![Some(promise); actual.len()],
             segments: Vec::new(),
@@ -216,9 +172,9 @@ mod tests {
 
     #[test]
     fn metrics_are_as_worked_out_by_hand() {
-        let shipments = world(&[Some(40.0), Some(100.0), None, Some(160.0)], 110.0);
+        let shipments = shipments(&[Some(40.0), Some(100.0), None, Some(160.0)], 110.0);
         let forecast = Forecast { hours: vec![[100.0; N_LEVELS]; 4], ..Forecast::default() };
-        let metrics = judge(&shipments, &forecast, &Settings::default()).unwrap();
+        let metrics = metrics_of(&shipments, &forecast, &Settings::default()).unwrap();
         assert_eq!((metrics.rows, metrics.order_days), (3, 3));
         assert_eq!((metrics.mae_hours, metrics.bias_hours), (40.0, 0.0));
         assert_eq!(metrics.mae_days, 40.0 / 24.0);
@@ -233,12 +189,13 @@ mod tests {
     }
 
     #[test]
-    fn in_a_uniform_world_coverage_is_nominal_and_the_crps_its_closed_form() {
+    fn of_uniform_outcomes_coverage_is_nominal_and_the_crps_its_closed_form() {
         // Outcomes at the middles of 1,000 equal slices of [0, 100] hours: no noise at all.
         let actual: Vec<_> = (0..1000).map(|slice| Some((slice as f32 + 0.5) / 10.0)).collect();
         let quantiles = LEVELS.map(|level| (100.0 * level) as f32);
         let forecast = Forecast { hours: vec![quantiles; 1000], ..Forecast::default() };
-        let metrics = judge(&world(&actual, 50.0), &forecast, &Settings::default()).unwrap();
+        let metrics =
+            metrics_of(&shipments(&actual, 50.0), &forecast, &Settings::default()).unwrap();
         for (share, level) in metrics.share_below.iter().zip(LEVELS) {
             assert!((share - level).abs() < 1e-9, "{share} is not {level}");
         }
@@ -258,7 +215,8 @@ mod tests {
         let actual = [Some(60.0), Some(90.0), Some(120.0)];
         let hours = vec![[60.0; N_LEVELS], [90.0; N_LEVELS], [120.0; N_LEVELS]];
         let forecast = Forecast { hours, ..Forecast::default() };
-        let metrics = judge(&world(&actual, 100.0), &forecast, &Settings::default()).unwrap();
+        let metrics =
+            metrics_of(&shipments(&actual, 100.0), &forecast, &Settings::default()).unwrap();
         assert_eq!((metrics.mae_hours, metrics.rmse_hours, metrics.crps_hours), (0.0, 0.0, 0.0));
         assert_eq!(metrics.mean_pinball_hours, 0.0);
         let spread = metrics.spread.unwrap();
@@ -272,7 +230,7 @@ mod tests {
         let forecast = Forecast { hours: vec![[80.0; N_LEVELS]; 60], ..Forecast::default() };
         let spread = |seed| {
             let settings = Settings { seed, ..Settings::default() };
-            judge(&world(&actual, 90.0), &forecast, &settings).unwrap()
+            metrics_of(&shipments(&actual, 90.0), &forecast, &settings).unwrap()
         };
         assert_eq!(spread(4), spread(4));
         assert_ne!(spread(4).spread, spread(5).spread);

@@ -1,35 +1,37 @@
-//! Where the model is worse than it should be.
+//! Metrics by segment (region, carrier, month …), and in which segments the model does relatively
+//! worse than overall.
 //!
-//! A segment's damage is the pinball loss, in hours summed over its rows, beyond what the model
-//! would lose there if it beat the baseline by as much as it does over all rows. So a far region is
-//! not damage for being hard, and the damages of one family add up to about nothing.
+//! The damage of a segment is the model's pinball loss, in hours summed over its rows, minus what it
+//! would be if the ratio of the model's loss to the baseline's were the same as over all rows. So a
+//! region whose delivery times are hard to predict is not damage by itself, and the damages of all
+//! segments of one family add up to about 0.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Estimate, range_of};
-use crate::judged::Judged;
+use crate::matured_rows::MaturedRows;
 use crate::tally::Tally;
 use crate::{Forecast, SegmentFamily, Settings};
 
 /// The segments of one family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentScores {
-    /// What is cut by.
+    /// What the rows are divided by.
     pub family: String,
     /// Segments by falling damage, the pooled ones among them.
     pub segments: Vec<SegmentScore>,
 }
 
-/// How the model does on one segment.
+/// The model's metrics on one segment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SegmentScore {
     /// The segment, or [`FEW_ROWS`].
     pub segment: String,
-    /// How many segments this pools, each with too few rows to be shown alone; otherwise 1.
+    /// How many segments with too few rows are pooled here; 1 if it is one segment.
     pub pools: usize,
-    /// Rows judged.
+    /// Rows whose outcome is known.
     pub rows: usize,
     /// Mean absolute error of the median.
     pub mae_hours: f64,
@@ -45,7 +47,8 @@ pub struct SegmentScore {
     pub coverage_80: f64,
     /// Mean width of the 80% interval.
     pub width_80_hours: f64,
-    /// Loss beyond what the model's advantage over all rows would leave, summed over the rows.
+    /// The model's loss minus what it would be at the overall ratio to the baseline's loss, summed over
+    /// the rows.
     pub damage_hours: f64,
 }
 
@@ -53,14 +56,14 @@ pub struct SegmentScore {
 pub const FEW_ROWS: &str = "few rows";
 
 pub(crate) fn score_family(
-    judged: &Judged<'_>,
+    matured: &MaturedRows<'_>,
     family: &SegmentFamily,
     model: &Forecast,
     baseline: &Forecast,
     settings: &Settings,
 ) -> SegmentScores {
     let mut by_value: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for &row in &judged.rows {
+    for &row in &matured.rows {
         by_value.entry(family.values[row].as_str()).or_default().push(row);
     }
     let (large, few): (Vec<_>, Vec<_>) =
@@ -73,40 +76,41 @@ pub(crate) fn score_family(
         rows.sort_unstable();
         parts.push((FEW_ROWS, pools, rows));
     }
-    let ratio = advantage(judged, model, baseline);
+    let ratio = overall_ratio(matured, model, baseline);
     let mut segments: Vec<SegmentScore> = parts
         .into_iter()
         .map(|(value, pools, rows)| SegmentScore {
             segment: value.into(),
             pools,
-            ..score(judged, &rows, model, baseline, ratio)
+            ..score(matured, &rows, model, baseline, ratio)
         })
         .collect();
     segments.sort_by(|one, other| other.damage_hours.total_cmp(&one.damage_hours));
     SegmentScores { family: family.name.clone(), segments }
 }
 
-/// The model's mean pinball as a share of the baseline's, over all rows.
-fn advantage(judged: &Judged<'_>, model: &Forecast, baseline: &Forecast) -> f64 {
-    let pinball = |forecast: &Forecast| judged.tally(&forecast.hours, &judged.rows).mean_pinball();
+/// The ratio of the model's mean pinball loss to the baseline's, over all rows.
+fn overall_ratio(matured: &MaturedRows<'_>, model: &Forecast, baseline: &Forecast) -> f64 {
+    let pinball =
+        |forecast: &Forecast| matured.tally(&forecast.hours, &matured.rows).mean_pinball();
     let baseline = pinball(baseline);
     if baseline > 0.0 { pinball(model) / baseline } else { 1.0 }
 }
 
 fn score(
-    judged: &Judged<'_>,
+    matured: &MaturedRows<'_>,
     rows: &[usize],
     model: &Forecast,
     baseline: &Forecast,
     ratio: f64,
 ) -> SegmentScore {
-    let total = judged.tally(&model.hours, rows);
+    let total = matured.tally(&model.hours, rows);
     let pinball_of = |forecast: &Forecast, row: usize| {
-        Tally::of(&forecast.hours[row], judged.actual(row)).mean_pinball()
+        Tally::of(&forecast.hours[row], matured.actual(row)).mean_pinball()
     };
     let gaps: Vec<f64> =
         rows.iter().map(|&row| pinball_of(model, row) - pinball_of(baseline, row)).collect();
-    let baseline_pinball = judged.tally(&baseline.hours, rows).mean_pinball();
+    let baseline_pinball = matured.tally(&baseline.hours, rows).mean_pinball();
     SegmentScore {
         segment: String::new(),
         pools: 1,
@@ -117,7 +121,7 @@ fn score(
         baseline_pinball_hours: baseline_pinball,
         difference_hours: Estimate {
             value: total.mean_pinball() - baseline_pinball,
-            range: range_of(judged.resampled_means(rows, &gaps)),
+            range: range_of(matured.resampled_means(rows, &gaps)),
         },
         coverage_80: total.coverage_80(),
         width_80_hours: total.width_80 / total.rows,
@@ -127,16 +131,18 @@ fn score(
 
 #[cfg(test)]
 mod tests {
+    use terms::Instant;
+
     use super::*;
     use crate::Shipments;
 
-    /// Two regions of 30 rows and two of one row; the model is right but in "far".
+    /// Two regions of 30 rows and two of one row; the model is exact everywhere but in "far".
     fn scores() -> SegmentScores {
         let mut values = [["near"; 30], ["far"; 30]].concat();
         values.extend(["rare", "rarer"]);
         let rows = values.len();
         let shipments = Shipments {
-            ordered_at: vec![0; rows],
+            ordered_at: vec![Instant::from_micros(0); rows],
             actual_hours: vec![Some(100.0); rows],
             promised_hours: vec![None; rows],
             segments: Vec::new(),
@@ -147,8 +153,8 @@ mod tests {
         let values = values.into_iter().map(str::to_owned).collect();
         let family = SegmentFamily { name: "region".into(), values };
         let settings = Settings::default();
-        let judged = Judged::new(&shipments, &settings).unwrap();
-        score_family(&judged, &family, &model, &baseline, &settings)
+        let matured = MaturedRows::new(&shipments, &settings).unwrap();
+        score_family(&matured, &family, &model, &baseline, &settings)
     }
 
     #[test]
@@ -161,11 +167,11 @@ mod tests {
     }
 
     #[test]
-    fn damages_of_a_family_add_up_to_nothing() {
+    fn damages_of_a_family_add_up_to_zero() {
         let scores = scores();
         let sum: f64 = scores.segments.iter().map(|score| score.damage_hours).sum();
         assert!(sum.abs() < 1e-9, "{sum}");
-        // Right but in "far", where the loss of all 62 rows is: 5 hours a row instead of 10.
+        // All of the loss is in "far": 5 hours a row, and 10 of the baseline.
         let far = &scores.segments[0];
         assert!((far.mean_pinball_hours - 5.0).abs() < 1e-9);
         assert!((far.difference_hours.value + 5.0).abs() < 1e-9);

@@ -1,7 +1,7 @@
-//! Sums of losses over some rows: everything that is a mean of something over rows.
+//! Sums of losses over some rows, from which all metrics that are means over rows follow.
 //!
-//! Tallies add up, so a day, a week, a segment and a bootstrap resample are the same thing: sums of
-//! the tallies of their parts.
+//! Tallies are additive: the tally of a week, a segment or a bootstrap resample is the sum of the
+//! tallies of its rows or days.
 
 use terms::{LEVELS, MEDIAN, N_LEVELS, pinball_loss};
 
@@ -112,8 +112,8 @@ fn inside(predicted: &[f64; N_LEVELS], (low, high): (usize, usize), actual: f64)
 }
 
 /// Continuous ranked probability score of a distribution given by quantiles, in their unit: the
-/// exact integral of (F(x) − 1{actual ≤ x})², where F is linear between the quantiles and all mass
-/// outside the first and the last sits on them. Of a single point it is the absolute error.
+/// exact integral of (F(x) − 1{actual ≤ x})², where F is linear between the quantiles, and the mass
+/// outside the first and the last is on these two. Of a point forecast it is the absolute error.
 ///
 /// Source: Gneiting and Raftery, Strictly Proper Scoring Rules, Prediction, and Estimation, JASA
 /// 102(477), 2007, equation 20.
@@ -134,7 +134,7 @@ fn crps(ascending: &[f64; N_LEVELS], actual: f64) -> f64 {
     score
 }
 
-/// Mean of the square of a line that goes from `a` to `b`.
+/// Mean of the square of a linear function that goes from `a` to `b`.
 fn squared_ramp(a: f64, b: f64) -> f64 {
     (a * a + a * b + b * b) / 3.0
 }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_crps_of_a_uniform_forecast_is_its_closed_form() {
-        // Quantiles of the uniform distribution on [0, 100], its tails folded onto p05 and p95.
+        // Quantiles of the uniform distribution on [0, 100], the mass of its tails on p05 and p95.
         let quantiles = LEVELS.map(|level| (100.0 * level) as f32);
         for actual in [5.0, 20.0, 50.0, 77.5, 95.0] {
             let share: f64 = actual / 100.0;

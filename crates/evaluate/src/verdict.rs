@@ -1,4 +1,4 @@
-//! The gates that let a model be published, and who is the best of several.
+//! The gates that a model must pass before it may be published, and their verdict.
 
 use std::fmt;
 
@@ -12,9 +12,9 @@ use crate::{Error, Metrics};
 pub struct GateSettings {
     /// The 80% interval covers at least this share of outcomes.
     pub coverage_80_min: f64,
-    /// The 80% interval covers at most this share of outcomes: a wider one says too little.
+    /// The 80% interval covers at most this share of outcomes: otherwise it is needlessly wide.
     pub coverage_80_max: f64,
-    /// At least so many rows are judged.
+    /// At least so many rows have a known outcome.
     pub rows_min: usize,
     /// Mean pinball may exceed the champion's by at most this share of it.
     pub worse_than_champion_max: f64,
@@ -40,7 +40,7 @@ pub struct Verdict {
     pub gates: Vec<Gate>,
 }
 
-/// One rule of the verdict.
+/// One gate: what was compared, and whether it passed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
     /// A name for machines.
@@ -55,7 +55,7 @@ pub struct Gate {
     pub needed: Needed,
 }
 
-/// What a gate needs.
+/// The values with which a gate passes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Needed {
@@ -70,7 +70,7 @@ pub enum Needed {
 }
 
 impl Needed {
-    /// Whether `found` is enough; what is no number never is.
+    /// Whether the gate passes with `found`; not-a-number never passes.
     fn allows(self, found: f64) -> bool {
         match self {
             Self::Below(bound) => found < bound,
@@ -92,7 +92,7 @@ impl fmt::Display for Needed {
     }
 }
 
-/// A number with at most four decimals, and none that say nothing.
+/// A number with at most four decimals, without trailing zeros.
 pub(crate) fn plain(value: f64) -> String {
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -113,7 +113,7 @@ impl fmt::Display for Gate {
 }
 
 impl Verdict {
-    /// Judges `model` against the best of the baselines (each metric its own best) and against the
+    /// Compares `model` with the best of the baselines (which may differ by metric) and with the
     /// champion, if there is one.
     ///
     /// # Errors
@@ -124,8 +124,8 @@ impl Verdict {
         baselines: &[(&str, &Metrics)],
         settings: &GateSettings,
     ) -> Result<Self, Error> {
-        let (mae_rival, mae) = least(baselines, |metrics| metrics.mae_days)?;
-        let (pinball_rival, pinball) = least(baselines, |metrics| metrics.mean_pinball_days)?;
+        let (mae_baseline, mae) = least(baselines, |metrics| metrics.mae_days)?;
+        let (pinball_baseline, pinball) = least(baselines, |metrics| metrics.mean_pinball_days)?;
         let mut gates = vec![
             Gate::new(
                 "rows_judged",
@@ -135,13 +135,13 @@ impl Verdict {
             ),
             Gate::new(
                 "mae_beats_baselines",
-                format!("mean absolute error of the median, days; best baseline is {mae_rival}"),
+                format!("mean absolute error of the median, days; best baseline is {mae_baseline}"),
                 model.mae_days,
                 Needed::Below(mae),
             ),
             Gate::new(
                 "mean_pinball_beats_baselines",
-                format!("mean pinball loss, days; best baseline is {pinball_rival}"),
+                format!("mean pinball loss, days; best baseline is {pinball_baseline}"),
                 model.mean_pinball_days,
                 Needed::Below(pinball),
             ),
@@ -168,7 +168,7 @@ impl Verdict {
     }
 }
 
-/// The smallest value of a metric and who has it.
+/// The smallest value of a metric, and the name of the baseline that has it.
 fn least<'a>(
     baselines: &[(&'a str, &Metrics)],
     metric: impl Fn(&Metrics) -> f64,
@@ -180,32 +180,22 @@ fn least<'a>(
         .ok_or(Error::NoBaseline)
 }
 
-/// Position of the candidate with the smallest mean pinball, the first of equals; `None` of none.
-pub fn choose_champion(candidates: &[(String, Metrics)]) -> Option<usize> {
-    let by_pinball = |(_, one): &(usize, f64), (_, other): &(usize, f64)| one.total_cmp(other);
-    candidates
-        .iter()
-        .map(|(_, metrics)| metrics.mean_pinball_hours)
-        .enumerate()
-        .min_by(by_pinball)
-        .map(|(position, _)| position)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Interval;
+    use crate::metrics::{Interval, metrics_of};
 
     /// Metrics in which only what the gates read differs.
     fn metrics(rows: usize, mae_days: f64, mean_pinball_days: f64, coverage: f64) -> Metrics {
         let shipments = crate::Shipments {
-            ordered_at: vec![0],
+            ordered_at: vec![terms::Instant::from_micros(0)],
             actual_hours: vec![Some(60.0)],
             promised_hours: vec![None],
             segments: Vec::new(),
         };
         let forecast = crate::Forecast { hours: vec![[60.0; 9]], ..crate::Forecast::default() };
-        let metrics = crate::judge(&shipments, &forecast, &crate::Settings::default()).unwrap();
+        let settings = crate::Settings::default();
+        let metrics = metrics_of(&shipments, &forecast, &settings).unwrap();
         let interval_80 = Interval { coverage, ..metrics.interval_80 };
         let mean_pinball_hours = 24.0 * mean_pinball_days;
         Metrics { rows, mae_days, mean_pinball_days, mean_pinball_hours, interval_80, ..metrics }
@@ -242,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_says_what_was_found_and_needed() {
+    fn a_gate_states_what_was_found_and_needed() {
         let baseline = metrics(500, 3.0, 2.0, 0.0);
         let model = metrics(500, 2.5, 1.4, 0.8);
         let settings = GateSettings::default();
@@ -259,13 +249,5 @@ mod tests {
         let model = metrics(500, 2.5, 1.4, 0.8);
         let verdict = Verdict::of(&model, None, &[], &GateSettings::default());
         assert!(matches!(verdict, Err(Error::NoBaseline)));
-    }
-
-    #[test]
-    fn the_champion_has_the_least_pinball_and_ties_go_to_the_first() {
-        let named = |pinball| ("family".to_owned(), metrics(1, 1.0, pinball, 0.8));
-        assert_eq!(choose_champion(&[named(3.0), named(2.0), named(2.0)]), Some(1));
-        assert_eq!(choose_champion(&[named(f64::NAN), named(2.0)]), Some(1));
-        assert_eq!(choose_champion(&[]), None);
     }
 }

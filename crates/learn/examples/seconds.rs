@@ -5,10 +5,12 @@
 #![expect(clippy::print_stdout, reason = "the figures are what it is for")]
 #![expect(clippy::unwrap_used, reason = "an example that fails should stop")]
 
-use std::time::Instant;
+use std::time::Instant as WallClock;
 
 use learn::{FamilyName, NoCheckpoints, Settings, family, train_as_of};
-use terms::{AsOf, DAY_MICROS, Feature, FeatureKind, FeatureList, HOUR_MICROS, Matrix, Outcome};
+use terms::{
+    AsOf, DAY_MICROS, Feature, FeatureKind, FeatureList, HOUR_MICROS, Instant, Matrix, Outcome,
+};
 
 const N_ROWS: usize = 70_000;
 const N_FEATURES: usize = 80;
@@ -43,8 +45,9 @@ fn main() {
     let features = FeatureList((0..N_FEATURES).map(feature).collect());
     let matrix = Matrix { features, columns };
 
-    let day = |day: f64| (17_600 * DAY_MICROS) + (day * DAY_MICROS as f64) as i64;
-    let ordered_at: Vec<i64> =
+    let day =
+        |day: f64| Instant::from_micros((17_600 * DAY_MICROS) + (day * DAY_MICROS as f64) as i64);
+    let ordered_at: Vec<Instant> =
         (0..N_ROWS).map(|row| day(480.0 * row as f64 / N_ROWS as f64)).collect();
     let hours: Vec<f64> = (0..N_ROWS)
         .map(|row| {
@@ -59,11 +62,12 @@ fn main() {
         })
         .collect();
     let outcomes = |as_of: AsOf| {
-        let outcome = |(&at, &hours): (&i64, &f64)| {
-            if at >= as_of.micros() {
+        let outcome = |(&at, &hours): (&Instant, &f64)| {
+            let delivered_at = at.micros() + (hours * HOUR_MICROS as f64) as i64;
+            if !as_of.knows(at) {
                 Outcome::Excluded
-            } else if at + (hours * HOUR_MICROS as f64) as i64 >= as_of.micros() {
-                Outcome::Censored(as_of.hours_since(terms::Instant::from_micros(at)) as f32)
+            } else if !as_of.knows(Instant::from_micros(delivered_at)) {
+                Outcome::Censored(as_of.hours_since(at) as f32)
             } else {
                 Outcome::Delivered(hours as f32)
             }
@@ -71,15 +75,15 @@ fn main() {
         ordered_at.iter().zip(&hours).map(outcome).collect::<Vec<_>>()
     };
 
-    let asked = std::env::args().nth(1);
+    let only = std::env::args().nth(1);
     let settings = Settings::default();
     for name in [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees] {
         let family = family(name, &settings).unwrap();
-        if asked.as_ref().is_some_and(|asked| asked != family.name()) {
+        if only.as_ref().is_some_and(|only| only != family.name()) {
             continue;
         }
-        let started = Instant::now();
-        let origin = AsOf::from_micros(day(480.0));
+        let started = WallClock::now();
+        let origin = AsOf::at(day(480.0));
         let trained = train_as_of(
             &matrix,
             &ordered_at,
@@ -94,7 +98,7 @@ fn main() {
         let bytes: usize = trained.scorer.encode().values().map(Vec::len).sum();
         println!("{}: {seconds:.1} s, {bytes} bytes, {:?}", family.name(), trained.sizes);
         let row: Vec<f32> = matrix.columns.iter().map(|column| column[0]).collect();
-        let started = Instant::now();
+        let started = WallClock::now();
         for _ in 0..10_000 {
             std::hint::black_box(trained.scorer.score_row(std::hint::black_box(&row)));
         }

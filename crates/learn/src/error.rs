@@ -1,22 +1,22 @@
-//! What can go wrong in training.
+//! Errors of training.
 
 use terms::{AsOf, ErrorClass};
 
-/// What training refuses, with where it was found.
+/// Why a model cannot be trained, and where the fault is.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting lies outside its range.
+    /// A setting is outside its range.
     #[error("setting {key}: expected {expected}, found {found}")]
     Setting {
-        /// Its place in the settings, with dots.
+        /// Its key, with dots.
         key: &'static str,
         /// The range.
         expected: &'static str,
         /// Its value.
         found: f64,
     },
-    /// A direction for a feature that there is not, or that has no order.
+    /// A monotone constraint on a feature that does not exist, or that is categorical.
     #[error("setting monotone.{name}: expected the name of a numeric feature, found {found}")]
     Monotone {
         /// The name.
@@ -37,7 +37,7 @@ pub enum Error {
         /// Rows needed.
         needed: usize,
     },
-    /// A family that cannot learn from open shipments has no matured delivery to learn from.
+    /// A family that cannot learn from right-censored rows has no matured delivery to learn from.
     #[error(
         "{family}: expected deliveries of more than two days among matured orders, found none in \
          {rows} rows"
@@ -70,7 +70,7 @@ pub enum Error {
     #[error("the checkpoint of a training that was killed is not readable")]
     Checkpoint {
         /// Why.
-        source: crate::CheckpointError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The parts do not make a scorer.
     #[error("the trained parts do not fit together")]
@@ -91,9 +91,9 @@ pub enum Error {
     ForestStructure {
         /// Which family.
         family: &'static str,
-        /// What was looked for.
+        /// What the structure should have.
         expected: &'static str,
-        /// Why, if reading it said so.
+        /// The error of reading it, if that failed.
         source: Option<serde_json::Error>,
     },
     /// The readable tree of the gate could not be trained.
@@ -121,14 +121,11 @@ impl Error {
         }
     }
 
-    /// A way out, if there is a usual one.
+    /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::TooFewRows { .. } => {
                 Some("train as of a later day, over a longer history, or lower rows_min".to_owned())
-            }
-            Self::Monotone { .. } => {
-                Some("`longhaul models show` lists the features of a model".to_owned())
             }
             Self::NothingMatured { .. } => {
                 Some("train over a longer history than maturity_days".to_owned())

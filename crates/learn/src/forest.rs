@@ -1,18 +1,19 @@
-//! Random forest and extra trees: smartcore finds the structure, the training rows fill the leaves.
+//! The families of random forests and extra trees: smartcore finds the structure of the trees, and
+//! each leaf predicts the quantiles of the training rows in it.
 //!
 //! Order of work:
-//! 1. Rows: observed and matured ones only (the cohort rule); smartcore knows no lower bounds, and
-//!    of recent orders only the fast ones are observed.
-//! 2. Missing values become the median of their feature, a named step of this family. A missing
-//!    value at scoring goes where the median goes.
-//! 3. smartcore grows trees on a seeded sample, for ln(hours), in groves that are trained side by
-//!    side; the number of threads changes nothing.
-//! 4. All rows are dropped down the trees; a leaf holds the quantiles of the hours that fall in
-//!    it. The forest's quantiles are the means of the leaves' quantiles over the trees.
+//! 1. Rows: observed and matured ones only; smartcore cannot use right-censored rows, and among
+//!    recent orders only the fast ones are observed.
+//! 2. Missing values are imputed by the median of their feature. At scoring a missing value is
+//!    routed as the median is.
+//! 3. smartcore grows trees on a seeded sample, for ln(hours), in groups that are trained in
+//!    parallel; the number of threads changes nothing.
+//! 4. All rows are routed to their leaves; a leaf's values are the quantiles of the hours in it.
+//!    The forest's quantiles are the means of the leaves' quantiles over the trees.
 //!
 //! Limits: categories are codes, ordered as their levels; the mean of quantiles is not the
 //! quantile of the mixture of leaves (that needs the rows at scoring; see Meinshausen, Quantile
-//! Regression Forests, 2006), which the calibration makes up for.
+//! Regression Forests, JMLR 7, 2006), which the calibration corrects on average.
 
 use rayon::prelude::*;
 use smartcore::ensemble::extra_trees_regressor::{
@@ -32,10 +33,10 @@ use crate::imputation::Medians;
 use crate::sampling::sample;
 use crate::settings::ForestSettings;
 
-/// Trees that one call of smartcore grows. Part of what a seed means, so it is no setting.
-const TREES_IN_GROVE: u32 = 10;
+/// Trees that one call of smartcore grows. The model depends on it, so it is no setting.
+const TREES_IN_GROUP: u32 = 10;
 
-/// Which of smartcore's forests.
+/// The kind of forest that smartcore grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     RandomForest,
@@ -70,18 +71,18 @@ impl Forest {
         let n_features = matrix.columns.len();
         let x = DenseMatrix::new(rows.len(), n_features, values, true).map_err(failed)?;
         let y: Vec<f64> = rows.iter().map(|&row| log_hours[row]).collect();
-        let groves: Vec<u32> = (0..self.settings.trees).step_by(TREES_IN_GROVE as usize).collect();
-        let groves = groves
+        let groups: Vec<u32> = (0..self.settings.trees).step_by(TREES_IN_GROUP as usize).collect();
+        let groups = groups
             .into_par_iter()
             .map(|first| {
-                let trees = TREES_IN_GROVE.min(self.settings.trees - first);
-                self.grow_grove(&x, &y, trees, self.seed.wrapping_add(u64::from(first)))
+                let trees = TREES_IN_GROUP.min(self.settings.trees - first);
+                self.grow_group(&x, &y, trees, self.seed.wrapping_add(u64::from(first)))
             })
             .collect::<Result<Vec<_>, Error>>()?;
-        Ok(groves.into_iter().flatten().collect())
+        Ok(groups.into_iter().flatten().collect())
     }
 
-    fn grow_grove(
+    fn grow_group(
         &self,
         x: &DenseMatrix<f32>,
         y: &Vec<f64>,
@@ -173,12 +174,12 @@ fn leaf_quantiles(
         let value = |feature: usize| medians.filled(feature, matrix.columns[feature][row]);
         in_leaf[structure.leaf_of(value)].push(hours[row]);
     }
-    // A leaf of smartcore's holds sampled rows, and those are among all rows: only splits and the
-    // impossible leaf without rows have none.
+    // A leaf of smartcore has sampled rows, which are among `rows`: only splits have none.
     in_leaf.into_iter().map(|hours| quantiles(hours).unwrap_or_default()).collect()
 }
 
-/// Quantiles at all levels, linear between order statistics; nothing without values.
+/// Quantiles at all levels, linear between order statistics (type 7); `None` without values. Unlike
+/// [`statistics::quantile`] it subtracts in f32: the bytes of models depend on it.
 fn quantiles(mut hours: Vec<f32>) -> Option<[f64; N_LEVELS]> {
     let last = hours.len().checked_sub(1)?;
     hours.sort_unstable_by(f32::total_cmp);
@@ -191,7 +192,7 @@ fn quantiles(mut hours: Vec<f32>) -> Option<[f64; N_LEVELS]> {
 
 /// The forest as a model that predicts the mean over trees of its leaves' values.
 ///
-/// Shapes: `values` n_trees x n_nodes x K; those of splits are not looked at.
+/// Shapes: `values` n_trees × n_nodes × K; those of splits are not used.
 fn model<const K: usize>(
     family: &'static str,
     structures: &[Structure],
@@ -216,7 +217,7 @@ fn model<const K: usize>(
 /// The splits of a tree; leaves are numbered in the order of their nodes.
 fn splits(structure: &Structure, medians: &Medians) -> Vec<boost::Split> {
     let (mut n_splits, mut n_leaves) = (0, 0);
-    let places: Vec<boost::Child> = (structure.nodes.iter())
+    let children: Vec<boost::Child> = (structure.nodes.iter())
         .map(|node| match node {
             Node::Split { .. } => {
                 n_splits += 1;
@@ -234,8 +235,8 @@ fn splits(structure: &Structure, medians: &Medians) -> Vec<boost::Split> {
             feature: feature as u32,
             rule: boost::Rule::AtMost(threshold),
             missing_left: medians.of_feature(feature) <= threshold,
-            left: places[left],
-            right: places[right],
+            left: children[left],
+            right: children[right],
             gain: gain as f32,
         }),
     };
@@ -244,16 +245,16 @@ fn splits(structure: &Structure, medians: &Medians) -> Vec<boost::Split> {
 
 #[cfg(test)]
 mod tests {
+    use statistics::SplitMix64;
     use terms::{Feature, FeatureKind, FeatureList};
 
     use super::*;
     use crate::NoCheckpoints;
-    use crate::sampling::Seeded;
 
     /// Four features with missing values; hours depend on two of them.
-    fn world(n_rows: usize) -> (Matrix, Vec<f32>) {
-        let mut seeded = Seeded::new(3);
-        let mut uniform = || (seeded.next() >> 40) as f32 / (1u64 << 24) as f32;
+    fn fixture(n_rows: usize) -> (Matrix, Vec<f32>) {
+        let mut random = SplitMix64::new(3);
+        let mut uniform = || (random.next_u64() >> 40) as f32 / (1u64 << 24) as f32;
         let mut columns = vec![Vec::new(); 4];
         let mut hours = Vec::new();
         for _ in 0..n_rows {
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn the_converted_forest_routes_every_row_as_smartcore_does() {
-        let (matrix, hours) = world(3000);
+        let (matrix, hours) = fixture(3000);
         let rows: Vec<usize> = (0..3000).collect();
         let medians = Medians::of(&matrix, &rows);
         let y: Vec<f64> = hours.iter().map(|&hours| f64::from(hours)).collect();
@@ -310,11 +311,11 @@ mod tests {
 
     #[test]
     fn both_kinds_learn_from_observed_and_matured_rows_only() {
-        let (matrix, mut hours) = world(4000);
+        let (matrix, mut hours) = fixture(4000);
         let mut observed = vec![true; 4000];
         let mut matured = vec![true; 4000];
         for row in 0..1000 {
-            // Would pull every quantile down, if it was used.
+            // Would pull every quantile down if these rows were used.
             hours[row] = 49.0;
             if row % 2 == 0 { observed[row] = false } else { matured[row] = false }
         }
@@ -336,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_of_a_leaf_lie_between_order_statistics() {
+    fn quantiles_of_a_leaf_are_between_order_statistics() {
         let found = quantiles(vec![3.0, 1.0, 2.0]).unwrap();
         assert_eq!(found[terms::MEDIAN], 2.0);
         assert!((found[2] - 1.5).abs() < 1e-12);

@@ -1,6 +1,6 @@
-//! The structure of smartcore's forests, read through their serialised form.
+//! The structure of the trees of smartcore's forests, read from their serialised form.
 //!
-//! smartcore has no public access to the nodes of its trees, but serialises them: `trees`, each
+//! smartcore gives no public access to the nodes of its trees, but serialises them: `trees`, each
 //! with `nodes` of `split_feature`, `split_value`, `true_child` and `false_child`, where a row
 //! goes to the true child if `x <= split_value`. A node without children is a leaf, even if it
 //! still carries the split that was found for it before the depth ran out.
@@ -71,7 +71,7 @@ fn structure(family: &'static str, tree: WrittenTree) -> Result<Structure, Error
             return Ok(Node::Leaf { output: node.output });
         };
         match node.split_value {
-            // Children come after their parent, so that a way down always ends.
+            // Children come after their parent, so that every path down ends.
             Some(value) if position < left.min(right) && left.max(right) < n_nodes => {
                 Ok(Node::Split {
                     feature: node.split_feature,
@@ -92,8 +92,8 @@ fn structure(family: &'static str, tree: WrittenTree) -> Result<Structure, Error
     Ok(Structure { nodes })
 }
 
-/// The largest f32 that is not above `value`: for every f32 `x`, `x <= value` says the same of
-/// both.
+/// The largest f32 that is not above `value`: every f32 is at most `value` if and only if it is at
+/// most the result.
 fn floor_to_f32(value: f64) -> f32 {
     let near = value as f32;
     if f64::from(near) > value { near.next_down() } else { near }
@@ -116,13 +116,13 @@ mod tests {
 
     #[test]
     fn a_threshold_in_f32_routes_every_f32_as_the_one_in_f64() {
-        let mut seeded = crate::sampling::Seeded::new(5);
+        let mut random = statistics::SplitMix64::new(5);
         for _ in 0..10_000 {
-            let near = f32::from_bits(seeded.next() as u32);
+            let near = f32::from_bits(random.next_u64() as u32);
             if !near.is_finite() {
                 continue;
             }
-            let off = (seeded.next() % 3) as f64 - 1.0;
+            let off = (random.next_u64() % 3) as f64 - 1.0;
             let value = f64::from(near) + off * f64::from(near).abs() * 1e-9;
             for x in [near.next_down(), near, near.next_up()] {
                 assert_eq!(x <= floor_to_f32(value), f64::from(x) <= value, "{x} {value}");

@@ -1,14 +1,14 @@
-//! The boosted gate: P(delivery takes more than two days), as log-odds.
+//! The gate: a boosted classifier for P(delivery takes more than two days), as log-odds.
 
 use terms::Matrix;
 
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Trains the gate on rows whose question is decided.
+/// Trains the gate. Shapes: one `over` a row of the matrix: whether it took more than two days.
 ///
-/// With too few rows of either class there is nothing to learn but their share, smoothed by one
-/// imagined row of each.
+/// With too few rows of either class the gate is a constant: the log-odds of the share, with one row
+/// added to each class (Laplace's rule of succession).
 pub(crate) fn train(
     matrix: &Matrix,
     over: &[bool],

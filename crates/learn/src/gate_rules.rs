@@ -1,13 +1,14 @@
-//! The readable gate: a shallow tree of `linfa-trees` whose rules a person can audit.
+//! The readable gate: a shallow decision tree of `linfa-trees` that a person can audit. It is
+//! trained on the same question as the boosted gate, and does not score.
 //!
-//! It stands beside the boosted gate, which scores. Order of work:
+//! Order of work:
 //! 1. A seeded sample of the gate's rows.
-//! 2. Missing values become the median of their feature, a step that the rules name.
-//! 3. linfa finds the split of each node, one node at a time, with both classes of the node
-//!    weighing the same. A whole tree at once is pruned by linfa where both sides have the same
-//!    likelier class, which leaves nothing to read where nearly all take more than two days; with
-//!    equal weights the sides of a split never have the same.
-//! 4. Every leaf says how many rows it holds and how many of them took more than two days.
+//! 2. Missing values are imputed by the median of their feature, which the rules state.
+//! 3. linfa finds the split of each node, one node at a time, with equal weights for both classes of
+//!    the node. Grown in one call, linfa prunes a split whose two sides have the same majority class,
+//!    which leaves no rules where nearly all take more than two days; with equal weights the sides
+//!    of a split never have the same majority.
+//! 4. Every leaf states its number of rows and the share of them that took more than two days.
 
 use std::fmt::Write as _;
 
@@ -37,10 +38,10 @@ pub struct GateRules {
     pub rows: usize,
     /// The share of them that took more than two days.
     pub share_over_2d: f64,
-    /// What is read in place of a missing value, for the features that the rules ask for.
+    /// What is read in place of a missing value, for the features that the rules use.
     pub missing_read_as: Vec<Imputed>,
-    /// The first rule.
-    pub root: Rule,
+    /// The root of the tree.
+    pub root: GateRule,
 }
 
 /// The value of a feature that is read in place of a missing one: its median.
@@ -55,25 +56,25 @@ pub struct Imputed {
     pub level: Option<String>,
 }
 
-/// A question and what follows, or an answer.
+/// A node of the readable gate: a split or a leaf.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rule {
-    /// Is the feature's value at most the threshold?
+pub enum GateRule {
+    /// Rows are divided by whether the feature's value is at most the threshold.
     Split {
         /// Name of the feature.
         feature: String,
-        /// The threshold, or the code up to which levels count.
+        /// The threshold; of a categorical feature a threshold of the codes of its levels.
         threshold: f64,
-        /// The last level that counts, of a categorical feature, in the order of the alphabet.
+        /// Of a categorical feature, the last level at most the threshold, in alphabetical order.
         #[serde(skip_serializing_if = "Option::is_none")]
         last_level: Option<String>,
-        /// If so.
-        at_most: Box<Rule>,
-        /// If not.
-        above: Box<Rule>,
+        /// The node for rows at or below it.
+        at_most: Box<GateRule>,
+        /// The node for rows above it.
+        above: Box<GateRule>,
     },
-    /// The rows that end here.
+    /// A group of rows that is not divided further.
     Leaf {
         /// How many.
         rows: usize,
@@ -82,14 +83,15 @@ pub enum Rule {
     },
 }
 
-/// Rows and what is known of them, with missing values filled.
+/// Rows with their outcomes and imputed values. Shapes: one `over` a row of the matrix.
 struct Sample<'a> {
     matrix: &'a Matrix,
     medians: &'a Medians,
     over: &'a [bool],
 }
 
-/// Trains the readable gate. Shapes: one `over` a row of the matrix.
+/// Trains the readable gate. Shapes: one `over` a row of the matrix: whether it took more than two
+/// days.
 pub(crate) fn train(
     matrix: &Matrix,
     over: &[bool],
@@ -100,10 +102,10 @@ pub(crate) fn train(
     let rows = sample(&all, settings.rules_rows, seed);
     let medians = Medians::of(matrix, &rows);
     let sample = Sample { matrix, medians: &medians, over };
-    let mut asked = Vec::new();
-    let root = sample.grow(&rows, settings.rules_depth, &mut asked)?;
-    asked.sort_unstable();
-    asked.dedup();
+    let mut used = Vec::new();
+    let root = sample.grow(&rows, settings.rules_depth, &mut used)?;
+    used.sort_unstable();
+    used.dedup();
     let imputed = |feature: usize| {
         let (named, value) = (&matrix.features.0[feature], medians.of_feature(feature));
         Imputed { feature: named.name.clone(), value, level: level_at(named, value.into()) }
@@ -111,7 +113,7 @@ pub(crate) fn train(
     Ok(GateRules {
         rows: rows.len(),
         share_over_2d: sample.share_over(&rows),
-        missing_read_as: asked.into_iter().map(imputed).collect(),
+        missing_read_as: used.into_iter().map(imputed).collect(),
         root,
     })
 }
@@ -129,8 +131,8 @@ impl Sample<'_> {
         self.n_over(rows) as f64 / rows.len().max(1) as f64
     }
 
-    fn grow(&self, rows: &[usize], depth: u32, asked: &mut Vec<usize>) -> Result<Rule, Error> {
-        let leaf = || Rule::Leaf { rows: rows.len(), share_over_2d: self.share_over(rows) };
+    fn grow(&self, rows: &[usize], depth: u32, used: &mut Vec<usize>) -> Result<GateRule, Error> {
+        let leaf = || GateRule::Leaf { rows: rows.len(), share_over_2d: self.share_over(rows) };
         let n_over = self.n_over(rows);
         let smaller_class = n_over.min(rows.len() - n_over);
         if depth == 0 || smaller_class < ROWS_OF_CLASS_MIN {
@@ -144,14 +146,14 @@ impl Sample<'_> {
         if left.is_empty() || right.is_empty() {
             return Ok(leaf());
         }
-        asked.push(feature);
+        used.push(feature);
         let named = &self.matrix.features.0[feature];
-        Ok(Rule::Split {
+        Ok(GateRule::Split {
             feature: named.name.clone(),
             threshold,
             last_level: level_at(named, threshold),
-            at_most: Box::new(self.grow(&left, depth - 1, asked)?),
-            above: Box::new(self.grow(&right, depth - 1, asked)?),
+            at_most: Box::new(self.grow(&left, depth - 1, used)?),
+            above: Box::new(self.grow(&right, depth - 1, used)?),
         })
     }
 
@@ -197,20 +199,20 @@ impl GateRules {
             percent(self.share_over_2d)
         );
         if !self.missing_read_as.is_empty() {
-            let told = self.missing_read_as.iter().map(|imputed| match &imputed.level {
+            let imputed = self.missing_read_as.iter().map(|imputed| match &imputed.level {
                 Some(level) => format!("{} as {level:?}", imputed.feature),
                 None => format!("{} as {}", imputed.feature, rounded(imputed.value.into())),
             });
-            let told = told.collect::<Vec<_>>().join(", ");
-            let _ = writeln!(text, "missing values are read as the median: {told}");
+            let imputed = imputed.collect::<Vec<_>>().join(", ");
+            let _ = writeln!(text, "missing values are read as the median: {imputed}");
         }
-        self.root.tell(0, &mut text);
+        self.root.write_text(0, &mut text);
         text
     }
 }
 
-impl Rule {
-    fn tell(&self, depth: usize, text: &mut String) {
+impl GateRule {
+    fn write_text(&self, depth: usize, text: &mut String) {
         let indent = "  ".repeat(depth);
         match self {
             Self::Leaf { rows, share_over_2d } => {
@@ -222,9 +224,9 @@ impl Rule {
                     None => rounded(*threshold),
                 };
                 let _ = writeln!(text, "{indent}if {feature} <= {bound}");
-                at_most.tell(depth + 1, text);
+                at_most.write_text(depth + 1, text);
                 let _ = writeln!(text, "{indent}if {feature} > {bound}");
-                above.tell(depth + 1, text);
+                above.write_text(depth + 1, text);
             }
         }
     }
@@ -234,7 +236,7 @@ fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// Four significant digits are enough to read; the structure keeps them all.
+/// A number with four significant digits, for reading; the rules themselves keep all digits.
 fn rounded(value: f64) -> String {
     let whole_digits = value.abs().max(1.0).log10().floor() as usize;
     let text = format!("{value:.*}", 3usize.saturating_sub(whole_digits));
@@ -246,12 +248,12 @@ fn rounded(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use statistics::SplitMix64;
     use terms::FeatureList;
 
     use super::*;
-    use crate::sampling::Seeded;
 
-    fn world() -> (Matrix, Vec<bool>) {
+    fn fixture() -> (Matrix, Vec<bool>) {
         let numeric = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
         let levels = vec!["air".to_owned(), "road".to_owned(), "sea".to_owned()];
         let kind = FeatureKind::Categorical { levels };
@@ -261,8 +263,8 @@ mod tests {
             .collect();
         let service: Vec<f32> = (0..4000).map(|row| (row % 3) as f32).collect();
         // Nearly all are over, but nearby by air only six in ten.
-        let mut seeded = Seeded::new(2);
-        let mut tenths = || seeded.next() % 10;
+        let mut random = SplitMix64::new(2);
+        let mut tenths = || random.next_u64() % 10;
         let over = (0..4000)
             .map(|row| {
                 let near_by_air = row % 3 == 0 && row % 400 < 100;
@@ -275,25 +277,25 @@ mod tests {
 
     #[test]
     fn rules_find_the_fast_ones_even_where_nearly_all_are_over() {
-        let (matrix, over) = world();
+        let (matrix, over) = fixture();
         let settings = GateSettings { rules_depth: 2, ..GateSettings::default() };
         let rules = train(&matrix, &over, &settings, 1).unwrap();
-        let Rule::Split { feature, threshold, at_most, .. } = &rules.root else { panic!() };
+        let GateRule::Split { feature, threshold, at_most, .. } = &rules.root else { panic!() };
         assert!(feature == "distance_km" && (90.0..110.0).contains(threshold), "{threshold}");
-        let Rule::Split { last_level, at_most, .. } = &**at_most else { panic!() };
+        let GateRule::Split { last_level, at_most, .. } = &**at_most else { panic!() };
         assert_eq!(last_level.as_deref(), Some("air"));
-        let Rule::Leaf { rows: 300..400, share_over_2d } = **at_most else { panic!() };
+        let GateRule::Leaf { rows: 300..400, share_over_2d } = **at_most else { panic!() };
         assert!((share_over_2d - 0.6).abs() < 0.05, "{share_over_2d}");
         assert_eq!(rules, train(&matrix, &over, &settings, 1).unwrap());
         let written = serde_json::to_string(&rules).unwrap();
-        // Parsed floats may differ in the last bit, which is not read by anybody.
+        // Parsed floats may differ in the last bit, which the text does not show.
         assert_eq!(serde_json::from_str::<GateRules>(&written).unwrap().text(), rules.text());
     }
 
     #[test]
     fn the_text_names_features_thresholds_shares_and_the_imputation() {
-        let leaf = |rows, share_over_2d| Box::new(Rule::Leaf { rows, share_over_2d });
-        let by_service = Rule::Split {
+        let leaf = |rows, share_over_2d| Box::new(GateRule::Leaf { rows, share_over_2d });
+        let by_service = GateRule::Split {
             feature: "service".into(),
             threshold: 0.5,
             last_level: Some("air".into()),
@@ -307,7 +309,7 @@ mod tests {
                 Imputed { feature: "distance_km".into(), value: 199.0, level: None },
                 Imputed { feature: "service".into(), value: 1.0, level: Some("road".into()) },
             ],
-            root: Rule::Split {
+            root: GateRule::Split {
                 feature: "distance_km".into(),
                 threshold: 99.5,
                 last_level: None,
@@ -331,9 +333,9 @@ if distance_km > 99.5
 
     #[test]
     fn one_class_alone_is_one_leaf() {
-        let (matrix, _) = world();
+        let (matrix, _) = fixture();
         let rules = train(&matrix, &[true; 4000], &GateSettings::default(), 1).unwrap();
-        assert_eq!(rules.root, Rule::Leaf { rows: 4000, share_over_2d: 1.0 });
+        assert_eq!(rules.root, GateRule::Leaf { rows: 4000, share_over_2d: 1.0 });
         assert!(rules.missing_read_as.is_empty());
     }
 

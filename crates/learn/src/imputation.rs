@@ -1,11 +1,11 @@
-//! Missing values as the median of their feature: a named step for the families that know no
-//! missing values.
+//! Imputation of missing values by the median of their feature, for the learners that cannot use
+//! missing values: forests and the readable gate.
 //!
-//! Codes of categories get the median code, which is one of the levels seen.
+//! A missing category gets the median code, which is that of a level in the data.
 
 use terms::Matrix;
 
-/// One value for each feature, put in place of what is missing.
+/// The imputed value of each feature.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Medians(Vec<f32>);
 

@@ -1,36 +1,39 @@
-//! Learning: the families of regressors behind one trait, the gate, the calibration, and how they
-//! make a scorer as of a moment.
+//! Training: turns feature rows and their outcomes, as known at one moment, into a model that
+//! `scorer` loads.
 //!
-//! What is here: [`train_as_of`], the families ([`Family`], [`family`]), their [`Settings`], the
-//! readable gate ([`GateRules`]).
+//! What is here: [`train_as_of`]; the families of quantile regressors ([`Family`], [`family`]); the
+//! gate for more or less than two days, boosted and as readable rules ([`GateRules`]); the conformal
+//! calibration; the [`Settings`] of all.
 //!
-//! What is not: no data frames, no files, no clock; features come as a matrix and outcomes as a
-//! function of the moment. Scoring is the business of `scorer`, judging of `evaluate`.
+//! What is not: no data frames, no files, no clock. Features come as a matrix, outcomes as a function
+//! of the moment. `scorer` scores, `evaluate` evaluates.
 //!
-//! Limits: the matrix is in memory, and the rows of the regressor and the gate are copied out of
-//! it once each.
+//! Limits: the matrix is in memory, and the rows of the regressor and of the gate are each copied
+//! out of it once.
 
-mod calibrating;
+mod boosted;
+mod calibration;
 mod checkpoints;
 mod error;
+mod families;
 mod family;
 mod forest;
 mod forest_structure;
 mod gate;
 mod gate_rules;
 mod imputation;
-mod kaplan_meier;
 mod population;
 mod sampling;
 mod settings;
 mod tail;
 mod train;
 #[cfg(test)]
-mod world_tests;
+mod training_tests;
 
 pub use checkpoints::{CheckpointError, Checkpoints, NoCheckpoints};
 pub use error::Error;
-pub use family::{Family, TrainingRows, family};
-pub use gate_rules::{GateRules, Imputed, Rule};
+pub use families::family;
+pub use family::{Family, TrainingRows};
+pub use gate_rules::{GateRule, GateRules, Imputed};
 pub use settings::{CalibrationSettings, FamilyName, ForestSettings, GateSettings, Settings};
 pub use train::{CalibrationBasis, Sizes, TailBasis, Trained, train_as_of};

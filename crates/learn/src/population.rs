@@ -1,34 +1,41 @@
-//! Which rows teach what, as of one moment.
+//! The training population as of one moment: which rows the regressor and the gate learn from, and
+//! which are right-censored.
 
-use terms::{AsOf, HOUR_MICROS, Matrix, Outcome, TWO_DAYS_HOURS};
+use std::ops::Range;
+
+use terms::{AsOf, DAY_MICROS, Instant, Matrix, Outcome, TWO_DAYS_HOURS};
 
 use crate::error::Error;
 use crate::settings::Settings;
 
-/// Rows and their outcomes as known at one moment.
-pub(crate) struct Known<'a> {
+/// All rows, and their outcomes as known at one moment. Shapes: one time and outcome a row of the
+/// matrix.
+pub(crate) struct Population<'a> {
     pub(crate) moment: AsOf,
     pub(crate) matrix: &'a Matrix,
-    pub(crate) ordered_at: &'a [i64],
+    pub(crate) ordered_at: &'a [Instant],
     pub(crate) outcomes: Vec<Outcome>,
 }
 
-/// Rows that took more than two days, or are known to take more.
+/// Rows that took more than two days, or are known to take more (right-censored). Shapes: one value
+/// a row.
 pub(crate) struct Beyond {
+    /// Positions in the matrix.
     pub(crate) rows: Vec<usize>,
+    /// Delivery time in hours, or its lower bound.
     pub(crate) hours: Vec<f32>,
     pub(crate) observed: Vec<bool>,
 }
 
-impl<'a> Known<'a> {
-    /// Asks for the outcomes as known at `moment`.
+impl<'a> Population<'a> {
+    /// The rows with their outcomes as known at `moment`.
     ///
     /// # Errors
     /// If times or outcomes are not one a row of the matrix.
     pub(crate) fn at(
         moment: AsOf,
         matrix: &'a Matrix,
-        ordered_at: &'a [i64],
+        ordered_at: &'a [Instant],
         outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
     ) -> Result<Self, Error> {
         let outcomes = outcomes(moment);
@@ -41,22 +48,21 @@ impl<'a> Known<'a> {
         Ok(Self { moment, matrix, ordered_at, outcomes })
     }
 
-    /// Rows ordered within the history before the moment, the excluded ones too.
+    /// Rows ordered in the `history_days` before the moment, excluded ones included.
     pub(crate) fn history(&self, settings: &Settings) -> Vec<usize> {
-        let from = settings
-            .history_days
-            .map_or(i64::MIN, |days| self.moment.plus_days(-i64::from(days)).micros());
-        self.ordered_within(from, self.moment)
+        let end = self.moment.instant();
+        let days = settings.history_days;
+        let start = days.map_or(Instant::MIN, |days| end.plus_days(-i64::from(days)));
+        self.ordered_within(start..end)
     }
 
-    /// Rows ordered in `[from, to)`.
-    pub(crate) fn ordered_within(&self, from: i64, to: AsOf) -> Vec<usize> {
-        let span = from..to.micros();
+    /// Rows ordered in a span of time.
+    pub(crate) fn ordered_within(&self, span: Range<Instant>) -> Vec<usize> {
         (0..self.ordered_at.len()).filter(|&row| span.contains(&self.ordered_at[row])).collect()
     }
 
-    /// The rows of `among` that took more than two days or are open for longer. A row open for
-    /// less says nothing of them.
+    /// The rows of `among` that took more than two days, or have been open for longer. A row that has
+    /// been open for less has no information about delivery times beyond two days.
     pub(crate) fn beyond(&self, among: &[usize]) -> Beyond {
         let mut beyond = Beyond { rows: Vec::new(), hours: Vec::new(), observed: Vec::new() };
         for &row in among {
@@ -74,11 +80,11 @@ impl<'a> Known<'a> {
         beyond
     }
 
-    /// The rows of `among` of which it is decided whether they took more than two days, and the
-    /// answer. Rows ordered within the last `undecided_days` are left out whatever is known of
-    /// them, because of those only the fast ones are decided.
+    /// The rows of `among` of which it is known whether they took more than two days, and whether
+    /// they did. Rows ordered within the last `undecided_days` are left out, delivered or not: among
+    /// them it is known of the fast ones only.
     pub(crate) fn decided(&self, among: &[usize], undecided_days: u32) -> (Vec<usize>, Vec<bool>) {
-        let end = self.moment.plus_days(-i64::from(undecided_days)).micros();
+        let end = self.moment.instant().plus_days(-i64::from(undecided_days));
         let decided = |&row: &usize| {
             let over = match self.outcomes[row] {
                 _ if self.ordered_at[row] >= end => return None,
@@ -91,10 +97,10 @@ impl<'a> Known<'a> {
         among.iter().filter_map(decided).unzip()
     }
 
-    /// Whether a row is so old that its outcome is known, or exceptional.
+    /// Whether a row is so old that its outcome is known, but for exceptions.
     pub(crate) fn is_matured(&self, row: usize, maturity_days: u32) -> bool {
-        let age = self.moment.micros() - self.ordered_at[row];
-        age >= i64::from(maturity_days) * 24 * HOUR_MICROS
+        let age = self.moment.instant().micros() - self.ordered_at[row].micros();
+        age >= i64::from(maturity_days) * DAY_MICROS
     }
 }
 
@@ -105,9 +111,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_question_is_asked_of_the_rows_that_can_answer_it() {
-        let moment = AsOf::from_micros(0).plus_days(100);
-        let day = |day: i64| AsOf::from_micros(0).plus_days(day).micros();
+    fn regressor_and_gate_learn_from_the_rows_that_are_informative() {
+        let day = |day: i64| Instant::from_micros(0).plus_days(day);
+        let moment = AsOf::at(day(100));
         let cases = [
             (day(10), Outcome::Delivered(20.0)),
             (day(50), Outcome::Delivered(90.0)),
@@ -117,26 +123,28 @@ mod tests {
             (day(99), Outcome::Excluded),
             (day(100), Outcome::Excluded),
         ];
-        let ordered_at: Vec<i64> = cases.iter().map(|case| case.0).collect();
+        let ordered_at: Vec<Instant> = cases.iter().map(|case| case.0).collect();
         let outcomes = |_| cases.iter().map(|case| case.1).collect();
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 7]] };
-        let known = Known::at(moment, &matrix, &ordered_at, &outcomes).unwrap();
+        let population = Population::at(moment, &matrix, &ordered_at, &outcomes).unwrap();
         let settings = Settings { history_days: Some(60), ..Settings::default() };
-        let history = known.history(&settings);
+        let history = population.history(&settings);
         assert_eq!(history, [1, 2, 3, 4, 5]);
-        assert_eq!(known.history(&Settings::default()), [0, 1, 2, 3, 4, 5]);
-        let beyond = known.beyond(&history);
+        assert_eq!(population.history(&Settings::default()), [0, 1, 2, 3, 4, 5]);
+        let beyond = population.beyond(&history);
         assert_eq!((beyond.rows, beyond.observed), (vec![1, 2], vec![true, false]));
-        let decided = known.decided(&known.history(&Settings::default()), 3);
+        let decided = population.decided(&population.history(&Settings::default()), 3);
         assert_eq!(decided, (vec![0, 1, 2], vec![false, true, true]));
-        assert!(known.is_matured(1, 30) && !known.is_matured(2, 30));
+        assert!(population.is_matured(1, 30) && !population.is_matured(2, 30));
     }
 
     #[test]
     fn an_outcome_for_each_row_is_needed() {
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 2]] };
         let none = |_| Vec::new();
-        let refused = Known::at(AsOf::from_micros(0), &matrix, &[1, 2], &none);
+        let start = Instant::from_micros(0);
+        let ordered_at = [start; 2];
+        let refused = Population::at(AsOf::at(start), &matrix, &ordered_at, &none);
         assert!(matches!(
             refused.err(),
             Some(Error::RowCount { what: "outcomes", expected: 2, found: 0 })

@@ -1,37 +1,17 @@
-//! Seeded choice of rows, the same on every machine.
+//! Seeded sampling of rows without replacement, the same on every machine.
 
-/// A generator of numbers whose sequence is part of our promise of equal bytes.
+use statistics::SplitMix64;
+
+/// `n` of `rows` without replacement, in their order; all rows if there are not more.
 ///
-/// Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, 2014
-/// (SplitMix64).
-pub(crate) struct Seeded(u64);
-
-impl Seeded {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is not 0. Its bias is below `end` / 2^64.
-    fn below(&mut self, end: usize) -> usize {
-        ((u128::from(self.next()) * end as u128) >> 64) as usize
-    }
-}
-
-/// `n` of `rows` without repetition, in their order; all if there are not more.
+/// Source: the first `n` steps of the shuffle of Fisher and Yates, as by Durstenfeld, Algorithm 235,
+/// Communications of the ACM 7(7), 1964.
 pub(crate) fn sample(rows: &[usize], n: usize, seed: u64) -> Vec<usize> {
     let mut chosen = rows.to_vec();
     if n < chosen.len() {
-        let mut seeded = Seeded::new(seed);
+        let mut random = SplitMix64::new(seed);
         for at in 0..n {
-            let other = at + seeded.below(chosen.len() - at);
+            let other = at + random.below(chosen.len() - at);
             chosen.swap(at, other);
         }
         chosen.truncate(n);

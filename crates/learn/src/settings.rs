@@ -1,4 +1,4 @@
-//! The settings of training, as written in a pipeline file.
+//! The settings of training, as written in a pipeline file, and their ranges.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FamilyName {
-    /// Our own boosting of all quantiles at once; learns from open shipments too.
+    /// Gradient boosting of all quantiles at once; learns from right-censored rows too.
     Boost,
     /// Random forest.
     Forest,
@@ -18,15 +18,22 @@ pub enum FamilyName {
     ExtraTrees,
 }
 
-/// What training does, besides the rows and the moment.
+/// The settings of training.
+///
+/// ```
+/// let settings = learn::Settings { rows_min: 0, ..learn::Settings::default() };
+/// let error = settings.check().unwrap_err();
+/// assert_eq!(error.to_string(), "setting rows_min: expected at least 1, found 0");
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The families that compete.
+    /// The families that are trained and compared.
     pub families: Vec<FamilyName>,
     /// The boosted regressor. Its `seed` is added to the seed below.
     pub boost: boost::Params,
-    /// Which way the boosted quantiles must follow a feature, by its name.
+    /// Monotone constraints of the boosted quantiles: whether they rise or fall with a feature, by
+    /// its name.
     pub monotone: BTreeMap<String, boost::Direction>,
     /// Random forest and extra trees.
     pub forest: ForestSettings,
@@ -34,11 +41,11 @@ pub struct Settings {
     pub gate: GateSettings,
     /// The conformal correction.
     pub calibration: CalibrationSettings,
-    /// Only orders of so many days before the origin; without it all.
+    /// Only orders of so many days before the origin are used; `None` uses all.
     pub history_days: Option<u32>,
-    /// An order older than this is matured: its outcome is known, or it is exceptional.
+    /// An order older than this is matured: its outcome is known, but for exceptions.
     pub maturity_days: u32,
-    /// Observed deliveries of more than two days without which nothing is trained.
+    /// With fewer observed deliveries of more than two days nothing is trained.
     pub rows_min: usize,
     /// Rounds after which the boosted regressor leaves a checkpoint, from which a training that was
     /// killed goes on; 0: none.
@@ -53,13 +60,13 @@ pub struct Settings {
 pub struct ForestSettings {
     /// Trees.
     pub trees: u32,
-    /// Splits on the longest way down, at most.
+    /// Splits on a path from the root to a leaf, at most.
     pub depth: u16,
-    /// Rows that the structure is learned from; the leaves are filled from all matured rows.
+    /// Rows that the structure is learned from; quantiles of the leaves are of all matured rows.
     pub rows_sampled: usize,
     /// Sampled rows of a leaf at least.
     pub rows_in_leaf_min: usize,
-    /// The share of the features that a split may use.
+    /// The share of the features that are candidates for a split.
     pub feature_fraction: f64,
 }
 
@@ -69,16 +76,16 @@ pub struct ForestSettings {
 pub struct GateSettings {
     /// Trees of the boosted gate.
     pub rounds: u32,
-    /// The share of each tree's step that is taken.
+    /// The share of each tree's step that is added.
     pub learning_rate: f64,
     /// Leaves of a tree at most.
     pub leaves: u32,
     /// Rows of a leaf at least.
     pub rows_in_leaf_min: u32,
-    /// With fewer rows of either class the gate is their share.
+    /// With fewer rows of either class the gate is a constant.
     pub rows_of_class_min: usize,
-    /// Orders of the last days before the origin are left out, the delivered too: of those, only
-    /// the fast ones are decided.
+    /// Orders of so many days before the origin are left out, delivered or not: it is known of the
+    /// fast ones only whether they took more than two days.
     pub undecided_days: u32,
     /// Depth of the readable tree.
     pub rules_depth: u32,
@@ -96,7 +103,7 @@ pub struct CalibrationSettings {
     pub days: u32,
     /// With fewer rows there is no correction.
     pub rows_min: usize,
-    /// A correction from so many rows is half believed: n / (n + this).
+    /// Shrinkage: a correction estimated from n rows has the weight n / (n + this).
     pub shrink_rows: f64,
     /// The share of the correction of spread (each level relative to the median) that is applied.
     pub damping: f64,
@@ -233,7 +240,7 @@ fn within(
     to: f64,
     expected: &'static str,
 ) -> Result<(), Error> {
-    // Not-a-number lies in no range.
+    // Not-a-number is in no range.
     if (from..=to).contains(&found) { Ok(()) } else { Err(Error::Setting { key, expected, found }) }
 }
 
@@ -258,8 +265,8 @@ mod tests {
         let mut settings = Settings::default();
         settings.calibration.damping = f64::NAN;
         let error = settings.check().unwrap_err();
-        let told = "setting calibration.damping: expected 0 to 1, found NaN";
-        assert_eq!(error.to_string(), told);
+        let expected = "setting calibration.damping: expected 0 to 1, found NaN";
+        assert_eq!(error.to_string(), expected);
         assert_eq!(error.class(), ErrorClass::Configuration);
     }
 }

@@ -1,29 +1,31 @@
-//! The exponential tail beyond the last quantile.
+//! The mean of the exponential tail beyond the last predicted quantile, estimated from excesses over
+//! it.
 
 use terms::{MEDIAN, N_LEVELS};
 
-/// The ratio of an exponential law beyond 48 h, whose p95 lies ln 10 mean excesses above its
-/// median: what is assumed where there is too little to learn from.
+/// The ratio of an exponential distribution beyond 48 h, whose p95 is ln 10 mean excesses above its
+/// median: it is assumed where there are too few excesses.
 pub(crate) const RATIO_ASSUMED: f32 = std::f32::consts::LOG10_E;
 
-/// Fewer observed excesses than this teach nothing.
+/// With fewer observed excesses than this the ratio is not estimated.
 const EXCESSES_MIN: usize = 30;
 
-/// The ratio is kept within these: beyond lies a fault in the data.
+/// The ratio is kept within these bounds; beyond them is a fault in the data.
 const RATIO_MIN: f64 = 0.1;
 const RATIO_MAX: f64 = 2.0;
 
 /// Mean excess beyond the last quantile as a share of the distance from the median to it.
 ///
-/// Under the exponential law the sum of all excesses, those of open shipments too, by the number
-/// of observed ones is the maximum of the likelihood. Nothing if too few are observed.
+/// For an exponential distribution with right-censoring, the sum of all excesses, censored ones
+/// included, over the number of observed ones is the maximum-likelihood estimate of the mean. `None`
+/// if too few are observed.
 pub(crate) fn ratio<'a>(
     rows: impl Iterator<Item = (&'a [f64; N_LEVELS], f32, bool)>,
 ) -> Option<f32> {
     let (mut sum, mut n_observed) = (0.0, 0);
     for (quantiles, hours, observed) in rows {
         let excess = f64::from(hours) - quantiles[N_LEVELS - 1];
-        // A width of under an hour says more about rounding than about the shipment.
+        // A smaller width than an hour is mostly rounding.
         let width = (quantiles[N_LEVELS - 1] - quantiles[MEDIAN]).max(1.0);
         if excess > 0.0 {
             sum += excess / width;
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_exponential_law_gives_its_own_ratio() {
+    fn an_exponential_distribution_gives_its_own_ratio() {
         let quantiles = terms::LEVELS.map(|level| 48.0 - 100.0 * (1.0 - level).ln());
         let hours: Vec<f32> =
             (0..20_000).map(|i| 48.0 - 100.0 * ((f32::from(i as u16) + 0.5) / 2e4).ln()).collect();

@@ -8,8 +8,8 @@ use store::Store;
 
 use crate::command_output::CommandOutput;
 use crate::commands;
-use crate::commands::backtest::Span;
 use crate::flags::{Command, Config, Contract, Features, Flags, Global, Job, Models, Origins};
+use crate::folds::Span;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;

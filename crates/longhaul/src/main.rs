@@ -11,6 +11,7 @@ mod diagnosis;
 mod dispatch;
 mod exit_code;
 mod flags;
+mod folds;
 mod hints;
 mod predictions;
 mod refusal;

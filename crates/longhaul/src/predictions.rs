@@ -1,24 +1,24 @@
-//! Predictions as a table: one row a shipment.
+//! Predictions as a table with one row a shipment, and as Parquet.
 
 use anyhow::Result;
 use polars::prelude::*;
 use scorer::Distribution;
-use terms::{AsOf, DAYS_AHEAD, column};
+use terms::{AsOf, DAYS_AHEAD, Instant, column};
 
-/// Predictions in the making. Shapes: every column n_rows.
+/// Predictions, column by column. Shapes: every column n_rows.
 #[derive(Default)]
 pub(crate) struct Predictions {
-    /// Which shipment.
+    /// The shipment.
     pub(crate) shipment_id: Vec<String>,
     /// Its order.
     pub(crate) order_id: Vec<String>,
-    /// Only facts recorded before this went into the model.
-    pub(crate) predicted_as_of: Vec<i64>,
-    /// The model.
+    /// Only facts recorded before this were used.
+    pub(crate) predicted_as_of: Vec<Instant>,
+    /// The model's id; in a backtest the family.
     pub(crate) model_id: Vec<String>,
-    /// What is predicted.
+    /// The predicted distribution.
     pub(crate) distributions: Vec<Distribution>,
-    /// Columns of a backtest; empty when open shipments are scored.
+    /// Further columns of a backtest; otherwise empty.
     pub(crate) backtest: Vec<Column>,
 }
 
@@ -33,7 +33,7 @@ impl Predictions {
     ) {
         self.shipment_id.push(shipment_id.to_owned());
         self.order_id.push(order_id.to_owned());
-        self.predicted_as_of.push(as_of.micros());
+        self.predicted_as_of.push(as_of.instant());
         self.model_id.push(model_id.to_owned());
         self.distributions.push(distribution);
     }
@@ -41,7 +41,7 @@ impl Predictions {
     /// As a frame. Units: hours from `ordered_at`, instants in UTC microseconds.
     ///
     /// # Errors
-    /// If Polars refuses, which it has no reason to.
+    /// If Polars refuses, which no value makes it do.
     pub(crate) fn into_frame(self) -> Result<DataFrame> {
         let mut columns = vec![
             Column::new(column::SHIPMENT_ID.into(), &self.shipment_id),
@@ -87,8 +87,9 @@ pub(crate) fn by_day_column(distributions: &[&Distribution]) -> Column {
 /// A column of UTC instants.
 ///
 /// # Errors
-/// If Polars refuses, which it has no reason to.
-pub(crate) fn instants(name: &str, micros: &[i64]) -> Result<Column> {
+/// If Polars refuses, which no value makes it do.
+pub(crate) fn instants(name: &str, instants: &[Instant]) -> Result<Column> {
+    let micros: Vec<i64> = instants.iter().map(|instant| instant.micros()).collect();
     let utc = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
     Ok(Column::new(name.into(), micros).cast(&utc)?)
 }

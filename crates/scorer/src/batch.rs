@@ -1,23 +1,24 @@
-//! Record batches at the door: columns by name, in any order and number type, to a matrix.
+//! Scoring of Arrow record batches: columns are found by name, whatever their order and number
+//! type, and converted to the feature matrix.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use terms::{Feature, Matrix};
 
+use crate::distribution::Distribution;
 use crate::error::Error;
-use crate::mixture::Distribution;
 use crate::scorer::Scorer;
 
 impl Scorer {
     /// The distributions of a batch's rows.
     ///
-    /// Columns are found by name; others than the features are not looked at. Numbers and booleans
+    /// Columns are found by name; other columns than the features are ignored. Numbers and booleans
     /// are converted to f32, texts (plain, view or dictionary) to the positions of their levels;
     /// null is missing, and so is an unlisted level.
     ///
     /// # Errors
-    /// If a feature has no column, or one of the other kind; names the column.
+    /// If a feature has no column, or text for numbers or numbers for text; names the column.
     pub fn score_batch(&self, batch: &RecordBatch) -> Result<Vec<Distribution>, Error> {
         self.score(&self.matrix_of(batch)?)
     }
@@ -25,7 +26,7 @@ impl Scorer {
     /// The matrix of a batch's rows, as [`score_batch`](Self::score_batch) reads them.
     ///
     /// # Errors
-    /// If a feature has no column, or one of the other kind; names the column.
+    /// If a feature has no column, or text for numbers or numbers for text; names the column.
     pub fn matrix_of(&self, batch: &RecordBatch) -> Result<Matrix, Error> {
         let features = self.features().clone();
         let column = |feature: &Feature| match batch.column_by_name(&feature.name) {
@@ -39,13 +40,13 @@ impl Scorer {
 
 fn values(feature: &Feature, column: &ArrayRef) -> Result<Vec<f32>, Error> {
     let data_type = column.data_type();
-    let told = if feature.is_categorical() { "text" } else { "numbers" };
+    let expected = if feature.is_categorical() { "text" } else { "numbers" };
     let wrong = || Error::ColumnType {
         column: feature.name.clone(),
-        expected: told,
+        expected,
         found: data_type.to_string(),
     };
-    // A column of nulls only has no type of its own.
+    // A column of nulls only may have the null type, whatever the feature.
     if *data_type == DataType::Null {
         return Ok(vec![f32::NAN; column.len()]);
     }

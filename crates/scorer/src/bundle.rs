@@ -1,4 +1,4 @@
-//! The model as files: trees as bytes, everything else as JSON that a person can read.
+//! The files of a model: trees as bytes, everything else as readable JSON.
 //!
 //! `features.json` is the signature, `gate.bin` and `regressor.bin` are trees, `mixture.json`
 //! holds levels, knots, tail and calibration. The same model gives the same bytes.
@@ -14,7 +14,7 @@ use terms::{Digest, FeatureList, Fingerprint, LEVELS};
 
 use crate::calibration::Calibration;
 use crate::error::Error;
-use crate::mixture::Knots;
+use crate::knots::Knots;
 use crate::scorer::{Parts, Scorer};
 
 /// Name of the feature list's file.
@@ -41,7 +41,7 @@ struct MixtureFile {
     calibration: Calibration,
 }
 
-/// What the scorer reads of `manifest.json`; other keys are for others.
+/// What the scorer reads of `manifest.json`; other keys are ignored.
 #[derive(Deserialize)]
 struct Manifest {
     model_id: String,
@@ -79,7 +79,7 @@ impl Scorer {
         all.finish()
     }
 
-    /// The model from its files; files of other names are not looked at.
+    /// The model from its files; files of other names are ignored.
     ///
     /// # Errors
     /// If a file is missing, has another form, or does not fit the others.

@@ -1,9 +1,11 @@
 //! The conformal correction of the regressor's quantiles, as data.
 //!
-//! A correction is a factor on hours for each level: the exponential of a quantile of
-//! `ln(actual / predicted)` on matured outcomes that the model had not seen. Segments are bands of
-//! the raw predicted median, because a network that slows down does not slow down evenly. How the
-//! factors are found is the business of `learn`; here they are only applied.
+//! The correction multiplies the hours of each level by a factor: the exponential of a quantile of
+//! `ln(actual / predicted)` over matured outcomes that the model was not trained on. Factors differ
+//! by segment, a band of the raw predicted median, because a network that slows down does not slow
+//! down evenly. `learn` estimates the factors; this file checks and applies them.
+//!
+//! Source: Romano, Patterson and Candès, Conformalized Quantile Regression, NeurIPS 2019.
 
 use serde::{Deserialize, Serialize};
 use terms::{MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
@@ -13,27 +15,52 @@ use crate::error::Error;
 /// Factors on hours, one for each of [`terms::LEVELS`].
 pub type Factors = [f32; N_LEVELS];
 
-/// Factors for the shipments whose raw median lies in one band.
+/// Factors for the shipments whose raw predicted median is in one band.
+///
+/// ```
+/// use scorer::{Calibration, Segment};
+///
+/// let fast = Segment { upper_median_hours: Some(100.0), factors: [1.1; 9] };
+/// let calibration = Calibration { segments: vec![fast], pooled: [0.9; 9] };
+/// assert_eq!(calibration.factors(100.0), &[1.1; 9]);
+/// assert_eq!(calibration.factors(100.5), &[0.9; 9]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// The band ends here, included; without it the band has no upper end.
+    /// The largest median in the band; `None` if the band has no upper end.
     pub upper_median_hours: Option<f32>,
     /// The band's factors.
     pub factors: Factors,
 }
 
 impl Segment {
-    fn holds(&self, median: f64) -> bool {
+    fn contains(&self, median: f64) -> bool {
         self.upper_median_hours.is_none_or(|upper| median <= f64::from(upper))
     }
 }
 
-/// The correction of a model: bands of the raw median, and pooled factors for what is in none.
+/// The correction of a model: bands of the raw median with their factors, and pooled factors for
+/// medians in no band.
+///
+/// ```
+/// use scorer::Calibration;
+///
+/// let wider = Calibration {
+///     segments: Vec::new(),
+///     pooled: [0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0, 1.5, 1.5],
+/// };
+/// wider.check()?;
+/// let raw = [120.0, 130.0, 140.0, 150.0, 160.0, 170.0, 180.0, 190.0, 200.0];
+/// assert_eq!(wider.apply(&raw)[0], 60.0);
+/// assert_eq!(wider.apply(&raw)[8], 300.0);
+/// assert!(Calibration::identity().is_identity());
+/// # Ok::<(), scorer::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Bands in ascending order; the first that holds the median counts.
+    /// Bands in ascending order; the first that contains the median is used.
     pub segments: Vec<Segment>,
     /// Factors over all bands, for a median above the last band.
     pub pooled: Factors,
@@ -64,7 +91,7 @@ impl Calibration {
             let ascends = match (end, segment.upper_median_hours) {
                 (Some(end), Some(upper)) => upper > end,
                 (Some(_), None) => true,
-                // A band after one without end would hold nothing.
+                // A band after one without end would be empty.
                 (None, _) => false,
             };
             if !ascends || !positive(&segment.factors) {
@@ -79,13 +106,13 @@ impl Calibration {
     pub fn factors(&self, median: f64) -> &Factors {
         self.segments
             .iter()
-            .find(|segment| segment.holds(median))
+            .find(|segment| segment.contains(median))
             .map_or(&self.pooled, |segment| &segment.factors)
     }
 
-    /// The corrected quantiles: sorted, corrected, sorted again and not below 48 h.
+    /// The corrected quantiles: sorted, corrected, sorted again and not below 48 h. Units: hours.
     ///
-    /// Sorting a crossing pair of quantiles never makes a quantile worse.
+    /// Sorting quantiles that cross never makes them worse.
     /// Source: Chernozhukov, Fernández-Val and Galichon, Econometrica 78(3), 2010.
     pub fn apply(&self, raw: &[f32]) -> [f64; N_LEVELS] {
         let mut hours = sorted(raw);
@@ -138,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn check_finds_bands_that_hold_nothing_and_factors_that_are_not_positive() {
+    fn check_finds_empty_bands_and_factors_that_are_not_positive() {
         assert!(banded().check().is_ok());
         let mut wrong = banded();
         wrong.segments[0].upper_median_hours = None;

@@ -4,7 +4,16 @@ use std::io;
 
 use terms::{Digest, ErrorClass};
 
-/// What the scorer refuses, with where it was found.
+/// Why a model cannot be loaded or rows cannot be scored, and where the fault is.
+///
+/// ```
+/// use scorer::{Error, Scorer};
+///
+/// let error = Scorer::decode(&Default::default()).unwrap_err();
+/// assert!(matches!(&error, Error::MissingFile { file } if file == "features.json"));
+/// assert_eq!(error.class(), terms::ErrorClass::Input);
+/// assert!(error.hint().is_some());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,7 +28,7 @@ pub enum Error {
     Unreadable {
         /// Where it was looked for.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file's bytes are not the ones that the manifest names.
@@ -55,7 +64,7 @@ pub enum Error {
         /// Why.
         source: boost::Error,
     },
-    /// A model gives another number of outputs than its place needs.
+    /// The gate does not have one output, or the regressor not one for each level.
     #[error("{part}: expected {expected} outputs, found {found}")]
     Outputs {
         /// "gate" or "regressor".
@@ -87,7 +96,7 @@ pub enum Error {
     #[error(
         "knots within two days: expected two or more, ascending to 48 h, found {} at position \
          {position}",
-        told(found)
+        or_nothing(found)
     )]
     Knots {
         /// Position of the first wrong knot.
@@ -113,8 +122,8 @@ pub enum Error {
     /// The rows have other features than the model.
     #[error(
         "feature {position}: expected {} as in the model, found {}",
-        told(expected),
-        told(found)
+        or_nothing(expected),
+        or_nothing(found)
     )]
     FeatureDiffers {
         /// Position of the first difference.
@@ -159,8 +168,8 @@ pub enum Error {
 }
 
 impl Error {
-    /// What kind of error it is.
-    /// gave back altered or not at all, 11 for a bundle that does not fit.
+    /// What kind of error it is: rows that do not fit the model, a bundle that storage altered or
+    /// did not give, or a bundle that is incomplete or of another version.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::FeatureDiffers { .. }
@@ -176,7 +185,7 @@ impl Error {
         }
     }
 
-    /// A way out, if there is a usual one.
+    /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Altered { .. } => Some("fetch the bundle again, or publish it again".into()),
@@ -193,7 +202,7 @@ impl Error {
     }
 }
 
-/// What is there, or that nothing is.
-fn told<T: ToString>(found: &Option<T>) -> String {
+/// The text of a value, or "nothing" if there is none.
+fn or_nothing<T: ToString>(found: &Option<T>) -> String {
     found.as_ref().map_or_else(|| "nothing".to_owned(), T::to_string)
 }

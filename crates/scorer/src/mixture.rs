@@ -7,20 +7,21 @@
 //! ascending where it is neither 0 nor 1, so quantiles exist, are unique and cannot cross.
 //!
 //! A shipment that is still open at some age has the same distribution conditioned on exceeding
-//! that age; beyond all knots the exponential tail has no memory, so the remaining time never
-//! collapses to nothing.
+//! that age. Beyond the last quantile the exponential tail is memoryless, so the expected remaining
+//! time stays the same however old the shipment is.
 //!
 //! Everything here is computed through the survival function `S = 1 - F`, which keeps its
 //! precision where `F` is near 1. Units: hours from `ordered_at`, in f64.
 
 use terms::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
 
-use crate::error::Error;
+use crate::distribution::Distribution;
+use crate::knots::Knots;
 
-/// Two quantiles never lie closer than this (3.6 s), so that the distribution has no jumps.
+/// Two quantiles are at least so far apart (3.6 s), so that the distribution has no jumps.
 const GAP_HOURS: f64 = 1e-3;
 
-/// The gate's probability stays this far from 0 and 1: no class is ever impossible.
+/// The gate's probability is kept so far from 0 and 1: neither class is ever impossible.
 const PROBABILITY_MIN: f64 = 1e-6;
 
 /// The mean excess beyond the last quantile is at least this. Deliveries come in rounds, a
@@ -30,96 +31,27 @@ const TAIL_HOURS_MIN: f64 = 6.0;
 /// Beyond the last level this share of the deliveries beyond two days is left.
 const TAIL_SHARE: f64 = 1.0 - LEVELS[N_LEVELS - 1];
 
-/// Quantiles of delivery hours within two days, at evenly spaced levels from 0 to 1.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Knots(Vec<f32>);
-
-impl Knots {
-    /// How many knots `learn` makes: a level every five percent.
-    pub const COUNT: usize = 21;
-
-    /// Checks that the knots ascend strictly from 0 h or later to exactly 48 h.
-    ///
-    /// # Errors
-    /// If they do not, with the first offending knot.
-    pub fn new(hours: Vec<f32>) -> Result<Self, Error> {
-        let last = hours.len().saturating_sub(1);
-        let wrong = hours.iter().enumerate().find(|&(position, &value)| {
-            let ascends = position == 0 || hours[position - 1] < value;
-            !(ascends && value >= 0.0 && (position < last || value == TWO_DAYS_HOURS as f32))
-        });
-        match wrong {
-            Some((position, &found)) => Err(Error::Knots { position, found: Some(found) }),
-            None if hours.len() < 2 => Err(Error::Knots { position: hours.len(), found: None }),
-            None => Ok(Self(hours)),
-        }
-    }
-
-    /// A straight line from 0 h to 48 h, for want of deliveries to learn from.
-    pub fn straight() -> Self {
-        let steps = (Self::COUNT - 1) as f32;
-        Self((0..Self::COUNT).map(|at| TWO_DAYS_HOURS as f32 * (at as f32 / steps)).collect())
-    }
-
-    /// The knots of the empirical quantile function of `hours` (any order, all within 48 h).
-    /// Ties are spread by the smallest step that keeps the knots ascending.
-    pub fn of_deliveries(mut hours: Vec<f32>) -> Self {
-        if hours.is_empty() {
-            return Self::straight();
-        }
-        hours.sort_by(f32::total_cmp);
-        let (last, steps) = (hours.len() - 1, Self::COUNT - 1);
-        let mut knots: Vec<f32> = (0..=steps)
-            .map(|at| hours[(at * last + steps / 2) / steps].clamp(0.0, TWO_DAYS_HOURS as f32))
-            .collect();
-        // Wide enough to survive f32 at 48 h, small enough not to matter: 36 s.
-        let gap = 0.01;
-        for at in 1..=steps {
-            knots[at] = knots[at].max(knots[at - 1] + gap);
-        }
-        knots[steps] = TWO_DAYS_HOURS as f32;
-        for at in (0..steps).rev() {
-            knots[at] = knots[at].min(knots[at + 1] - gap);
-        }
-        Self(knots)
-    }
-
-    /// The hours, ascending; the last is 48.
-    pub fn hours(&self) -> &[f32] {
-        &self.0
-    }
-
-    /// Share delivered by `hours`, of the deliveries within two days.
-    fn share_by(&self, hours: f64) -> f64 {
-        let above = self.0.partition_point(|&knot| f64::from(knot) <= hours);
-        let steps = (self.0.len() - 1) as f64;
-        match above {
-            0 => 0.0,
-            above if above == self.0.len() => 1.0,
-            above => {
-                let (low, high) = (f64::from(self.0[above - 1]), f64::from(self.0[above]));
-                ((above - 1) as f64 + (hours - low) / (high - low)) / steps
-            }
-        }
-    }
-
-    /// Hours by which the share `level` is delivered, of the deliveries within two days.
-    fn quantile(&self, level: f64) -> f64 {
-        let at = level.clamp(0.0, 1.0) * (self.0.len() - 1) as f64;
-        let below = (at as usize).min(self.0.len() - 2);
-        let (low, high) = (f64::from(self.0[below]), f64::from(self.0[below + 1]));
-        low + (high - low) * (at - below as f64)
-    }
-}
-
-/// The distribution of one shipment's delivery time.
+/// The distribution of one shipment's delivery time, as a function. Units: hours from `ordered_at`.
+///
+/// ```
+/// use scorer::{Knots, Mixture};
+///
+/// let within = Knots::straight();
+/// let beyond = [60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let mixture = Mixture::new(0.8, &within, beyond, 0.4);
+/// assert!((mixture.cdf(24.0) - 0.1).abs() < 1e-9);
+/// assert!((mixture.quantile(0.6) - 144.0).abs() < 1e-9);
+/// // Of a shipment that is open after 144 h, half of those over two days are left.
+/// let open = mixture.given_open_for(144.0);
+/// assert!((open.survival(400.0) - 0.05 / 0.5).abs() < 1e-9);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Mixture<'a> {
     over: f64,
     within: &'a Knots,
     beyond: [f64; N_LEVELS],
     tail_hours: f64,
-    /// Conditioned on exceeding this age; 0 says nothing.
+    /// The age that the delivery time is known to exceed; 0 is no condition.
     age: f64,
     /// Unconditional survival at `age`.
     survived: f64,
@@ -129,7 +61,7 @@ impl<'a> Mixture<'a> {
     /// The mixture of `within` and the quantiles `beyond` two days.
     ///
     /// `over` is P(more than 48 h). `beyond` are quantiles at [`LEVELS`] given more than 48 h, in
-    /// any order: they are sorted, floored at 48 h and kept a little apart. `tail_ratio` is the
+    /// any order: they are sorted, raised to at least 48 h and kept a little apart. `tail_ratio` is the
     /// mean excess beyond the last quantile as a share of the distance from the median to it, so
     /// that an uncertain shipment has a long tail and a certain one a short one.
     pub fn new(over: f64, within: &'a Knots, beyond: [f64; N_LEVELS], tail_ratio: f64) -> Self {
@@ -250,17 +182,6 @@ impl<'a> Mixture<'a> {
     }
 }
 
-/// What is published of a shipment's delivery time.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Distribution {
-    /// P(delivery takes more than two days).
-    pub probability_over_2d: f32,
-    /// Quantiles at [`LEVELS`], in hours from `ordered_at`, ascending.
-    pub hours: [f32; N_LEVELS],
-    /// P(delivered within d days) for d = 1 … 60, never descending.
-    pub by_day: [f32; DAYS_AHEAD],
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -271,14 +192,14 @@ mod tests {
         proptest::collection::vec(0.0f32..48.0, 0..60).prop_map(Knots::of_deliveries)
     }
 
-    fn world() -> impl Strategy<Value = (f64, Knots, [f64; N_LEVELS], f64)> {
+    fn mixtures() -> impl Strategy<Value = (f64, Knots, [f64; N_LEVELS], f64)> {
         let quantiles = proptest::array::uniform9(10.0f64..900.0);
         (0.0f64..=1.0, knots(), quantiles, 0.0f64..3.0)
     }
 
     proptest! {
         #[test]
-        fn quantiles_invert_the_distribution((over, within, beyond, tail) in world(),
+        fn quantiles_invert_the_distribution((over, within, beyond, tail) in mixtures(),
                                              level in 0.001f64..0.999) {
             let mixture = Mixture::new(over, &within, beyond, tail);
             let back = mixture.cdf(mixture.quantile(level));
@@ -287,20 +208,20 @@ mod tests {
 
         #[test]
         fn quantiles_never_cross_and_the_share_by_day_never_falls(
-            (over, within, beyond, tail) in world(), age in 0.0f64..1500.0) {
+            (over, within, beyond, tail) in mixtures(), age in 0.0f64..1500.0) {
             for mixture in [Mixture::new(over, &within, beyond, tail),
                             Mixture::new(over, &within, beyond, tail).given_open_for(age)] {
-                let told = mixture.distribution();
-                prop_assert!(told.hours.is_sorted());
-                prop_assert!(told.by_day.is_sorted());
-                prop_assert!(told.by_day.iter().all(|share| (0.0..=1.0).contains(share)));
-                let within_2d = 1.0 - told.by_day[1];
-                prop_assert!((told.probability_over_2d - within_2d).abs() < 1e-6);
+                let published = mixture.distribution();
+                prop_assert!(published.hours.is_sorted());
+                prop_assert!(published.by_day.is_sorted());
+                prop_assert!(published.by_day.iter().all(|share| (0.0..=1.0).contains(share)));
+                let within_2d = 1.0 - published.by_day[1];
+                prop_assert!((published.probability_over_2d - within_2d).abs() < 1e-6);
             }
         }
 
         #[test]
-        fn the_distribution_is_continuous((over, within, beyond, tail) in world(),
+        fn the_distribution_is_continuous((over, within, beyond, tail) in mixtures(),
                                           hours in 0.0f64..1000.0) {
             let mixture = Mixture::new(over, &within, beyond, tail);
             // The steepest piece spans 1e-3 h and 0.25 of probability: 1e-9 h moves 2.5e-7.
@@ -310,7 +231,7 @@ mod tests {
 
         #[test]
         fn an_open_shipment_has_the_conditional_distribution(
-            (over, within, beyond, tail) in world(), age in 0.0f64..200.0, more in 0.0f64..300.0) {
+            (over, within, beyond, tail) in mixtures(), age in 0.0f64..200.0, more in 0.0f64..300.0) {
             let plain = Mixture::new(over, &within, beyond, tail);
             let open = plain.given_open_for(age);
             let expected = plain.survival(age + more) / plain.survival(age);
@@ -338,23 +259,9 @@ mod tests {
     fn a_shipment_far_beyond_its_tail_still_has_time_ahead() {
         let within = Knots::straight();
         let mixture = Mixture::new(0.5, &within, [50.0; N_LEVELS], 0.4).given_open_for(1e5);
-        let told = mixture.distribution();
-        assert_eq!(told.probability_over_2d, 1.0);
+        let published = mixture.distribution();
+        assert_eq!(published.probability_over_2d, 1.0);
         assert!((mixture.quantile(0.5) - (1e5 + 6.0 * 2f64.ln())).abs() < 1e-6);
-        assert_eq!(told.by_day, [0.0; DAYS_AHEAD]);
-    }
-
-    #[test]
-    fn knots_must_ascend_to_48() {
-        assert!(Knots::new(vec![0.0, 10.0, 48.0]).is_ok());
-        assert!(matches!(Knots::new(vec![]), Err(Error::Knots { position: 0, found: None })));
-        assert!(matches!(
-            Knots::new(vec![0.0, 10.0, 47.0]),
-            Err(Error::Knots { position: 2, found: Some(47.0) })
-        ));
-        assert!(Knots::new(vec![0.0, 10.0, 10.0, 48.0]).is_err());
-        assert!(Knots::new(vec![0.0, f32::NAN, 48.0]).is_err());
-        assert!(Knots::new(Knots::of_deliveries(vec![30.0; 9]).0).is_ok());
-        assert!(Knots::new(Knots::straight().0).is_ok());
+        assert_eq!(published.by_day, [0.0; DAYS_AHEAD]);
     }
 }

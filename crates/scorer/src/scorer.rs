@@ -1,16 +1,41 @@
-//! The model as a whole: features, gate, regressor, mixture, calibration.
+//! The model as a whole: gate, regressor, calibration and mixture, checked to fit together, and the
+//! scoring of rows with it.
 
 use rayon::prelude::*;
 use terms::{Feature, FeatureList, Matrix, N_LEVELS};
 
 use crate::calibration::Calibration;
+use crate::distribution::Distribution;
 use crate::error::Error;
-use crate::mixture::{Distribution, Knots, Mixture};
+use crate::knots::Knots;
+use crate::mixture::Mixture;
 
-/// Rows that one thread scores at a time: enough to forget the cost of handing them out.
+/// Rows that one thread scores at a time: enough for the cost of distributing them to vanish.
 const ROWS_AT_A_TIME: usize = 256;
 
 /// What a model is made of.
+///
+/// ```
+/// use boost::{Model, OutputOrder};
+/// use scorer::{Calibration, Knots, Parts, Scorer};
+/// use terms::{Feature, FeatureKind, FeatureList};
+///
+/// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
+/// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let parts = Parts {
+///     features: FeatureList(vec![distance]),
+///     // Models without trees predict their base values for every row.
+///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
+///     regressor: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///     within: Knots::straight(),
+///     tail_ratio: 0.4,
+///     calibration: Calibration::identity(),
+/// };
+/// assert!(Scorer::from_parts(parts.clone()).is_ok());
+/// // The gate gives one number, and not a quantile for each level.
+/// assert!(Scorer::from_parts(Parts { gate: parts.regressor.clone(), ..parts }).is_err());
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// The features, in the order of a row's values.
@@ -27,7 +52,34 @@ pub struct Parts {
     pub calibration: Calibration,
 }
 
-/// A checked model: every score it gives is a proper distribution.
+/// A checked model: every score that it gives is a proper distribution.
+///
+/// ```
+/// use boost::{Model, OutputOrder};
+/// use scorer::{Calibration, Knots, Parts, Scorer};
+/// use terms::{Feature, FeatureKind, FeatureList, MEDIAN};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
+/// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let scorer = Scorer::from_parts(Parts {
+///     features: FeatureList(vec![distance]),
+///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
+///     regressor: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///     within: Knots::straight(),
+///     tail_ratio: 0.4,
+///     calibration: Calibration::identity(),
+/// })?;
+/// let row = [850.0];
+/// scorer.check_row(&row)?;
+/// let distribution = scorer.score_row(&row);
+/// assert_eq!(distribution.probability_over_2d, 0.5);
+/// assert!((distribution.hours[MEDIAN] - 48.0).abs() < 1e-3);
+/// // The files of the model give the same model.
+/// assert_eq!(Scorer::decode(&scorer.encode())?.score_row(&row), distribution);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scorer {
     parts: Parts,
@@ -39,7 +91,7 @@ impl Scorer {
     /// [`with_model_id`](Self::with_model_id) gives it another.
     ///
     /// # Errors
-    /// If the outputs or features of a part differ from what its place needs.
+    /// If a part has another number of outputs or features than it needs, or a value out of range.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
         let n_features = parts.features.len();
         for (part, model, expected) in
@@ -62,7 +114,7 @@ impl Scorer {
         Ok(scorer)
     }
 
-    /// The same model under the name that the registry gave it.
+    /// The same model with the id that the registry gave it.
     #[must_use]
     pub fn with_model_id(mut self, model_id: impl Into<String>) -> Self {
         self.model_id = model_id.into();
@@ -74,7 +126,7 @@ impl Scorer {
         &self.parts
     }
 
-    /// The model's name.
+    /// The model's id.
     pub fn model_id(&self) -> &str {
         &self.model_id
     }
@@ -89,7 +141,7 @@ impl Scorer {
     /// Allocates nothing, so that a ranking service can call it within its latency limit.
     ///
     /// # Panics
-    /// If `row` is not as long as the feature list. [`check_row`](Self::check_row) finds out before.
+    /// If `row` is not as long as the feature list, for which [`check_row`](Self::check_row) checks.
     pub fn score_row(&self, row: &[f32]) -> Distribution {
         self.mixture_row(row).distribution()
     }
@@ -149,7 +201,7 @@ impl Scorer {
     fn map_rows<T: Send>(
         &self,
         matrix: &Matrix,
-        tell: impl Fn(usize, Mixture<'_>) -> T + Sync,
+        of_row: impl Fn(usize, Mixture<'_>) -> T + Sync,
     ) -> Vec<T> {
         let n_rows = matrix.n_rows();
         let starts: Vec<usize> = (0..n_rows).step_by(ROWS_AT_A_TIME).collect();
@@ -158,7 +210,7 @@ impl Scorer {
             let end = n_rows.min(start + ROWS_AT_A_TIME);
             let one = |row| {
                 matrix.row_into(row, &mut values);
-                tell(row, self.mixture_row(&values))
+                of_row(row, self.mixture_row(&values))
             };
             (start..end).map(one).collect::<Vec<T>>()
         };
@@ -168,7 +220,7 @@ impl Scorer {
     /// Checks that rows of `found` may be scored.
     ///
     /// # Errors
-    /// If a name, a kind, a level or the number of features differs; says the first difference.
+    /// If a name, a kind, a level or the number of features differs; names the first difference.
     pub fn check_features(&self, found: &FeatureList) -> Result<(), Error> {
         let expected = &self.parts.features;
         let longest = expected.len().max(found.len());
@@ -177,19 +229,19 @@ impl Scorer {
             Some(position) => {
                 let (expected, found) = (expected.0.get(position), found.0.get(position));
                 let same_name = expected.map(|f| &f.name) == found.map(|f| &f.name);
-                let tell = |feature: &Feature| match same_name {
-                    true => format!("{} ({})", feature.name, told_kind(feature)),
+                let text = |feature: &Feature| match same_name {
+                    true => format!("{} ({})", feature.name, kind_text(feature)),
                     false => feature.name.clone(),
                 };
-                let (expected, found) = (expected.map(tell), found.map(tell));
+                let (expected, found) = (expected.map(text), found.map(text));
                 Err(Error::FeatureDiffers { position, expected, found })
             }
         }
     }
 }
 
-/// The kind of a feature in a few words; levels by their digest, which tells lists apart.
-fn told_kind(feature: &Feature) -> String {
+/// The kind of a feature as text; of levels their digest, by which lists differ.
+fn kind_text(feature: &Feature) -> String {
     match &feature.kind {
         terms::FeatureKind::Numeric => "numeric".into(),
         terms::FeatureKind::Categorical { levels } => {

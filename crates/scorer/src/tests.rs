@@ -1,4 +1,4 @@
-//! Tests of the model as a whole, on a small one made by hand.
+//! Tests of the whole model, with one of a tree each for the gate and the regressor.
 #![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::collections::BTreeMap;
@@ -68,9 +68,9 @@ fn many_rows_score_as_one_row_does() {
     let (scorer, matrix) = (scorer(), matrix());
     let all = scorer.score(&matrix).unwrap();
     let mut row = [0.0; 2];
-    for (position, told) in all.iter().enumerate() {
+    for (position, scored) in all.iter().enumerate() {
         matrix.row_into(position, &mut row);
-        assert_eq!(*told, scorer.score_row(&row));
+        assert_eq!(*scored, scorer.score_row(&row));
     }
     let far_by_road = &all[601];
     let odds = f32::exp(2.5);
@@ -93,14 +93,14 @@ fn the_band_of_the_raw_median_corrects_the_quantiles() {
 fn an_open_shipment_is_not_predicted_into_the_past() {
     let (scorer, matrix) = (scorer(), matrix());
     let ages: Vec<f32> = (0..1000).map(|row| row as f32 / 2.0).collect();
-    let told = scorer.score_open(&matrix, &ages).unwrap();
-    for (told, &age) in told.iter().zip(&ages) {
-        assert!(told.hours[0] >= age && told.hours.is_sorted());
+    let scored = scorer.score_open(&matrix, &ages).unwrap();
+    for (scored, &age) in scored.iter().zip(&ages) {
+        assert!(scored.hours[0] >= age && scored.hours.is_sorted());
         if age >= 48.0 {
-            assert_eq!(told.probability_over_2d, 1.0);
+            assert_eq!(scored.probability_over_2d, 1.0);
         }
     }
-    assert_eq!(told[0], scorer.score(&matrix).unwrap()[0]);
+    assert_eq!(scored[0], scorer.score(&matrix).unwrap()[0]);
     let refused = scorer.score_open(&matrix, &ages[1..]);
     assert!(matches!(refused, Err(Error::Ages { expected: 1000, found: 999 })));
 }
@@ -110,8 +110,8 @@ fn another_feature_list_is_refused_with_the_first_difference() {
     let mut other = matrix();
     other.features.0[1].name = "carrier".into();
     let error = scorer().score(&other).unwrap_err();
-    let told = "feature 1: expected service as in the model, found carrier";
-    assert_eq!(error.to_string(), told);
+    let expected = "feature 1: expected service as in the model, found carrier";
+    assert_eq!(error.to_string(), expected);
     assert_eq!(error.class(), ErrorClass::Contract);
     let mut other = matrix();
     other.features.0[1].kind = FeatureKind::Numeric;
@@ -131,9 +131,9 @@ fn a_batch_is_read_by_name_whatever_its_types_and_order() {
     let distance: ArrayRef = Arc::new(Int32Array::from(vec![Some(600), None, Some(3)]));
     let other: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
     let columns = [("x", other), ("service", service), ("distance_km", distance)];
-    let told = scorer.score_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let scored = scorer.score_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
     let rows = [[600.0, 1.0], [f32::NAN, f32::NAN], [3.0, f32::NAN]];
-    assert_eq!(told, rows.map(|row| scorer.score_row(&row)));
+    assert_eq!(scored, rows.map(|row| scorer.score_row(&row)));
 
     let views: ArrayRef = Arc::new(StringViewArray::from(vec!["road", "air", "air"]));
     let coded: DictionaryArray<Int32Type> = vec!["road", "air", "air"].into_iter().collect();
@@ -153,8 +153,8 @@ fn a_missing_column_and_a_wrong_type_are_named() {
     let text: ArrayRef = Arc::new(StringArray::from(vec!["road"]));
     let only = RecordBatch::try_from_iter([("service", text.clone())]).unwrap();
     let error = scorer.score_batch(&only).unwrap_err();
-    let told = "column \"distance_km\": expected as a feature of the model, not found";
-    assert_eq!(error.to_string(), told);
+    let expected = "column \"distance_km\": expected as a feature of the model, not found";
+    assert_eq!(error.to_string(), expected);
     let columns = [("service", text.clone()), ("distance_km", text)];
     let wrong = RecordBatch::try_from_iter(columns).unwrap();
     let error = scorer.score_batch(&wrong).unwrap_err();

@@ -1,27 +1,27 @@
-//! Simulates a world without keeping it, to see what it costs and what was made.
+//! Simulates a network without keeping its tables, and prints what was made and how many bytes.
 //!
 //! `cargo run --release -p simulate --example measure -- SHIPMENTS DAYS [SHARE [SEED]]`
 #![expect(clippy::disallowed_methods, reason = "an example measures and writes")]
 
 use std::io::Write as _;
 
-use simulate::{World, simulate};
+use simulate::{NetworkSettings, simulate};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut world = World::default();
+    let mut settings = NetworkSettings::default();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [shipments, days, rest @ ..] = arguments.as_slice() else {
         return Err("expected SHIPMENTS DAYS [SHARE [SEED]]".into());
     };
-    world.shipments = shipments.parse()?;
-    world.days = days.parse()?;
+    settings.shipments = shipments.parse()?;
+    settings.days = days.parse()?;
     if let Some(share) = rest.first() {
-        world.share_within_two_days = share.parse()?;
+        settings.share_within_two_days = share.parse()?;
     }
     if let Some(seed) = rest.get(1) {
-        world.seed = seed.parse()?;
+        settings.seed = seed.parse()?;
     }
-    let mut simulation = simulate(&world.check()?);
+    let mut simulation = simulate(&settings.check()?);
     let mut n_bytes = 0;
     for night in simulation.by_ref() {
         n_bytes += night?.tables.iter().map(|table| table.parquet.len()).sum::<usize>();

@@ -1,9 +1,9 @@
-//! Carriers, their services, and how fast each moves a parcel between hubs.
+//! Carriers and services: speeds between hubs, factors of lanes, and the choice of the carrier.
 
 use crate::geography::{REGIONS, Zone};
 use crate::random::{Random, Stream, Weights};
 
-/// How fast a parcel is meant to travel; what the customer asks for and what the carrier sells.
+/// A level of speed, which the customer chooses and a carrier offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     Economy = 0,
@@ -27,18 +27,18 @@ pub(crate) struct Carrier {
     pub(crate) hub_hours: [f64; 3],
     /// Spread of the log of its hours on an easy lane.
     pub(crate) sigma: f64,
-    /// Hours more to the end of the road.
+    /// Additional hours to the most remote zone.
     pub(crate) remote_hours: f64,
     /// Share of parcels that get stuck somewhere.
     pub(crate) stuck_rate: f64,
     /// Drift of its hours in a year, as a share.
     pub(crate) drift_a_year: f64,
-    /// How often it is chosen for a metropolis, and for the end of the road. By service.
+    /// How often it is chosen for a metropolis, and for the most remote zone.
     pub(crate) metro_share: [f64; 3],
     pub(crate) remote_share: [f64; 3],
 }
 
-/// Position of the carrier that breaks down once.
+/// Position of the carrier with a disruption.
 pub(crate) const DISRUPTED_CARRIER: usize = 1;
 
 #[rustfmt::skip]
@@ -49,10 +49,10 @@ pub(crate) static CARRIERS: [Carrier; 4] = [
     Carrier { name: "tidewater", speed_km_h: [42.0, 58.0, 90.0], hub_hours: [10.0, 6.0, 3.5], sigma: 0.27, remote_hours: 70.0, stuck_rate: 0.035, drift_a_year: -0.05, metro_share: [0.15, 0.15, 0.10], remote_share: [0.05, 0.05, 0.05] },
 ];
 
-/// Steps between a metropolis and the end of the road for which the choice is worked out.
+/// Steps of remoteness for which the weights of the choice are computed.
 const REMOTENESS_STEPS: usize = 10;
 
-/// Which carrier takes a parcel, and what each makes of a lane.
+/// The choice of the carrier, and the factors of lanes.
 #[derive(Debug)]
 pub(crate) struct CarrierMap {
     /// Shapes: services × remoteness steps.
@@ -80,13 +80,13 @@ impl CarrierMap {
         Self { choice, lane_factors }
     }
 
-    /// Position of the carrier that takes a parcel to `zone`.
+    /// Draws the carrier of a parcel to `zone`; its position.
     pub(crate) fn draw(&self, service: Service, zone: &Zone, random: &mut Random) -> usize {
         let step = (zone.remoteness * REMOTENESS_STEPS as f64).round() as usize;
         self.choice[service as usize][step].draw(random)
     }
 
-    /// How much slower than its rule a carrier is between two regions.
+    /// Transit time of a carrier between two regions, as a multiple of its rule.
     pub(crate) fn lane_factor(&self, carrier: usize, from: usize, to: usize) -> f64 {
         self.lane_factors[(carrier * REGIONS.len() + from) * REGIONS.len() + to]
     }

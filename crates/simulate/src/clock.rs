@@ -1,4 +1,5 @@
-//! Local time of each region: weekdays, opening hours, slots.
+//! Conversion between UTC and the local time of each region, and the next slot of a schedule in local
+//! time.
 //!
 //! Units: seconds since the epoch (UTC), seconds of a local day, days since the epoch. The offset
 //! of a local day is the one at 12:00 UTC, so on the two days a year when clocks change, the hours
@@ -6,32 +7,11 @@
 
 use chrono::{DateTime, Offset, TimeZone};
 
+use crate::calendar::{DAY, HOUR, OpenDays};
 use crate::geography::REGIONS;
 
-/// Seconds of a day.
-pub(crate) const DAY: i64 = 86_400;
-/// Seconds of an hour.
-pub(crate) const HOUR: f64 = 3_600.0;
 /// Offsets are known this long after the last day of orders; later days use the last one.
 const DAYS_AFTER: i64 = 120;
-
-/// Days of the week on which something happens; Monday is the lowest bit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OpenDays(pub(crate) u8);
-
-impl OpenDays {
-    pub(crate) const MONDAY_TO_FRIDAY: Self = Self(0b001_1111);
-    pub(crate) const MONDAY_TO_SATURDAY: Self = Self(0b011_1111);
-
-    pub(crate) fn contains(self, day: i64) -> bool {
-        (self.0 >> weekday(day)) & 1 == 1
-    }
-}
-
-/// Day of the week of a day since the epoch; Monday is 0.
-pub(crate) fn weekday(day: i64) -> usize {
-    (day + 3).rem_euclid(7) as usize
-}
 
 /// Offsets of every region for every day of a simulation.
 #[derive(Debug)]
@@ -106,6 +86,7 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::weekday;
 
     /// Friday, 2025-10-03; clocks in the south-east go forward on the Sunday after.
     const FRIDAY: i64 = 20_364;
@@ -117,7 +98,7 @@ mod tests {
         let saturday_night = clock.instant(0, FRIDAY + 1, 23 * 3_600);
         let slot = clock.next_slot(0, saturday_night, &[8, 17], OpenDays::MONDAY_TO_SATURDAY);
         assert_eq!(clock.local(0, slot), (FRIDAY + 3, 8 * 3_600));
-        // 33 hours by the wall, one of which does not exist.
+        // 33 hours of local time, one of which does not exist.
         assert_eq!(slot - saturday_night, 32 * 3_600);
     }
 

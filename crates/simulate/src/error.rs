@@ -1,9 +1,8 @@
-//! What can go wrong: a setting out of its range, or Parquet that cannot be written.
+//! Errors of a simulation: a setting out of its range, or Parquet that cannot be written.
 
-use chrono::NaiveDate;
-use terms::ErrorClass;
+use terms::{Day, ErrorClass};
 
-/// Why a world cannot be simulated.
+/// Why a network cannot be simulated.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,36 +22,36 @@ pub enum Error {
     #[error("simulate setting first_day: expected a date from {min} to {max}, found {found}")]
     FirstDay {
         /// Its value.
-        found: NaiveDate,
+        found: Day,
         /// The first date allowed.
-        min: NaiveDate,
+        min: Day,
         /// The last date allowed.
-        max: NaiveDate,
+        max: Day,
     },
-    /// The rows of a night could not be laid out as a table.
+    /// The columns of a nightly extract do not form a table.
     #[error("{table} of {recorded_on}: columns do not form a table")]
     Columns {
         /// The table.
         table: &'static str,
         /// The partition.
-        recorded_on: NaiveDate,
-        /// What Arrow says.
+        recorded_on: Day,
+        /// Arrow's error.
         source: arrow::error::ArrowError,
     },
-    /// The rows of a night could not be written as Parquet.
+    /// A table of a nightly extract could not be written as Parquet.
     #[error("{table} of {recorded_on}: cannot write Parquet")]
     Write {
         /// The table.
         table: &'static str,
         /// The partition.
-        recorded_on: NaiveDate,
-        /// What Parquet says.
+        recorded_on: Day,
+        /// The error of the Parquet writer.
         source: parquet::errors::ParquetError,
     },
 }
 
 impl Error {
-    /// The program's exit code for this error: 30 for settings, 1 for our own mistakes.
+    /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::OutOfRange { .. } | Self::FirstDay { .. } => ErrorClass::Configuration,
@@ -60,7 +59,7 @@ impl Error {
         }
     }
 
-    /// What a person might do about it.
+    /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::OutOfRange { name, .. } => Some(format!("set simulate.{name} within the range")),

@@ -1,13 +1,13 @@
-//! An invented country of eight regions around real coordinates and time zones, and its zones.
+//! The regions and postal zones of an invented country, around real coordinates and time zones.
 //!
-//! A zone is a postal prefix: a digit for the region and three for the place, with leading zeros.
-//! People live near the region's centre; the farther out, the more remote and the emptier.
+//! The code of a zone is a digit for the region and three for the zone, with leading zeros. Population
+//! density falls with the distance from the region's centre, and remoteness rises.
 
 use chrono_tz::{Australia, Tz};
 
-use crate::clock::OpenDays;
+use crate::calendar::OpenDays;
 use crate::random::{Random, Stream, Weights};
-use crate::world::World;
+use crate::settings::NetworkSettings;
 
 /// Kilometres of one degree of latitude.
 const DEGREE_KM: f64 = 111.2;
@@ -21,9 +21,9 @@ pub(crate) struct Region {
     pub(crate) time_zone: Tz,
     /// Share of the country's people.
     pub(crate) people: f64,
-    /// How far out people live.
+    /// Mean distance of zones from the centre.
     pub(crate) spread_km: f64,
-    /// 0 is a metropolis, 1 the end of the road.
+    /// From 0 (a metropolis) to 1 (the most remote).
     pub(crate) remoteness: f64,
 }
 
@@ -47,17 +47,17 @@ pub(crate) struct Zone {
     pub(crate) region: usize,
     pub(crate) lat: f64,
     pub(crate) lon: f64,
-    /// 0 is a metropolis, 1 the end of the road.
+    /// From 0 (a metropolis) to 1 (the most remote).
     pub(crate) remoteness: f64,
-    /// When vans drive out.
+    /// Days with deliveries.
     pub(crate) delivery_days: OpenDays,
-    /// Where on the van's route the zone lies: hours after the first delivery.
+    /// Position on the van's route: hours after the first delivery.
     pub(crate) route_hours: f64,
     /// The zone's own share of delivery attempts that fail.
     pub(crate) failed_attempt_rate: f64,
 }
 
-/// All zones, and how many people order from each.
+/// All zones, with their shares of the population.
 #[derive(Debug)]
 pub(crate) struct Geography {
     pub(crate) zones: Vec<Zone>,
@@ -65,13 +65,13 @@ pub(crate) struct Geography {
 }
 
 impl Geography {
-    /// Lays out the zones of a world.
-    pub(crate) fn new(world: &World) -> Self {
+    /// Draws the zones of a network.
+    pub(crate) fn new(settings: &NetworkSettings) -> Self {
         let mut zones = Vec::new();
         let mut people = Vec::new();
-        for (index, region) in zone_regions(world.n_zones as usize).into_iter().enumerate() {
+        for (index, region) in zone_regions(settings.n_zones as usize).into_iter().enumerate() {
             let number = zones.iter().filter(|zone: &&Zone| zone.region == region).count();
-            let random = Random::new(world.seed, Stream::Zones, index as u64);
+            let random = Random::new(settings.seed, Stream::Zones, index as u64);
             let (zone, density) = zone(region, number, random);
             zones.push(zone);
             people.push((region, density));
@@ -87,7 +87,7 @@ impl Geography {
     }
 }
 
-/// The region of each zone: one each, the rest by people, the emptier regions rounded up.
+/// The region of each zone: one zone in each region, the rest in proportion to the population.
 fn zone_regions(n_zones: usize) -> Vec<usize> {
     let spare = n_zones - REGIONS.len();
     let mut regions = Vec::with_capacity(n_zones);
@@ -95,7 +95,7 @@ fn zone_regions(n_zones: usize) -> Vec<usize> {
     for (index, region) in REGIONS.iter().enumerate() {
         let before = (people * spare as f64) as usize;
         people += region.people;
-        // The shares add up to 1 but for the last bit; the last region takes what is left.
+        // The shares add up to 1 except for rounding; the last region takes the remainder.
         let after =
             if index + 1 == REGIONS.len() { spare } else { (people * spare as f64) as usize };
         regions.extend(std::iter::repeat_n(index, after - before + 1));
@@ -103,14 +103,14 @@ fn zone_regions(n_zones: usize) -> Vec<usize> {
     regions
 }
 
-/// A zone and how densely it is peopled.
+/// A zone and its population density.
 fn zone(region: usize, number: usize, mut random: Random) -> (Zone, f64) {
     let home = &REGIONS[region];
     // The first zone is the centre itself.
     let out_km = if number == 0 { 0.0 } else { random.exponential(home.spread_km).min(900.0) };
     let angle = random.between(0.0, std::f64::consts::TAU);
     let lat = home.lat + out_km * libm::sin(angle) / DEGREE_KM;
-    // Some of them lie in the sea: the country is invented.
+    // Some zones are in the sea: the country is invented.
     let lon = home.lon + out_km * libm::cos(angle) / (DEGREE_KM * libm::cos(home.lat.to_radians()));
     let out = out_km / (out_km + 250.0);
     let remoteness = (home.remoteness + 0.8 * out + 0.05 * random.normal()).clamp(0.0, 1.0);
@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn every_region_has_zones_and_codes_are_unique() {
         for n_zones in [8, 9, 400, 2_000] {
-            let geography = Geography::new(&World { n_zones, ..World::default() });
+            let geography =
+                Geography::new(&NetworkSettings { n_zones, ..NetworkSettings::default() });
             let codes: std::collections::BTreeSet<_> =
                 geography.zones.iter().map(|zone| zone.code.as_str()).collect();
             assert_eq!(codes.len(), n_zones as usize);

@@ -1,9 +1,9 @@
-//! What is bought: categories and their sizes, weights and prices.
+//! The goods in a shipment: categories, with distributions of size, weight and price.
 
 use crate::geography::round;
 use crate::random::{Random, Weights};
 
-/// Share of items whose weight and size nobody measured.
+/// Share of items whose weight and size were not measured.
 const UNMEASURED_RATE: f64 = 0.01;
 
 /// Which part of the network can handle an item.
@@ -21,13 +21,13 @@ pub(crate) struct Category {
     pub(crate) handling: Handling,
     /// Share of all items.
     pub(crate) share: f64,
-    /// Share of its items that sellers send.
+    /// Share of its items that are sent by sellers.
     pub(crate) seller_share: f64,
     /// Median of one unit.
     weight_g: f64,
     density_g_cm3: f64,
     value: f64,
-    /// How much longer or shorter than usual it takes to pack.
+    /// Packing time as a multiple of the usual one.
     pub(crate) packing: f64,
 }
 
@@ -47,13 +47,13 @@ pub(crate) static CATEGORIES: [Category; 12] = [
     Category { name: "batteries_liquids", handling: Handling::Specialty, share: 0.02, seller_share: 0.25, weight_g: 900.0, density_g_cm3: 0.80, value: 30.0, packing: 1.3 },
 ];
 
-/// What is in one shipment.
+/// The goods in one shipment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goods {
     /// Position in [`CATEGORIES`].
     pub(crate) category: u8,
     pub(crate) n_units: u8,
-    /// True even where unmeasured; freight and packing depend on it.
+    /// The true weight, also where it was not measured: freight and packing depend on it.
     pub(crate) weight_g: f64,
     pub(crate) volume_cm3: f64,
     pub(crate) longest_side_cm: f64,
@@ -62,7 +62,7 @@ pub(crate) struct Goods {
 }
 
 impl Goods {
-    /// What somebody buys.
+    /// Draws the goods of a shipment.
     pub(crate) fn draw(categories: &Weights, random: &mut Random) -> Self {
         let index = categories.draw(random);
         let category = &CATEGORIES[index];

@@ -1,9 +1,9 @@
-//! What becomes of one parcel: handling until handover, transit, the last mile; and the promise.
+//! The journey of one parcel: handling until handover, transit, the last mile; and the promise.
 //!
 //! Units: hours, and seconds since the epoch for instants.
 
+use crate::calendar::{DAY, HOUR, OpenDays, weekday};
 use crate::carriers::{CARRIERS, Service, n_hubs};
-use crate::clock::{DAY, HOUR, OpenDays, weekday};
 use crate::goods::Goods;
 use crate::nodes::NodeKind;
 use crate::plan::Plan;
@@ -16,16 +16,16 @@ const VAN_STARTS_AT_HOUR: f64 = 9.0;
 const VAN_HOURS: (f64, f64) = (8.5, 20.5);
 /// Share of parcels left behind after a Sunday, when the vans are full.
 const MONDAY_LEFT_BEHIND: f64 = 0.12;
-/// Attempts after which the parcel is handed to a neighbour.
+/// The last attempt always succeeds: the parcel is left with a neighbour.
 const ATTEMPTS_MAX: u32 = 4;
 /// Tail index and scale of the hours that a stuck parcel loses: a Pareto of infinite variance.
 const STUCK_SHAPE: f64 = 1.7;
 const STUCK_HOURS: (f64, f64) = (24.0, 900.0);
-/// The promise is the lane's rule, so much longer, and some hours.
+/// The promise is the rule for the lane times the padding, and some hours more.
 const PROMISE_PADDING: f64 = 1.7;
 const PROMISE_MORE_HOURS: f64 = 30.0;
 
-/// A way through the network.
+/// The node, carrier and service that bring a parcel to a zone.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Route {
     pub(crate) node: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Hours in the carrier's hands by its own rule, before anything goes wrong.
+    /// Transit hours by the carrier's rule: without random deviations, backlog or disruptions.
     fn rule_hours(self, plan: &Plan) -> f64 {
         let carrier = &CARRIERS[self.carrier];
         let service = self.service as usize;
@@ -73,7 +73,7 @@ impl Route {
             + random.between(60.0, 1_500.0) as i64
     }
 
-    /// When it reaches the last station, and when it is delivered.
+    /// When it arrives at the last station, and when it is delivered.
     pub(crate) fn arrives(
         self,
         plan: &Plan,
@@ -104,7 +104,7 @@ impl Route {
         (arrived_at, delivered_at.max(handed_over_at + HOUR as i64))
     }
 
-    /// What a breakdown costs a parcel that is handed over, or would have arrived, during it.
+    /// Delay of a parcel that is handed over, or would have arrived, during the disruption.
     fn disruption_hours(self, plan: &Plan, at: i64, hours: f64, random: &mut Random) -> f64 {
         let arrives_at = at + (hours * HOUR) as i64;
         let rhythm = &plan.rhythm;
@@ -135,8 +135,8 @@ impl Route {
         clock.instant(zone.region, day, seconds).max(arrived_at)
     }
 
-    /// What the shop tells the customer: its rule for the lane, padded, to the end of a day that
-    /// is no Sunday. It knows nothing of weekdays, backlog, or the node's and carrier's own ways.
+    /// The shop's promise: its rule for the lane, padded, to the end of a day that is no Sunday. The
+    /// rule ignores weekdays, backlog, and differences between nodes and between carriers.
     pub(crate) fn promised_at(self, plan: &Plan, ordered_at: i64) -> i64 {
         let handling_hours = match plan.nodes.all[self.node].kind {
             NodeKind::SortableFc => 8.0,

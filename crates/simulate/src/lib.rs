@@ -1,27 +1,30 @@
-//! A fulfilment network that produces the tables `orders`, `shipments`, `nodes` and, if asked for,
-//! `legs`.
+//! A simulated fulfilment network that produces the tables `orders`, `shipments`, `nodes` and, if
+//! set, `legs`.
 //!
-//! What is here: an invented country with its regions and postal zones, fulfilment centres of
-//! three kinds and sellers, four carriers with three services; a rhythm of days, weeks and a yearly
-//! peak; parcels that wait, travel, get stuck, get lost; and a shop that records all this night by
-//! night, sometimes late, sometimes wrongly. Some of it can be learned from what was recorded
-//! before: nodes, carriers and lanes have their own ways, which wander from week to week; work
-//! piles up; one carrier breaks down for days.
+//! What is here: an invented country with regions and postal zones; fulfilment centres of three kinds
+//! and sellers; four carriers with three services; volumes with daily, weekly and yearly patterns;
+//! parcels with handling, transit and last mile, delays and losses; and a shop that records all this
+//! in nightly extracts, sometimes late and sometimes wrongly. Part of it can be predicted from what was
+//! recorded before: nodes, carriers and lanes differ and drift from week to week, backlogs build up,
+//! and one carrier is disrupted for days.
 //!
-//! What is not: no I/O, no clock, no learning. What is written to where is the caller's affair.
+//! What is not: no I/O, no clock, no learning. The caller writes the tables.
 //!
-//! The nouns: a [`World`] is what a person sets; a [`Simulation`] is one on its way, an iterator
-//! over [`Night`]s; a night has one Parquet partition a table; [`Summary`] says what was made.
+//! The types: [`NetworkSettings`] is what is simulated, [`Simulation`] an iterator over
+//! [`NightlyExtract`]s, each with a Parquet partition of every table, [`Summary`] the numbers of what
+//! was made.
 //!
-//! Order of work: [`World::check`], [`simulate`] (lays the world out and makes a small trial to
-//! find the pace that meets the wanted share within two days), then a night for each day.
+//! Order of work: [`NetworkSettings::check`]; [`simulate`], which draws the network and runs a small
+//! pilot to find the pace with the wanted share within two days; then an extract for each day.
 //!
 //! Limits: the same settings give the same bytes on every machine, as long as the versions of
-//! Parquet, zstd and the time zone data are the locked ones. Memory holds the shipments with news
-//! to come, not those of the past. Clocks that change are exact to the day.
+//! Parquet, zstd and the time zone data are the locked ones. Memory holds the shipments with facts
+//! still to be recorded, not those of the past. Clock changes are exact to the day.
 
+mod calendar;
 mod carriers;
 mod clock;
+mod columns;
 mod error;
 mod geography;
 mod goods;
@@ -34,13 +37,15 @@ mod plan;
 mod random;
 mod recording;
 mod rhythm;
+mod settings;
 mod simulation;
+mod summary;
 mod tables;
-mod world;
 
 pub use error::Error;
-pub use simulation::{Night, Simulation, Summary, Table, simulate};
-pub use world::{CheckedWorld, World};
+pub use settings::{CheckedNetwork, NetworkSettings};
+pub use simulation::{NightlyExtract, Simulation, Table, simulate};
+pub use summary::Summary;
 
 #[cfg(test)]
 mod tests;

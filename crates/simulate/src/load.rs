@@ -1,20 +1,20 @@
-//! Work that piles up: nodes and carriers get through so much a day, and the rest waits.
+//! Backlog of nodes and carriers: each has a daily capacity, and the rest of the work waits.
 //!
-//! A fluid: no single parcel is queued. What came in today delays who comes tomorrow, so nothing
-//! depends on orders that are not placed yet.
+//! A fluid approximation of a queue: no single parcel is queued. What arrives today delays what
+//! arrives tomorrow, so nothing depends on orders that are not placed yet.
 
-use crate::clock::weekday;
+use crate::calendar::weekday;
 
-/// Capacity on an ordinary day, as a multiple of the mean of what comes in.
+/// Capacity on an ordinary day, as a multiple of mean arrivals.
 const CAPACITY: f64 = 1.35;
-/// Overtime while work is piled up.
+/// Factor on capacity while there is a backlog.
 const OVERTIME: f64 = 1.35;
-/// Half the staff works on Sundays.
+/// Factor on capacity on Sundays.
 const SUNDAY: f64 = 0.5;
-/// Nobody lets work pile up beyond this.
+/// The longest wait.
 const WAIT_HOURS_MAX: f64 = 96.0;
 
-/// What waits at each place.
+/// The backlog of each server, a node or a carrier. Units: shipments.
 #[derive(Debug, Clone)]
 pub(crate) struct Load {
     /// Units: shipments a day.
@@ -24,34 +24,34 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Places that get so many shipments a day in the mean.
+    /// Servers without a backlog, by their mean arrivals a day.
     pub(crate) fn new(mean_a_day: impl IntoIterator<Item = f64>) -> Self {
         let capacity: Vec<f64> = mean_a_day.into_iter().map(|mean| CAPACITY * mean + 1.0).collect();
         let nothing = vec![0.0; capacity.len()];
         Self { backlog: nothing.clone(), arrivals: nothing, capacity }
     }
 
-    pub(crate) fn capacity(&self, place: usize) -> f64 {
-        self.capacity[place]
+    pub(crate) fn capacity(&self, server: usize) -> f64 {
+        self.capacity[server]
     }
 
-    /// Work comes in.
-    pub(crate) fn arrive(&mut self, place: usize, shipments: f64) {
-        self.arrivals[place] += shipments;
+    /// Adds arrivals of today.
+    pub(crate) fn arrive(&mut self, server: usize, shipments: f64) {
+        self.arrivals[server] += shipments;
     }
 
-    /// How long what comes in today waits for what came before.
-    pub(crate) fn wait_hours(&self, place: usize) -> f64 {
-        (24.0 * self.backlog[place] / self.capacity[place]).min(WAIT_HOURS_MAX)
+    /// How long today's arrivals wait for the backlog before them.
+    pub(crate) fn wait_hours(&self, server: usize) -> f64 {
+        (24.0 * self.backlog[server] / self.capacity[server]).min(WAIT_HOURS_MAX)
     }
 
-    /// Works off what can be worked off on a day (since the epoch).
+    /// Ends a day (since the epoch): works off what its capacity allows.
     pub(crate) fn end_day(&mut self, day: i64) {
         let staff = if weekday(day) == 6 { SUNDAY } else { 1.0 };
-        for place in 0..self.capacity.len() {
-            let overtime = if self.backlog[place] > 0.0 { OVERTIME } else { 1.0 };
-            let waiting = self.backlog[place] + std::mem::take(&mut self.arrivals[place]);
-            self.backlog[place] = (waiting - self.capacity[place] * staff * overtime).max(0.0);
+        for server in 0..self.capacity.len() {
+            let overtime = if self.backlog[server] > 0.0 { OVERTIME } else { 1.0 };
+            let work = self.backlog[server] + std::mem::take(&mut self.arrivals[server]);
+            self.backlog[server] = (work - self.capacity[server] * staff * overtime).max(0.0);
         }
     }
 }

@@ -1,19 +1,20 @@
-//! Fulfilment nodes: centres of three kinds near the people, and sellers everywhere.
+//! Fulfilment nodes: centres of three kinds near the population, and sellers everywhere; and the choice
+//! of the node for an order.
 
 use terms::haversine_km;
 
+use crate::calendar::OpenDays;
 use crate::carriers::CARRIERS;
-use crate::clock::OpenDays;
 use crate::geography::{Geography, REGIONS, round};
 use crate::goods::Handling;
 use crate::random::{Random, Stream, Weights};
-use crate::world::World;
+use crate::settings::NetworkSettings;
 
-/// Distance at which a centre is chosen e times less often than one next door.
+/// Distance at which a centre is chosen e times less often than one in the same zone.
 const NEARNESS_KM: f64 = 260.0;
 /// Share of centre orders for which the nearer centres have no stock.
 const OUT_OF_STOCK: f64 = 0.12;
-/// How often a centre is chosen however far it is, so that the end of the road is served.
+/// How often a centre is chosen however far it is, so that every zone is served.
 const FAR_WEIGHT: f64 = 1e-3;
 /// Share of sellers that open after the first day.
 const NEW_SELLER_RATE: f64 = 0.25;
@@ -32,8 +33,8 @@ impl NodeKind {
         ["sortable_fc", "non_sortable_fc", "specialty_fc", "seller"][self as usize]
     }
 
-    /// Local hours at which carriers pick up, and the median hours of work before.
-    fn habits(self) -> (&'static [u8], OpenDays, f64) {
+    /// Local hours and days of pick-up, and the median hours of handling before.
+    fn schedule(self) -> (&'static [u8], OpenDays, f64) {
         match self {
             Self::SortableFc => (&[8, 14, 19, 22], OpenDays::MONDAY_TO_SATURDAY, 5.0),
             Self::NonSortableFc => (&[12, 18], OpenDays::MONDAY_TO_SATURDAY, 15.0),
@@ -56,19 +57,19 @@ pub(crate) struct Node {
     pub(crate) opens_on: u32,
     pub(crate) pickup_hours: &'static [u8],
     pub(crate) pickup_days: OpenDays,
-    /// Median hours of work before a parcel is ready.
+    /// Median hours of handling before a parcel is ready.
     pub(crate) handling_hours: f64,
     /// Spread of the log of these hours.
     pub(crate) sigma: f64,
-    /// Share of orders that it forgets for days.
+    /// Share of orders that it leaves lying for days.
     pub(crate) forgets_rate: f64,
     /// The carrier that a seller prefers.
     pub(crate) carrier: usize,
-    /// How many orders it gets, among its kind.
+    /// Relative number of orders, among nodes of its kind.
     weight: f64,
 }
 
-/// All nodes, and who sends what where.
+/// All nodes, and the weights of their choice.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     pub(crate) all: Vec<Node>,
@@ -83,13 +84,13 @@ pub(crate) struct Nodes {
 }
 
 impl Nodes {
-    pub(crate) fn new(world: &World, geography: &Geography) -> Self {
-        let kinds = kinds(world.n_nodes as usize);
+    pub(crate) fn new(settings: &NetworkSettings, geography: &Geography) -> Self {
+        let kinds = kinds(settings.n_nodes as usize);
         let first_seller = kinds.partition_point(|kind| *kind != NodeKind::Seller);
         let mut all: Vec<Node> = Vec::with_capacity(kinds.len());
         for (index, &kind) in kinds.iter().enumerate() {
             let nth = all.iter().rev().take_while(|node| node.kind == kind).count();
-            all.push(node(world, geography, index, kind, nth));
+            all.push(node(settings, geography, index, kind, nth));
         }
         let zones = &geography.zones;
         let distances_km: Vec<f32> = all
@@ -119,7 +120,7 @@ impl Nodes {
         f64::from(self.distances_km[node * n_zones + zone])
     }
 
-    /// The centre that sends an item to a zone.
+    /// Draws the centre that sends an item to a zone.
     pub(crate) fn draw_centre(
         &self,
         handling: Handling,
@@ -133,14 +134,14 @@ impl Nodes {
         centres[self.near[handling as usize][zone].draw(random)]
     }
 
-    /// A seller that is open on `day`, unless three in a row are not.
+    /// Draws a seller that is open on `day`; `None` if three in a row are not.
     pub(crate) fn draw_seller(&self, day: u32, random: &mut Random) -> Option<usize> {
         (0..3)
             .map(|_| self.first_seller + self.sellers.draw(random))
             .find(|&seller| self.all[seller].opens_on <= day)
     }
 
-    /// Spreads what all sellers get by their weights: a trial is too small to count each.
+    /// Replaces the sellers' shares by their sum spread by weight: the pilot is too small for each.
     pub(crate) fn spread_over_sellers(&self, shares: &mut [f64]) {
         let all: f64 = shares[self.first_seller..].iter().sum();
         let weights: f64 = self.all[self.first_seller..].iter().map(|node| node.weight).sum();
@@ -163,19 +164,25 @@ fn kinds(n_nodes: usize) -> Vec<NodeKind> {
     kinds
 }
 
-fn node(world: &World, geography: &Geography, index: usize, kind: NodeKind, nth: usize) -> Node {
-    let mut random = Random::new(world.seed, Stream::Nodes, index as u64);
+fn node(
+    settings: &NetworkSettings,
+    geography: &Geography,
+    index: usize,
+    kind: NodeKind,
+    nth: usize,
+) -> Node {
+    let mut random = Random::new(settings.seed, Stream::Nodes, index as u64);
     let is_seller = kind == NodeKind::Seller;
-    // The first centres of a kind stand in the capitals of the largest regions, in turn.
+    // The first centres of a kind are in the centres of the largest regions, in turn.
     let home = if !is_seller && nth < REGIONS.len() / 2 + 1 {
         geography.zones.iter().position(|zone| zone.region == nth).unwrap_or(0)
     } else {
         geography.people.draw(&mut random)
     };
     let zone = &geography.zones[home];
-    let (pickup_hours, mut pickup_days, hours) = kind.habits();
+    let (pickup_hours, mut pickup_days, hours) = kind.schedule();
     let opens_on = if is_seller && random.chance(NEW_SELLER_RATE) {
-        random.below(world.days as usize) as u32
+        random.below(settings.days as usize) as u32
     } else {
         0
     };
@@ -218,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_world_has_every_kind() {
+    fn the_smallest_network_has_every_kind() {
         let kinds = kinds(8);
         assert_eq!(kinds.len(), 8);
         assert_eq!(kinds.iter().filter(|kind| **kind == NodeKind::Seller).count(), 4);
@@ -226,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn most_parcels_of_a_centre_come_from_near() {
-        let world = World::default();
-        let geography = Geography::new(&world);
-        let nodes = Nodes::new(&world, &geography);
+    fn most_parcels_come_from_a_near_centre() {
+        let settings = NetworkSettings::default();
+        let geography = Geography::new(&settings);
+        let nodes = Nodes::new(&settings, &geography);
         let mut random = Random::new(1, Stream::Orders, 0);
         let near = (0..1_000)
             .filter(|_| nodes.km(nodes.draw_centre(Handling::Sortable, 0, &mut random), 0) < 300.0)

@@ -1,9 +1,10 @@
-//! An order is placed: what, to where, from where, by whom, and what becomes of it.
+//! Drawing an order with its shipments: goods, destination, node, carrier, and everything that happens
+//! to them until the end.
 
 use terms::TWO_DAYS_HOURS;
 
+use crate::calendar::{DAY, HOUR};
 use crate::carriers::Service;
-use crate::clock::{DAY, HOUR};
 use crate::geography::round;
 use crate::goods::Goods;
 use crate::journey::Route;
@@ -12,7 +13,7 @@ use crate::random::Random;
 
 /// Share of addresses without coordinates.
 const UNLOCATED_RATE: f64 = 0.02;
-/// Share of orders paid within minutes, within hours, and otherwise by bank within days.
+/// Share of orders paid within minutes, and within hours; the others by bank within days.
 const PAID_IN_MINUTES: f64 = 0.85;
 const PAID_IN_HOURS: f64 = 0.10;
 /// Share of a seller's parcels that go with its own carrier.
@@ -22,17 +23,17 @@ const DECLARED_LOST_DAYS: (f64, f64) = (25.0, 45.0);
 /// Days after the failed delivery at which a parcel is back.
 const BACK_DAYS: (f64, f64) = (5.0, 20.0);
 
-/// What is known of an order when it is placed, and what happens to it. Instants are seconds.
+/// An order with all that happens to it. Units: instants are seconds since the epoch.
 #[derive(Debug, Clone)]
 pub(crate) struct Order {
     pub(crate) number: u64,
     pub(crate) ordered_at: i64,
     pub(crate) zone: u32,
     /// Latitude and longitude, if the address is located.
-    pub(crate) place: Option<(f64, f64)>,
+    pub(crate) location: Option<(f64, f64)>,
     pub(crate) ship_option: Service,
     pub(crate) promised_at: i64,
-    /// None if it is cancelled before.
+    /// `None` if it is cancelled before.
     pub(crate) paid_at: Option<i64>,
     pub(crate) cancelled_at: Option<i64>,
 }
@@ -46,7 +47,7 @@ pub(crate) enum Ending {
     Returned,
 }
 
-/// What is known of a shipment when it is created, and what happens to it. Instants are seconds.
+/// A shipment with all that happens to it. Units: instants are seconds since the epoch.
 #[derive(Debug, Clone)]
 pub(crate) struct Shipment {
     pub(crate) order_number: u64,
@@ -59,9 +60,9 @@ pub(crate) struct Shipment {
     pub(crate) freight_value: f64,
     pub(crate) ordered_at: i64,
     pub(crate) ship_by_at: i64,
-    /// None if it is cancelled.
+    /// `None` if it is cancelled.
     pub(crate) handed_over_at: Option<i64>,
-    /// None if it is not delivered.
+    /// `None` if it is not delivered.
     pub(crate) at_station_at: Option<i64>,
     pub(crate) ending: Ending,
     pub(crate) ended_at: i64,
@@ -89,19 +90,19 @@ pub(crate) fn draw(
     let ordered_at = plan.draw_instant(day, zone.region, random);
     let paid_at = ordered_at + payment_seconds(random);
     let (north, east) = (random.between(-0.03, 0.03), random.between(-0.03, 0.03));
-    let place = (round(zone.lat + north, 1e4), round(zone.lon + east, 1e4));
-    let place = (!random.chance(UNLOCATED_RATE)).then_some(place);
+    let location = (round(zone.lat + north, 1e4), round(zone.lon + east, 1e4));
+    let location = (!random.chance(UNLOCATED_RATE)).then_some(location);
     let services = [Service::Economy, Service::Standard, Service::Express];
     let ship_option = services[plan.ship_options.draw(random)];
-    let split = random.chance(plan.world.split_rate) && shipments_max > 1;
-    let cancelled = random.chance(plan.world.cancelled_rate);
+    let split = random.chance(plan.settings.split_rate) && shipments_max > 1;
+    let cancelled = random.chance(plan.settings.cancelled_rate);
     let cancelled_share = random.between(0.02, 0.9);
 
     let mut order = Order {
         number,
         ordered_at,
         zone: zone_index as u32,
-        place,
+        location,
         ship_option,
         promised_at: 0,
         paid_at: Some(paid_at),
@@ -121,10 +122,10 @@ pub(crate) fn draw(
 }
 
 fn payment_seconds(random: &mut Random) -> i64 {
-    let way = random.share();
-    let hours = if way < PAID_IN_MINUTES {
+    let share = random.share();
+    let hours = if share < PAID_IN_MINUTES {
         random.between(0.01, 0.3)
-    } else if way < PAID_IN_MINUTES + PAID_IN_HOURS {
+    } else if share < PAID_IN_MINUTES + PAID_IN_HOURS {
         0.3 + random.exponential(4.0)
     } else {
         12.0 + random.exponential(20.0)
@@ -132,7 +133,7 @@ fn payment_seconds(random: &mut Random) -> i64 {
     (hours * HOUR) as i64
 }
 
-/// Where goods come from and who carries them.
+/// Draws the node and the carrier of some goods.
 fn draw_route(
     plan: &Plan,
     day: u32,
@@ -177,10 +178,10 @@ fn draw_shipment(
     let wait = waiting.carriers.wait_hours(route.carrier);
     let (at_station_at, delivered_at) = route.arrives(plan, handed_over_at, wait, random);
     let fate = random.share();
-    let (ending, ended_at) = if fate < plan.world.lost_rate {
+    let (ending, ended_at) = if fate < plan.settings.lost_rate {
         let days = random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
         (Ending::Lost, handed_over_at + (days * DAY as f64) as i64)
-    } else if fate < plan.world.lost_rate + plan.world.returned_rate {
+    } else if fate < plan.settings.lost_rate + plan.settings.returned_rate {
         let days = random.between(BACK_DAYS.0, BACK_DAYS.1);
         (Ending::Returned, delivered_at + (days * DAY as f64) as i64)
     } else {
@@ -212,7 +213,7 @@ fn freight(plan: &Plan, goods: &Goods, route: Route, random: &mut Random) -> f64
     round(random.lognormal(base * service, 0.06), 100.0)
 }
 
-/// Cancels an order some share of the way to its first handover.
+/// Cancels an order at some share of the time until its first handover.
 fn cancel(order: &mut Order, shipments: &mut [Shipment], share: f64) {
     let first = shipments.iter().filter_map(|shipment| shipment.handed_over_at).min();
     let until = first.unwrap_or(order.ordered_at) - order.ordered_at;

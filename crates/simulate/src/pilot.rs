@@ -1,14 +1,14 @@
-//! A small trial before the first day: how much comes in where, and which pace meets the share.
+//! The pilot: a small simulation before the first day, which sets the capacities of nodes and carriers
+//! and the pace at which the wanted share of orders is delivered within two days.
 //!
 //! Order of work:
-//! 1. Draw some thousand orders over all days and count what each node and carrier gets: the
-//!    capacities follow.
-//! 2. Go through the days again with work piling up as expected, drawing the same orders at
-//!    several paces.
+//! 1. Draw some thousand orders over all days and count those of each node and carrier, which gives
+//!    their capacities.
+//! 2. Go through the days again with the expected backlogs, drawing the same orders at several paces.
 //! 3. Interpolate the pace at which the wanted share is delivered within two days.
 //!
-//! Limits: the share that comes out differs from the wanted one by the trial's own noise and by
-//! what chance piles up, about one point of a hundred.
+//! Limits: the share in the simulation differs from the wanted one by the pilot's noise and by random
+//! backlogs, about one percentage point.
 
 use crate::carriers::CARRIERS;
 use crate::load::Load;
@@ -16,28 +16,28 @@ use crate::order::{self, Ending, Shipment};
 use crate::plan::{Plan, Waiting};
 use crate::random::{Random, Stream};
 
-/// Orders of the trial.
+/// Orders of the pilot.
 const N_ORDERS: u64 = 6_000;
-/// Paces that are tried: geometric, from fast to slow.
+/// Paces that are compared: geometric, from fast to slow.
 const N_PACES: usize = 14;
 const PACES: (f64, f64) = (0.12, 4.0);
 
-/// Sets the plan's pace, and returns what the network can get through, with nothing waiting.
+/// Sets the plan's pace, and returns nodes and carriers with their capacities and without backlog.
 pub(crate) fn settle(plan: &mut Plan) -> Waiting {
     let (nodes, carriers) = count(plan);
-    let days = f64::from(plan.world.days);
-    let scale = plan.world.shipments as f64 / days;
+    let days = f64::from(plan.settings.days);
+    let scale = plan.settings.shipments as f64 / days;
     let load = |shares: &[f64]| Load::new(shares.iter().map(|share| share * scale));
     let idle = || Waiting { nodes: load(&nodes), carriers: load(&carriers) };
 
     let mut waiting = idle();
     let mut within = [0_u64; N_PACES];
     let mut delivered = [0_u64; N_PACES];
-    for day in 0..plan.world.days {
+    for day in 0..plan.settings.days {
         for number in orders_of(plan, day) {
             for step in 0..N_PACES {
                 plan.pace = pace(step as f64);
-                for shipment in trial(plan, &waiting, day, number) {
+                for shipment in draw(plan, &waiting, day, number) {
                     if shipment.ending == Ending::Delivered {
                         delivered[step] += 1;
                         within[step] += u64::from(shipment.is_within_two_days());
@@ -46,11 +46,11 @@ pub(crate) fn settle(plan: &mut Plan) -> Waiting {
             }
         }
         let volume = plan.rhythm.volumes[day as usize] as f64;
-        for (place, share) in nodes.iter().enumerate() {
-            waiting.nodes.arrive(place, share * volume);
+        for (node, share) in nodes.iter().enumerate() {
+            waiting.nodes.arrive(node, share * volume);
         }
-        for (place, share) in carriers.iter().enumerate() {
-            waiting.carriers.arrive(place, share * volume);
+        for (carrier, share) in carriers.iter().enumerate() {
+            waiting.carriers.arrive(carrier, share * volume);
         }
         waiting.end_day(plan.rhythm.first_day + i64::from(day));
     }
@@ -59,7 +59,7 @@ pub(crate) fn settle(plan: &mut Plan) -> Waiting {
         .zip(delivered)
         .map(|(&within, delivered)| within as f64 / delivered.max(1) as f64)
         .collect();
-    plan.pace = pace(step_of(&shares, plan.world.share_within_two_days));
+    plan.pace = pace(step_of(&shares, plan.settings.share_within_two_days));
     idle()
 }
 
@@ -72,9 +72,9 @@ fn count(plan: &Plan) -> (Vec<f64>, Vec<f64>) {
         carriers: Load::new(carriers.iter().copied()),
     };
     let mut n_shipments = 0.0;
-    for day in 0..plan.world.days {
+    for day in 0..plan.settings.days {
         for number in orders_of(plan, day) {
-            for shipment in trial(plan, &idle, day, number) {
+            for shipment in draw(plan, &idle, day, number) {
                 nodes[shipment.node as usize] += 1.0;
                 carriers[usize::from(shipment.carrier)] += 1.0;
                 n_shipments += 1.0;
@@ -88,22 +88,23 @@ fn count(plan: &Plan) -> (Vec<f64>, Vec<f64>) {
     (nodes, carriers)
 }
 
-/// Numbers of the trial's orders of a day: the trial is spread like the world's shipments.
+/// Numbers of the pilot's orders of a day, in proportion to the day's shipments.
 fn orders_of(plan: &Plan, day: u32) -> std::ops::Range<u64> {
     let before: u64 = plan.rhythm.volumes[..day as usize].iter().sum();
     let after = before + plan.rhythm.volumes[day as usize];
     let number = |shipments: u64| {
-        (u128::from(shipments) * u128::from(N_ORDERS) / u128::from(plan.world.shipments)) as u64
+        (u128::from(shipments) * u128::from(N_ORDERS) / u128::from(plan.settings.shipments)) as u64
     };
     number(before)..number(after)
 }
 
-fn trial(plan: &Plan, waiting: &Waiting, day: u32, number: u64) -> Vec<Shipment> {
-    let mut random = Random::new(plan.world.seed, Stream::Pilot, number);
+/// The shipments of one order of the pilot.
+fn draw(plan: &Plan, waiting: &Waiting, day: u32, number: u64) -> Vec<Shipment> {
+    let mut random = Random::new(plan.settings.seed, Stream::Pilot, number);
     order::draw(plan, waiting, day, number, 2, &mut random).1
 }
 
-/// The pace at a step, which may lie between two.
+/// The pace at a step, which may be between two.
 fn pace(step: f64) -> f64 {
     let share = step / (N_PACES - 1) as f64;
     PACES.0 * libm::pow(PACES.1 / PACES.0, share)

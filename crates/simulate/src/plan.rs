@@ -1,14 +1,15 @@
-//! A world laid out: everything that is fixed before the first order.
+//! The fixed part of a simulation: settings, calendar, geography, nodes, carriers and daily volumes.
 
+use crate::calendar::DAY;
 use crate::carriers::CarrierMap;
-use crate::clock::{Clock, DAY};
+use crate::clock::Clock;
 use crate::geography::Geography;
 use crate::goods::CATEGORIES;
 use crate::load::Load;
 use crate::nodes::Nodes;
 use crate::random::{Random, Weights};
 use crate::rhythm::{HOUR_WEIGHTS, Rhythm};
-use crate::world::{CheckedWorld, World};
+use crate::settings::{CheckedNetwork, NetworkSettings};
 
 /// Shares of ship options: economy, standard, express.
 const SHIP_OPTION_WEIGHTS: [f64; 3] = [0.25, 0.58, 0.17];
@@ -16,7 +17,7 @@ const SHIP_OPTION_WEIGHTS: [f64; 3] = [0.25, 0.58, 0.17];
 /// The fixed part of a simulation.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) world: World,
+    pub(crate) settings: NetworkSettings,
     pub(crate) clock: Clock,
     pub(crate) geography: Geography,
     pub(crate) nodes: Nodes,
@@ -25,28 +26,27 @@ pub(crate) struct Plan {
     pub(crate) categories: Weights,
     pub(crate) hours: Weights,
     pub(crate) ship_options: Weights,
-    /// What all hours of work and travel are multiplied with, to meet the share within two days.
+    /// The factor on all hours of handling and transit, so that the wanted share is within two days.
     pub(crate) pace: f64,
 }
 
 impl Plan {
-    /// Lays out a world; its pace is that of the rules.
-    pub(crate) fn new(world: &CheckedWorld) -> Self {
-        let world = world.settings().clone();
-        let midnight = world.first_day.and_time(chrono::NaiveTime::MIN).and_utc();
-        let first_day = midnight.timestamp().div_euclid(DAY);
-        let geography = Geography::new(&world);
+    /// Draws the network; its pace is 1.
+    pub(crate) fn new(network: &CheckedNetwork) -> Self {
+        let settings = network.settings().clone();
+        let first_day = i64::from(settings.first_day.days_since_epoch());
+        let geography = Geography::new(&settings);
         Self {
-            clock: Clock::new(first_day, i64::from(world.days)),
-            nodes: Nodes::new(&world, &geography),
+            clock: Clock::new(first_day, i64::from(settings.days)),
+            nodes: Nodes::new(&settings, &geography),
             geography,
-            carriers: CarrierMap::new(world.seed),
-            rhythm: Rhythm::new(&world, first_day),
+            carriers: CarrierMap::new(settings.seed),
+            rhythm: Rhythm::new(&settings, first_day),
             categories: Weights::new(CATEGORIES.iter().map(|category| category.share)),
             hours: Weights::new(HOUR_WEIGHTS),
             ship_options: Weights::new(SHIP_OPTION_WEIGHTS),
             pace: 1.0,
-            world,
+            settings,
         }
     }
 
@@ -60,12 +60,13 @@ impl Plan {
         (self.rhythm.first_day + i64::from(day)) * DAY
     }
 
-    /// The night in which an event is recorded if nothing is late: night n follows day n - 1.
+    /// The nightly extract in which an event is recorded if nothing is late: extract n follows day
+    /// n - 1.
     pub(crate) fn night(&self, at: i64) -> u32 {
         u32::try_from(self.day(at) + 1).unwrap_or(0)
     }
 
-    /// Draws a random instant of a day of the simulation, by the local hours of a region.
+    /// Draws an instant of a day of the simulation, by the distribution of orders over local hours.
     pub(crate) fn draw_instant(&self, day: u32, region: usize, random: &mut Random) -> i64 {
         let hour = self.hours.draw(random) as f64;
         let local = ((hour + random.share()) * 3_600.0) as i64;
@@ -74,7 +75,7 @@ impl Plan {
     }
 }
 
-/// What waits at nodes and at carriers.
+/// The backlogs of nodes and of carriers.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) nodes: Load,

@@ -1,15 +1,12 @@
-//! Random numbers that depend on nothing but (seed, stream, index).
+//! Random numbers that depend on (seed, stream, index) alone, and draws from distributions.
 //!
-//! Every order, night, node … has its own short sequence, so what is drawn for one never depends
-//! on how much was drawn for another. The generator is SplitMix64; exp, ln and cos come from
-//! `libm`, which gives the same bits on every machine.
-//!
-//! Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014.
+//! Every order, node, nightly extract … has a sequence of its own, so what is drawn for one never
+//! depends on how much was drawn for another. The generator is [`SplitMix64`]; exp, ln and cos are
+//! those of `libm`, which gives the same bits on every machine.
 
-/// Odd constant of SplitMix64: 2^64 divided by the golden ratio.
-const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+use statistics::SplitMix64;
 
-/// What a sequence is for. The number is part of its key, so never renumber.
+/// The use of a sequence. The number is part of its key, so it must never change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stream {
     Zones = 1,
@@ -27,23 +24,20 @@ pub(crate) enum Stream {
 
 /// One sequence of random numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     /// The sequence of (seed, stream, index).
     pub(crate) fn new(seed: u64, stream: Stream, index: u64) -> Self {
-        let key = mix(mix(seed.wrapping_add(GOLDEN)) ^ (stream as u64).wrapping_mul(GOLDEN));
-        Self(mix(key ^ mix(index.wrapping_add(GOLDEN))))
-    }
-
-    fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(GOLDEN);
-        mix(self.0)
+        const GAMMA: u64 = SplitMix64::GAMMA;
+        let mix = SplitMix64::mix;
+        let key = mix(mix(seed.wrapping_add(GAMMA)) ^ (stream as u64).wrapping_mul(GAMMA));
+        Self(SplitMix64::new(mix(key ^ mix(index.wrapping_add(GAMMA)))))
     }
 
     /// Uniform in [0, 1), with 53 bits.
     pub(crate) fn share(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1_u64 << 53) as f64
+        self.0.unit()
     }
 
     /// Uniform in [low, high).
@@ -61,7 +55,7 @@ impl Random {
         self.share() < probability
     }
 
-    /// Standard normal, by Box and Muller.
+    /// Standard normal, by the method of Box and Muller.
     pub(crate) fn normal(&mut self) -> f64 {
         let radius = (-2.0 * libm::log(1.0 - self.share())).sqrt();
         radius * libm::cos(std::f64::consts::TAU * self.share())
@@ -76,13 +70,6 @@ impl Random {
     pub(crate) fn exponential(&mut self, mean: f64) -> f64 {
         -mean * libm::log(1.0 - self.share())
     }
-}
-
-/// The finaliser of SplitMix64, a bijection of 64 bits.
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }
 
 /// Positions to be drawn in proportion to weights.
@@ -100,7 +87,7 @@ impl Weights {
         Self(sums.collect())
     }
 
-    /// A position, drawn.
+    /// Draws a position.
     pub(crate) fn draw(&self, random: &mut Random) -> usize {
         let at = random.share() * self.0.last().copied().unwrap_or(0.0);
         self.0.partition_point(|&sum| sum <= at).min(self.0.len().saturating_sub(1))
@@ -112,17 +99,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sequences_are_fixed_forever() {
-        // Seed 0 of SplitMix64 itself starts so; its published test vector.
-        assert_eq!(Random(0).bits(), 0xE220_A839_7B1D_CDAF);
-        let draw = |seed, stream, index| Random::new(seed, stream, index).bits();
+    fn sequences_are_fixed_by_seed_stream_and_index() {
+        let draw = |seed, stream, index| Random::new(seed, stream, index).0.next_u64();
+        assert_eq!(draw(1, Stream::Orders, 1), 0x34CF_4693_4E53_C024);
         assert_ne!(draw(1, Stream::Orders, 1), draw(1, Stream::Orders, 2));
         assert_ne!(draw(1, Stream::Orders, 1), draw(2, Stream::Orders, 1));
         assert_ne!(draw(1, Stream::Orders, 1), draw(1, Stream::Odd, 1));
     }
 
     #[test]
-    fn normals_have_mean_nought_and_variance_one() {
+    fn normals_have_mean_zero_and_variance_one() {
         let mut random = Random::new(1, Stream::Orders, 0);
         let draws: Vec<f64> = (0..20_000).map(|_| random.normal()).collect();
         let mean = draws.iter().sum::<f64>() / 20_000.0;

@@ -1,25 +1,26 @@
-//! When facts become known: a version of an order or a shipment for each night that brings news.
+//! When facts are recorded: a version of an order or a shipment in each nightly extract in which it
+//! has a new fact.
 //!
-//! Night n follows day n - 1 of the simulation and records what happened on that day. A late fact
-//! comes nights later, and nothing that follows it is known before it. A misread delivery is
-//! recorded with a wrong time first and with the right one nights later.
+//! Extract n (a *night* in names) follows day n - 1 of the simulation and records the facts of that
+//! day. A late fact is recorded some nights later, and no later fact of the same shipment before it.
+//! A misread delivery is recorded with a wrong time first and corrected some nights later.
 
-use crate::clock::{DAY, HOUR};
+use crate::calendar::{DAY, HOUR};
 use crate::order::{Ending, Order, Shipment};
 use crate::plan::Plan;
 use crate::random::Random;
 
-/// Which fact is the late one: the order, the handover, or the end.
+/// Shares of late facts that are the order, and of the others that are the handover.
 const LATE_ORDER: f64 = 0.2;
 const LATE_HANDOVER: f64 = 0.5;
 /// Chance of each further night, and the most.
 const LATE_AGAIN: f64 = 0.5;
 const LATE_NIGHTS_MAX: u32 = 12;
-/// A misread time is off by so many hours, and stands for at most so many nights.
+/// A misread time is off by so many hours, and corrected after at most so many nights.
 const MISREAD_HOURS: (f64, f64) = (2.0, 30.0);
 const MISREAD_NIGHTS_MAX: usize = 14;
 
-/// Something that happened, and the night in which we learn it.
+/// An event and the night in which it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fact {
     /// Seconds since the epoch.
@@ -27,7 +28,7 @@ pub(crate) struct Fact {
     pub(crate) night: u32,
 }
 
-/// An order and when each fact of it becomes known.
+/// An order and when each fact of it is recorded.
 #[derive(Debug)]
 pub(crate) struct OrderRecord {
     pub(crate) order: Order,
@@ -36,14 +37,14 @@ pub(crate) struct OrderRecord {
     cancelled: Option<Fact>,
 }
 
-/// An order as known in a night.
+/// The version of an order in one nightly extract.
 #[derive(Debug, PartialEq)]
 pub(crate) struct OrderVersion {
     pub(crate) status: &'static str,
     pub(crate) paid_at: Option<i64>,
 }
 
-/// A shipment and when each fact of it becomes known.
+/// A shipment and when each fact of it is recorded.
 #[derive(Debug)]
 pub(crate) struct ShipmentRecord {
     pub(crate) shipment: Shipment,
@@ -56,7 +57,7 @@ pub(crate) struct ShipmentRecord {
     pub(crate) is_late: bool,
 }
 
-/// A shipment as known in a night.
+/// The version of a shipment in one nightly extract.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ShipmentVersion {
     pub(crate) status: &'static str,
@@ -66,12 +67,12 @@ pub(crate) struct ShipmentVersion {
     pub(crate) delivered_at: Option<i64>,
 }
 
-/// A hop of a parcel that has arrived. Instants are seconds.
+/// A leg of a parcel, recorded when it has arrived. Units: instants are seconds since the epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LegRecord {
     pub(crate) order_number: u64,
     pub(crate) part: u8,
-    /// Its place in the journey, from 0.
+    /// Its position in the journey, from 0.
     pub(crate) index: u8,
     pub(crate) node: u32,
     /// The zone of the customer, and of the last station.
@@ -80,7 +81,7 @@ pub(crate) struct LegRecord {
     pub(crate) arrived: Fact,
 }
 
-/// Decides when the facts of an order and its shipments become known.
+/// Draws when the facts of an order and its shipments are recorded.
 pub(crate) fn record(
     plan: &Plan,
     order: Order,
@@ -88,7 +89,7 @@ pub(crate) fn record(
     random: &mut Random,
 ) -> (OrderRecord, Vec<ShipmentRecord>) {
     let mut placed = plan.night(order.ordered_at);
-    let order_is_late = random.chance(plan.world.late_rate * LATE_ORDER);
+    let order_is_late = random.chance(plan.settings.late_rate * LATE_ORDER);
     if order_is_late {
         placed += late_nights(random);
     }
@@ -115,8 +116,8 @@ fn record_shipment(
     let fact = |at: i64| Fact { at, night: plan.night(at).max(created) };
     let mut handed_over = shipment.handed_over_at.map(fact);
     let mut ended = fact(shipment.ended_at);
-    // What is left of the rate for the two later facts.
-    let is_late = random.chance(plan.world.late_rate * (1.0 - LATE_ORDER));
+    // The rest of the rate is for the two later facts.
+    let is_late = random.chance(plan.settings.late_rate * (1.0 - LATE_ORDER));
     if is_late {
         let nights = late_nights(random);
         match &mut handed_over {
@@ -126,7 +127,7 @@ fn record_shipment(
     }
     ended.night = ended.night.max(handed_over.map_or(0, |fact| fact.night));
     let misread =
-        if shipment.ending == Ending::Delivered && random.chance(plan.world.corrected_rate) {
+        if shipment.ending == Ending::Delivered && random.chance(plan.settings.corrected_rate) {
             misread(plan, &shipment, ended, random)
         } else {
             None
@@ -154,7 +155,7 @@ fn misread(plan: &Plan, shipment: &Shipment, ended: Fact, random: &mut Random) -
 }
 
 impl OrderRecord {
-    /// What is known of it in a night in which it is known.
+    /// Its version in a night from its first one on.
     pub(crate) fn version(&self, night: u32) -> OrderVersion {
         let known = |fact: &Fact| fact.night <= night;
         let paid_at = self.paid.filter(known).map(|fact| fact.at);
@@ -171,7 +172,7 @@ impl OrderRecord {
         self.placed
     }
 
-    /// The next night with news.
+    /// The next night in which it has a new fact.
     pub(crate) fn next_night(&self, night: u32) -> Option<u32> {
         let nights = [self.paid, self.cancelled].into_iter().flatten().map(|fact| fact.night);
         nights.filter(|&next| next > night).min()
@@ -179,7 +180,7 @@ impl OrderRecord {
 }
 
 impl ShipmentRecord {
-    /// What is known of it in a night in which it is known.
+    /// Its version in a night from its first one on.
     pub(crate) fn version(&self, night: u32) -> ShipmentVersion {
         let shipment = &self.shipment;
         let handed_over_at =
@@ -210,7 +211,7 @@ impl ShipmentRecord {
         self.created
     }
 
-    /// The next night with news.
+    /// The next night in which it has a new fact.
     pub(crate) fn next_night(&self, night: u32) -> Option<u32> {
         let facts = [self.handed_over, Some(self.ended), self.misread];
         facts.into_iter().flatten().map(|fact| fact.night).filter(|&next| next > night).min()
@@ -218,7 +219,7 @@ impl ShipmentRecord {
 }
 
 impl ShipmentRecord {
-    /// The hops of a delivered parcel: to the last station, and from there to a customer in `zone`.
+    /// The legs of a delivered parcel: to the last station, and from there to a customer in `zone`.
     pub(crate) fn legs(&self, plan: &Plan, zone: u32) -> Vec<LegRecord> {
         let shipment = &self.shipment;
         let times = shipment.handed_over_at.zip(shipment.at_station_at);
@@ -237,7 +238,7 @@ impl ShipmentRecord {
     }
 }
 
-/// Ways in which a version of a shipment can be odd, as counted in [`crate::Summary`].
+/// Kinds of impossible values in a version of a shipment, as counted in the summary.
 pub(crate) const ODD_KINDS: [&str; 6] = [
     "weight_negative",
     "units_zero",
@@ -247,7 +248,7 @@ pub(crate) const ODD_KINDS: [&str; 6] = [
     "delivered_after_recorded",
 ];
 
-/// Makes a version odd, in one of the ways that its facts allow, and says which.
+/// Puts an impossible value into a version, of one of the kinds that its facts allow; returns which.
 pub(crate) fn make_odd(
     version: &mut ShipmentVersion,
     shipment: &Shipment,
@@ -255,13 +256,13 @@ pub(crate) fn make_odd(
     random: &mut Random,
 ) -> &'static str {
     let hours = (random.between(1.0, 72.0) * HOUR) as i64;
-    let ways = match (version.handed_over_at, version.delivered_at) {
+    let n_kinds = match (version.handed_over_at, version.delivered_at) {
         (None, _) => 2,
         (Some(_), None) => 3,
         (Some(_), Some(_)) => ODD_KINDS.len(),
     };
-    let way = random.below(ways);
-    match way {
+    let kind = random.below(n_kinds);
+    match kind {
         0 => version.weight_g = Some(-shipment.goods.weight_g),
         1 => version.n_units = 0,
         2 => version.handed_over_at = Some(shipment.ordered_at - hours),
@@ -269,5 +270,5 @@ pub(crate) fn make_odd(
         4 => version.delivered_at = None,
         _ => version.delivered_at = Some(recorded_at + hours + DAY),
     }
-    ODD_KINDS[way]
+    ODD_KINDS[kind]
 }

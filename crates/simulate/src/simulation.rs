@@ -1,18 +1,16 @@
-//! Day by day, night by night.
+//! The simulation: an iterator that goes through the days and gives a nightly extract after each.
 //!
 //! Order of work, for each day:
-//! 1. The orders of the day are placed, and what becomes of them is drawn at once.
-//! 2. Each order and shipment is put on the list of the night that first records it.
-//! 3. Work piles up or is worked off.
-//! 4. The night's list is written, and what has more news to come moves to a later list.
+//! 1. The orders of the day are drawn, with everything that happens to them until their end.
+//! 2. Each order and shipment is put on the list of the nightly extract that first records it.
+//! 3. Backlogs grow or are worked off.
+//! 4. The list of the night is written; records with facts still to come move to a later list.
 //!
-//! Held in memory: the orders and shipments with news to come, and one night's rows.
-
-use std::collections::BTreeMap;
+//! Held in memory: the orders and shipments with facts still to be recorded, and the rows of one
+//! extract.
 
 use bytes::Bytes;
-use chrono::{Days, NaiveDate};
-use serde::Serialize;
+use terms::Day;
 
 use crate::error::Error;
 use crate::order::{self, Ending};
@@ -20,23 +18,24 @@ use crate::pilot;
 use crate::plan::{Plan, Waiting};
 use crate::random::{Random, Stream};
 use crate::recording::{self, LegRecord, ODD_KINDS, OrderRecord, ShipmentRecord};
+use crate::settings::CheckedNetwork;
+use crate::summary::Summary;
 use crate::tables::{LegRows, NodeRows, OrderRows, ShipmentRows};
-use crate::world::CheckedWorld;
 
-/// Nights record from 02:00 UTC, give or take so many seconds later.
+/// Extracts are recorded at 02:00 UTC or up to so many seconds later.
 const RECORDS_AT: i64 = 2 * 3_600;
 const RECORDS_WITHIN: f64 = 1_800.0;
 
-/// What one night recorded.
+/// What was recorded in one night.
 #[derive(Debug, Clone)]
-pub struct Night {
+pub struct NightlyExtract {
     /// The partition.
-    pub recorded_on: NaiveDate,
+    pub recorded_on: Day,
     /// Tables with at least one row: `nodes`, `orders`, `shipments`, `legs`.
     pub tables: Vec<Table>,
 }
 
-/// One table's partition of one night.
+/// The partition of one table in one nightly extract.
 #[derive(Debug, Clone)]
 pub struct Table {
     /// `nodes`, `orders`, `shipments` or `legs`.
@@ -47,75 +46,26 @@ pub struct Table {
     pub n_rows: usize,
 }
 
-/// What was made so far. Outcomes are the true ones, whether recorded yet or not.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Summary {
-    /// Nights written.
-    pub nights: u32,
-    /// Orders placed.
-    pub orders: u64,
-    /// Shipments created.
-    pub shipments: u64,
-    /// Shipments that are, or will be, delivered.
-    pub delivered: u64,
-    /// Of these, within two days.
-    pub within_two_days: u64,
-    /// Shipments cancelled.
-    pub cancelled: u64,
-    /// Shipments lost.
-    pub lost: u64,
-    /// Shipments returned.
-    pub returned: u64,
-    /// Shipments with a fact that is recorded late.
-    pub late: u64,
-    /// Shipments whose delivery is first recorded with a wrong time.
-    pub corrected: u64,
-    /// Rows of `orders`.
-    pub order_versions: u64,
-    /// Rows of `shipments`.
-    pub shipment_versions: u64,
-    /// Rows of `legs`.
-    pub leg_versions: u64,
-    /// Rows of `shipments` with a value that cannot be, by what is wrong.
-    pub odd_versions: BTreeMap<&'static str, u64>,
-    /// Shipments with news to come after the last night written.
-    pub open: u64,
-    /// The most shipments with news to come after any night: what is held in memory.
-    pub open_max: u64,
-}
-
-impl Summary {
-    /// Share of delivered shipments that took no more than two days.
-    pub fn share_within_two_days(&self) -> f64 {
-        self.within_two_days as f64 / self.delivered.max(1) as f64
-    }
-
-    /// Rows of `shipments` with a value that cannot be.
-    pub fn n_odd_versions(&self) -> u64 {
-        self.odd_versions.values().sum()
-    }
-}
-
-/// A world on its way: an iterator over nights.
+/// A simulation in progress: an iterator over nightly extracts.
 #[derive(Debug)]
 pub struct Simulation {
     plan: Plan,
     waiting: Waiting,
-    /// The next day to be lived.
+    /// The next day to simulate.
     day: u32,
     next_order: u64,
-    /// By the night of their next version; nights already written are empty.
+    /// By the night of their next version; lists of nights already written are empty.
     orders: Vec<Vec<OrderRecord>>,
     shipments: Vec<Vec<ShipmentRecord>>,
     legs: Vec<Vec<LegRecord>>,
     summary: Summary,
 }
 
-/// Starts a world. The first night is that after its first day.
-pub fn simulate(world: &CheckedWorld) -> Simulation {
-    let mut plan = Plan::new(world);
+/// Starts the simulation of a network. The first extract is that of the night after the first day.
+pub fn simulate(network: &CheckedNetwork) -> Simulation {
+    let mut plan = Plan::new(network);
     let waiting = pilot::settle(&mut plan);
-    let nights = plan.world.days as usize + 1;
+    let nights = plan.settings.days as usize + 1;
     let odd_versions = ODD_KINDS.into_iter().map(|kind| (kind, 0)).collect();
     Simulation {
         plan,
@@ -130,20 +80,20 @@ pub fn simulate(world: &CheckedWorld) -> Simulation {
 }
 
 impl Iterator for Simulation {
-    type Item = Result<Night, Error>;
+    type Item = Result<NightlyExtract, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.day == self.plan.world.days {
+        if self.day == self.plan.settings.days {
             return None;
         }
-        self.live(self.day);
+        self.simulate_day(self.day);
         self.day += 1;
         Some(self.record(self.day))
     }
 }
 
 impl Simulation {
-    /// What was made so far; of the whole world, once the iterator has ended.
+    /// Numbers of what was simulated so far; of all days once the iterator has ended.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
@@ -154,15 +104,15 @@ impl Simulation {
         self.shipments.iter().map(|list| list.len() as u64).sum()
     }
 
-    /// Places the orders of a day and works off what can be.
-    fn live(&mut self, day: u32) {
+    /// Draws the orders of a day, and works off backlogs.
+    fn simulate_day(&mut self, day: u32) {
         let mut left = self.plan.rhythm.volumes[day as usize];
         while left > 0 {
             let number = self.next_order;
-            let mut random = Random::new(self.plan.world.seed, Stream::Orders, number);
+            let mut random = Random::new(self.plan.settings.seed, Stream::Orders, number);
             let (order, shipments) =
                 order::draw(&self.plan, &self.waiting, day, number, left, &mut random);
-            let mut random = Random::new(self.plan.world.seed, Stream::Recording, number);
+            let mut random = Random::new(self.plan.settings.seed, Stream::Recording, number);
             let (order, shipments) = recording::record(&self.plan, order, shipments, &mut random);
             left -= shipments.len() as u64;
             self.next_order += 1;
@@ -173,7 +123,7 @@ impl Simulation {
                 self.waiting.nodes.arrive(shipment.shipment.node as usize, 1.0);
                 self.waiting.carriers.arrive(usize::from(shipment.shipment.carrier), 1.0);
                 self.count(&shipment);
-                if self.plan.world.legs {
+                if self.plan.settings.legs {
                     for leg in shipment.legs(&self.plan, zone) {
                         put(&mut self.legs, leg.arrived.night, leg);
                     }
@@ -201,11 +151,10 @@ impl Simulation {
         }
     }
 
-    /// Writes what is new in a night.
-    fn record(&mut self, night: u32) -> Result<Night, Error> {
-        let days = Days::new(u64::from(night));
-        let recorded_on = self.plan.world.first_day.checked_add_days(days).unwrap_or_default();
-        let mut random = Random::new(self.plan.world.seed, Stream::Nights, u64::from(night));
+    /// The extract of a night: all facts that are recorded in it.
+    fn record(&mut self, night: u32) -> Result<NightlyExtract, Error> {
+        let recorded_on = self.plan.settings.first_day.plus(night as i32);
+        let mut random = Random::new(self.plan.settings.seed, Stream::Nights, u64::from(night));
         let later = random.between(0.0, RECORDS_WITHIN) as i64;
         let recorded_at = self.plan.midnight(night) + RECORDS_AT + later;
 
@@ -234,10 +183,10 @@ impl Simulation {
         if n_rows > 0 {
             tables.push(Table { name: "legs", parquet: legs.finish(recorded_on)?, n_rows });
         }
-        Ok(Night { recorded_on, tables })
+        Ok(NightlyExtract { recorded_on, tables })
     }
 
-    /// Nodes that open on the day that begins with this night; in the first, all that are open.
+    /// Nodes that open on the day of this night; in the first night, all that are open.
     fn node_rows(&self, night: u32, recorded_at: i64) -> NodeRows {
         let mut rows = NodeRows::default();
         for (index, node) in self.plan.nodes.all.iter().enumerate() {
@@ -270,8 +219,8 @@ impl Simulation {
         for record in records {
             let mut version = record.version(night);
             let index = (key(&record) << 16) ^ u64::from(night);
-            let mut random = Random::new(self.plan.world.seed, Stream::Odd, index);
-            if random.chance(self.plan.world.odd_rate) {
+            let mut random = Random::new(self.plan.settings.seed, Stream::Odd, index);
+            if random.chance(self.plan.settings.odd_rate) {
                 let shipment = &record.shipment;
                 let kind = recording::make_odd(&mut version, shipment, recorded_at, &mut random);
                 *self.summary.odd_versions.entry(kind).or_default() += 1;
@@ -296,12 +245,12 @@ impl Simulation {
     }
 }
 
-/// Sorts shipments by order and part.
+/// The sort key of shipments: by order and part.
 fn key(record: &ShipmentRecord) -> u64 {
     record.shipment.order_number * 2 + u64::from(record.shipment.part - 1)
 }
 
-/// Puts a record on the list of a night; what the last night does not record is forgotten.
+/// Puts a record on the list of a night; after the last night it is dropped.
 fn put<T>(nights: &mut [Vec<T>], night: u32, record: T) {
     if let Some(list) = nights.get_mut(night as usize) {
         list.push(record);

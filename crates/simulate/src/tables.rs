@@ -1,34 +1,17 @@
-//! The rows of a night as Arrow columns, and those as Parquet bytes.
-//!
-//! Columns, types and their order are those of the tables' contracts. The bytes depend on the rows
-//! alone: what Parquet writes about the writer is fixed here.
+//! The rows of a nightly extract, table by table, as Parquet. Columns, types and their order are those
+//! of the tables' contracts.
 
-use std::sync::Arc;
-
-use arrow::array::{
-    ArrayRef, Float64Builder, Int32Builder, Int64Builder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
-};
-use arrow::datatypes::{Field, Schema};
+use arrow::array::{Float64Builder, Int32Builder, Int64Builder, StringBuilder};
 use bytes::Bytes;
-use chrono::NaiveDate;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
-use terms::column;
+use terms::{Day, column};
 
 use crate::carriers::CARRIERS;
+use crate::columns::{Columns, Instants, finish};
 use crate::error::Error;
 use crate::geography::REGIONS;
 use crate::nodes::Node;
 use crate::plan::Plan;
 use crate::recording::{LegRecord, OrderRecord, OrderVersion, ShipmentRecord, ShipmentVersion};
-
-const CREATED_BY: &str = "longhaul simulate";
-const ROW_GROUP_ROWS: usize = 128 * 1024;
-const MICROS: i64 = 1_000_000;
 
 /// Columns of the table `nodes` that only it has.
 mod node_column {
@@ -50,73 +33,6 @@ mod leg_column {
     pub(super) const TO_NODE_ID: &str = "to_node_id";
     pub(super) const DEPARTED_AT: &str = "departed_at";
     pub(super) const ARRIVED_AT: &str = "arrived_at";
-}
-
-/// Finished columns of one table.
-#[derive(Default)]
-struct Columns(Vec<(Field, ArrayRef)>);
-
-impl Columns {
-    fn required(self, name: &str, array: ArrayRef) -> Self {
-        self.column(name, array, false)
-    }
-
-    fn nullable(self, name: &str, array: ArrayRef) -> Self {
-        self.column(name, array, true)
-    }
-
-    fn column(mut self, name: &str, array: ArrayRef, nullable: bool) -> Self {
-        self.0.push((Field::new(name, array.data_type().clone(), nullable), array));
-        self
-    }
-
-    fn into_parquet(self, table: &'static str, recorded_on: NaiveDate) -> Result<Bytes, Error> {
-        let (fields, arrays): (Vec<_>, Vec<_>) = self.0.into_iter().unzip();
-        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-            .map_err(|source| Error::Columns { table, recorded_on, source })?;
-        write(&batch).map_err(|source| Error::Write { table, recorded_on, source })
-    }
-}
-
-fn write(batch: &RecordBatch) -> Result<Bytes, ParquetError> {
-    let mut properties = WriterProperties::builder()
-        .set_created_by(CREATED_BY.to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS));
-    // A dictionary of values that do not repeat only costs.
-    for name in [column::ORDER_ID, column::SHIPMENT_ID] {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
-    }
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties.build()))?;
-    writer.write(batch)?;
-    writer.close()?;
-    Ok(bytes.into())
-}
-
-/// A column of instants, given in seconds.
-struct Instants(TimestampMicrosecondBuilder);
-
-impl Default for Instants {
-    fn default() -> Self {
-        Self(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
-    }
-}
-
-impl Instants {
-    fn push(&mut self, at: Option<i64>) {
-        self.0.append_option(at.map(|seconds| seconds * MICROS));
-    }
-
-    fn finish(mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
-    }
-}
-
-/// Turns a builder into the array it built.
-fn finish(mut builder: impl arrow::array::ArrayBuilder) -> ArrayRef {
-    builder.finish()
 }
 
 /// Rows of `orders`.
@@ -160,14 +76,14 @@ impl OrderRows {
         self.status.append_value(version.status);
         self.destination_zone.append_value(&zone.code);
         self.destination_region.append_value(region.code);
-        self.destination_lat.append_option(order.place.map(|(lat, _)| lat));
-        self.destination_lon.append_option(order.place.map(|(_, lon)| lon));
+        self.destination_lat.append_option(order.location.map(|(lat, _)| lat));
+        self.destination_lon.append_option(order.location.map(|(_, lon)| lon));
         self.destination_time_zone.append_value(region.time_zone.name());
         self.ship_option.append_value(order.ship_option.name());
         self.promised_at.push(Some(order.promised_at));
     }
 
-    pub(crate) fn finish(self, recorded_on: NaiveDate) -> Result<Bytes, Error> {
+    pub(crate) fn finish(self, recorded_on: Day) -> Result<Bytes, Error> {
         Columns::default()
             .required(column::ORDER_ID, finish(self.order_id))
             .required(column::RECORDED_AT, self.recorded_at.finish())
@@ -251,7 +167,7 @@ impl ShipmentRows {
         self.delivered_at.push(version.delivered_at);
     }
 
-    pub(crate) fn finish(self, recorded_on: NaiveDate) -> Result<Bytes, Error> {
+    pub(crate) fn finish(self, recorded_on: Day) -> Result<Bytes, Error> {
         Columns::default()
             .required(column::SHIPMENT_ID, finish(self.shipment_id))
             .required(column::ORDER_ID, finish(self.order_id))
@@ -311,7 +227,7 @@ impl NodeRows {
         self.daily_capacity.append_value(capacity.ceil() as i32);
     }
 
-    pub(crate) fn finish(self, recorded_on: NaiveDate) -> Result<Bytes, Error> {
+    pub(crate) fn finish(self, recorded_on: Day) -> Result<Bytes, Error> {
         Columns::default()
             .required(node_column::NODE_ID, finish(self.node_id))
             .required(column::RECORDED_AT, self.recorded_at.finish())
@@ -364,7 +280,7 @@ impl LegRows {
         self.arrived_at.push(Some(leg.arrived.at));
     }
 
-    pub(crate) fn finish(self, recorded_on: NaiveDate) -> Result<Bytes, Error> {
+    pub(crate) fn finish(self, recorded_on: Day) -> Result<Bytes, Error> {
         Columns::default()
             .required(column::SHIPMENT_ID, finish(self.shipment_id))
             .required(leg_column::LEG_INDEX, finish(self.leg_index))

@@ -1,4 +1,4 @@
-//! What a simulated world keeps to, read back from its Parquet.
+//! Tests of whole simulations, on the tables read back from their Parquet.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,11 @@ use arrow::datatypes::{
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use terms::{DAY_MICROS, Digest, HOUR_MICROS, column};
 
-use crate::{Night, Summary, World, simulate};
+use crate::{NetworkSettings, NightlyExtract, Summary, simulate};
 
-/// Small, and quiet where nothing else is said: what happens is recorded the night after.
-fn quiet() -> World {
-    World {
+/// A small network in which every fact is recorded the night after, and correctly.
+fn quiet() -> NetworkSettings {
+    NetworkSettings {
         shipments: 6_000,
         days: 60,
         n_nodes: 40,
@@ -21,22 +21,22 @@ fn quiet() -> World {
         late_rate: 0.0,
         corrected_rate: 0.0,
         odd_rate: 0.0,
-        ..World::default()
+        ..NetworkSettings::default()
     }
 }
 
-fn run(world: World) -> (Vec<Night>, Summary) {
-    let mut simulation = simulate(&world.check().unwrap());
+fn run(settings: NetworkSettings) -> (Vec<NightlyExtract>, Summary) {
+    let mut simulation = simulate(&settings.check().unwrap());
     let nights = simulation.by_ref().collect::<Result<_, _>>().unwrap();
     (nights, simulation.summary().clone())
 }
 
-fn digest(nights: &[Night]) -> Digest {
+fn digest(nights: &[NightlyExtract]) -> Digest {
     let tables = nights.iter().flat_map(|night| &night.tables);
     Digest::of(&tables.flat_map(|table| table.parquet.to_vec()).collect::<Vec<u8>>())
 }
 
-fn batches(nights: &[Night], name: &str) -> Vec<RecordBatch> {
+fn batches(nights: &[NightlyExtract], name: &str) -> Vec<RecordBatch> {
     let tables = nights.iter().flat_map(|night| &night.tables).filter(|table| table.name == name);
     tables
         .flat_map(|table| {
@@ -70,7 +70,7 @@ fn text(batch: &RecordBatch, name: &str, row: usize) -> String {
     batch[name].as_string::<i32>().value(row).to_owned()
 }
 
-fn shipments(nights: &[Night]) -> Vec<Row> {
+fn shipments(nights: &[NightlyExtract]) -> Vec<Row> {
     let row = |batch: &RecordBatch, row: usize| {
         let weight = batch[column::WEIGHT_G].as_primitive::<Float64Type>();
         Row {
@@ -91,7 +91,7 @@ fn shipments(nights: &[Night]) -> Vec<Row> {
 }
 
 /// When each order was placed, and when it was first recorded.
-fn orders(nights: &[Night]) -> BTreeMap<String, (i64, i64)> {
+fn orders(nights: &[NightlyExtract]) -> BTreeMap<String, (i64, i64)> {
     let mut orders = BTreeMap::new();
     for batch in batches(nights, "orders") {
         for row in 0..batch.num_rows() {
@@ -104,7 +104,7 @@ fn orders(nights: &[Night]) -> BTreeMap<String, (i64, i64)> {
     orders
 }
 
-/// What of a version cannot be.
+/// Whether a version has an impossible value.
 fn odd(row: &Row, ordered_at: i64) -> bool {
     row.n_units < 1
         || row.weight_g.is_some_and(|weight| weight < 0.0)
@@ -115,15 +115,16 @@ fn odd(row: &Row, ordered_at: i64) -> bool {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
-    let world = World { late_rate: 0.1, corrected_rate: 0.1, odd_rate: 0.1, ..quiet() };
-    let first = digest(&run(world.clone()).0);
-    assert_eq!(first, digest(&run(world.clone()).0));
-    assert_ne!(first, digest(&run(World { seed: 2, ..world }).0));
+    let settings =
+        NetworkSettings { late_rate: 0.1, corrected_rate: 0.1, odd_rate: 0.1, ..quiet() };
+    let first = digest(&run(settings.clone()).0);
+    assert_eq!(first, digest(&run(settings.clone()).0));
+    assert_ne!(first, digest(&run(NetworkSettings { seed: 2, ..settings }).0));
 }
 
 #[test]
 fn columns_are_those_of_the_tables() {
-    let (nights, _) = run(World { legs: true, ..quiet() });
+    let (nights, _) = run(NetworkSettings { legs: true, ..quiet() });
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9), ("legs", 8)] {
         let schema = batches(&nights, table)[0].schema();
@@ -145,7 +146,7 @@ fn columns_are_those_of_the_tables() {
 
 #[test]
 fn keys_are_unique_and_every_shipment_has_its_order() {
-    let (nights, summary) = run(World { late_rate: 0.2, split_rate: 0.5, ..quiet() });
+    let (nights, summary) = run(NetworkSettings { late_rate: 0.2, split_rate: 0.5, ..quiet() });
     let rows = shipments(&nights);
     let keys: BTreeSet<_> = rows.iter().map(|row| (&row.shipment_id, row.recorded_at)).collect();
     assert_eq!(keys.len(), rows.len());
@@ -166,9 +167,13 @@ fn keys_are_unique_and_every_shipment_has_its_order() {
 #[test]
 fn the_share_within_two_days_is_near_the_wanted_one() {
     for wanted in [0.05, 0.2, 0.4] {
-        let world =
-            World { shipments: 20_000, days: 180, share_within_two_days: wanted, ..quiet() };
-        let share = run(world).1.share_within_two_days();
+        let settings = NetworkSettings {
+            shipments: 20_000,
+            days: 180,
+            share_within_two_days: wanted,
+            ..quiet()
+        };
+        let share = run(settings).1.share_within_two_days();
         assert!((share - wanted).abs() < 0.02, "wanted {wanted}, found {share}");
     }
 }
@@ -176,7 +181,7 @@ fn the_share_within_two_days_is_near_the_wanted_one() {
 #[test]
 fn odd_rows_come_at_their_rate_and_are_the_only_ones() {
     for (rate, most) in [(0.0, 0), (0.05, 1_200)] {
-        let (nights, summary) = run(World { odd_rate: rate, late_rate: 0.1, ..quiet() });
+        let (nights, summary) = run(NetworkSettings { odd_rate: rate, late_rate: 0.1, ..quiet() });
         let orders = orders(&nights);
         let rows = shipments(&nights);
         let found = rows.iter().filter(|row| odd(row, orders[&row.order_id].0)).count() as u64;
@@ -196,8 +201,8 @@ fn every_fact_is_recorded_the_night_after_it_happened() {
         let night = row.recorded_at / DAY_MICROS;
         assert!(row.recorded_at % DAY_MICROS >= 2 * HOUR_MICROS);
         let before = last.insert(row.shipment_id.clone(), row.clone());
-        // A version has news, and all of it is from yesterday.
-        let news = match (row.status.as_str(), before) {
+        // A version has a new fact, and it is from the day before.
+        let new_fact = match (row.status.as_str(), before) {
             (_, None) => orders[&row.order_id].0,
             ("in_transit", Some(before)) if before.status == "created" => {
                 row.handed_over_at.unwrap()
@@ -208,7 +213,7 @@ fn every_fact_is_recorded_the_night_after_it_happened() {
             ("cancelled" | "lost" | "returned", Some(_)) => continue,
             (status, before) => panic!("{status} after {before:?}"),
         };
-        assert_eq!(news / DAY_MICROS + 1, night);
+        assert_eq!(new_fact / DAY_MICROS + 1, night);
     }
     assert_eq!(last.len() as u64, summary.shipments);
     assert_eq!(summary.nights, 60);
@@ -217,12 +222,12 @@ fn every_fact_is_recorded_the_night_after_it_happened() {
 
 #[test]
 fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
-    let world = World { legs: true, late_rate: 0.1, ..quiet() };
-    let (nights, summary) = run(world.clone());
+    let settings = NetworkSettings { legs: true, late_rate: 0.1, ..quiet() };
+    let (nights, summary) = run(settings.clone());
     let delivered: BTreeMap<String, (i64, i64)> = (shipments(&nights).into_iter())
         .filter_map(|row| Some((row.shipment_id, (row.handed_over_at?, row.delivered_at?))))
         .collect();
-    let mut hops: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    let mut legs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     for batch in batches(&nights, "legs") {
         for row in 0..batch.num_rows() {
             let [departed_at, arrived_at, recorded_at] =
@@ -231,21 +236,21 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
             assert!(departed_at <= arrived_at && arrived_at <= recorded_at);
             let index = batch["leg_index"].as_primitive::<Int64Type>().value(row);
             assert_eq!(text(&batch, "mile", row), ["middle", "last"][index as usize]);
-            let hops = hops.entry(text(&batch, column::SHIPMENT_ID, row)).or_default();
-            assert_eq!(hops.len() as i64, index, "the station before the door");
-            hops.push((departed_at, arrived_at));
+            let legs = legs.entry(text(&batch, column::SHIPMENT_ID, row)).or_default();
+            assert_eq!(legs.len() as i64, index, "the station before the customer");
+            legs.push((departed_at, arrived_at));
         }
     }
-    assert_eq!(hops.values().map(Vec::len).sum::<usize>() as u64, summary.leg_versions);
+    assert_eq!(legs.values().map(Vec::len).sum::<usize>() as u64, summary.leg_versions);
     assert!(delivered.len() > 4_000, "{}", delivered.len());
     for (id, (handed_over_at, delivered_at)) in delivered {
-        let hops = &hops[&id];
-        assert_eq!((hops[0].0, hops[1].1), (handed_over_at, delivered_at), "{id}");
-        assert_eq!(hops[0].1, hops[1].0, "{id}");
+        let legs = &legs[&id];
+        assert_eq!((legs[0].0, legs[1].1), (handed_over_at, delivered_at), "{id}");
+        assert_eq!(legs[0].1, legs[1].0, "{id}");
     }
 
-    let without = run(World { legs: false, ..world }).0;
-    let others = |nights: Vec<Night>| -> Vec<Night> {
+    let without = run(NetworkSettings { legs: false, ..settings }).0;
+    let others = |nights: Vec<NightlyExtract>| -> Vec<NightlyExtract> {
         let mut nights = nights;
         nights.iter_mut().for_each(|night| night.tables.retain(|table| table.name != "legs"));
         nights
@@ -255,8 +260,8 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
 
 #[test]
 fn late_and_corrected_facts_come_at_their_rates() {
-    let world = World { late_rate: 0.1, corrected_rate: 0.1, ..quiet() };
-    let (nights, summary) = run(world);
+    let settings = NetworkSettings { late_rate: 0.1, corrected_rate: 0.1, ..quiet() };
+    let (nights, summary) = run(settings);
     assert!((450..750).contains(&summary.late), "{}", summary.late);
     assert!((450..700).contains(&summary.corrected), "{}", summary.corrected);
     let mut times: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
@@ -275,7 +280,7 @@ fn late_and_corrected_facts_come_at_their_rates() {
 
 #[test]
 fn the_peak_is_seen_in_orders_and_in_waiting() {
-    let (nights, _) = run(World { shipments: 20_000, days: 180, ..quiet() });
+    let (nights, _) = run(NetworkSettings { shipments: 20_000, days: 180, ..quiet() });
     let orders = orders(&nights);
     let mut by_day: BTreeMap<i64, (f64, Vec<f64>)> = BTreeMap::new();
     for (ordered_at, _) in orders.values() {
@@ -301,9 +306,9 @@ fn the_peak_is_seen_in_orders_and_in_waiting() {
 }
 
 #[test]
-fn only_shipments_with_news_to_come_are_held() {
-    let world = World { shipments: 20_000, days: 180, ..quiet() };
-    let mut simulation = simulate(&world.check().unwrap());
+fn only_shipments_with_facts_to_come_are_held() {
+    let settings = NetworkSettings { shipments: 20_000, days: 180, ..quiet() };
+    let mut simulation = simulate(&settings.check().unwrap());
     while let Some(night) = simulation.next() {
         night.unwrap();
         let held: u64 = simulation.n_held();
@@ -314,9 +319,15 @@ fn only_shipments_with_news_to_come_are_held() {
 }
 
 #[test]
-fn a_world_of_one_shipment_is_a_world() {
-    let world = World { shipments: 1, days: 1, n_nodes: 8, n_zones: 8, ..World::default() };
-    let (nights, summary) = run(world);
+fn one_shipment_on_one_day_can_be_simulated() {
+    let settings = NetworkSettings {
+        shipments: 1,
+        days: 1,
+        n_nodes: 8,
+        n_zones: 8,
+        ..NetworkSettings::default()
+    };
+    let (nights, summary) = run(settings);
     assert_eq!((nights.len(), summary.shipments, summary.orders), (1, 1, 1));
     assert_eq!(nights[0].recorded_on.to_string(), "2025-07-02");
 }

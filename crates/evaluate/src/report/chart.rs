@@ -1,4 +1,4 @@
-//! A plot with two linear axes, as SVG without scripts. Colours come from the page's style.
+//! A plot with two linear axes, as SVG without scripts. Colours are set by the page's style sheet.
 
 use maud::{Markup, html};
 
@@ -26,7 +26,7 @@ impl Axis {
         let step = round_step(span / TICKS);
         let (first, last) = ((low / step).floor(), ((low + span) / step).ceil());
         let ticks = (0..=(last - first) as usize)
-            .map(|place| (first + place as f64) * step)
+            .map(|index| (first + index as f64) * step)
             .map(|value| (value, text(value)))
             .collect();
         Self { low: first * step, high: last * step, ticks, title: title.to_owned() }
@@ -45,7 +45,7 @@ pub(crate) struct Chart {
     /// Unique on the page.
     pub(crate) id: &'static str,
     pub(crate) title: &'static str,
-    /// What it shows, for who cannot see it.
+    /// What it shows, for readers who cannot see it.
     pub(crate) description: String,
     pub(crate) width: f64,
     pub(crate) height: f64,
@@ -73,7 +73,7 @@ impl Chart {
         html! { polyline class=(format!("line {class}")) points=(points.join(" ")) {} }
     }
 
-    /// A dot that tells its numbers when pointed at.
+    /// A dot that shows its numbers when pointed at.
     pub(crate) fn dot(&self, (x, y): (f64, f64), class: &str, says: &str) -> Markup {
         html! {
             circle class=(format!("dot {class}")) cx=(px(self.at_x(x))) cy=(px(self.at_y(y))) r="3.4" {

@@ -1,4 +1,4 @@
-//! The plots of all judged rows together.
+//! The plots of all matured rows: calibration, interval width against coverage, loss by level.
 
 use maud::{Markup, html};
 use terms::LEVELS;
@@ -9,7 +9,7 @@ use super::series::{Series, WHOLE, all, figure, on_scale, percent_tick, tick, wi
 use crate::tally::DAY_HOURS;
 use crate::{Entry, Evaluation, Role};
 
-/// Two of these stand side by side.
+/// Two of these are shown side by side.
 const HALF: (f64, f64) = (500.0, 360.0);
 
 /// Nominal against observed share of outcomes below each quantile.
@@ -40,9 +40,9 @@ pub(crate) fn calibration(evaluation: &Evaluation) -> Markup {
                     }
                 }
             }
-            @for (place, point) in points(entry).into_iter().enumerate() {
+            @for (level, point) in points(entry).into_iter().enumerate() {
                 @let spread = entry.metrics.spread.as_ref();
-                @let range = spread.map(|spread| range_percent(&spread.share_below[place]));
+                @let range = spread.map(|spread| range_percent(&spread.share_below[level]));
                 (chart.dot(point, style, &format!(
                     "{}, level {}: {} below ({})",
                     entry.forecast, point.0, percent(point.1), range.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as text: days, shares and ranges, with a fixed number of decimals.
 
 use crate::bootstrap::Range;
 use crate::tally::DAY_HOURS;
@@ -39,32 +39,17 @@ pub(crate) fn range_percent(range: &Range) -> String {
     format!("{} to {}", percent(range.low), percent(range.high))
 }
 
-/// A count with commas between thousands.
-pub(crate) fn count(value: usize) -> String {
-    let digits = value.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn numbers_have_a_true_minus_sign_and_no_negative_zero() {
         assert_eq!(number(-1.25, 1), "−1.2");
         assert_eq!(number(-0.001, 2), "0.00");
         assert_eq!(days(36.0), "1.50");
         assert_eq!(signed_days(36.0), "+1.50");
         assert_eq!(signed_days(-0.01), "0.00");
         assert_eq!(percent(0.8049), "80.5%");
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(count(999), "999");
     }
 }

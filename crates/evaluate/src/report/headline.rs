@@ -1,4 +1,4 @@
-//! The headline numbers of the model.
+//! The headline numbers of the model: error, loss, coverage, and the promise.
 
 use maud::{Markup, html};
 
@@ -17,8 +17,8 @@ pub(crate) fn headline(evaluation: &Evaluation) -> Markup {
             return format!("{name} loses nothing");
         }
         let change = percent((own / other - 1.0).abs());
-        let way = if own < other { "below" } else { "above" };
-        format!("{change} {way} {name}")
+        let direction = if own < other { "below" } else { "above" };
+        format!("{change} {direction} {name}")
     };
     let spread = metrics.spread.as_ref();
     html! {

@@ -1,8 +1,9 @@
-//! The report: one HTML file that opens offline, prints, and needs no script.
+//! The report: one HTML file that opens offline, can be printed, and needs no script.
 //!
-//! What is here: the order of the sections. The numbers on top are in `headline`, tables in
-//! `tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what they
-//! share in `series`, the SVG under them in `chart`, the look in `style.css`. Every text that comes from outside is escaped.
+//! What is here: the sections and their order. The numbers on top are in `headline`, tables in
+//! `tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what plots
+//! share in `series`, their SVG in `chart`, the styles in `style.css`. Every text from outside is
+//! escaped.
 
 mod chart;
 mod figures;
@@ -15,24 +16,25 @@ mod series;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use terms::count;
 
-use self::format::{count, percent};
-use crate::{Entry, Evaluation, Role};
+use self::format::percent;
+use crate::Evaluation;
 
-/// What the report tells beside the evaluation.
+/// What the report shows beside the evaluation.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReportExtras<'a> {
     /// The title: pipeline and as-of, say.
     pub title: &'a str,
-    /// What was run, as the reader should see it: data range, rows, quarantined rows by reason, seed.
+    /// Properties of the run by name, in the order shown: data range, rows, quarantined rows, seed …
     pub header: &'a [(String, String)],
-    /// The rules of the gate that decides on two days, as text.
+    /// The readable rules of the gate, as text.
     pub gate_rules: &'a str,
     /// Gain of each feature, in any order.
     pub importance: &'a [(String, f64)],
 }
 
-/// Draws the report.
+/// The report as HTML.
 pub fn report(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> String {
     let title = if extras.title.is_empty() { "Evaluation" } else { extras.title };
     let page = html! {
@@ -93,7 +95,7 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             @for entry in &evaluation.overall {
                 @if entry.metrics.crossing_share > 0.0 {
                     p.warning {
-                        "The quantiles of " (name(entry)) " cross in "
+                        "The quantiles of " (entry.label()) " cross in "
                         (percent(entry.metrics.crossing_share)) " of the rows."
                     }
                 }
@@ -169,26 +171,12 @@ fn section(title: &str, content: &Markup) -> Markup {
     html! { section { h2 { (title) } (content) } }
 }
 
-/// The name of a forecast with its role, where the name alone does not say it.
-fn name(entry: &Entry) -> String {
-    match entry.role {
-        Role::Model => format!("{} (the model)", entry.forecast),
-        Role::Champion => format!("{} (champion)", entry.forecast),
-        Role::Candidate | Role::Baseline => entry.forecast.clone(),
-    }
-}
-
-/// Whether a forecast is a point: its quantiles have no width.
-fn is_point(entry: &Entry) -> bool {
-    entry.metrics.interval_90.mean_width_hours <= 0.0
-}
-
 #[cfg(test)]
 mod tests {
-    use terms::{DAY_MICROS, N_LEVELS};
+    use terms::{Day, Instant, N_LEVELS};
 
     use super::*;
-    use crate::{Contest, Forecast, GateSettings, SegmentFamily, Settings, Shipments, evaluate};
+    use crate::{Comparison, Forecast, GateSettings, SegmentFamily, Settings, Shipments, evaluate};
 
     const HOSTILE: &str = "<script>alert('&')</script>";
 
@@ -200,7 +188,7 @@ mod tests {
     /// An evaluation of `rows` rows, 40 a day, each in a segment of `segments`.
     fn evaluation(rows: usize, segments: usize, name: &str) -> Evaluation {
         let shipments = Shipments {
-            ordered_at: (0..rows).map(|row| (row / 40) as i64 * DAY_MICROS).collect(),
+            ordered_at: (0..rows).map(|row| Day::since_epoch((row / 40) as i32).start()).collect(),
             actual_hours: (0..rows).map(|row| Some(40.0 + (row * 37 % 120) as f32)).collect(),
             promised_hours: vec![Some(150.0); rows],
             segments: vec![SegmentFamily {
@@ -210,18 +198,18 @@ mod tests {
         };
         let candidates = [forecast(name, 0.0, rows)];
         let baselines = [forecast("one", 20.0, rows), forecast("two", -20.0, rows)];
-        let contest = Contest {
+        let comparison = Comparison {
             shipments: &shipments,
             candidates: &candidates,
             chosen: None,
             champion: Some(&candidates[0]),
             baselines: &baselines,
         };
-        evaluate(&contest, &Settings::default(), Some(&GateSettings::default())).unwrap()
+        evaluate(&comparison, &Settings::default(), Some(&GateSettings::default())).unwrap()
     }
 
     #[test]
-    fn the_report_holds_every_gate_and_every_section() {
+    fn the_report_has_every_gate_and_every_section() {
         let evaluation = evaluation(800, 3, "boost");
         let header = [("Seed".to_owned(), "7".to_owned())];
         let importance = [("distance_km".to_owned(), 3.0), ("weight_g".to_owned(), 1.0)];
@@ -259,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_report_is_small_and_asks_nothing_of_the_network() {
+    fn a_report_of_many_segments_is_small_and_loads_nothing_from_the_network() {
         let page = report(&evaluation(40 * 7 * 110, 500, "lane"), &ReportExtras::default());
         assert!(page.len() < 300_000, "{} bytes", page.len());
         assert!(!page.contains("http") && !page.contains("url(") && !page.contains("<script"));
@@ -267,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn one_row_without_rounds_gives_a_whole_report() {
+    fn one_row_without_bootstrap_rounds_gives_a_whole_report() {
         let shipments = Shipments {
-            ordered_at: vec![0],
+            ordered_at: vec![Instant::from_micros(0)],
             actual_hours: vec![Some(30.0)],
             promised_hours: vec![None],
             segments: Vec::new(),
         };
-        let contest = Contest {
+        let comparison = Comparison {
             shipments: &shipments,
             candidates: &[Forecast { hours: vec![[30.0; N_LEVELS]], ..Forecast::default() }],
             chosen: None,
@@ -282,7 +270,7 @@ mod tests {
             baselines: &[],
         };
         let settings = Settings { rounds: 0, ..Settings::default() };
-        let evaluation = evaluate(&contest, &settings, None).unwrap();
+        let evaluation = evaluate(&comparison, &settings, None).unwrap();
         let page = report(&evaluation, &ReportExtras::default());
         assert!(page.ends_with("</html>"));
         assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");

@@ -1,4 +1,4 @@
-//! The plots by order week.
+//! The plots by order week: pinball loss, and coverage of the 80% interval.
 
 use maud::{Markup, html};
 
@@ -8,13 +8,13 @@ use super::series::{Series, WHOLE, all, figure, on_scale, percent_tick, tick};
 use crate::tally::DAY_HOURS;
 use crate::{Evaluation, Role, Week, WeekScore};
 
-/// Below this share of known outcomes a week is shaded: its known deliveries are the fast ones.
+/// A week with a smaller share of known outcomes is shaded: its known deliveries are the fast ones.
 pub(crate) const MATURED_SHARE: f64 = 0.9;
 
-/// With more weeks than this, dots would run together.
+/// With more weeks than this, dots would overlap.
 const DOTTED_WEEKS: usize = 30;
 
-/// About how many dates stand below a plot over time.
+/// About how many dates are written below a plot over time.
 const DATES: usize = 7;
 
 /// Error and coverage of each order week.
@@ -36,7 +36,7 @@ fn losses(weeks: &[Week], shown: Vec<Series<'_>>) -> Markup {
         Axis::over(0.0, highest, "mean pinball loss, days", |value| tick(value, highest)),
     );
     let marks = html! {
-        (unripe(&chart, weeks))
+        (not_matured(&chart, weeks))
         @for series in shown.iter().rev() { (line(&chart, weeks, series, loss)) }
     };
     figure(
@@ -67,7 +67,7 @@ fn coverages(weeks: &[Week], shown: Vec<Series<'_>>) -> Markup {
         Axis::over(least, 1.0, "share inside the 80% interval", percent_tick),
     );
     let marks = html! {
-        (unripe(&chart, weeks))
+        (not_matured(&chart, weeks))
         (chart.line(&[(chart.x.low, 0.8), (chart.x.high, 0.8)], "reference"))
         @for series in &models { (line(&chart, weeks, series, coverage)) }
     };
@@ -88,7 +88,7 @@ fn points(
     weeks
         .iter()
         .enumerate()
-        .filter_map(|(x, week)| Some((x as f64, value(week.scores.get(series.place)?))))
+        .filter_map(|(x, week)| Some((x as f64, value(week.scores.get(series.position)?))))
         .collect()
 }
 
@@ -112,11 +112,12 @@ fn line(
     }
 }
 
-fn unripe(chart: &Chart, weeks: &[Week]) -> Markup {
+/// Shades the weeks of which too few outcomes are known.
+fn not_matured(chart: &Chart, weeks: &[Week]) -> Markup {
     let matured = |week: &Week| week.judged as f64 >= MATURED_SHARE * week.rows as f64;
     html! {
-        @for (place, _) in weeks.iter().enumerate().filter(|(_, week)| !matured(week)) {
-            (chart.band(place as f64 - 0.5, place as f64 + 0.5))
+        @for (x, _) in weeks.iter().enumerate().filter(|(_, week)| !matured(week)) {
+            (chart.band(x as f64 - 0.5, x as f64 + 0.5))
         }
     }
 }
@@ -133,7 +134,7 @@ fn over_time(
     let x = Axis {
         low: -0.5,
         high: weeks.len().max(1) as f64 - 0.5,
-        ticks: ticks.map(|(place, week)| (place as f64, week.monday.clone())).collect(),
+        ticks: ticks.map(|(x, week)| (x as f64, week.monday.clone())).collect(),
         title: "order week".into(),
     };
     let (width, height) = WHOLE;

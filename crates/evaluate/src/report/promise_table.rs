@@ -1,12 +1,13 @@
-//! The table of promises.
+//! The table that compares the shop's promises with promises made from each forecast.
 
 use maud::{Markup, html};
 
-use super::format::{count, days, number, percent, signed_days};
-use super::{is_point, name};
+use terms::count;
+
+use super::format::{days, number, percent, signed_days};
 use crate::{Entry, Role};
 
-/// On-time shares at equal mean promise; nothing if the shop promised nothing.
+/// On-time shares at equal mean promise; a sentence instead if no shipment has a promise.
 pub(crate) fn promises(entries: &[Entry]) -> Markup {
     let Some(shop) = entries.iter().find_map(|entry| entry.metrics.promise) else {
         return html! { p { "No shipment has a promise." } };
@@ -26,9 +27,9 @@ pub(crate) fn promises(entries: &[Entry]) -> Markup {
             } }
             tbody { @for entry in entries { @if let Some(promise) = &entry.metrics.promise {
                 tr.model[entry.role == Role::Model] {
-                th scope="row" { (name(entry)) }
+                th scope="row" { (entry.label()) }
                 td.number {
-                    @if is_point(entry) { "–" } @else { (number(promise.level, 3)) }
+                    @if entry.is_point() { "–" } @else { (number(promise.level, 3)) }
                 }
                 td.number { (signed_days(promise.shift_hours)) }
                 td.number { (percent(promise.forecast_on_time_share)) }

@@ -1,8 +1,9 @@
-//! The table of segments.
+//! The table of the model's metrics by segment, those with the largest damage first.
 
 use maud::{Markup, html};
+use terms::count;
 
-use super::format::{count, days, number, percent, range_days, signed_days};
+use super::format::{days, number, percent, range_days, signed_days};
 use super::tables::{bar, cell};
 use crate::tally::DAY_HOURS;
 use crate::{Evaluation, SegmentScore};

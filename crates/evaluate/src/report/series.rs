@@ -1,4 +1,4 @@
-//! What the plots share: who is drawn in which style, captions, and texts of ticks.
+//! What the plots share: which forecast is drawn in which style, captions, and texts of ticks.
 
 use maud::{Markup, html};
 
@@ -12,42 +12,46 @@ pub(crate) const WHOLE: (f64, f64) = (1020.0, 270.0);
 /// How many styles of lines there are; more lines repeat them.
 const STYLES: usize = 6;
 
-/// A point forecast this many times above all others would squash them.
+/// A point forecast whose values are more than this many times those of all others is not drawn: on
+/// its scale the others could not be told apart.
 const OFF_SCALE: f64 = 2.0;
 
 /// One forecast as it is drawn.
 pub(crate) struct Series<'a> {
     /// Its position among those that are drawn, which is that of its scores in a week.
-    pub(crate) place: usize,
+    pub(crate) position: usize,
     /// The class of its lines and dots.
     pub(crate) style: String,
     pub(crate) entry: &'a Entry,
 }
 
-/// Model, champion and baselines. Other candidates are in the tables only: more than five lines
-/// are no longer read.
+/// Model, champion and baselines. Other candidates are in the tables only: more than five lines are
+/// hard to read.
 pub(crate) fn all(evaluation: &Evaluation) -> Vec<Series<'_>> {
     let drawn = evaluation.overall.iter().filter(|entry| entry.role != Role::Candidate);
-    let series = |(place, entry)| Series { place, style: format!("s{}", place % STYLES), entry };
+    let series = |(position, entry)| {
+        let style = format!("s{}", position % STYLES);
+        Series { position, style, entry }
+    };
     drawn.enumerate().map(series).collect()
 }
 
-/// Those that predict more than a point.
+/// Those that are no point forecasts.
 pub(crate) fn with_quantiles(evaluation: &Evaluation) -> Vec<Series<'_>> {
-    all(evaluation).into_iter().filter(|series| !super::is_point(series.entry)).collect()
+    all(evaluation).into_iter().filter(|series| !series.entry.is_point()).collect()
 }
 
-/// Those that fit on one scale, its highest value, and a sentence on who was left out.
+/// Those that fit on one scale, its highest value, and a sentence on those left out.
 pub(crate) fn on_scale<'a>(
     series: Vec<Series<'a>>,
     highest_of: impl Fn(&Series<'_>) -> f64,
 ) -> (Vec<Series<'a>>, f64, String) {
     let highest =
         |series: &mut dyn Iterator<Item = &Series<'a>>| series.map(&highest_of).fold(0.0, f64::max);
-    let bound = OFF_SCALE * highest(&mut series.iter().filter(|one| !super::is_point(one.entry)));
+    let bound = OFF_SCALE * highest(&mut series.iter().filter(|one| !one.entry.is_point()));
     let (off, on): (Vec<_>, Vec<_>) = series
         .into_iter()
-        .partition(|one| bound > 0.0 && super::is_point(one.entry) && highest_of(one) > bound);
+        .partition(|one| bound > 0.0 && one.entry.is_point() && highest_of(one) > bound);
     let names: Vec<String> = off
         .iter()
         .map(|one| format!("{} (up to {} days)", one.entry.forecast, number(highest_of(one), 1)))
@@ -64,7 +68,7 @@ pub(crate) fn on_scale<'a>(
 /// A plot with its caption and legend.
 pub(crate) fn figure(caption: &str, note: &str, chart: &Markup, shown: &[Series<'_>]) -> Markup {
     let names: Vec<(String, String)> =
-        shown.iter().map(|series| (series.style.clone(), super::name(series.entry))).collect();
+        shown.iter().map(|series| (series.style.clone(), series.entry.label())).collect();
     html! {
         figure {
             figcaption { strong { (caption) } " " span.note { (note) } }

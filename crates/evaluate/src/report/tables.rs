@@ -1,16 +1,15 @@
-//! The tables of the report.
+//! The tables of the report: the run, the gates, metrics of all forecasts, importance of features.
 
 use maud::{Markup, html};
 
 use super::format::{days, number, percent, range_days, range_percent, signed_days};
-use super::name;
 use crate::verdict::plain;
 use crate::{Entry, Metrics, Role, Verdict};
 
 /// The most important features that are shown.
 const FEATURES_SHOWN: usize = 30;
 
-/// What the run was, in the order in which it was told.
+/// Properties of the run, in the order given.
 pub(crate) fn header(rows: &[(String, String)]) -> Markup {
     html! {
         div.scroll tabindex="0" { table.header {
@@ -112,7 +111,7 @@ pub(crate) fn distributions(caption: &str, entries: &[Entry]) -> Markup {
     )
 }
 
-/// Brier scores of the probabilities; nothing if nobody gave any.
+/// Brier scores of the probabilities; nothing if no forecast has probabilities.
 pub(crate) fn probabilities(entries: &[Entry]) -> Markup {
     let scored: Vec<&Entry> = entries
         .iter()
@@ -132,12 +131,12 @@ pub(crate) fn probabilities(entries: &[Entry]) -> Markup {
                 th.number scope="col" { "Mean of days 1 to " (terms::DAYS_AHEAD) }
             } }
             tbody { @for entry in scored { tr.model[entry.role == Role::Model] {
-                th scope="row" { (name(entry)) }
+                th scope="row" { (entry.label()) }
                 td.number { (brier(entry.metrics.brier_over_2d)) }
-                @for place in 0..selected.len() {
+                @for position in 0..selected.len() {
                     @let scores = entry.metrics.by_day.as_ref();
                     td.number {
-                        (brier(scores.and_then(|scores| Some(scores.at.get(place)?.brier))))
+                        (brier(scores.and_then(|scores| Some(scores.at.get(position)?.brier))))
                     }
                 }
                 td.number { (brier(entry.metrics.by_day.as_ref().map(|scores| scores.mean_brier))) }
@@ -150,7 +149,7 @@ fn brier(score: Option<f64>) -> String {
     score.map_or("–".into(), |score| number(score, 4))
 }
 
-/// What the model's splits gain by each feature.
+/// The share of the gain of all splits of the model by feature.
 pub(crate) fn importance(gains: &[(String, f64)]) -> Markup {
     let total: f64 = gains.iter().map(|(_, gain)| gain.max(0.0)).sum();
     let mut gains: Vec<&(String, f64)> = gains.iter().collect();
@@ -192,7 +191,7 @@ fn table(
                 @for column in columns { th.number scope="col" { (column) } }
             } }
             tbody { @for entry in entries {
-                tr.model[entry.role == Role::Model] { th scope="row" { (name(entry)) } (cells(entry)) }
+                tr.model[entry.role == Role::Model] { th scope="row" { (entry.label()) } (cells(entry)) }
             } }
         } }
     }
@@ -208,7 +207,7 @@ fn difference(entry: &Entry, of: impl Fn(&crate::Difference) -> &crate::Estimate
     }
 }
 
-/// A number, and its range in small figures.
+/// A cell with a number, and its range in small figures.
 pub(crate) fn cell(value: &str, range: Option<String>) -> Markup {
     html! {
         td.number { (value) @if let Some(range) = range { span.range { (range) } } }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use terms::{FeatureList, Matrix};
 
 use crate::command_output::envelope;
-use crate::commands::backtest::{Span, mean_pinball_days};
+use crate::folds::{Span, mean_pinball_days};
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 use crate::stage::RunContext;

@@ -1,4 +1,4 @@
-//! Shows published models.
+//! The commands `models list` and `models show`: published models and the champion.
 
 use anyhow::Result;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 
-/// One line a model, the newest first; the champion is marked.
+/// Lists the models, the newest as-of first, with the champion marked.
 ///
 /// # Errors
 /// If the store fails.
@@ -43,10 +43,10 @@ pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
     Ok(())
 }
 
-/// The manifest of one model, verified, and how it was judged.
+/// Shows the manifest of one model, verified, its metrics and its readable gate.
 ///
 /// # Errors
-/// If it is not there or not what it was.
+/// If it is not there, or was altered.
 pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result<()> {
     let model_id = named(store, model_id)?;
     let bundle = artifact::read(store, &model_id)?;
@@ -65,7 +65,7 @@ pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result
     Ok(())
 }
 
-/// The id behind a name that may be `current`.
+/// The id of a model given by its id, or by the name `current` for the champion.
 ///
 /// # Errors
 /// If nothing is published yet.

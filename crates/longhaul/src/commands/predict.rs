@@ -1,4 +1,6 @@
-//! Predicts rows of features: what a ranking service does, from the command line.
+//! The command `predict`: scores rows of features from a file, as a ranking service does.
+//!
+//! Rows are Parquet or JSON lines, and so are the predictions, in the same order.
 #![expect(clippy::disallowed_methods, reason = "rows and predictions are files of the caller")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -17,11 +19,11 @@ use store::Store;
 use terms::{FeatureList, column};
 
 use crate::commands::models;
-use crate::predictions::{by_day_column, to_parquet};
+use crate::predictions::{by_day_column, distribution_columns, to_parquet};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 
-/// So many JSON lines are scored at a time.
+/// How many JSON lines are scored at a time.
 const LINES: usize = 10_000;
 
 /// Reads rows, scores them and writes predictions in the same order.
@@ -30,12 +32,12 @@ const LINES: usize = 10_000;
 /// If the model is not there, or a row lacks a feature.
 pub(crate) fn run(resolved: &Resolved, model: &str, rows: &Path, out: &Path) -> Result<()> {
     let scorer = load(resolved, model)?;
-    let scored = if ends(rows, "parquet") {
+    let scored = if has_extension(rows, "parquet") {
         score_parquet(&scorer, rows)?
     } else {
         score_lines(&scorer, rows)?
     };
-    if ends(out, "parquet") {
+    if has_extension(out, "parquet") {
         let bytes = to_parquet(frame(&scorer, &scored)?)?;
         write_whole(out, &bytes)
     } else {
@@ -62,15 +64,15 @@ fn load(resolved: &Resolved, model: &str) -> Result<Scorer> {
     Ok(artifact::read(&store, &models::named(&store, model)?)?.scorer()?)
 }
 
-/// What names a row, if it has names.
+/// The ids of a row, as far as it has any.
 type Ids = Map<String, Value>;
 
 fn score_parquet(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>> {
-    let place = || rows.display().to_string();
-    let file = std::fs::File::open(rows).with_context(place)?;
+    let path = || rows.display().to_string();
+    let file = std::fs::File::open(rows).with_context(path)?;
     let mut scored = Vec::new();
-    for scored_batch in score_batches(scorer, file).with_context(place)? {
-        let (batch, distributions) = scored_batch.with_context(place)?;
+    for scored_batch in score_batches(scorer, file).with_context(path)? {
+        let (batch, distributions) = scored_batch.with_context(path)?;
         let mut ids = vec![Ids::new(); batch.num_rows()];
         for name in [column::SHIPMENT_ID, column::ORDER_ID] {
             if let Some(values) = batch.column_by_name(name) {
@@ -100,7 +102,7 @@ fn score_batches<'a>(
     }))
 }
 
-/// Scores rows of features as a service gets them.
+/// Scores rows of features given as Parquet.
 ///
 /// # Errors
 /// If they are no Parquet, or lack a feature.
@@ -119,7 +121,7 @@ fn score_lines(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>>
         Box::new(std::fs::File::open(rows).with_context(|| rows.display().to_string())?)
     };
     let mut scored = Vec::new();
-    let mut waiting = Vec::new();
+    let mut pending = Vec::new();
     for (number, text) in BufReader::new(input).lines().enumerate() {
         let text = text?;
         if text.trim().is_empty() {
@@ -130,12 +132,12 @@ fn score_lines(scorer: &Scorer, rows: &Path) -> Result<Vec<(Ids, Distribution)>>
         })?;
         check_names(scorer.features(), &row)
             .map_err(|problem| unreadable(rows, number, &problem))?;
-        waiting.push(row);
-        if waiting.len() == LINES {
-            scored.append(&mut score_objects(scorer, std::mem::take(&mut waiting))?);
+        pending.push(row);
+        if pending.len() == LINES {
+            scored.append(&mut score_objects(scorer, std::mem::take(&mut pending))?);
         }
     }
-    scored.append(&mut score_objects(scorer, waiting)?);
+    scored.append(&mut score_objects(scorer, pending)?);
     Ok(scored)
 }
 
@@ -146,7 +148,7 @@ fn unreadable(rows: &Path, number: usize, problem: &str) -> Refusal {
     }
 }
 
-/// Every feature needs a key, null where it is missing: a misspelt one must not pass as missing.
+/// Every feature needs a key, with null for a missing value: a misspelt key must not pass for one.
 fn check_names(features: &FeatureList, row: &Map<String, Value>) -> Result<(), String> {
     for feature in &features.0 {
         let expected =
@@ -221,19 +223,19 @@ fn frame(scorer: &Scorer, scored: &[(Ids, Distribution)]) -> Result<DataFrame> {
     let model_ids = vec![scorer.model_id(); scored.len()];
     columns.push(Series::new(column::MODEL_ID.into(), model_ids).into());
     let distributions: Vec<&Distribution> = scored.iter().map(|(_, d)| d).collect();
-    columns.extend(crate::predictions::distribution_columns(&distributions));
+    columns.extend(distribution_columns(&distributions));
     columns.push(by_day_column(&distributions));
     Ok(DataFrame::new(scored.len(), columns)?)
 }
 
-/// A file appears whole or not at all.
+/// Writes a file so that it appears whole or not at all.
 fn write_whole(out: &Path, bytes: &[u8]) -> Result<()> {
-    let place = || out.display().to_string();
+    let path = || out.display().to_string();
     let partial = out.with_extension("partial");
-    std::fs::write(&partial, bytes).with_context(place)?;
-    std::fs::rename(&partial, out).with_context(place)
+    std::fs::write(&partial, bytes).with_context(path)?;
+    std::fs::rename(&partial, out).with_context(path)
 }
 
-fn ends(path: &Path, extension: &str) -> bool {
+fn has_extension(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|end| end == extension)
 }

@@ -1,11 +1,12 @@
-//! Makes the tables of an invented network, night by night.
+//! The command `simulate`: writes the tables of a simulated network, one nightly extract after the
+//! other.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::json;
-use simulate::CheckedWorld;
+use simulate::CheckedNetwork;
 use store::{PutOutcome, Store};
 use terms::{AsOf, Digest, count};
 
@@ -15,22 +16,22 @@ use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
 
-/// Simulates the world of the settings into `tables/`.
+/// Simulates the network of the settings into `tables/`.
 ///
 /// # Errors
 /// If a setting is out of range, or the tables hold something else already.
 pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> {
-    let world = resolved.settings.simulate.clone().check()?;
+    let network = resolved.settings.simulate.clone().check()?;
     let store = Store::open(&resolved.store()?)?;
-    let days = i64::from(world.settings().days);
-    let first: AsOf = world.settings().first_day.to_string().parse()?;
+    let settings = network.settings();
+    let (first, days) = (AsOf::start_of(settings.first_day), i64::from(settings.days));
     let context = RunContext { store: &store, as_of: first.plus_days(days + 1), force, reporter };
-    let inputs = BTreeMap::from([("world".to_owned(), serde_json::to_string(world.settings())?)]);
-    let done = stage::run(&context, "simulate", inputs, || work(&context, &world))?;
+    let inputs = BTreeMap::from([("world".to_owned(), serde_json::to_string(settings)?)]);
+    let done = stage::run(&context, "simulate", inputs, || work(&context, &network))?;
     let result = json!({ "as_of": context.as_of, "world": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
         format!(
-            "{}/tables/ holds the world as of {}",
+            "{}/tables/ holds the simulated network as of {}",
             store.url().trim_end_matches('/'),
             context.as_of
         )
@@ -38,12 +39,12 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
     Ok(())
 }
 
-fn work(context: &RunContext<'_>, world: &CheckedWorld) -> Result<Output> {
-    let mut simulation = simulate::simulate(world);
-    for recorded in simulation.by_ref() {
-        let recorded = recorded?;
-        for table in recorded.tables {
-            let (name, date) = (table.name, recorded.recorded_on);
+fn work(context: &RunContext<'_>, network: &CheckedNetwork) -> Result<Output> {
+    let mut simulation = simulate::simulate(network);
+    for extract in simulation.by_ref() {
+        let extract = extract?;
+        for table in extract.tables {
+            let (name, date) = (table.name, extract.recorded_on);
             let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
             write(context, &path, table.parquet)?;
         }

@@ -16,7 +16,7 @@ pub(crate) struct Settings {
     /// Where tables, runs and models are stored.
     pub(crate) store: StoreSection,
     /// The simulated network, for `simulate`.
-    pub(crate) simulate: simulate::World,
+    pub(crate) simulate: simulate::NetworkSettings,
     /// The check stage.
     pub(crate) check: CheckSection,
     /// The features stage.
@@ -91,7 +91,7 @@ impl Default for Settings {
             name: String::new(),
             as_of: String::new(),
             store: StoreSection::default(),
-            simulate: simulate::World::default(),
+            simulate: simulate::NetworkSettings::default(),
             check: CheckSection::default(),
             features: FeaturesSection::default(),
             train: learn::Settings::default(),

@@ -8,9 +8,11 @@ mod check;
 mod evaluate;
 mod features;
 mod history;
+mod holdout;
 mod last_check;
 mod publish;
 mod score;
+mod segments;
 mod speed_table;
 mod train;
 
@@ -27,8 +29,9 @@ use self::chain::Results;
 pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
-pub(crate) use self::evaluate::{Held, baselines, forecast, scores, shipments};
+pub(crate) use self::evaluate::scores;
 pub(crate) use self::features::FeatureSet;
+pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.

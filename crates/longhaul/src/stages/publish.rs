@@ -1,4 +1,5 @@
-//! Publish: the best family as a bundle; champion only if the gates let it through.
+//! The publish stage: writes the model of the best family as a bundle, and makes it champion if it
+//! passed the gates.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +13,10 @@ use crate::settings::Resolved;
 use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::{evaluate, features};
 
-/// What the stage says of itself.
+/// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
-    /// The bundle.
+    /// Id of the bundle.
     pub(crate) model_id: String,
     /// The family of its regressors.
     pub(crate) family: String,
@@ -23,11 +24,11 @@ pub(crate) struct Summary {
     pub(crate) promoted: bool,
 }
 
-/// A finished stage, and whether the gates refused the model.
+/// The result of the stage, and whether the gates refused the model.
 pub(crate) struct Published {
-    /// What the stage left.
+    /// The result of the stage.
     pub(crate) result: StageResult,
-    /// Why the model is not champion, if the gates said no.
+    /// The gates that refused the model, if any did.
     pub(crate) refused: Option<Refusal>,
 }
 
@@ -42,29 +43,29 @@ pub(crate) fn run(
     train: &StageResult,
     evaluate: &StageResult,
 ) -> Result<Published> {
-    let judged: evaluate::Summary = evaluate.summary()?;
+    let evaluated: evaluate::Summary = evaluate.summary()?;
     let inputs = BTreeMap::from([
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
     ]);
     let result = stage::run(context, "publish", inputs, || {
-        let bundle = bundle(context, resolved, features, train, evaluate, &judged)?;
+        let bundle = bundle(context, resolved, features, train, evaluate, &evaluated)?;
         artifact::write(context.store, &bundle)?;
-        let (promoted, line) = if judged.passed {
+        let (promoted, line) = if evaluated.passed {
             promote(context, &bundle)?
         } else {
             (false, "the gates refused it; the champion stays".to_owned())
         };
         let model_id = bundle.model_id().to_owned();
-        let line = format!("model {model_id} ({}): {line}", judged.family);
-        let summary = Summary { model_id, family: judged.family.clone(), promoted };
+        let line = format!("model {model_id} ({}): {line}", evaluated.family);
+        let summary = Summary { model_id, family: evaluated.family.clone(), promoted };
         Ok(Output { files: BTreeMap::new(), summary: serde_json::to_value(&summary)?, line })
     })?;
-    let refused = match judged.passed {
+    let refused = match evaluated.passed {
         true => None,
         false => {
             let summary: Summary = result.summary()?;
-            Some(Refusal::GateRefused { model_id: summary.model_id, gates: judged.refused })
+            Some(Refusal::GateRefused { model_id: summary.model_id, gates: evaluated.refused })
         }
     };
     Ok(Published { result, refused })
@@ -76,10 +77,10 @@ fn bundle(
     features: &StageResult,
     train: &StageResult,
     evaluate: &StageResult,
-    judged: &evaluate::Summary,
+    evaluated: &evaluate::Summary,
 ) -> Result<Bundle> {
     let mut files = BTreeMap::new();
-    let prefix = format!("{}/", judged.family);
+    let prefix = format!("{}/", evaluated.family);
     for name in train.manifest.outputs.keys() {
         if let Some(file) = name.strip_prefix(&prefix) {
             files.insert(file.to_owned(), train.read(context.store, name)?.to_vec());
@@ -94,16 +95,16 @@ fn bundle(
     let about = About {
         as_of: context.as_of,
         pipeline: resolved.settings.name.clone(),
-        family: judged.family.clone(),
+        family: evaluated.family.clone(),
         code_version: CODE_VERSION.to_owned(),
         features_digest: features_digest.unwrap_or_else(|| Digest::of(b"")),
         seed: resolved.settings.train.seed,
-        passed: judged.passed,
+        passed: evaluated.passed,
     };
     Ok(Bundle::new(about, files))
 }
 
-/// Makes the bundle champion. A rerun of an old night does not replace a newer champion.
+/// Makes the bundle champion, unless the champion is as of a later moment.
 fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> {
     match artifact::promote(context.store, bundle) {
         Ok(Promotion::Promoted { previous: None }) => Ok((true, "the first champion".to_owned())),

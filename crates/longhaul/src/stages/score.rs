@@ -1,4 +1,5 @@
-//! Score: the open shipments and the lanes, by the champion.
+//! The score stage: predictions of the champion for open shipments and for lanes. Outputs:
+//! `predictions.parquet` and `speed_table.parquet`.
 
 use std::collections::BTreeMap;
 
@@ -14,45 +15,46 @@ use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
 use crate::stages::speed_table::speed_table;
 
-/// The predictions.
+/// File name of the predictions.
 pub(crate) const PREDICTIONS: &str = "predictions.parquet";
 
-/// The lane speed table.
+/// File name of the lane speed table.
 const SPEED_TABLE: &str = "speed_table.parquet";
 
-/// What the stage says of itself.
+/// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Summary {
     /// The model that scored.
     pub(crate) model_id: String,
     /// Open shipments.
     pub(crate) rows: usize,
-    /// Lanes that had an order lately.
+    /// Lanes with a recent order.
     pub(crate) lanes: usize,
 }
 
 /// Writes one prediction for each shipment that is open at the as-of, and the lane speed table.
 ///
 /// # Errors
-/// If there is no model that knew no more than the as-of, or its features are not built any more.
+/// If there is no model as of that moment or before, or the feature set lacks a feature of the model.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
     features: &StageResult,
 ) -> Result<StageResult> {
-    let model_id = model_known(context)?;
+    let model_id = model_as_of(context)?;
     let given_still_open = resolved.settings.score.given_still_open;
     let mut inputs = FeatureSet::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     stage::run(context, "score", inputs, || {
         let bundle = artifact::read(context.store, &model_id)?;
-        let known = FeatureSet::read(context, features)?;
+        let feature_set = FeatureSet::read(context, features)?;
+        let (declaration, _) = resolved.declaration()?;
         let scorer = bundle.scorer()?;
-        let matrix = features::encode(&known.frame, scorer.features())?;
+        let matrix = features::encode(&feature_set.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
-        let predictions = score(&known, &matrix, &scorer, of_model, given_still_open)?;
-        let lanes = speed_table(&known, &matrix, &scorer, of_model)?;
+        let predictions = score(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
+        let lanes = speed_table(&feature_set, &declaration, &matrix, &scorer, of_model)?;
         let (rows, n_lanes) = (predictions.shipment_id.len(), lanes.height());
         Ok(Output {
             line: format!(
@@ -73,8 +75,8 @@ pub(crate) fn run(
     })
 }
 
-/// The champion; or, for an earlier night, the newest model that passed and knew no more than it.
-fn model_known(context: &RunContext<'_>) -> Result<String> {
+/// The champion; if it is as of a later moment, the newest model that passed and is not.
+fn model_as_of(context: &RunContext<'_>) -> Result<String> {
     if let Some(champion) = artifact::current(context.store)?
         && champion.as_of <= context.as_of
     {
@@ -92,14 +94,15 @@ fn model_known(context: &RunContext<'_>) -> Result<String> {
     })
 }
 
+/// The predictions for the shipments that are open at the as-of.
 fn score(
-    known: &FeatureSet,
+    feature_set: &FeatureSet,
     matrix: &Matrix,
     scorer: &Scorer,
     (as_of, model_id): (AsOf, &str),
     given_still_open: bool,
 ) -> Result<Predictions> {
-    let outcomes = known.outcomes.as_of(as_of);
+    let outcomes = feature_set.outcomes.as_of(as_of);
     let open: Vec<(usize, f32)> = outcomes
         .iter()
         .enumerate()
@@ -109,8 +112,8 @@ fn score(
         })
         .collect();
     let rows: Vec<usize> = open.iter().map(|&(row, _)| row).collect();
-    let shipment_ids = known.frame.texts(column::SHIPMENT_ID)?;
-    let order_ids = known.frame.texts(column::ORDER_ID)?;
+    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
+    let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
     let open_for: Option<Vec<f32>> =
         given_still_open.then(|| open.iter().map(|&(_, hours)| hours).collect());
     let distributions = match &open_for {

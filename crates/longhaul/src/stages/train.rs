@@ -1,4 +1,5 @@
-//! Train: the gate and the regressors of every family, on all that was known at the as-of.
+//! The train stage: trains a model of every family on what was known at the as-of. Outputs: the files
+//! of each model.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::stages::features::FeatureSet;
 /// Trains every family of the settings.
 ///
 /// # Errors
-/// If a family refuses, for example because too few deliveries are known.
+/// If a family cannot be trained, for example because too few deliveries are known.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -24,15 +25,16 @@ pub(crate) fn run(
     let inputs = inputs(resolved, features)?;
     let checkpoints = format!("{}/checkpoints", stage::folder(context, "train", &inputs));
     let result = stage::run(context, "train", inputs, || {
-        let known = FeatureSet::read(context, features)?;
+        let feature_set = FeatureSet::read(context, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
         for &family in &resolved.settings.train.families {
             let name = name(family);
             context.reporter.progress(format!("train {name}"));
-            let place = Place { store: context.store, folder: format!("{checkpoints}/{name}") };
-            let (matrix, outcomes) = (&known.matrix, &known.outcomes);
-            let trained = train(matrix, outcomes, resolved, family, context.as_of, &place)?;
+            let storage =
+                StoredCheckpoints { store: context.store, folder: format!("{checkpoints}/{name}") };
+            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
+            let trained = train(matrix, outcomes, resolved, family, context.as_of, &storage)?;
             sizes.insert(name.clone(), serde_json::to_value(&trained.sizes)?);
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
@@ -42,7 +44,7 @@ pub(crate) fn run(
         Ok(Output { files, summary: sizes.into(), line })
     })?;
     if resolved.settings.train.checkpoint_rounds > 0 {
-        // Nobody needs them once the manifest is there.
+        // They are of no use once the manifest is there.
         for entry in context.store.list(&checkpoints)? {
             context.store.delete(&entry.path)?;
         }
@@ -50,13 +52,13 @@ pub(crate) fn run(
     Ok(result)
 }
 
-/// The checkpoints of one family, while it trains.
-struct Place<'a> {
+/// The checkpoints of one family in the store, while it trains.
+struct StoredCheckpoints<'a> {
     store: &'a Store,
     folder: String,
 }
 
-impl Checkpoints for Place<'_> {
+impl Checkpoints for StoredCheckpoints<'_> {
     fn read(&self, regressor: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
         let found = self.store.get_versioned(&format!("{}/{regressor}", self.folder))?;
         Ok(found.map(|(bytes, _)| bytes.to_vec()))
@@ -67,7 +69,7 @@ impl Checkpoints for Place<'_> {
     }
 }
 
-/// What goes into a stage that trains.
+/// The inputs of a stage that trains.
 pub(crate) fn inputs(
     resolved: &Resolved,
     features: &StageResult,
@@ -88,7 +90,7 @@ pub(crate) fn name(family: FamilyName) -> String {
 /// Trains one family as of `origin`.
 ///
 /// # Errors
-/// If it refuses.
+/// If it cannot be trained.
 pub(crate) fn train(
     matrix: &Matrix,
     outcomes: &Outcomes,
@@ -102,7 +104,7 @@ pub(crate) fn train(
     let family = learn::family(family, settings)?;
     learn::train_as_of(
         matrix,
-        &outcomes.ordered_at().iter().map(|at| at.micros()).collect::<Vec<_>>(),
+        outcomes.ordered_at(),
         &|moment| outcomes.as_of(moment),
         origin,
         family.as_ref(),
@@ -112,7 +114,7 @@ pub(crate) fn train(
     .with_context(|| format!("family {name} as of {origin}"))
 }
 
-/// The files of a trained family that go into a bundle.
+/// The files of a trained model that become part of its bundle.
 fn bundle_files(trained: &Trained) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = trained.scorer.encode();
     files.insert("gate_rules.txt".to_owned(), trained.gate_rules.text().into_bytes());

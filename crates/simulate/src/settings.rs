@@ -1,22 +1,24 @@
-//! The settings of a world: as written ([`World`]) and as checked ([`CheckedWorld`]).
+//! The settings of a simulated network, as written ([`NetworkSettings`]) and as checked
+//! ([`CheckedNetwork`]).
 
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use terms::Day;
 
 use crate::error::Error;
 
-/// Average shipments a day beyond which one night no longer fits in memory.
+/// Average shipments a day beyond which one nightly extract no longer fits in memory.
 const SHIPMENTS_A_DAY_MAX: f64 = 500_000.0;
 
-/// What to simulate. Rates are shares of 1.
+/// What is simulated. Rates are shares of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct World {
-    /// Everything random follows from it.
+pub struct NetworkSettings {
+    /// The seed of all random numbers.
     pub seed: u64,
     /// The UTC day of the first orders. The last Friday of November is the yearly peak.
-    pub first_day: NaiveDate,
-    /// How many days of orders, and of nights.
+    pub first_day: Day,
+    /// How many days of orders, and how many nightly extracts.
     pub days: u32,
     /// How many shipments are created, exactly.
     pub shipments: u64,
@@ -26,7 +28,7 @@ pub struct World {
     pub late_rate: f64,
     /// Share of deliveries whose first recorded time is wrong and corrected nights later.
     pub corrected_rate: f64,
-    /// Share of shipment versions with a value that cannot be.
+    /// Share of shipment versions with an impossible value.
     pub odd_rate: f64,
     /// Share of orders that are cancelled before handover.
     pub cancelled_rate: f64,
@@ -42,16 +44,16 @@ pub struct World {
     pub n_zones: u32,
     /// Orders on the busiest day, as a multiple of an ordinary one.
     pub peak_factor: f64,
-    /// Whether the carriers tell of each hop: the table `legs`.
+    /// Whether the carriers record each leg, in the table `legs`.
     pub legs: bool,
 }
 
-impl Default for World {
-    /// A small world with its peak inside: 200,000 shipments in the second half of 2025.
+impl Default for NetworkSettings {
+    /// A small network over its yearly peak: 200,000 shipments in the second half of 2025.
     fn default() -> Self {
         Self {
             seed: 1,
-            first_day: NaiveDate::from_ymd_opt(2025, 7, 1).unwrap_or_default(),
+            first_day: day(2025, 7, 1),
             days: 180,
             shipments: 200_000,
             share_within_two_days: 0.2,
@@ -70,15 +72,13 @@ impl Default for World {
     }
 }
 
-impl World {
+impl NetworkSettings {
     /// Checks every setting against its range.
     ///
     /// # Errors
     /// The first setting that is out of range, by name, with its value.
-    pub fn check(self) -> Result<CheckedWorld, Error> {
-        let [min, max] = [(1970, 1, 2), (2200, 12, 31)].map(|(year, month, day)| {
-            NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default()
-        });
+    pub fn check(self) -> Result<CheckedNetwork, Error> {
+        let (min, max) = (day(1970, 1, 2), day(2200, 12, 31));
         if !(min..=max).contains(&self.first_day) {
             return Err(Error::FirstDay { found: self.first_day, min, max });
         }
@@ -103,18 +103,22 @@ impl World {
                 return Err(Error::OutOfRange { name, found, min, max });
             }
         }
-        Ok(CheckedWorld(self))
+        Ok(CheckedNetwork(self))
     }
 }
 
-/// Settings that are within their ranges; made by [`World::check`] alone.
+fn day(year: i32, month: u32, day: u32) -> Day {
+    NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default().into()
+}
+
+/// Settings that are within their ranges; made by [`NetworkSettings::check`] alone.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct CheckedWorld(World);
+pub struct CheckedNetwork(NetworkSettings);
 
-impl CheckedWorld {
+impl CheckedNetwork {
     /// The settings.
-    pub fn settings(&self) -> &World {
+    pub fn settings(&self) -> &NetworkSettings {
         &self.0
     }
 }
@@ -126,52 +130,52 @@ mod tests {
     use super::*;
     use terms::ErrorClass;
 
-    /// The world of one setting, as a settings file would give it.
-    fn world<'a, V>(name: &'a str, value: V) -> Result<World, ValueError>
+    /// The settings of a file with one key.
+    fn settings<'a, V>(name: &'a str, value: V) -> Result<NetworkSettings, ValueError>
     where
         V: serde::de::IntoDeserializer<'a, ValueError>,
     {
-        World::deserialize(MapDeserializer::new([(name, value)].into_iter()))
+        NetworkSettings::deserialize(MapDeserializer::new([(name, value)].into_iter()))
     }
 
     #[track_caller]
-    fn check_refused(world: World, expected: &str) {
-        let error = world.check().unwrap_err();
+    fn check_refused(settings: NetworkSettings, expected: &str) {
+        let error = settings.check().unwrap_err();
         assert_eq!(error.class(), ErrorClass::Configuration);
         assert_eq!(error.to_string(), expected);
     }
 
     #[test]
     fn an_unknown_setting_is_refused_by_name() {
-        let error = world("shippments", 3_u64).unwrap_err().to_string();
+        let error = settings("shippments", 3_u64).unwrap_err().to_string();
         assert!(error.contains("shippments") && error.contains("`shipments`"), "{error}");
     }
 
     #[test]
     fn a_setting_out_of_range_is_refused_by_name_and_value() {
         check_refused(
-            world("share_within_two_days", 0.9).unwrap(),
+            settings("share_within_two_days", 0.9).unwrap(),
             "simulate setting share_within_two_days: expected 0.05 to 0.4, found 0.9",
         );
         check_refused(
-            world("late_rate", f64::NAN).unwrap(),
+            settings("late_rate", f64::NAN).unwrap(),
             "simulate setting late_rate: expected 0 to 0.5, found NaN",
         );
         check_refused(
-            World { days: 2, shipments: 1_000_001, ..World::default() },
+            NetworkSettings { days: 2, shipments: 1_000_001, ..NetworkSettings::default() },
             "simulate setting shipments: expected 1 to 1000000, found 1000001",
         );
         check_refused(
-            world("first_day", "1492-10-12").unwrap(),
+            settings("first_day", "1492-10-12").unwrap(),
             "simulate setting first_day: expected a date from 1970-01-02 to 2200-12-31, \
              found 1492-10-12",
         );
     }
 
     #[test]
-    fn what_is_not_set_has_its_default() {
-        let world = world("seed", 7_u64).unwrap();
-        assert_eq!(world, World { seed: 7, ..World::default() });
-        assert!(world.check().is_ok());
+    fn a_setting_that_is_not_given_has_its_default() {
+        let seeded = settings("seed", 7_u64).unwrap();
+        assert_eq!(seeded, NetworkSettings { seed: 7, ..NetworkSettings::default() });
+        assert!(seeded.check().is_ok());
     }
 }

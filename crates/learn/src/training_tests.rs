@@ -1,24 +1,24 @@
-//! Tests of training as a whole, on a world whose quantiles are known.
+//! Tests of training as a whole, on invented orders whose true quantiles are known.
 
 use scorer::Scorer;
+use statistics::SplitMix64;
 use terms::{
-    AsOf, DAY_MICROS, ErrorClass, Feature, FeatureKind, FeatureList, HOUR_MICROS, LEVELS, MEDIAN,
-    Matrix, N_LEVELS, Outcome,
+    AsOf, DAY_MICROS, Day, ErrorClass, Feature, FeatureKind, FeatureList, HOUR_MICROS, Instant,
+    LEVELS, MEDIAN, Matrix, N_LEVELS, Outcome,
 };
 
-use crate::sampling::Seeded;
 use crate::{CalibrationBasis, Error, FamilyName, NoCheckpoints, Settings, TailBasis, Trained};
 use crate::{family, train_as_of};
 
-/// Quantiles of the standard normal law at [`LEVELS`].
+/// Quantiles of the standard normal distribution at [`LEVELS`].
 const NORMAL: [f64; N_LEVELS] =
     [-1.6449, -1.2816, -0.6745, -0.2533, 0.0, 0.2533, 0.6745, 1.2816, 1.6449];
 
 /// Orders over 240 days. Beyond two days, the excess is lognormal with a median that depends on
 /// distance and region; whether it is beyond depends on `near`.
-struct World {
+struct Orders {
     matrix: Matrix,
-    ordered_at: Vec<i64>,
+    ordered_at: Vec<Instant>,
     hours: Vec<f32>,
     /// P(more than two days) of each row.
     over: Vec<f64>,
@@ -35,13 +35,18 @@ struct Shift {
 const SPREAD: f64 = 0.4;
 
 fn day(day: i64) -> AsOf {
-    AsOf::from_micros(17_600 * DAY_MICROS).plus_days(day)
+    AsOf::start_of(Day::since_epoch(17_600)).plus_days(day)
 }
 
-fn world(n_rows: usize, shift: Option<Shift>) -> World {
-    let mut seeded = Seeded::new(20);
-    let mut uniform = || (seeded.next() >> 11) as f64 / (1u64 << 53) as f64;
-    let mut world = World {
+/// The instant so many microseconds later.
+fn after(instant: Instant, micros: f64) -> Instant {
+    Instant::from_micros(instant.micros() + micros as i64)
+}
+
+fn orders(n_rows: usize, shift: Option<Shift>) -> Orders {
+    let mut random = SplitMix64::new(20);
+    let mut uniform = || random.unit();
+    let mut orders = Orders {
         matrix: Matrix { features: features(), columns: vec![Vec::new(); 4] },
         ordered_at: Vec::new(),
         hours: Vec::new(),
@@ -49,11 +54,12 @@ fn world(n_rows: usize, shift: Option<Shift>) -> World {
         excess: Vec::new(),
     };
     for row in 0..n_rows {
-        let at = day(0).micros() + (240.0 * row as f64 / n_rows as f64 * DAY_MICROS as f64) as i64;
+        let days = 240.0 * row as f64 / n_rows as f64;
+        let at = after(day(0).instant(), days * DAY_MICROS as f64);
         let (distance, near, noise) = (uniform(), uniform(), uniform());
         let region = (uniform() * 3.0) as usize;
         let over = if near < 0.3 { 0.4 } else { 0.95 };
-        let slower = shift.as_ref().filter(|shift| at >= day(shift.day).micros());
+        let slower = shift.as_ref().filter(|shift| at >= day(shift.day).instant());
         let excess = (3.2 + 1.2 * distance + if region == 1 { 0.6 } else { 0.0 }).exp()
             * slower.map_or(1.0, |shift| shift.factor);
         let normal =
@@ -65,16 +71,16 @@ fn world(n_rows: usize, shift: Option<Shift>) -> World {
         };
         let distance = if uniform() < 0.02 { f64::NAN } else { distance };
         for (column, value) in
-            world.matrix.columns.iter_mut().zip([distance, region as f64, noise, near])
+            orders.matrix.columns.iter_mut().zip([distance, region as f64, noise, near])
         {
             column.push(value as f32);
         }
-        world.ordered_at.push(at);
-        world.hours.push(hours as f32);
-        world.over.push(over);
-        world.excess.push(excess);
+        orders.ordered_at.push(at);
+        orders.hours.push(hours as f32);
+        orders.over.push(over);
+        orders.excess.push(excess);
     }
-    world
+    orders
 }
 
 fn features() -> FeatureList {
@@ -88,13 +94,13 @@ fn features() -> FeatureList {
     FeatureList(kinds.map(|(name, kind)| Feature { name: name.into(), kind }).to_vec())
 }
 
-impl World {
+impl Orders {
     fn outcomes(&self, as_of: AsOf) -> Vec<Outcome> {
-        let outcome = |(&at, &hours): (&i64, &f32)| {
-            if at >= as_of.micros() {
+        let outcome = |(&at, &hours): (&Instant, &f32)| {
+            if !as_of.knows(at) {
                 Outcome::Excluded
-            } else if at + (f64::from(hours) * HOUR_MICROS as f64) as i64 >= as_of.micros() {
-                Outcome::Censored(as_of.hours_since(terms::Instant::from_micros(at)) as f32)
+            } else if !as_of.knows(after(at, f64::from(hours) * HOUR_MICROS as f64)) {
+                Outcome::Censored(as_of.hours_since(at) as f32)
             } else {
                 Outcome::Delivered(hours)
             }
@@ -126,7 +132,7 @@ impl World {
 
     /// Rows ordered from the origin on.
     fn new_rows(&self) -> Vec<usize> {
-        let origin = day(210).micros();
+        let origin = day(210).instant();
         (0..self.ordered_at.len()).filter(|&row| self.ordered_at[row] >= origin).collect()
     }
 
@@ -149,9 +155,9 @@ impl World {
     /// Share of new rows that are delivered by the predicted quantile of a level.
     fn coverage(&self, scorer: &Scorer, level: usize) -> f64 {
         let rows = self.new_rows();
-        let told = scorer.score(&self.matrix.take(&rows)).unwrap();
+        let scored = scorer.score(&self.matrix.take(&rows)).unwrap();
         let covered =
-            rows.iter().zip(&told).filter(|(row, told)| self.hours[**row] <= told.hours[level]);
+            rows.iter().zip(&scored).filter(|(row, q)| self.hours[**row] <= q.hours[level]);
         covered.count() as f64 / rows.len() as f64
     }
 }
@@ -168,15 +174,15 @@ fn quick() -> Settings {
 
 #[test]
 fn every_family_comes_near_the_true_quantiles() {
-    let world = world(24_000, None);
+    let orders = orders(24_000, None);
     let limits =
         [(FamilyName::Boost, 0.06), (FamilyName::Forest, 0.10), (FamilyName::ExtraTrees, 0.10)];
     for (name, limit) in limits {
-        let trained = world.train(name, &quick()).unwrap();
-        let error = world.error_beyond(&trained.scorer);
+        let trained = orders.train(name, &quick()).unwrap();
+        let error = orders.error_beyond(&trained.scorer);
         assert!(error < limit, "{name:?}: {error}");
         for level in [0, MEDIAN, N_LEVELS - 1] {
-            let covered = world.coverage(&trained.scorer, level);
+            let covered = orders.coverage(&trained.scorer, level);
             assert!((covered - LEVELS[level]).abs() < 0.035, "{name:?} {level}: {covered}");
         }
         let top = &trained.importance[0].0;
@@ -185,19 +191,19 @@ fn every_family_comes_near_the_true_quantiles() {
 }
 
 #[test]
-fn the_gate_beats_the_share_and_its_rules_name_the_cause() {
-    let world = world(24_000, None);
-    let trained = world.train(FamilyName::Boost, &quick()).unwrap();
-    let rows = world.new_rows();
-    let told = trained.scorer.score(&world.matrix.take(&rows)).unwrap();
-    let over = |row: usize| f64::from(u8::from(world.hours[row] > 48.0));
+fn the_gate_beats_the_share_and_its_rules_find_the_cause() {
+    let orders = orders(24_000, None);
+    let trained = orders.train(FamilyName::Boost, &quick()).unwrap();
+    let rows = orders.new_rows();
+    let scored = trained.scorer.score(&orders.matrix.take(&rows)).unwrap();
+    let over = |row: usize| f64::from(u8::from(orders.hours[row] > 48.0));
     let share = rows.iter().map(|&row| over(row)).sum::<f64>() / rows.len() as f64;
     let brier = |predicted: &dyn Fn(usize) -> f64| {
         let loss = |at: usize| (predicted(at) - over(rows[at])).powi(2);
         (0..rows.len()).map(loss).sum::<f64>() / rows.len() as f64
     };
-    let of_gate = brier(&|at| f64::from(told[at].probability_over_2d));
-    let (of_share, of_truth) = (brier(&|_| share), brier(&|at| world.over[rows[at]]));
+    let of_gate = brier(&|at| f64::from(scored[at].probability_over_2d));
+    let (of_share, of_truth) = (brier(&|_| share), brier(&|at| orders.over[rows[at]]));
     assert!(of_gate < 0.75 * of_share, "{of_gate} {of_share}");
     assert!(of_gate < 1.05 * of_truth, "{of_gate} {of_truth}");
     assert!(
@@ -211,42 +217,42 @@ fn the_gate_beats_the_share_and_its_rules_name_the_cause() {
 
 #[test]
 fn calibration_follows_a_network_that_slowed_down() {
-    let world = world(24_000, Some(Shift { day: 140, factor: 1.6 }));
+    let orders = orders(24_000, Some(Shift { day: 140, factor: 1.6 }));
     let mut settings = quick();
     settings.calibration.enabled = false;
-    let plain = world.train(FamilyName::Boost, &settings).unwrap();
+    let plain = orders.train(FamilyName::Boost, &settings).unwrap();
     assert_eq!(plain.sizes.calibration, CalibrationBasis::Disabled);
     settings.calibration.enabled = true;
     settings.calibration.damping = 0.8;
     settings.calibration.location_damping = 0.8;
-    let calibrated = world.train(FamilyName::Boost, &settings).unwrap();
+    let calibrated = orders.train(FamilyName::Boost, &settings).unwrap();
     assert!(matches!(
         calibrated.sizes.calibration,
         CalibrationBasis::Learned { as_of, .. } if as_of == day(152)
     ));
-    let miss = |trained: &Trained| (world.coverage(&trained.scorer, MEDIAN) - 0.5).abs();
+    let miss = |trained: &Trained| (orders.coverage(&trained.scorer, MEDIAN) - 0.5).abs();
     let (before, after) = (miss(&plain), miss(&calibrated));
     assert!(before > 0.1 && after < before / 2.0, "{before} {after}");
 }
 
 #[test]
-fn open_shipments_are_learned_from() {
-    let world = world(24_000, None);
+fn right_censored_rows_are_learned_from() {
+    let orders = orders(24_000, None);
     let mut settings = quick();
     settings.history_days = Some(12);
     settings.calibration.enabled = false;
-    let all = world.train(FamilyName::Boost, &settings).unwrap();
+    let all = orders.train(FamilyName::Boost, &settings).unwrap();
     let delivered_only = |as_of| {
-        let known = world.outcomes(as_of);
+        let outcomes = orders.outcomes(as_of);
         let closed = |outcome| match outcome {
             Outcome::Censored(_) => Outcome::Excluded,
             other => other,
         };
-        known.into_iter().map(closed).collect()
+        outcomes.into_iter().map(closed).collect()
     };
-    let delivered = world.train_with(FamilyName::Boost, &settings, &delivered_only).unwrap();
+    let delivered = orders.train_with(FamilyName::Boost, &settings, &delivered_only).unwrap();
     assert!(all.sizes.beyond_open > 100 && delivered.sizes.beyond_open == 0);
-    let p90 = |trained: &Trained| world.coverage(&trained.scorer, 7);
+    let p90 = |trained: &Trained| orders.coverage(&trained.scorer, 7);
     let (with, without) = (p90(&all), p90(&delivered));
     assert!((with - 0.9).abs() < 0.03, "{with}");
     assert!(without < with - 0.02, "{without} {with}");
@@ -254,11 +260,11 @@ fn open_shipments_are_learned_from() {
 
 #[test]
 fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
-    let world = world(9_000, None);
+    let orders = orders(9_000, None);
     for name in [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees] {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let trained = pool.install(|| world.train(name, &quick()).unwrap());
+            let trained = pool.install(|| orders.train(name, &quick()).unwrap());
             (trained.scorer.encode(), trained.gate_rules, trained.sizes, trained.importance)
         };
         assert_eq!(on(1), on(3), "{name:?}");
@@ -266,17 +272,17 @@ fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
-fn nothing_ordered_after_the_origin_is_looked_at() {
-    let world = world(9_000, None);
-    let plain = world.train(FamilyName::Boost, &quick()).unwrap();
-    let mut scrambled = World {
-        matrix: world.matrix.clone(),
-        ordered_at: world.ordered_at.clone(),
-        hours: world.hours.clone(),
+fn nothing_ordered_after_the_origin_is_used() {
+    let orders = orders(9_000, None);
+    let plain = orders.train(FamilyName::Boost, &quick()).unwrap();
+    let mut scrambled = Orders {
+        matrix: orders.matrix.clone(),
+        ordered_at: orders.ordered_at.clone(),
+        hours: orders.hours.clone(),
         over: Vec::new(),
         excess: Vec::new(),
     };
-    for row in world.new_rows() {
+    for row in orders.new_rows() {
         scrambled.hours[row] = 1e3;
         for column in &mut scrambled.matrix.columns {
             column[row] = 1.0;
@@ -288,8 +294,8 @@ fn nothing_ordered_after_the_origin_is_looked_at() {
 
 #[test]
 fn too_few_rows_are_refused_with_what_was_found_and_needed() {
-    let world = world(500, None);
-    let error = world.train(FamilyName::Boost, &quick()).unwrap_err();
+    let orders = orders(500, None);
+    let error = orders.train(FamilyName::Boost, &quick()).unwrap_err();
     let Error::TooFewRows { origin, found, needed } = &error else { panic!("{error}") };
     assert_eq!((*origin, *needed, error.class()), (day(210), 500, ErrorClass::Input));
     assert!(*found < 500 && error.hint().is_some());
@@ -297,8 +303,8 @@ fn too_few_rows_are_refused_with_what_was_found_and_needed() {
 
 #[test]
 fn a_short_history_is_not_calibrated_and_says_so() {
-    let world = world(2_400, None);
-    let trained = world.train(FamilyName::Boost, &quick()).unwrap();
+    let orders = orders(2_400, None);
+    let trained = orders.train(FamilyName::Boost, &quick()).unwrap();
     let expected = |basis: &CalibrationBasis| {
         matches!(basis, CalibrationBasis::TooFewMatured { needed: 300, .. })
     };

@@ -1,8 +1,9 @@
-//! The rows that can be judged: those whose outcome is known, with their order days.
+//! Matured rows: the shipments whose outcome is known, grouped by the UTC day of their order, and the
+//! losses of a forecast on them, with bootstrap resamples.
 
 use std::collections::BTreeMap;
 
-use terms::{Day, Instant, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{Day, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::bootstrap::Draws;
 use crate::tally::Tally;
@@ -11,26 +12,26 @@ use crate::{Error, Forecast, Settings, Shipments};
 /// Days from the Monday before the epoch, a Thursday, to the epoch.
 const EPOCH_AFTER_MONDAY: i32 = 3;
 
-/// The judged rows of some shipments.
-pub(crate) struct Judged<'a> {
+/// The rows of some shipments whose outcome is known.
+pub(crate) struct MaturedRows<'a> {
     pub(crate) shipments: &'a Shipments,
-    /// Positions of the judged rows, ascending.
+    /// Positions of the matured rows, ascending.
     pub(crate) rows: Vec<usize>,
-    /// Days since the epoch on which judged rows were ordered, ascending.
-    pub(crate) days: Vec<i32>,
-    /// Position in `days` of each row of the shipments; that of an unjudged row means nothing.
+    /// Days on which matured rows were ordered, ascending.
+    pub(crate) days: Vec<Day>,
+    /// Position in `days` of each row of the shipments; undefined for a row without an outcome.
     day_of: Vec<usize>,
     draws: Draws,
 }
 
-/// What one forecast scores on some rows.
-pub(crate) struct Scored {
+/// The losses of one forecast on some rows, and their resamples.
+pub(crate) struct ResampledTally {
     pub(crate) total: Tally,
     /// The total of each resample, in the order of the rounds.
     pub(crate) resampled: Vec<Tally>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> MaturedRows<'a> {
     pub(crate) fn new(shipments: &'a Shipments, settings: &Settings) -> Result<Self, Error> {
         shipments.check()?;
         let known = |row: &usize| shipments.actual_hours[*row].is_some();
@@ -38,7 +39,7 @@ impl<'a> Judged<'a> {
         if rows.is_empty() {
             return Err(Error::NothingMatured { rows: shipments.len() });
         }
-        let mut days: Vec<i32> = rows.iter().map(|&row| order_day(shipments, row)).collect();
+        let mut days: Vec<Day> = rows.iter().map(|&row| order_day(shipments, row)).collect();
         days.sort_unstable();
         days.dedup();
         let position = |row| days.partition_point(|&day| day < order_day(shipments, row));
@@ -47,17 +48,18 @@ impl<'a> Judged<'a> {
         Ok(Self { shipments, rows, days, day_of, draws })
     }
 
-    /// The known outcome of a judged row, in hours.
+    /// The known outcome of a matured row, in hours.
     pub(crate) fn actual(&self, row: usize) -> f64 {
         self.shipments.actual_hours[row].map_or(f64::NAN, f64::from)
     }
 
-    /// The judged rows that really took more than two days.
+    /// The matured rows that took more than two days.
     pub(crate) fn over_two_days(&self) -> Vec<usize> {
         let over = |row: &usize| self.actual(*row) > TWO_DAYS_HOURS;
         self.rows.iter().copied().filter(over).collect()
     }
 
+    /// On how many UTC days the rows were ordered.
     pub(crate) fn order_days(&self, rows: &[usize]) -> usize {
         let mut days: Vec<usize> = rows.iter().map(|&row| self.day_of[row]).collect();
         days.sort_unstable();
@@ -65,6 +67,7 @@ impl<'a> Judged<'a> {
         days.len()
     }
 
+    /// The losses of predicted quantiles on some rows.
     pub(crate) fn tally(&self, hours: &[[f32; N_LEVELS]], rows: &[usize]) -> Tally {
         let mut total = Tally::default();
         for &row in rows {
@@ -73,7 +76,8 @@ impl<'a> Judged<'a> {
         total
     }
 
-    pub(crate) fn score(&self, forecast: &Forecast, rows: &[usize]) -> Scored {
+    /// The losses of a forecast on some rows, with a resample for each round of the bootstrap.
+    pub(crate) fn score(&self, forecast: &Forecast, rows: &[usize]) -> ResampledTally {
         let mut by_day = vec![Tally::default(); self.days.len()];
         for &row in rows {
             let tally = Tally::of(&forecast.hours[row], self.actual(row));
@@ -90,10 +94,10 @@ impl<'a> Judged<'a> {
             }
             (sum.rows > 0.0).then_some(sum)
         });
-        Scored { total, resampled }
+        ResampledTally { total, resampled }
     }
 
-    /// The resampled means of one number a row.
+    /// The resampled means of one number a row, one for each round of the bootstrap.
     pub(crate) fn resampled_means(&self, rows: &[usize], values: &[f64]) -> Vec<f64> {
         let mut by_day = vec![(0.0, 0.0); self.days.len()];
         for (&row, value) in rows.iter().zip(values) {
@@ -111,34 +115,32 @@ impl<'a> Judged<'a> {
         })
     }
 
-    /// All rows by the Monday of their order week, in days since the epoch.
-    pub(crate) fn weeks(&self) -> BTreeMap<i32, Vec<usize>> {
-        let mut weeks: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
+    /// All rows, matured or not, by the Monday of their order week.
+    pub(crate) fn weeks(&self) -> BTreeMap<Day, Vec<usize>> {
+        let mut weeks: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
         for row in 0..self.shipments.len() {
-            let since_monday = order_day(self.shipments, row) + EPOCH_AFTER_MONDAY;
-            let monday = since_monday.div_euclid(7) * 7 - EPOCH_AFTER_MONDAY;
-            weeks.entry(monday).or_default().push(row);
+            weeks.entry(monday_of(order_day(self.shipments, row))).or_default().push(row);
         }
         weeks
     }
 }
 
-fn order_day(shipments: &Shipments, row: usize) -> i32 {
-    Instant::from_micros(shipments.ordered_at[row]).day().days_since_epoch()
+fn order_day(shipments: &Shipments, row: usize) -> Day {
+    shipments.ordered_at[row].day()
 }
 
-/// A day since the epoch as a date.
-pub(crate) fn date(day: i32) -> String {
-    Day::since_epoch(day).to_string()
+/// The Monday at or before a day.
+fn monday_of(day: Day) -> Day {
+    day.plus(-(day.days_since_epoch() + EPOCH_AFTER_MONDAY).rem_euclid(7))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn shipments(days: &[i64], actual: &[Option<f32>]) -> Shipments {
+    fn shipments(days: &[i32], actual: &[Option<f32>]) -> Shipments {
         Shipments {
-            ordered_at: days.iter().map(|day| day * terms::DAY_MICROS).collect(),
+            ordered_at: days.iter().map(|&day| Day::since_epoch(day).start()).collect(),
             actual_hours: actual.to_vec(),
             promised_hours: vec![None; days.len()],
             segments: Vec::new(),
@@ -146,17 +148,18 @@ mod tests {
     }
 
     #[test]
-    fn only_known_outcomes_are_judged() {
+    fn only_rows_with_a_known_outcome_are_matured() {
         let shipments = shipments(&[5, 5, 6], &[Some(30.0), None, Some(60.0)]);
-        let judged = Judged::new(&shipments, &Settings::default()).unwrap();
-        assert_eq!((judged.rows.as_slice(), judged.days.as_slice()), (&[0, 2][..], &[5, 6][..]));
-        assert_eq!(judged.over_two_days(), vec![2]);
+        let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
+        assert_eq!(matured.rows, [0, 2]);
+        assert_eq!(matured.days, [5, 6].map(Day::since_epoch));
+        assert_eq!(matured.over_two_days(), vec![2]);
     }
 
     #[test]
     fn nothing_known_is_an_error() {
         let shipments = shipments(&[5, 6], &[None, None]);
-        let error = Judged::new(&shipments, &Settings::default()).err().unwrap();
+        let error = MaturedRows::new(&shipments, &Settings::default()).err().unwrap();
         assert!(matches!(error, Error::NothingMatured { rows: 2 }));
     }
 
@@ -164,10 +167,12 @@ mod tests {
     fn a_week_begins_on_monday() {
         // Day 4 is Monday, 1970-01-05; day 3 the Sunday before.
         let shipments = shipments(&[3, 4, 10, 11], &[Some(1.0); 4]);
-        let judged = Judged::new(&shipments, &Settings::default()).unwrap();
-        let weeks: Vec<_> = judged.weeks().into_iter().collect();
-        assert_eq!(weeks, vec![(-3, vec![0]), (4, vec![1, 2]), (11, vec![3])]);
-        assert_eq!(date(4), "1970-01-05");
+        let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
+        let weeks = matured.weeks().into_iter();
+        let weeks: Vec<_> = weeks.map(|(monday, rows)| (monday.to_string(), rows)).collect();
+        let expected =
+            [("1969-12-29", vec![0]), ("1970-01-05", vec![1, 2]), ("1970-01-12", vec![3])];
+        assert_eq!(weeks, expected.map(|(monday, rows)| (monday.to_owned(), rows)));
     }
 
     #[test]
@@ -176,8 +181,8 @@ mod tests {
         let forecast = Forecast { hours: vec![[60.0; N_LEVELS]; 4], ..Forecast::default() };
         let maes = |seed| {
             let settings = Settings { seed, ..Settings::default() };
-            let judged = Judged::new(&shipments, &settings).unwrap();
-            let scored = judged.score(&forecast, &judged.rows);
+            let matured = MaturedRows::new(&shipments, &settings).unwrap();
+            let scored = matured.score(&forecast, &matured.rows);
             scored.resampled.iter().map(Tally::mae).collect::<Vec<_>>()
         };
         assert_eq!(maes(1), maes(1));

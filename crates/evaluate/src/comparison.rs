@@ -1,57 +1,88 @@
-//! A whole evaluation: candidates, baselines and champion on the same rows, and the verdict.
+//! The comparison of forecasts on the same rows: candidates, champion and baselines, and the gates.
 //!
-//! Choosing among candidates on the rows that then judge them flatters the chosen one a little; a
-//! caller that minds chooses elsewhere and says whom.
+//! Limits: the model chosen among several candidates on these rows looks slightly better on them than
+//! it is (selection bias). A caller who has to avoid that names the model in [`Comparison::chosen`].
+
+use terms::Day;
 
 use crate::bootstrap::{Estimate, range_of};
 use crate::evaluation::{
     Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,
 };
-use crate::judged::{Judged, Scored, date};
+use crate::matured_rows::{MaturedRows, ResampledTally};
 use crate::segment::score_family;
 use crate::tally::Tally;
 use crate::{Error, Forecast, GateSettings, Metrics, Settings, Shipments, Verdict};
 
-/// Who is compared on which rows.
+/// The forecasts to compare, and the rows on which they are.
 #[derive(Debug, Clone, Copy)]
-pub struct Contest<'a> {
+pub struct Comparison<'a> {
     /// The shipments to predict.
     pub shipments: &'a Shipments,
-    /// Forecasts of the families that compete.
+    /// Forecasts of the families, of which one is the model.
     pub candidates: &'a [Forecast],
     /// Which of them is the model; `None` chooses the smallest mean pinball on these rows.
     pub chosen: Option<usize>,
     /// The forecast of the model that is published now.
     pub champion: Option<&'a Forecast>,
-    /// Forecasts that need no model.
+    /// Forecasts that need no model ([`crate::baseline`]).
     pub baselines: &'a [Forecast],
 }
 
-/// Judges everybody on the same rows; with `gates`, says whether the model may be published.
+/// Evaluates all forecasts on the same rows; with `gates`, decides whether the model may be published.
 ///
 /// # Errors
 /// If columns differ in length, a number is not finite, no outcome is known, there is no candidate,
 /// or gates are set and there is no baseline.
+///
+/// ```
+/// use evaluate::{Comparison, Forecast, Settings, Shipments, evaluate};
+/// use terms::{Day, N_LEVELS};
+///
+/// let shipments = Shipments {
+///     ordered_at: vec![Day::since_epoch(0).start()],
+///     actual_hours: vec![Some(60.0)],
+///     promised_hours: vec![None],
+///     segments: Vec::new(),
+/// };
+/// let forecast = |name: &str, hours| Forecast {
+///     name: name.to_owned(),
+///     hours: vec![[hours; N_LEVELS]],
+///     ..Forecast::default()
+/// };
+/// let comparison = Comparison {
+///     shipments: &shipments,
+///     candidates: &[forecast("boost", 66.0)],
+///     chosen: None,
+///     champion: None,
+///     baselines: &[forecast("median", 90.0)],
+/// };
+/// let evaluation = evaluate(&comparison, &Settings::default(), None)?;
+/// assert_eq!(evaluation.overall[0].metrics.mae_hours, 6.0);
+/// assert_eq!(evaluation.overall[1].metrics.mae_hours, 30.0);
+/// # Ok::<(), evaluate::Error>(())
+/// ```
 pub fn evaluate(
-    contest: &Contest<'_>,
+    comparison: &Comparison<'_>,
     settings: &Settings,
     gates: Option<&GateSettings>,
 ) -> Result<Evaluation, Error> {
-    let judged = Judged::new(contest.shipments, settings)?;
-    for forecast in contest.everybody() {
-        forecast.check(contest.shipments.len())?;
+    let matured = MaturedRows::new(comparison.shipments, settings)?;
+    for forecast in comparison.forecasts() {
+        forecast.check(comparison.shipments.len())?;
     }
-    let (model, ranked) = contest.ranked(&judged)?;
-    let over = judged.over_two_days();
-    let overall = entries(&judged, &ranked, &judged.rows);
-    let over_two_days = if over.is_empty() { Vec::new() } else { entries(&judged, &ranked, &over) };
-    let best_baseline = contest.best_baseline(&judged);
+    let (model, with_roles) = comparison.with_roles(&matured)?;
+    let over = matured.over_two_days();
+    let overall = entries(&matured, &with_roles, &matured.rows);
+    let over_two_days =
+        if over.is_empty() { Vec::new() } else { entries(&matured, &with_roles, &over) };
+    let best_baseline = comparison.best_baseline(&matured);
     let segments = match best_baseline {
-        Some(baseline) => contest
+        Some(baseline) => comparison
             .shipments
             .segments
             .iter()
-            .map(|family| score_family(&judged, family, model, baseline, settings))
+            .map(|family| score_family(&matured, family, model, baseline, settings))
             .collect(),
         None => Vec::new(),
     };
@@ -60,71 +91,79 @@ pub fn evaluate(
         model: model.name.clone(),
         best_baseline: best_baseline.map(|forecast| forecast.name.clone()),
         settings: *settings,
-        counts: counts(&judged, over.len()),
+        counts: counts(&matured, over.len()),
         verdict: gates.map(|gates| verdict(&overall, gates)).transpose()?,
         overall,
         over_two_days,
         segments,
-        weeks: weeks(&judged, &ranked),
+        weeks: weeks(&matured, &with_roles),
     })
 }
 
-/// Everybody with a role, in the order of the tables.
-type Ranked<'a> = Vec<(Role, &'a Forecast)>;
+/// Forecasts with their roles, in the order of the tables.
+type WithRoles<'a> = Vec<(Role, &'a Forecast)>;
 
-impl<'a> Contest<'a> {
-    fn everybody(&self) -> impl Iterator<Item = &'a Forecast> {
+impl<'a> Comparison<'a> {
+    fn forecasts(&self) -> impl Iterator<Item = &'a Forecast> {
         self.candidates.iter().chain(self.champion).chain(self.baselines)
     }
 
-    /// The model, and everybody.
-    fn ranked(&self, judged: &Judged<'_>) -> Result<(&'a Forecast, Ranked<'a>), Error> {
+    /// The model, and all forecasts.
+    fn with_roles(
+        &self,
+        matured: &MaturedRows<'_>,
+    ) -> Result<(&'a Forecast, WithRoles<'a>), Error> {
         let no_candidate =
             || Error::NoCandidate { candidates: self.candidates.len(), chosen: self.chosen };
         let chosen = match self.chosen {
             Some(chosen) => chosen,
-            None => least_pinball(judged, self.candidates).ok_or_else(no_candidate)?,
+            None => least_pinball(matured, self.candidates).ok_or_else(no_candidate)?,
         };
         let model = self.candidates.get(chosen).ok_or_else(no_candidate)?;
-        let others = self.candidates.iter().enumerate().filter(|(place, _)| *place != chosen);
-        let mut ranked = vec![(Role::Model, model)];
-        ranked.extend(others.map(|(_, forecast)| (Role::Candidate, forecast)));
-        ranked.extend(self.champion.map(|forecast| (Role::Champion, forecast)));
-        ranked.extend(self.baselines.iter().map(|forecast| (Role::Baseline, forecast)));
-        Ok((model, ranked))
+        let others = self.candidates.iter().enumerate().filter(|(position, _)| *position != chosen);
+        let mut with_roles = vec![(Role::Model, model)];
+        with_roles.extend(others.map(|(_, forecast)| (Role::Candidate, forecast)));
+        with_roles.extend(self.champion.map(|forecast| (Role::Champion, forecast)));
+        with_roles.extend(self.baselines.iter().map(|forecast| (Role::Baseline, forecast)));
+        Ok((model, with_roles))
     }
 
-    fn best_baseline(&self, judged: &Judged<'_>) -> Option<&'a Forecast> {
-        self.baselines.get(least_pinball(judged, self.baselines)?)
+    fn best_baseline(&self, matured: &MaturedRows<'_>) -> Option<&'a Forecast> {
+        self.baselines.get(least_pinball(matured, self.baselines)?)
     }
 }
 
 /// Position of the forecast with the smallest mean pinball, the first of equals.
-fn least_pinball(judged: &Judged<'_>, forecasts: &[Forecast]) -> Option<usize> {
-    let pinball = |forecast: &Forecast| judged.tally(&forecast.hours, &judged.rows).mean_pinball();
+fn least_pinball(matured: &MaturedRows<'_>, forecasts: &[Forecast]) -> Option<usize> {
+    let pinball =
+        |forecast: &Forecast| matured.tally(&forecast.hours, &matured.rows).mean_pinball();
     forecasts
         .iter()
         .map(pinball)
         .enumerate()
         .min_by(|(_, one), (_, other)| one.total_cmp(other))
-        .map(|(place, _)| place)
+        .map(|(position, _)| position)
 }
 
-fn entries(judged: &Judged<'_>, ranked: &[(Role, &Forecast)], rows: &[usize]) -> Vec<Entry> {
-    let scored: Vec<Scored> =
-        ranked.iter().map(|(_, forecast)| judged.score(forecast, rows)).collect();
+fn entries(
+    matured: &MaturedRows<'_>,
+    with_roles: &[(Role, &Forecast)],
+    rows: &[usize],
+) -> Vec<Entry> {
+    let scored: Vec<ResampledTally> =
+        with_roles.iter().map(|(_, forecast)| matured.score(forecast, rows)).collect();
     let Some(model) = scored.first() else { return Vec::new() };
-    let entry = |(&(role, forecast), scored): (&(Role, &Forecast), &Scored)| Entry {
+    let entry = |(&(role, forecast), scored): (&(Role, &Forecast), &ResampledTally)| Entry {
         forecast: forecast.name.clone(),
         role,
-        metrics: Metrics::of(judged, forecast, rows, scored),
+        metrics: Metrics::of(matured, forecast, rows, scored),
         difference: (role != Role::Model).then(|| Difference::between(model, scored)),
     };
-    ranked.iter().zip(&scored).map(entry).collect()
+    with_roles.iter().zip(&scored).map(entry).collect()
 }
 
 impl Difference {
-    fn between(model: &Scored, other: &Scored) -> Self {
+    fn between(model: &ResampledTally, other: &ResampledTally) -> Self {
         let estimate = |statistic: &dyn Fn(&Tally) -> f64| {
             let pairs = model.resampled.iter().zip(&other.resampled);
             Estimate {
@@ -142,16 +181,16 @@ impl Difference {
     }
 }
 
-fn counts(judged: &Judged<'_>, over_two_days: usize) -> Counts {
-    let day = |day: Option<&i32>| day.map(|&day| date(day)).unwrap_or_default();
+fn counts(matured: &MaturedRows<'_>, over_two_days: usize) -> Counts {
+    let day = |day: Option<&Day>| day.map(Day::to_string).unwrap_or_default();
     Counts {
-        rows: judged.shipments.len(),
-        judged: judged.rows.len(),
-        not_known_yet: judged.shipments.len() - judged.rows.len(),
+        rows: matured.shipments.len(),
+        judged: matured.rows.len(),
+        not_known_yet: matured.shipments.len() - matured.rows.len(),
         over_two_days,
-        first_day: day(judged.days.first()),
-        last_day: day(judged.days.last()),
-        order_days: judged.days.len(),
+        first_day: day(matured.days.first()),
+        last_day: day(matured.days.last()),
+        order_days: matured.days.len(),
     }
 }
 
@@ -165,9 +204,9 @@ fn verdict(overall: &[Entry], gates: &GateSettings) -> Result<Verdict, Error> {
     Verdict::of(&model.metrics, champion.map(|entry| &entry.metrics), &baselines, gates)
 }
 
-fn weeks(judged: &Judged<'_>, ranked: &[(Role, &Forecast)]) -> Vec<Week> {
+fn weeks(matured: &MaturedRows<'_>, with_roles: &[(Role, &Forecast)]) -> Vec<Week> {
     let score = |forecast: &Forecast, rows: &[usize]| {
-        let tally = judged.tally(&forecast.hours, rows);
+        let tally = matured.tally(&forecast.hours, rows);
         WeekScore {
             forecast: forecast.name.clone(),
             mae_hours: tally.mae(),
@@ -175,12 +214,12 @@ fn weeks(judged: &Judged<'_>, ranked: &[(Role, &Forecast)]) -> Vec<Week> {
             coverage_80: tally.coverage_80(),
         }
     };
-    let week = |(monday, all): (i32, Vec<usize>)| {
-        let known = |row: &usize| judged.shipments.actual_hours[*row].is_some();
+    let week = |(monday, all): (Day, Vec<usize>)| {
+        let known = |row: &usize| matured.shipments.actual_hours[*row].is_some();
         let rows: Vec<usize> = all.iter().copied().filter(known).collect();
-        let shown = ranked.iter().filter(|(role, _)| *role != Role::Candidate);
+        let shown = with_roles.iter().filter(|(role, _)| *role != Role::Candidate);
         Week {
-            monday: date(monday),
+            monday: monday.to_string(),
             rows: all.len(),
             judged: rows.len(),
             scores: if rows.is_empty() {
@@ -190,12 +229,12 @@ fn weeks(judged: &Judged<'_>, ranked: &[(Role, &Forecast)]) -> Vec<Week> {
             },
         }
     };
-    judged.weeks().into_iter().map(week).collect()
+    matured.weeks().into_iter().map(week).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use terms::{DAY_MICROS, N_LEVELS};
+    use terms::N_LEVELS;
 
     use super::*;
     use crate::SegmentFamily;
@@ -208,7 +247,7 @@ mod tests {
     fn shipments() -> Shipments {
         let actual = |row: usize| (row < 57).then_some(40.0 + row as f32);
         Shipments {
-            ordered_at: (0..60).map(|row| (row / 3) * DAY_MICROS).collect(),
+            ordered_at: (0..60).map(|row| Day::since_epoch(row / 3).start()).collect(),
             actual_hours: (0..60).map(actual).collect(),
             promised_hours: vec![Some(90.0); 60],
             segments: vec![SegmentFamily { name: "all".into(), values: vec!["x".into(); 60] }],
@@ -219,7 +258,7 @@ mod tests {
         let shipments = shipments();
         let candidates = [forecast("poor", 150.0), forecast("good", 70.0)];
         let baselines = [forecast("high", 120.0), forecast("low", 50.0)];
-        let contest = Contest {
+        let comparison = Comparison {
             shipments: &shipments,
             candidates: &candidates,
             chosen,
@@ -227,7 +266,7 @@ mod tests {
             baselines: &baselines,
         };
         let settings = Settings { seed, ..Settings::default() };
-        evaluate(&contest, &settings, Some(&GateSettings::default()))
+        evaluate(&comparison, &settings, Some(&GateSettings::default()))
     }
 
     #[test]
@@ -306,7 +345,7 @@ mod tests {
     #[test]
     fn gates_without_a_baseline_are_an_error() {
         let shipments = shipments();
-        let contest = Contest {
+        let comparison = Comparison {
             shipments: &shipments,
             candidates: &[forecast("good", 70.0)],
             chosen: None,
@@ -314,9 +353,9 @@ mod tests {
             baselines: &[],
         };
         let gates = GateSettings::default();
-        let gated = evaluate(&contest, &Settings::default(), Some(&gates));
+        let gated = evaluate(&comparison, &Settings::default(), Some(&gates));
         assert!(matches!(gated, Err(Error::NoBaseline)));
-        let free = evaluate(&contest, &Settings::default(), None).unwrap();
+        let free = evaluate(&comparison, &Settings::default(), None).unwrap();
         assert!(free.verdict.is_none() && free.segments.is_empty());
     }
 }

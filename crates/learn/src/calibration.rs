@@ -1,36 +1,37 @@
-//! The conformal correction, learned from matured outcomes that the model had not seen.
+//! Estimation of the conformal correction from matured outcomes that the model was not trained on.
 //!
-//! For each level, the conformity score of a row is `ln(actual / predicted quantile)`; its
-//! quantile at that level says by which factor the prediction would have covered. Shipments that
-//! are still open give lower bounds of their score, and Kaplan-Meier takes them in.
+//! For each level, the conformity score of a row is `ln(actual / predicted quantile)`; the quantile
+//! of the scores at that level is the logarithm of the factor by which the predictions would have
+//! had the right coverage. Scores of shipments that are still open are right-censored, so quantiles
+//! are product-limit (Kaplan-Meier) estimates.
 //!
-//! A band of the predicted median leans on the pooled correction as far as it has few rows, and
-//! the pooled one on none at all.
+//! The correction of a band of the predicted median is shrunk towards the pooled correction of all
+//! rows, and that one towards no correction, the more the fewer rows there are.
 //!
-//! Sources: Romano, Patterson and Candès, Conformalized Quantile Regression, NeurIPS 2019, for
-//! the scores; the ratio instead of the difference, because a slower network is slower in
-//! proportion; the shrinking and damping are ours.
+//! Source: Romano, Patterson and Candès, Conformalized Quantile Regression, NeurIPS 2019, for the
+//! scores. The ratio instead of their difference, because a slower network is slower in proportion;
+//! shrinking and damping are ours.
 
 use scorer::{Calibration, Factors, Segment};
+use statistics::{Censored, kaplan_meier};
 use terms::{LEVELS, MEDIAN, N_LEVELS};
 
-use crate::kaplan_meier::KaplanMeier;
 use crate::settings::CalibrationSettings;
 
-/// No correction goes beyond a factor of this, up or down: what would is a fault in the data.
+/// Corrections are kept within this factor, up and down: a larger one is a fault in the data.
 const FACTOR_MAX: f64 = 4.0;
 
-/// Rows that were predicted and have matured since.
+/// Rows that were predicted and have matured since. Shapes: one value a row.
 pub(crate) struct Matured {
     /// Raw quantiles, ascending.
     pub(crate) predicted: Vec<[f64; N_LEVELS]>,
-    /// Delivery time in hours, or what it is known to exceed.
+    /// Delivery time in hours, or the lower bound that is known.
     pub(crate) hours: Vec<f32>,
     /// Whether the delivery was observed.
     pub(crate) observed: Vec<bool>,
 }
 
-/// The correction that these rows ask for.
+/// The correction estimated from these rows.
 pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> Calibration {
     let mut by_median: Vec<usize> = (0..matured.hours.len()).collect();
     by_median.sort_by(|&a, &b| {
@@ -46,7 +47,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
         let upper = match is_last {
             true => None,
             false if to == 0 => continue,
-            // As f32, rounded up, so that the band holds what it was learned from.
+            // As f32, rounded up, so that the band contains the rows that it was estimated from.
             false => Some((matured.predicted[by_median[to - 1]][MEDIAN] as f32).next_up()),
         };
         if let Some(upper) = upper {
@@ -65,7 +66,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
     Calibration { segments, pooled: factors(pooled, settings) }
 }
 
-/// Logarithms of the factors that `rows` ask for, shrunk towards `prior`.
+/// Logarithms of the factors estimated from `rows`, shrunk towards `prior`.
 fn logs(
     matured: &Matured,
     rows: &[usize],
@@ -76,22 +77,23 @@ fn logs(
         return prior;
     }
     let n = rows.len() as f64;
-    let believed = n / (n + shrink_rows);
+    let weight = n / (n + shrink_rows);
     let mut logs = prior;
     for (level, log) in logs.iter_mut().enumerate() {
         let score = |&row: &usize| {
             let ratio = f64::from(matured.hours[row]) / matured.predicted[row][level];
-            (ratio.ln(), matured.observed[row])
+            Censored { value: ratio.ln(), observed: matured.observed[row], weight: 1.0 }
         };
-        let scores = KaplanMeier::new(rows.iter().map(score).collect());
-        if let Some(asked) = scores.quantile(LEVELS[level]) {
-            *log += believed * (asked - *log);
+        let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
+        if let Some(estimate) = kaplan_meier(&mut scores, &LEVELS[level..=level]).first() {
+            *log += weight * (estimate - *log);
         }
     }
     logs
 }
 
-/// Location and spread are damped apart: drift is in the location, and is old when it is learned.
+/// Location and spread are damped separately: drift is in the location, and by the time that the
+/// outcomes have matured it is out of date.
 fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
     let bound = FACTOR_MAX.ln();
     let location = logs[MEDIAN];
@@ -105,12 +107,13 @@ fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
 mod tests {
     use super::*;
 
-    /// Predictions of two kinds of shipments; the slow kind has become slower by half.
+    /// Predictions for two kinds of shipments, of which the slow kind takes 1.5 times as long as
+    /// predicted.
     fn shifted() -> Matured {
         let mut matured = Matured { predicted: vec![], hours: vec![], observed: vec![] };
         for row in 0..4000 {
             let (scale, slower) = if row % 2 == 0 { (100.0, 1.0) } else { (300.0, 1.5) };
-            // A uniform law: half to one and a half times the scale.
+            // Uniform from half to one and a half times the scale.
             let share = (f64::from(row / 2) + 0.5) / 2000.0;
             matured.predicted.push(LEVELS.map(|level| scale * (0.5 + level)));
             matured.hours.push((slower * scale * (0.5 + share)) as f32);
@@ -143,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_and_damping_take_their_share_of_the_logarithm() {
+    fn shrinking_and_damping_scale_the_logarithm_of_the_factor() {
         let half = CalibrationSettings { damping: 0.5, location_damping: 0.5, ..settings() };
         let found = calibration(&shifted(), &half).factors(300.0)[MEDIAN];
         assert!((found - 1.5f32.sqrt()).abs() < 0.01, "{found}");
-        let distrusted = CalibrationSettings { shrink_rows: 1e9, ..settings() };
-        let found = calibration(&shifted(), &distrusted).factors(300.0)[MEDIAN];
+        let shrunk = CalibrationSettings { shrink_rows: 1e9, ..settings() };
+        let found = calibration(&shifted(), &shrunk).factors(300.0)[MEDIAN];
         assert!((found - 1.0).abs() < 1e-3, "{found}");
     }
 
@@ -167,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn open_shipments_raise_the_upper_factors() {
+    fn right_censored_rows_raise_the_upper_factors() {
         let mut open = shifted();
         for row in 0..4000 {
             let age = (0.8 + 0.2 * (row % 7) as f64) * open.predicted[row][MEDIAN];

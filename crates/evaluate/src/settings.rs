@@ -1,0 +1,21 @@
+//! The settings of an evaluation.
+
+use serde::{Deserialize, Serialize};
+
+/// How forecasts are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Rounds of the bootstrap.
+    pub rounds: usize,
+    /// Seed of the bootstrap.
+    pub seed: u64,
+    /// Segments with fewer rows than this are pooled.
+    pub few_rows: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { rounds: 200, seed: 0, few_rows: 30 }
+    }
+}

@@ -1,0 +1,24 @@
+//! Makes a family of regressors from its name in the settings.
+
+use crate::boosted::Boosted;
+use crate::error::Error;
+use crate::family::Family;
+use crate::forest::{Forest, Kind};
+use crate::settings::{FamilyName, Settings};
+
+/// The family of a name.
+///
+/// # Errors
+/// If its settings are out of range.
+pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, Error> {
+    settings.check()?;
+    Ok(match name {
+        FamilyName::Boost => Box::new(Boosted::new(settings)),
+        FamilyName::Forest => {
+            Box::new(Forest::new(Kind::RandomForest, &settings.forest, settings.seed))
+        }
+        FamilyName::ExtraTrees => {
+            Box::new(Forest::new(Kind::ExtraTrees, &settings.forest, settings.seed))
+        }
+    })
+}

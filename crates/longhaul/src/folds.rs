@@ -1,0 +1,174 @@
+//! The folds of a backtest: at one origin after another, a model trained on what was known then and
+//! its predictions for the orders that followed, evaluated over all folds together.
+//!
+//! `backtest` writes what is found here, `features ablate` compares it between groups of features.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use evaluate::{Comparison, Evaluation, Forecast};
+use learn::NoCheckpoints;
+use scorer::Distribution;
+use terms::AsOf;
+
+use crate::flags::Origins;
+use crate::refusal::Refusal;
+use crate::settings::Resolved;
+use crate::stage::RunContext;
+use crate::stages::{self, FeatureSet, Holdout};
+
+/// The origins of a backtest: from which to which, and in which steps.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// The first origin.
+    pub(crate) from: AsOf,
+    /// No origin at or after this.
+    pub(crate) to: AsOf,
+    /// Days from origin to origin.
+    pub(crate) every_days: u32,
+    /// Days from training to training.
+    pub(crate) train_every_days: u32,
+}
+
+impl Span {
+    /// The span that the flags give.
+    ///
+    /// # Errors
+    /// If there is no origin, or training would fall between origins.
+    pub(crate) fn of(origins: &Origins) -> Result<Self> {
+        let &Origins { from, to, every: every_days, train_every } = origins;
+        let train_every_days = train_every.unwrap_or(every_days);
+        if from >= to || !train_every_days.is_multiple_of(every_days) {
+            let what = format!(
+                "expected --from before --to and --train-every a multiple of --every, found \
+                 {from} to {to}, every {every_days}d, training every {train_every_days}d"
+            );
+            return Err(Refusal::Usage { what }.into());
+        }
+        Ok(Self { from, to, every_days, train_every_days })
+    }
+
+    /// Each origin, and the next one.
+    fn origins(self) -> Vec<(AsOf, AsOf)> {
+        let step = i64::from(self.every_days);
+        let mut origins = Vec::new();
+        let mut origin = self.from;
+        while origin < self.to {
+            let next = origin.plus_days(step);
+            origins.push((origin, next));
+            origin = next;
+        }
+        origins
+    }
+}
+
+/// The predictions of one origin. Shapes: one distribution a row.
+pub(crate) struct Fold {
+    /// The origin.
+    pub(crate) origin: AsOf,
+    /// Positions of the rows ordered from the origin up to the next one.
+    pub(crate) rows: Vec<usize>,
+    /// Their predictions by the model as of the origin, or as of the last training before it.
+    pub(crate) distributions: Vec<Distribution>,
+    /// Their predictions by the baselines.
+    pub(crate) baselines: Vec<Forecast>,
+}
+
+/// Trains at the origins and predicts what followed each.
+///
+/// # Errors
+/// If a training fails, or the feature set lacks a column.
+#[expect(clippy::disallowed_methods, reason = "the reporter shows how long it takes")]
+pub(crate) fn folds(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    feature_set: &FeatureSet,
+    span: Span,
+) -> Result<Vec<Fold>> {
+    let family = resolved.settings.backtest.family;
+    let (declaration, _) = resolved.declaration()?;
+    let train_every = span.train_every_days / span.every_days;
+    let mut folds: Vec<Fold> = Vec::new();
+    let mut trained = None;
+    for (number, (origin, next)) in span.origins().into_iter().enumerate() {
+        let started = Instant::now();
+        let holdout = Holdout::new(feature_set, &declaration, (origin, next), context.as_of)?;
+        if (number as u32).is_multiple_of(train_every) || trained.is_none() {
+            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
+            let model =
+                stages::train_family(matrix, outcomes, resolved, family, origin, &NoCheckpoints)?;
+            trained = Some((origin, model));
+        }
+        let Some((trained_at, model)) = &trained else { continue };
+        let distributions = model.scorer.score(&feature_set.matrix.take(&holdout.rows))?;
+        context.reporter.progress(format!(
+            "backtest {origin}: {} shipments, trained as of {trained_at}, {:.1} s",
+            holdout.rows.len(),
+            started.elapsed().as_secs_f64()
+        ));
+        let baselines = stages::baselines(feature_set, &holdout, origin)?;
+        folds.push(Fold { origin, rows: holdout.rows, distributions, baselines });
+    }
+    Ok(folds)
+}
+
+/// The evaluation of all folds together, with outcomes as known at the as-of.
+///
+/// # Errors
+/// If no outcome is known, or the feature set lacks a column.
+pub(crate) fn evaluate_folds(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    feature_set: &FeatureSet,
+    folds: &[Fold],
+) -> Result<Evaluation> {
+    let rows: Vec<usize> = folds.iter().flat_map(|fold| fold.rows.iter().copied()).collect();
+    let (declaration, _) = resolved.declaration()?;
+    let shipments = stages::shipments(feature_set, &declaration, &rows, context.as_of)?;
+    let all: Vec<Distribution> =
+        folds.iter().flat_map(|fold| fold.distributions.iter().copied()).collect();
+    let model = stages::forecast(&stages::family_name(resolved.settings.backtest.family), &all);
+    let comparison = Comparison {
+        shipments: &shipments,
+        candidates: &[model],
+        chosen: Some(0),
+        champion: None,
+        baselines: &baselines_of_all(folds, rows.len()),
+    };
+    let settings = evaluate::Settings {
+        rounds: resolved.settings.evaluate.bootstrap_rounds as usize,
+        seed: resolved.settings.train.seed,
+        ..Default::default()
+    };
+    Ok(evaluate::evaluate(&comparison, &settings, None)?)
+}
+
+/// The mean pinball loss of a backtest in days, over all rows whose outcome is known.
+///
+/// # Errors
+/// If a training fails, or no outcome is known.
+pub(crate) fn mean_pinball_days(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    feature_set: &FeatureSet,
+    span: Span,
+) -> Result<f64> {
+    let folds = folds(context, resolved, feature_set, span)?;
+    let evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
+    let model = evaluation.model_entry();
+    Ok(model.map_or(f64::NAN, |model| model.metrics.mean_pinball_days))
+}
+
+/// The forecasts of the baselines for the rows of all folds; a baseline that some folds lack is left
+/// out.
+fn baselines_of_all(folds: &[Fold], n_rows: usize) -> Vec<Forecast> {
+    let mut baselines: Vec<Forecast> = Vec::new();
+    for forecast in folds.iter().flat_map(|fold| &fold.baselines) {
+        match baselines.iter_mut().find(|baseline| baseline.name == forecast.name) {
+            Some(baseline) => baseline.append(forecast.clone()),
+            None => baselines.push(forecast.clone()),
+        }
+    }
+    baselines.retain(|baseline| baseline.hours.len() == n_rows);
+    baselines
+}
