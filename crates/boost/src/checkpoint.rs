@@ -85,7 +85,8 @@ pub type Save<'a> = dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send + 'a;
 ///     rounds.push(checkpoint.rounds());
 ///     Ok(())
 /// };
-/// let columns = boost::Columns::new(&[vec![1.0, 2.0]], &[false]);
+/// let columns = [vec![1.0, 2.0]];
+/// let columns = boost::Columns::new(&columns, &[false]);
 /// let target = boost::Target::Mean { values: &[1.0, 2.0] };
 /// let params = boost::Params { rounds: 7, ..Default::default() }.check()?;
 /// let checkpoints = Checkpoints::none().every(2, &mut save);

@@ -21,7 +21,7 @@ const COLUMNS_MAX: usize = 65_535;
 /// let columns = Columns::new(&columns, &[false, true]).weighted(&[1.0, 1.0, 1.0, 0.0]);
 /// let target = Target::Mean { values: &[1.0, 1.0, 4.0, 100.0] };
 /// let model = train(&columns, &target, &Params::default().check()?)?;
-/// // A row of weight 0 has no part in the mean that a model begins with.
+/// // A row of weight 0 does not count in the mean that a model begins with.
 /// assert_eq!(model.base(), [2.0]);
 /// # Ok::<(), boost::Error>(())
 /// ```

@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(Self { bytes, at: magic.len() })
     }
 
-    /// Checks that `n` things of `size` bytes can still follow, before room is made for them.
+    /// Checks that `n` items of `size` bytes can still follow, before memory is allocated for them.
     fn expect(&self, n: usize, size: usize) -> Result<(), Error> {
         let wanted = (n as u64).saturating_mul(size as u64);
         if ((self.bytes.len() - self.at) as u64) < wanted {

@@ -1,6 +1,6 @@
-//! Why training, building a model and decoding one are refused, with the place and the value.
+//! Errors: why training, building a model or decoding one is refused, with position and value.
 
-/// What kind of thing an [`Error`] is about, so that a caller can decide what follows from it.
+/// The kind of an [`Error`], from which a caller may decide what to do about it.
 ///
 /// ```
 /// use boost::{ErrorClass, Model, Params};
@@ -46,7 +46,7 @@ pub type SaveError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A parameter lies outside its range.
+    /// A parameter is outside its range.
     #[error("parameter {name} must be {expected}, found {found}")]
     Param {
         /// The field of [`Params`](crate::Params).
@@ -56,8 +56,8 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
-    /// A quantile level lies outside (0, 1).
-    #[error("quantile level {index} must lie between 0 and 1, both excluded, found {found}")]
+    /// A quantile level is outside (0, 1).
+    #[error("quantile level {index} must be above 0 and below 1, found {found}")]
     Level {
         /// Position in the list of levels.
         index: usize,
@@ -215,7 +215,7 @@ pub enum Error {
     /// The threads could not be started.
     #[error("cannot start {threads} threads")]
     Threads {
-        /// The number asked for.
+        /// The number of threads.
         threads: usize,
         /// Why.
         source: rayon::ThreadPoolBuildError,
@@ -295,7 +295,7 @@ pub enum Error {
     /// A byte that must be one of a few values.
     #[error("model bytes: {what} at {at} cannot be {found}")]
     Tag {
-        /// What the byte says.
+        /// What the byte encodes.
         what: &'static str,
         /// Its position among the bytes.
         at: usize,
@@ -309,7 +309,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::TargetNotFinite { .. } => {
-                "an outcome that is not known yet is right-censored: give its lower bound"
+                "an outcome not yet observed is right-censored: give its lower bound"
             }
             Self::NothingObserved { .. } => {
                 "train on more or older rows, of which some outcomes are observed"

@@ -35,8 +35,8 @@ pub(crate) struct PinballLoss<'a> {
 }
 
 impl<'a> PinballLoss<'a> {
-    /// From checked values and levels; the first `n_trained` rows are learned from. `digest` tells
-    /// rows with the same bound apart by their bins. Shapes: `values`, `observed` and `weights`
+    /// From checked values and levels; the first `n_trained` rows are learned from. `digest`
+    /// distinguishes rows with the same bound by their bins. Shapes: `values`, `observed` and `weights`
     /// n_rows.
     pub(crate) fn new(
         values: &'a [f32],

@@ -12,9 +12,10 @@ const LEVELS_MAX: usize = 255;
 /// ```
 /// use boost::{Columns, Params, Target, train};
 ///
-/// let columns = Columns::new(&[vec![1.0, 2.0, 3.0, 4.0]], &[false]);
+/// let columns = [vec![1.0, 2.0, 3.0, 4.0]];
+/// let columns = Columns::new(&columns, &[false]);
 /// let params = Params { rounds: 1, ..Params::default() }.check()?;
-/// // The third outcome is right-censored: it exceeds 2, by how much is not known.
+/// // The third outcome is right-censored: it exceeds 2.
 /// let target = Target::Quantiles {
 ///     values: &[1.0, 3.0, 2.0, 5.0],
 ///     observed: &[true, true, false, true],
@@ -174,11 +175,11 @@ mod tests {
         target_refused(quantiles(&[]), "no quantile levels");
         target_refused(
             quantiles(&[0.5, 1.0]),
-            "quantile level 1 must lie between 0 and 1, both excluded, found 1",
+            "quantile level 1 must be above 0 and below 1, found 1",
         );
         target_refused(
             quantiles(&[f64::NAN]),
-            "quantile level 0 must lie between 0 and 1, both excluded, found NaN",
+            "quantile level 0 must be above 0 and below 1, found NaN",
         );
         target_refused(
             quantiles(&[0.5, 0.5]),

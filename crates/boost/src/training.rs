@@ -53,7 +53,8 @@ pub fn train(
 /// ```
 /// use boost::{Checkpoints, Columns, Params, Target, train, train_resumable};
 ///
-/// let columns = Columns::new(&[vec![1.0, 2.0, 3.0]], &[false]);
+/// let columns = [vec![1.0, 2.0, 3.0]];
+/// let columns = Columns::new(&columns, &[false]);
 /// let target = Target::Mean { values: &[1.0, 4.0, 9.0] };
 /// let params = Params { rounds: 3, ..Params::default() }.check()?;
 /// let resumable = train_resumable(&columns, &target, &params, Checkpoints::none())?;

@@ -1,7 +1,7 @@
 //! Growth of one tree by the naive trainer: every split of every leaf is evaluated from lists of
 //! rows.
 
-use super::goes_left;
+use super::routing::goes_left;
 use crate::binning::{BINS, BinMapping, Binning, MISSING_BIN};
 use crate::fixed_point::{Word, add};
 use crate::sampling::{WHOLE_TREE, draw, draw_rows};

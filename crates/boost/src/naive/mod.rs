@@ -7,21 +7,23 @@
 //! expected from noise. Its own are: the losses (`losses`: gradients, base, leaf values by sorting,
 //! Kaplan-Meier by its definition), the search and growth (`growth`: every border of every column,
 //! each time from all rows of the leaf, without blocks, histograms or subtraction) and the routing
-//! (of values, not bins). One thread; no early stopping.
+//! (`routing`: of values, not bins). One thread; no early stopping.
 
 mod growth;
 mod losses;
+mod routing;
 #[cfg(test)]
 mod tests;
 
 use growth::{Feature, grow};
 use losses::{LogOdds, NaiveLoss, Quantiles, SquaredError};
+use routing::leaf_of;
 
 use crate::binning::Binning;
 use crate::fixed_point::{Word, add};
 use crate::monotone_bounds::{DirectedSplit, bound_leaf_values};
 use crate::splitting::SplitFinder;
-use crate::{CheckedParams, Child, Columns, Model, Split, SplitRule, Target, Tree};
+use crate::{CheckedParams, Columns, Model, Split, Target, Tree};
 
 /// Trains a model on columns and a target that the fast trainer accepts.
 pub fn train(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> Model {
@@ -95,29 +97,4 @@ fn boost<const W: usize>(
         }
     }
     Model::new(base, trees, columns.len(), loss.order()).expect("a model")
-}
-
-/// The leaf that a row is routed to, by its values.
-fn leaf_of(columns: &Columns<'_>, splits: &[Split], row: usize) -> usize {
-    let mut at = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
-    loop {
-        match at {
-            Child::Leaf(leaf) => return leaf as usize,
-            Child::Split(split) => {
-                let split = &splits[split as usize];
-                let value = columns.columns[split.feature as usize][row];
-                let left = goes_left(&split.rule, split.missing_left, value);
-                at = if left { split.left } else { split.right };
-            }
-        }
-    }
-}
-
-/// Whether a split sends a value to its left child.
-fn goes_left(rule: &SplitRule, missing_left: bool, value: f32) -> bool {
-    match rule {
-        _ if value.is_nan() => missing_left,
-        SplitRule::AtMost(threshold) => value <= *threshold,
-        SplitRule::Codes(codes) => codes.contains(&(value as u32)) != missing_left,
-    }
 }
