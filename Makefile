@@ -11,8 +11,8 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-olist olist figures check-figures s3 lint audit release fuzz bench-olist \
-  bench-boost bench-features clean
+.PHONY: help run test test-peers test-olist olist figures check-figures s3 lint audit release fuzz \
+  bench-olist bench-boost bench-features clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,17 @@ run: build ## Simulates a small network and runs the whole job on it [STORE=s3:/
 test: ## Runs all tests
 	$(CARGO) test --workspace
 	$(CARGO) test --locked --manifest-path schemas/odcs/Cargo.toml --target-dir $(TARGET)/odcs
+
+PEERS := crates/boost/tests/peers
+
+test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightGBM's (needs Python 3.11, PyPI)
+	$(CARGO) build -p boost --example peer_predictions
+	OURS=$(TARGET)/debug/examples/peer_predictions .venv-peers/bin/python $(PEERS)/compare.py
+
+.venv-peers/installed: $(PEERS)/requirements.txt
+	test -x .venv-peers/bin/python || python3 -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --requirement $(PEERS)/requirements.txt
+	touch $@
 
 olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folder [STORE=…] [AS_OF=…]
 	@test -n "$(DIR)" || { echo 'make olist DIR=<folder with the public CSVs>'; exit 2; }
@@ -83,11 +94,11 @@ BENCH_TARGET := $(TARGET)/bench-boost
 BENCH_FLAGS = $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
   $(if $(REPEATS),--repeats $(REPEATS)) $(if $(ONLY),--only "$(ONLY)") \
   $(if $(KEEP),--keep) $(if $(KEEP_THEIRS),--keep-theirs) $(if $(CHECK),--check) \
-  $(if $(DIR)$(WORLD),--longhaul $(LONGHAUL)) $(if $(DIR),--olist $(DIR)) \
+  $(if $(DIR)$(SIMULATED),--longhaul $(LONGHAUL)) $(if $(DIR),--olist $(DIR)) \
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
-  $(if $(WORLD_EXPORT),--world-export $(WORLD_EXPORT))
+  $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT))
 
-bench-boost: $(if $(DIR)$(WORLD),build) .venv-bench/boost ## Our training against its peers; benches/boost/README.md has the settings
+bench-boost: $(if $(DIR)$(SIMULATED),build) .venv-bench/boost ## Our training against its peers; benches/boost/README.md has the settings
 	for part in ours peers; do $(CARGO) build --release --locked \
 	  --manifest-path benches/boost/$$part/Cargo.toml --target-dir $(BENCH_TARGET) || exit; done
 	.venv-bench/bin/python benches/boost/run.py --ours $(BENCH_TARGET)/release/bench-boost \

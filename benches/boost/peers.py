@@ -289,7 +289,7 @@ def origins(arguments, params):
     seconds, rows, predictions = 0.0, 0, []
     for _, known in labels.group_by("origin", maintain_order=True):
         delivered = known.filter(pl.col("role") == "delivered")
-        asked = matrix[known.filter(pl.col("role") == "predict")["row"].to_numpy()]
+        to_predict = matrix[known.filter(pl.col("role") == "predict")["row"].to_numpy()]
         taken, hours = matrix[delivered["row"].to_numpy()], delivered["hours"].to_numpy()
         started = time.perf_counter()
         data = peer.Dataset(taken, hours, categorical_feature=categorical, params=settings)
@@ -301,7 +301,7 @@ def origins(arguments, params):
         ]
         seconds += time.perf_counter() - started
         rows += len(delivered)
-        predictions.append(np.stack([model.predict(asked) for model in models], axis=1))
+        predictions.append(np.stack([model.predict(to_predict) for model in models], axis=1))
     write(arguments.predictions, np.concatenate(predictions))
     figures = {"rows": rows, "origins": len(predictions), "seconds": seconds}
     return {"engine": "lightgbm", "version": peer.__version__, **figures}

@@ -2,7 +2,8 @@
 
 usage: run.py --ours PROGRAM --peers PROGRAM [--rows 1000000] [--rounds N] [--repeats 5]
               [--only NAMES] [--keep] [--keep-theirs] [--check] [--limit 7200] [--folder .bench]
-              [--longhaul PROGRAM] [--olist FOLDER | --olist-export FOLDER] [--world-export FOLDER]
+              [--longhaul PROGRAM] [--olist FOLDER | --olist-export FOLDER]
+              [--simulated-export FOLDER]
 
 Each run is a process of its own, ours and theirs in turn; figures are medians. A time is that from
 columns in memory to a trained model, binning included. Memory is that of the data plus what training
@@ -55,7 +56,7 @@ LOSSES = {
 }
 THREADS = 2
 
-# What the table asks of everybody, in words that every peer is translated from.
+# The parameters that all share, in neutral names that are translated for every peer.
 THEIRS = {
     "rounds": 200,
     "leaves": 63,
@@ -68,7 +69,7 @@ THEIRS = {
 # The peer on real orders: as in `make bench-olist`.
 THEIRS_OLIST = THEIRS | {"rounds": 300, "leaves": 31, "learning_rate": 0.05}
 
-# The same of ours, work by work: fields of `boost::Params`; what is left out has its default there.
+# Ours, by row of the table: fields of `boost::Params`; what is left out has its default there.
 SAME = {"rounds": 200, "leaves": 63, "bins_max": 255, "learning_rate": 0.1, "threads": THREADS}
 ALL_FEATURES = {"feature_fraction_per_split": 1.0}
 PARAMS = {
@@ -78,7 +79,7 @@ PARAMS = {
     "nine": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
     "censored": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
     "over": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
-    "world": SAME | {"rows_in_leaf_min": 200},
+    "simulated": SAME | {"rows_in_leaf_min": 200},
     # As in pipelines/olist.toml: chosen at weekly origins from 2017-05-01 to 2017-09-25, before
     # those that are judged.
     "olist": {"threads": THREADS, "leaves": 15, "feature_fraction_per_split": 0.3},
@@ -117,7 +118,7 @@ SCALING_TARGET = 10.5
 SCALED = ("squared", "nine")
 CENSORED_TIME_TARGET = 1.3
 SURVIVAL_TARGETS = (1.0, 1.0)
-WORLD_TARGETS = (0.06, 1.0)
+SIMULATED_TARGETS = (0.06, 1.0)
 OLIST_TARGETS = {"censored": 0.77, "delivered": 0.98}
 
 PEER_NAMES = {
@@ -135,7 +136,7 @@ PEER_NAMES = {
 
 
 class Runs:
-    """Starts the processes, and keeps what they said."""
+    """Starts the processes, and keeps what they printed."""
 
     def __init__(self, arguments):
         self.arguments = arguments
@@ -148,16 +149,17 @@ class Runs:
             "RAYON_NUM_THREADS": str(THREADS),
             "POLARS_MAX_THREADS": str(THREADS),
         }
-        make = [sys.executable, HERE / "worlds.py", self.folder, "--rows", str(self.most_rows())]
+        make = [sys.executable, HERE / "simulated_data.py", self.folder]
+        make += ["--rows", str(self.most_rows())]
         print(f"data: {self.most_rows():,} rows to train on", flush=True)
         made = subprocess.run([str(part) for part in make], capture_output=True, text=True)
         if made.returncode:
             raise SystemExit(made.stderr)
-        self.world = pathlib.Path(made.stdout.strip())
-        self.truth = np.fromfile(self.world / "test" / "outcome.f32", "<f4").astype(float)
+        self.data = pathlib.Path(made.stdout.strip())
+        self.truth = np.fromfile(self.data / "test" / "outcome.f32", "<f4").astype(float)
 
     def most_rows(self):
-        """Ten times the rows, if scaling is asked for."""
+        """Ten times the rows, if scaling is measured."""
         scales = any(wanted(self.arguments, f"scaling {work}") for work in SCALED)
         return self.arguments.rows * (10 if scales else 1)
 
@@ -184,7 +186,7 @@ class Runs:
         return self.run(command, self.shorter(params), self.arguments.keep_theirs or once)
 
     def tables(self, work, rows, censored):
-        train, test = self.world / "train", self.world / "test"
+        train, test = self.data / "train", self.data / "test"
         tables = ["--train", train, "--rows", rows or self.arguments.rows, "--test", test]
         return [*tables, "--work", WORKS[work]] + ["--censored"] * censored
 
@@ -371,29 +373,30 @@ def olist(runs, rows):
     title = "Olist, open shipments as censored rows, nine LightGBM"
     if rows == "delivered":
         title = "Olist, delivered rows only, nine LightGBM"
-    # Once: no time is asked for, and losses do not vary. LightGBM's is the same for both rows.
+    # Once: no time is compared, and losses do not vary. LightGBM's is the same for both rows.
     ours = runs.ours_at_origins(folder, PARAMS["olist"], rows == "censored")
     theirs = runs.theirs_at_origins(folder, THEIRS_OLIST, once=rows == "delivered")
     yield loss_at_origins(title, folder, ours, theirs, OLIST_TARGETS[rows])
 
 
-def world(runs):
+def simulated(runs):
     arguments = runs.arguments
-    folder = arguments.world_export
+    folder = arguments.simulated_export
     if not folder and not arguments.longhaul:
-        yield {"work": "simulated world", "why": "needs WORLD=1, which builds the whole product"}
+        why = "needs SIMULATED=1, which builds the whole product"
+        yield {"work": "simulated network", "why": why}
         return
     if not folder:
-        store = runs.folder / "store-world"
+        store = runs.folder / "store-simulated"
         longhaul(runs, "simulate", "pipelines/demo.toml", "--store", str(store))
         folder = export(runs, "pipelines/demo.toml", store, "2026-01-15", "2026-02-12", 28)
     ours, theirs = runs.in_turn(
-        lambda: runs.ours_at_origins(folder, PARAMS["world"], False),
+        lambda: runs.ours_at_origins(folder, PARAMS["simulated"], False),
         lambda: runs.theirs_at_origins(folder, THEIRS),
     )
-    title = "simulated world, delivered rows only, nine LightGBM"
-    yield times(title, ours, theirs, WORLD_TARGETS[0])
-    yield loss_at_origins(title, folder, ours[-1], theirs[-1], WORLD_TARGETS[1])
+    title = "simulated network, delivered rows only, nine LightGBM"
+    yield times(title, ours, theirs, SIMULATED_TARGETS[0])
+    yield loss_at_origins(title, folder, ours[-1], theirs[-1], SIMULATED_TARGETS[1])
 
 
 def rows_of_work():
@@ -410,7 +413,7 @@ def rows_of_work():
     yield "threads censored", lambda runs: threads(runs, "nine", True)
     for rows in OLIST_TARGETS:
         yield f"olist {rows}", lambda runs, rows=rows: olist(runs, rows)
-    yield "world lightgbm", world
+    yield "simulated lightgbm", simulated
 
 
 def names():
@@ -437,7 +440,7 @@ def main():
     parser.add_argument("--longhaul")
     parser.add_argument("--olist", type=pathlib.Path)
     parser.add_argument("--olist-export", type=pathlib.Path)
-    parser.add_argument("--world-export", type=pathlib.Path)
+    parser.add_argument("--simulated-export", type=pathlib.Path)
     arguments = parser.parse_args()
     works = [(name, work) for name, work in rows_of_work() if wanted(arguments, name)]
     if not works:

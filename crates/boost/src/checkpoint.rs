@@ -1,55 +1,100 @@
-//! Where a training stands, so that another process can go on.
+//! Checkpoints of a training, so that another process can continue it.
 //!
-//! A checkpoint is the model so far and what it was trained on (as a digest), not the state of the
+//! A checkpoint is the model so far and a digest of what it is trained on, not the state of the
 //! trainer: the current predictions are the sums of the trees' leaves in the order in which they
-//! were added, and everything else of a round is drawn from the seed and the round's number. So a
+//! were added, and everything random in a round follows from the seed and the round's number. So a
 //! resumed training computes the same bytes.
 //!
-//! As bytes: `LHBC`, version u32, digest u64, rounds u32, then 1 and the best rounds u32, trees u64
-//! and loss f64, or 0; then the model, which ends with a sum of its own bytes. All little-endian.
+//! As bytes: `LHBC`, version u32, digest u64, rounds u32, then 1 and the best round's number u32,
+//! trees u64 and loss f64, or 0; then the model, which ends with a checksum of its own bytes. All
+//! numbers are little-endian.
 
-use crate::encode::Reader;
-use crate::{CheckedParams, Columns, Error, Model, Target};
+use crate::digest::Digest;
+use crate::encoding::Reader;
+use crate::{CheckedParams, Columns, Error, Model, SaveError, Target};
 
 const MAGIC: [u8; 4] = *b"LHBC";
 const VERSION: u32 = 1;
 
-/// A training that can be gone on with.
+/// A training after some of its rounds.
+///
+/// ```
+/// use boost::{Checkpoint, Checkpoints, Columns, Params, Target, train, train_resumable};
+///
+/// let columns = [vec![1.0, 2.0, 3.0, 4.0]];
+/// let columns = Columns::new(&columns, &[false]);
+/// let target = Target::Mean { values: &[1.0, 2.0, 4.0, 8.0] };
+/// let params = Params { rounds: 9, rows_in_leaf_min: 1, ..Params::default() }.check()?;
+/// let mut bytes = Vec::new();
+/// let mut save = |checkpoint: &Checkpoint| {
+///     bytes = checkpoint.encode();
+///     Ok(())
+/// };
+/// train_resumable(&columns, &target, &params, Checkpoints::none().every(5, &mut save))?;
+///
+/// let checkpoint = Checkpoint::decode(&bytes)?;
+/// assert_eq!(checkpoint.rounds(), 5);
+/// let resumed = Checkpoints::none().from(Some(checkpoint));
+/// let resumed = train_resumable(&columns, &target, &params, resumed)?;
+/// assert_eq!(resumed.encode(), train(&columns, &target, &params)?.encode());
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    /// The digest of what is trained on.
-    pub(crate) of: u64,
+    /// The digest of the columns, the target and the parameters.
+    pub(crate) training_digest: u64,
     /// Rounds done.
     pub(crate) rounds: u32,
-    pub(crate) best: Option<Best>,
+    /// The best round so far, where rows are held out.
+    pub(crate) best: Option<BestRound>,
     pub(crate) model: Model,
 }
 
-/// The best that the held-out rows have been predicted.
+/// The round after which the held-out rows had the lowest loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Best {
+pub(crate) struct BestRound {
+    /// Rounds done by then.
     pub(crate) rounds: u32,
+    /// Trees that the model had.
     pub(crate) trees: usize,
+    /// The mean loss of the held-out rows.
     pub(crate) loss: f64,
 }
 
-impl Best {
-    /// The better of what was best and what is now; the earlier if they are equal.
-    pub(crate) fn of(best: Option<Self>, rounds: u32, trees: usize, loss: f64) -> Option<Self> {
+impl BestRound {
+    /// The better of the best round so far and this one; the earlier if they are equal.
+    pub(crate) fn better(best: Option<Self>, round: Self) -> Self {
         match best {
-            Some(best) if best.loss <= loss => Some(best),
-            _ => Some(Self { rounds, trees, loss }),
+            Some(best) if best.loss <= round.loss => best,
+            _ => round,
         }
     }
 }
 
-/// Why a checkpoint could not be saved.
-pub type SaveError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What saves a checkpoint.
+/// The function that saves a checkpoint.
 pub type Save<'a> = dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send + 'a;
 
-/// Where to begin, and what is done with checkpoints.
+/// Which checkpoint a training begins with, and how its own are saved; [`Checkpoint`] has an
+/// example.
+///
+/// ```
+/// use boost::Checkpoints;
+///
+/// let mut rounds = Vec::new();
+/// let mut save = |checkpoint: &boost::Checkpoint| {
+///     rounds.push(checkpoint.rounds());
+///     Ok(())
+/// };
+/// let columns = [vec![1.0, 2.0]];
+/// let columns = boost::Columns::new(&columns, &[false]);
+/// let target = boost::Target::Mean { values: &[1.0, 2.0] };
+/// let params = boost::Params { rounds: 7, ..Default::default() }.check()?;
+/// let checkpoints = Checkpoints::none().every(2, &mut save);
+/// boost::train_resumable(&columns, &target, &params, checkpoints)?;
+/// // None after the last round: then there is a model.
+/// assert_eq!(rounds, [2, 4, 6]);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Default)]
 pub struct Checkpoints<'a> {
     /// Where to begin; none for the beginning.
@@ -60,18 +105,18 @@ pub struct Checkpoints<'a> {
 }
 
 impl<'a> Checkpoints<'a> {
-    /// From the beginning, saving nothing.
+    /// Begins with the first round and saves nothing.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Begins where a checkpoint ends.
+    /// Begins after the rounds of a checkpoint, if there is one.
     #[must_use]
     pub fn from(self, from: Option<Checkpoint>) -> Self {
         Self { from, ..self }
     }
 
-    /// Saves a checkpoint after every so many rounds (at least 1).
+    /// Saves a checkpoint after every `rounds` rounds (at least 1) but the last.
     #[must_use]
     pub fn every(self, rounds: u32, save: &'a mut Save<'a>) -> Self {
         Self { every: rounds.max(1), save: Some(save), ..self }
@@ -79,18 +124,23 @@ impl<'a> Checkpoints<'a> {
 }
 
 impl Checkpoint {
-    pub(crate) fn start(of: u64, model: Model) -> Self {
-        Self { of, rounds: 0, best: None, model }
+    /// The checkpoint before the first round.
+    pub(crate) fn start(training_digest: u64, model: Model) -> Self {
+        Self { training_digest, rounds: 0, best: None, model }
     }
 
-    /// The rounds that are done.
+    /// The number of rounds done.
     pub fn rounds(&self) -> u32 {
         self.rounds
     }
 
     /// This checkpoint, if it is of the training with this digest.
-    pub(crate) fn continue_on(self, of: u64) -> Result<Self, Error> {
-        if self.of == of { Ok(self) } else { Err(Error::OtherTraining { rounds: self.rounds }) }
+    pub(crate) fn continue_on(self, training_digest: u64) -> Result<Self, Error> {
+        if self.training_digest == training_digest {
+            Ok(self)
+        } else {
+            Err(Error::OtherTraining { rounds: self.rounds })
+        }
     }
 
     /// The checkpoint as bytes.
@@ -98,7 +148,7 @@ impl Checkpoint {
         let mut bytes = Vec::new();
         bytes.extend(MAGIC);
         bytes.extend(VERSION.to_le_bytes());
-        bytes.extend(self.of.to_le_bytes());
+        bytes.extend(self.training_digest.to_le_bytes());
         bytes.extend(self.rounds.to_le_bytes());
         match self.best {
             None => bytes.push(0),
@@ -113,7 +163,7 @@ impl Checkpoint {
         bytes
     }
 
-    /// The checkpoint of some bytes.
+    /// The checkpoint that was encoded to these bytes.
     ///
     /// # Errors
     /// Bytes of something else, of another version, cut short or altered.
@@ -123,23 +173,27 @@ impl Checkpoint {
         if version != VERSION {
             return Err(Error::Version { found: version, expected: VERSION });
         }
-        let of = u64::from_le_bytes(reader.array()?);
+        let training_digest = u64::from_le_bytes(reader.array()?);
         let rounds = reader.u32()?;
         let best = match reader.take(1)?[0] {
             0 => None,
-            1 => Some(Best {
+            1 => Some(BestRound {
                 rounds: reader.u32()?,
                 trees: u64::from_le_bytes(reader.array()?) as usize,
                 loss: f64::from_le_bytes(reader.array()?),
             }),
             found => return Err(Error::Tag { what: "best", at: reader.at - 1, found }),
         };
-        Ok(Self { of, rounds, best, model: Model::decode(&bytes[reader.at..])? })
+        Ok(Self { training_digest, rounds, best, model: Model::decode(&bytes[reader.at..])? })
     }
 }
 
-/// A digest of all that a training depends on. The number of threads changes nothing.
-pub(crate) fn digest(columns: &Columns<'_>, target: &Target<'_>, params: &CheckedParams) -> u64 {
+/// A digest of all that changes a model: not the number of threads or the limit of memory.
+pub(crate) fn training_digest(
+    columns: &Columns<'_>,
+    target: &Target<'_>,
+    params: &CheckedParams,
+) -> u64 {
     let mut digest = Digest(0);
     let params = crate::Params { threads: None, memory_mib: None, ..(**params).clone() };
     digest.text(&format!("{params:?} {:?} {:?}", columns.categorical, columns.directions));
@@ -165,26 +219,6 @@ pub(crate) fn digest(columns: &Columns<'_>, target: &Target<'_>, params: &Checke
     digest.0
 }
 
-/// Mixes words, each times an odd number (as SplitMix64 does). Against mistakes, not malice.
-pub(crate) struct Digest(pub(crate) u64);
-
-impl Digest {
-    #[inline(always)]
-    pub(crate) fn word(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn numbers(&mut self, numbers: &[f32]) {
-        self.word(numbers.len() as u64);
-        numbers.iter().for_each(|number| self.word(number.to_bits().into()));
-    }
-
-    fn text(&mut self, text: &str) {
-        text.bytes().for_each(|byte| self.word(byte.into()));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,8 +226,9 @@ mod tests {
 
     #[test]
     fn checkpoints_come_back_as_they_were_and_altered_bytes_do_not() {
-        for best in [None, Some(Best { rounds: 3, trees: 2, loss: 0.25 })] {
-            let checkpoint = Checkpoint { of: 77, rounds: 5, best, model: small_model() };
+        for best in [None, Some(BestRound { rounds: 3, trees: 2, loss: 0.25 })] {
+            let checkpoint =
+                Checkpoint { training_digest: 77, rounds: 5, best, model: small_model() };
             let bytes = checkpoint.encode();
             assert_eq!(Checkpoint::decode(&bytes).unwrap(), checkpoint);
             assert!(Checkpoint::decode(&bytes[..bytes.len() - 1]).is_err());

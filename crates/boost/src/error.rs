@@ -1,23 +1,52 @@
-//! What training, building and decoding refuse, with the place and the value.
+//! Errors: why training, building a model or decoding one is refused, with position and value.
 
-/// What kind of thing an [`Error`] is about.
+/// The kind of an [`Error`], from which a caller may decide what to do about it.
+///
+/// ```
+/// use boost::{ErrorClass, Model, Params};
+///
+/// let refused = Params { leaves: 1, ..Params::default() }.check().unwrap_err();
+/// assert_eq!(refused.class(), ErrorClass::Parameters);
+/// assert_eq!(Model::decode(b"no model").unwrap_err().class(), ErrorClass::Model);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorClass {
     /// A parameter is outside its range, or does not fit the columns.
     Parameters,
-    /// There are too few rows, or too few whose outcome was observed.
+    /// There are too few rows, columns or levels, or too few rows with an observed outcome.
     TooFewRows,
-    /// A value of the data is not what it must be.
+    /// A value of the data is not what it must be, or there are too many.
     Data,
-    /// Bytes of a model, memory, threads, and faults of the caller or of this crate.
-    Other,
+    /// The bytes or parts of a model or checkpoint are not those of one that this version reads.
+    Model,
+    /// There is not enough memory, no thread could be started, or a checkpoint not be saved.
+    Resources,
+    /// The arguments of a call do not fit each other: their lengths differ, or a checkpoint is of
+    /// another training.
+    Arguments,
 }
 
+/// Why a checkpoint could not be saved: any error of the function that saves it.
+pub type SaveError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a training set, a parameter, a model or its bytes were refused.
+///
+/// ```
+/// use boost::{Columns, Error, Params, Target, train};
+///
+/// let columns = [vec![1.0, f32::INFINITY]];
+/// let target = Target::Mean { values: &[1.0, 2.0] };
+/// let params = Params::default().check()?;
+/// let refused = train(&Columns::new(&columns, &[false]), &target, &params).unwrap_err();
+/// assert!(matches!(refused, Error::ColumnInfinite { column: 0, row: 1, .. }));
+/// assert_eq!(refused.to_string(), "column 0, row 1 must be finite or missing, found inf");
+/// assert_eq!(refused.hint().as_deref(), Some("make it missing (NaN), or bound it"));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A parameter lies outside its range.
+    /// A parameter is outside its range.
     #[error("parameter {name} must be {expected}, found {found}")]
     Param {
         /// The field of [`Params`](crate::Params).
@@ -27,8 +56,8 @@ pub enum Error {
         /// The range.
         expected: &'static str,
     },
-    /// A quantile level lies outside (0, 1).
-    #[error("quantile level {index} must lie between 0 and 1, both excluded, found {found}")]
+    /// A quantile level is outside (0, 1).
+    #[error("quantile level {index} must be above 0 and below 1, found {found}")]
     Level {
         /// Position in the list of levels.
         index: usize,
@@ -45,16 +74,16 @@ pub enum Error {
         /// The level before it.
         before: f64,
     },
-    /// There is nothing of what is needed at least once.
+    /// There is none of something of which at least one is needed.
     #[error("no {what}")]
     Empty {
-        /// What is missing: rows, columns, quantile levels.
+        /// What is missing: rows, columns, quantile levels, outputs.
         what: &'static str,
     },
-    /// There are more of something than fit the number types.
+    /// There are more rows, columns or levels than the number types can hold.
     #[error("{found} {what}, at most {max} fit")]
     TooMany {
-        /// What there is too much of.
+        /// Rows, columns or quantile levels.
         what: &'static str,
         /// How many.
         found: usize,
@@ -89,7 +118,7 @@ pub enum Error {
         /// Its target.
         found: f32,
     },
-    /// Every outcome is a lower bound only.
+    /// All rows to learn from are right-censored.
     #[error("none of the {rows} outcomes has been observed")]
     NothingObserved {
         /// The number of rows.
@@ -181,12 +210,12 @@ pub enum Error {
         /// Rounds done.
         rounds: u32,
         /// Why.
-        source: crate::SaveError,
+        source: SaveError,
     },
     /// The threads could not be started.
     #[error("cannot start {threads} threads")]
     Threads {
-        /// The number asked for.
+        /// The number of threads.
         threads: usize,
         /// Why.
         source: rayon::ThreadPoolBuildError,
@@ -201,16 +230,16 @@ pub enum Error {
         /// The number.
         found: f32,
     },
-    /// A split points to a feature, split or leaf that cannot stand there.
+    /// A split refers to a feature, split, leaf or category code that it cannot refer to.
     #[error("split {split}: {what} {found} must be {expected}")]
     Link {
         /// Position of the split in its tree.
         split: usize,
-        /// What it points to: feature, split, leaf, category code.
+        /// What it refers to: feature, split, leaf, category code.
         what: &'static str,
-        /// Where it points.
+        /// The number that was found.
         found: u64,
-        /// What would be right.
+        /// The numbers that are allowed.
         expected: &'static str,
     },
     /// A split or leaf that nothing points to.
@@ -242,7 +271,7 @@ pub enum Error {
     Truncated {
         /// The number of bytes that there are.
         len: usize,
-        /// Where reading stood.
+        /// How many had been read.
         at: usize,
         /// The number of bytes needed there.
         wanted: u64,
@@ -266,9 +295,9 @@ pub enum Error {
     /// A byte that must be one of a few values.
     #[error("model bytes: {what} at {at} cannot be {found}")]
     Tag {
-        /// What the byte says.
+        /// What the byte encodes.
         what: &'static str,
-        /// Where it stands.
+        /// Its position among the bytes.
         at: usize,
         /// Its value.
         found: u8,
@@ -276,21 +305,23 @@ pub enum Error {
 }
 
 impl Error {
-    /// What to try, when there is something to try.
+    /// What the caller may try, where there is something to try.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::TargetNotFinite { .. } => {
-                "an outcome that is still open is a censored row: give its lower bound"
+                "an outcome not yet observed is right-censored: give its lower bound"
             }
-            Self::NothingObserved { .. } => "train as of a later day, or over a longer past",
+            Self::NothingObserved { .. } => {
+                "train on more or older rows, of which some outcomes are observed"
+            }
             Self::ColumnInfinite { .. } => "make it missing (NaN), or bound it",
             Self::CategoryCode { .. } => "code levels by their position in a sorted list",
             Self::Memory { .. } => {
-                "train on fewer days or a sample of rows, with fewer leaves, or raise memory_mib"
+                "train on fewer rows or a sample of them, with fewer leaves, or raise memory_mib"
             }
             Self::OtherTraining { .. } => "delete the checkpoint to begin again",
-            Self::HeldOut { .. } => "hold out fewer rows, or train over a longer past",
-            Self::TooMany { .. } => "train on fewer days, or on a sample of rows",
+            Self::HeldOut { .. } => "hold out fewer rows, or train on more",
+            Self::TooMany { .. } => "train on fewer rows, or on a sample of them",
             Self::Truncated { .. } | Self::Checksum { .. } | Self::Trailing { .. } => {
                 "fetch the model again, or train it again"
             }
@@ -317,7 +348,19 @@ impl Error {
             | Self::Weight { .. }
             | Self::NoWeight { .. }
             | Self::AllMissing { .. } => ErrorClass::Data,
-            _ => ErrorClass::Other,
+            Self::NotFinite { .. }
+            | Self::Link { .. }
+            | Self::Unreachable { .. }
+            | Self::Magic { .. }
+            | Self::Version { .. }
+            | Self::Truncated { .. }
+            | Self::Trailing { .. }
+            | Self::Checksum { .. }
+            | Self::Tag { .. } => ErrorClass::Model,
+            Self::Memory { .. } | Self::Threads { .. } | Self::Save { .. } => ErrorClass::Resources,
+            Self::Length { .. } | Self::ColumnLength { .. } | Self::OtherTraining { .. } => {
+                ErrorClass::Arguments
+            }
         }
     }
 }

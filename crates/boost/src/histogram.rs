@@ -1,22 +1,22 @@
-//! Sums of words by bin.
+//! Histograms: sums of gradients and counts by bin.
 //!
-//! One histogram holds, for one column and one leaf, the sums of the leaf's rows in each bin. Sums
-//! are integers, so the larger child of a split is its parent minus the smaller, exactly.
+//! A histogram holds, for one column and one leaf, the sums of the leaf's rows in each bin. Sums are
+//! integers, so that the larger child of a split is exactly its parent minus the smaller child.
 //!
-//! A scan takes a row's bins of a whole block at once: the row's gradient is read once for many
-//! columns, and additions to the same bin, which must wait for each other, lie a row apart. With
-//! the width of the block known to the compiler, that is one load, one addition in memory and no
-//! branch for each bin. Where gradients are bytes, some thousand rows at a time are added to
-//! histograms of short words first, which take half the cache.
+//! Building reads a row's bins of a whole block of columns at once: the row's gradient is read once
+//! for many columns, and successive additions to the same bin, of which the second must wait for the
+//! first, are a row apart. With the width of the block known at compile time, each bin costs a load
+//! and an addition in memory, without a branch. Where gradients are bytes, about a thousand rows at
+//! a time are first summed in histograms of 32-bit words, which take half the cache.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::binned_matrix::{RowBins, SlotBins};
 use crate::binning::BINS;
-use crate::numbers::{Gradient, Packing, Word, add, minus};
+use crate::fixed_point::{Gradient, Packing, Word, add, minus};
 use crate::prefetch::prefetch;
-use crate::table::{LaneBins, RowBins};
 
 /// The histogram of one column in one leaf.
 pub(crate) type Histogram<const W: usize> = [Word<W>; BINS];
@@ -26,30 +26,31 @@ pub(crate) fn empty<const W: usize>() -> Histogram<W> {
     [[0; W]; BINS]
 }
 
-/// Rows of a part of a scan at least: summing them must cost far more than joining the parts.
+/// The smallest part of the rows that a task sums: summing must cost far more than adding up the
+/// histograms of the parts.
 const PART_ROWS: usize = 1 << 12;
 
-/// Rows that are added to one block's histograms after the other's: few enough to stay in the
-/// second-level cache, enough that the histograms pay for being fetched into the first.
+/// Rows that are added to the histograms of one block before the next: few enough to stay in the
+/// second-level cache, enough to make up for fetching the histograms into the first.
 const TILE_ROWS: usize = 1 << 10;
 
-/// A short word counts rows in its lower bits and has the sum of their gradients, which are bytes,
-/// in the others: both have room for so many rows.
+/// The largest number of rows that a 32-bit word can sum: its low bits count rows, the others are
+/// the sum of gradients that are bytes.
 const SHORT_ROWS_MAX: usize = (1 << SHORT_COUNT_BITS) - 1;
 const SHORT_COUNT_BITS: u32 = 12;
 
-/// Rows for which short words are worth adding up at the end.
+/// The smallest number of rows for which summing in 32-bit words first is faster.
 const SHORT_ROWS_MIN: usize = 512;
 
-/// How many rows before its turn a row is asked for.
+/// How many rows in advance a row is prefetched.
 const ROWS_AHEAD: usize = 12;
 
-/// The rows that a scan reads.
+/// The rows that a histogram sums.
 #[derive(Clone, Copy)]
 pub(crate) enum Rows<'a> {
-    /// The first so many.
+    /// All rows below this one.
     First(usize),
-    /// These.
+    /// The rows with these numbers.
     At(&'a [u32]),
 }
 
@@ -62,7 +63,7 @@ impl Rows<'_> {
     }
 }
 
-/// The gradients of all rows, how they are packed, and how much of them is noise.
+/// The gradients of all rows in a round.
 #[derive(Clone, Copy)]
 pub(crate) struct Gradients<'a, const W: usize> {
     pub(crate) rows: &'a [Gradient<W>],
@@ -71,8 +72,8 @@ pub(crate) struct Gradients<'a, const W: usize> {
     pub(crate) noise: f64,
 }
 
-/// Scans over the same table, and what they need again and again.
-pub(crate) struct Scanner<'a, const W: usize> {
+/// Builds histograms over the same binned matrix, and keeps the memory that this takes.
+pub(crate) struct HistogramBuilder<'a, const W: usize> {
     bins: &'a RowBins,
     /// Lanes of a block.
     width: usize,
@@ -80,22 +81,22 @@ pub(crate) struct Scanner<'a, const W: usize> {
     parts: Vec<Vec<Histogram<W>>>,
 }
 
-impl<'a, const W: usize> Scanner<'a, W> {
+impl<'a, const W: usize> HistogramBuilder<'a, W> {
     pub(crate) fn new(bins: &'a RowBins, width: usize) -> Self {
         Self { bins, width, parts: Vec::new() }
     }
 
-    /// Writes the histograms of every lane over some rows: large scans in parallel over rows, small
-    /// ones over blocks.
-    pub(crate) fn sum(
+    /// Writes the histograms of all slots over some rows: in parallel over parts of the rows where
+    /// they are many, otherwise over blocks of columns. Shapes: `out` n_slots.
+    pub(crate) fn build(
         &mut self,
         rows: Rows<'_>,
         gradients: Gradients<'_, W>,
         out: &mut [Histogram<W>],
     ) {
         let bins = self.bins;
-        // Short words take half the room: two blocks are one, and as that leaves fewer blocks to
-        // share out, smaller scans are parted by rows.
+        // 32-bit words take half the cache, so two blocks are taken as one; as that leaves fewer
+        // blocks to distribute, fewer rows are enough to work on parts of them.
         let is_short = gradients.packing.are_bytes() && out.len() > self.width;
         let (width, tile_rows, part_rows_min) = if is_short {
             (2 * self.width, SHORT_ROWS_MAX, PART_ROWS / 4)
@@ -108,15 +109,15 @@ impl<'a, const W: usize> Scanner<'a, W> {
             let blocks = out.par_chunks_mut(width).enumerate().with_min_len(least);
             blocks.for_each(|(block, out)| {
                 out.fill(empty());
-                scan(bins.starting_at(block * width), rows, 0..rows.len(), gradients, out);
+                add_rows(bins.starting_at(block * width), rows, 0..rows.len(), gradients, out);
             });
             return;
         }
-        let n_lanes = out.len();
+        let n_slots = out.len();
         self.parts.resize_with(self.parts.len().max(n_parts - 1), Vec::new);
         let part_rows = rows.len().div_ceil(n_parts);
         let others = self.parts[..n_parts - 1].iter_mut().map(|part| {
-            part.resize(n_lanes, empty());
+            part.resize(n_slots, empty());
             part.as_mut_slice()
         });
         let parts: Vec<&mut [Histogram<W>]> = std::iter::once(&mut *out).chain(others).collect();
@@ -126,7 +127,8 @@ impl<'a, const W: usize> Scanner<'a, W> {
             for start in (part * part_rows..end).step_by(tile_rows) {
                 let tile = start..end.min(start + tile_rows);
                 for (block, sums) in sums.chunks_exact_mut(width).enumerate() {
-                    scan(bins.starting_at(block * width), rows, tile.clone(), gradients, sums);
+                    let bins = bins.starting_at(block * width);
+                    add_rows(bins, rows, tile.clone(), gradients, sums);
                 }
             }
         });
@@ -138,30 +140,30 @@ impl<'a, const W: usize> Scanner<'a, W> {
     }
 }
 
-/// Adds some of the rows to the histograms of a block.
-fn scan<const W: usize>(
-    bins: LaneBins<'_>,
+/// Adds a range of the rows to the histograms of a block.
+fn add_rows<const W: usize>(
+    bins: SlotBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
     out: &mut [Histogram<W>],
 ) {
     match out.len() {
-        4 => scan_width::<W, 4>(bins, rows, range, gradients, out),
-        8 => scan_width::<W, 8>(bins, rows, range, gradients, out),
-        12 => scan_width::<W, 12>(bins, rows, range, gradients, out),
-        16 => scan_width::<W, 16>(bins, rows, range, gradients, out),
-        20 => scan_width::<W, 20>(bins, rows, range, gradients, out),
-        24 => scan_width::<W, 24>(bins, rows, range, gradients, out),
-        32 => scan_width::<W, 32>(bins, rows, range, gradients, out),
-        40 => scan_width::<W, 40>(bins, rows, range, gradients, out),
+        4 => add_rows_of_width::<W, 4>(bins, rows, range, gradients, out),
+        8 => add_rows_of_width::<W, 8>(bins, rows, range, gradients, out),
+        12 => add_rows_of_width::<W, 12>(bins, rows, range, gradients, out),
+        16 => add_rows_of_width::<W, 16>(bins, rows, range, gradients, out),
+        20 => add_rows_of_width::<W, 20>(bins, rows, range, gradients, out),
+        24 => add_rows_of_width::<W, 24>(bins, rows, range, gradients, out),
+        32 => add_rows_of_width::<W, 32>(bins, rows, range, gradients, out),
+        40 => add_rows_of_width::<W, 40>(bins, rows, range, gradients, out),
         width => unreachable!("no block is {width} columns wide"),
     }
 }
 
 /// Adds rows to the histograms of a block of `N` columns.
-fn scan_width<const W: usize, const N: usize>(
-    bins: LaneBins<'_>,
+fn add_rows_of_width<const W: usize, const N: usize>(
+    bins: SlotBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
@@ -172,11 +174,11 @@ fn scan_width<const W: usize, const N: usize>(
     if packing.are_bytes() && range.len() >= SHORT_ROWS_MIN {
         for start in range.clone().step_by(SHORT_ROWS_MAX) {
             let part = start..range.end.min(start + SHORT_ROWS_MAX);
-            scan_short(bins, rows, part, gradients, out);
+            add_rows_in_short_words(bins, rows, part, gradients, out);
         }
         return;
     }
-    each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
+    for_each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
         let word = packing.word(gradient);
         for (histogram, &bin) in out.iter_mut().zip(bins) {
             add(&mut histogram[bin as usize], &word);
@@ -184,16 +186,16 @@ fn scan_width<const W: usize, const N: usize>(
     });
 }
 
-/// The same of at most [`SHORT_ROWS_MAX`] rows whose gradients are bytes.
-fn scan_short<const W: usize, const N: usize>(
-    bins: LaneBins<'_>,
+/// Adds at most [`SHORT_ROWS_MAX`] rows whose gradients are bytes, by way of 32-bit words.
+fn add_rows_in_short_words<const W: usize, const N: usize>(
+    bins: SlotBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
     out: &mut [Histogram<W>; N],
 ) {
     let mut sums = [[0u32; BINS]; N];
-    each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
+    for_each_row(bins, rows, range, gradients, |bins: &[u8; N], gradient| {
         let word = ((gradient[0] as u32) << SHORT_COUNT_BITS) + 1;
         for (histogram, &bin) in sums.iter_mut().zip(bins) {
             histogram[bin as usize] = histogram[bin as usize].wrapping_add(word);
@@ -206,10 +208,10 @@ fn scan_short<const W: usize, const N: usize>(
     }
 }
 
-/// Hands on the bins and the gradient of each row.
+/// Calls `add_row` with the bins and the gradient of each row of the range.
 #[inline(always)]
-fn each_row<const W: usize, const N: usize>(
-    bins: LaneBins<'_>,
+fn for_each_row<const W: usize, const N: usize>(
+    bins: SlotBins<'_>,
     rows: Rows<'_>,
     range: Range<usize>,
     gradients: Gradients<'_, W>,
@@ -217,13 +219,13 @@ fn each_row<const W: usize, const N: usize>(
 ) {
     let mut add_row = |row: usize| match bins.row(row).first_chunk() {
         Some(bins) => add_row(bins, &gradients.rows[row]),
-        None => unreachable!("row {row} has fewer than {N} lanes"),
+        None => unreachable!("row {row} has fewer than {N} slots"),
     };
     match rows {
         Rows::First(_) => range.for_each(add_row),
         Rows::At(rows) => {
-            for (&row, place) in rows[range.clone()].iter().zip(range) {
-                if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
+            for (&row, position) in rows[range.clone()].iter().zip(range) {
+                if let Some(&ahead) = rows.get(position + ROWS_AHEAD) {
                     bins.prefetch::<N>(ahead as usize);
                     prefetch(gradients.rows, ahead as usize);
                 }
@@ -233,8 +235,9 @@ fn each_row<const W: usize, const N: usize>(
     }
 }
 
-/// Turns parents' histograms into those of one child by taking the other child away.
-pub(crate) fn take_away<const W: usize>(parents: &mut [Histogram<W>], children: &[Histogram<W>]) {
+/// Subtracts the histograms of one child from those of its parent, which become those of the other
+/// child.
+pub(crate) fn subtract<const W: usize>(parents: &mut [Histogram<W>], children: &[Histogram<W>]) {
     for (parent, child) in parents.as_flattened_mut().iter_mut().zip(children.as_flattened()) {
         *parent = minus(parent, child);
     }
@@ -245,12 +248,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::table::WIDTHS;
+    use crate::binned_matrix::WIDTHS;
 
-    /// Bins of some lanes.
-    fn lanes(n: usize, n_lanes: usize) -> Vec<Vec<u8>> {
-        let lane = |lane| (0..n).map(move |row| ((row + 1) * (lane + 3) * row / 7 % 256) as u8);
-        (0..n_lanes).map(|at| lane(at).collect()).collect()
+    /// The bins of `n_slots` slots.
+    fn slots(n: usize, n_slots: usize) -> Vec<Vec<u8>> {
+        let slot = |slot| (0..n).map(move |row| ((row + 1) * (slot + 3) * row / 7 % 256) as u8);
+        (0..n_slots).map(|at| slot(at).collect()).collect()
     }
 
     /// Gradients with hessians, and how they are packed.
@@ -272,21 +275,21 @@ mod tests {
     ) {
         let gradients = Gradients { rows: &gradients, packing: &packing, noise: 0.0 };
         for width in WIDTHS {
-            let lanes = lanes(n, 2 * width);
-            let bins = RowBins::new(&lanes, n);
+            let slots = slots(n, 2 * width);
+            let bins = RowBins::new(&slots, n);
             let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
             let of = |rows, threads| {
                 let mut out = vec![empty(); 2 * width];
-                let mut scanner = Scanner::new(&bins, width);
-                pool(threads).unwrap().install(|| scanner.sum(rows, gradients, &mut out));
+                let mut builder = HistogramBuilder::new(&bins, width);
+                pool(threads).unwrap().install(|| builder.build(rows, gradients, &mut out));
                 out
             };
             let expected = |rows: &[u32]| {
                 let mut expected = vec![empty(); 2 * width];
-                for (histogram, lane) in expected.iter_mut().zip(&lanes) {
+                for (histogram, slot) in expected.iter_mut().zip(&slots) {
                     for &row in rows {
                         let word = packing.word(&gradients.rows[row as usize]);
-                        add(&mut histogram[lane[row as usize] as usize], &word);
+                        add(&mut histogram[slot[row as usize] as usize], &word);
                     }
                 }
                 expected
@@ -319,10 +322,10 @@ mod tests {
         fn parent_minus_one_child_is_the_other(left in prop::collection::vec(any::<bool>(), 1..999)) {
             let (gradients, packing) = with_hessians(left.len());
             let gradients = Gradients { rows: &gradients, packing: &packing, noise: 0.0 };
-            let bins = RowBins::new(&lanes(left.len(), 4), left.len());
+            let bins = RowBins::new(&slots(left.len(), 4), left.len());
             let sum = |rows| {
                 let mut out = vec![empty(); 4];
-                Scanner::new(&bins, 4).sum(rows, gradients, &mut out);
+                HistogramBuilder::new(&bins, 4).build(rows, gradients, &mut out);
                 out
             };
             let side = |wanted| -> Vec<u32> {
@@ -330,7 +333,7 @@ mod tests {
             };
             let (left_rows, right_rows) = (side(true), side(false));
             let mut parents = sum(Rows::First(left.len()));
-            take_away(&mut parents, &sum(Rows::At(&left_rows)));
+            subtract(&mut parents, &sum(Rows::At(&left_rows)));
             prop_assert!(parents == sum(Rows::At(&right_rows)));
         }
     }

@@ -1,28 +1,38 @@
-//! How much memory a training needs, told before it begins.
+//! An estimate of the memory that a training needs, before it begins.
 
+use crate::binned_matrix::{row_stride, shape};
 use crate::histogram::Histogram;
-use crate::leaf::BUCKETS;
-use crate::table::{row_stride, shape};
+use crate::leaf_quantiles::BUCKETS;
 use crate::{CheckedParams, Columns, Error, Params, Target};
 
-/// The bytes that training needs beside the columns themselves, by the sizes of what it keeps: the
-/// bins, what is known of each row, the histograms of open leaves, the counts of residuals.
+/// The bytes that training needs beside the columns themselves: the sum of the sizes of the bins, of
+/// the arrays over rows, of the histograms of all leaves and of the histograms of residuals.
+/// `n_outputs` is the number of quantile levels, or 1.
+///
+/// ```
+/// use boost::{Params, training_bytes};
+///
+/// let params = Params::default();
+/// let million = training_bytes(1_000_000, 40, 9, &params);
+/// assert!((100 << 20..1 << 30).contains(&million));
+/// assert!(million < training_bytes(2_000_000, 40, 9, &params));
+/// ```
 pub fn training_bytes(n_rows: usize, n_features: usize, n_outputs: usize, params: &Params) -> u64 {
     let (n_blocks, width) = shape(n_features);
     let stride = row_stride(n_blocks * width) as u64;
     let [n_rows, n_features, n_outputs] = [n_rows, n_features, n_outputs].map(|n| n as u64);
     let (leaves, threads) = (u64::from(params.leaves), rayon::current_num_threads() as u64);
-    let lanes = (n_blocks * width) as u64;
-    // The bins by column and by row.
+    let slots = (n_blocks * width) as u64;
+    // The bins by column and by row, predictions, gradients, outcomes, row numbers, leaves.
     let of_row = n_features + stride + 4 * n_outputs + 8 + 4 + 8 + 2;
-    // While bins are made: the outcomes in order, and the share below each.
+    // While columns are binned: the sorted outcomes, and the share below each.
     let ranking = n_rows * (4 + 4);
-    let histograms = leaves * lanes * size_of::<Histogram<2>>() as u64;
+    let histograms = leaves * slots * size_of::<Histogram<2>>() as u64;
     let counts = threads * leaves * n_outputs * (BUCKETS * size_of::<u64>()) as u64;
     n_rows * of_row + ranking.max(histograms + counts)
 }
 
-/// Refuses what would not fit.
+/// Refuses a training that needs more memory than `memory_mib` allows.
 pub(crate) fn check(
     columns: &Columns<'_>,
     target: &Target<'_>,

@@ -1,21 +1,51 @@
-//! An ensemble: where every prediction begins, and the trees that are added to it.
+//! An ensemble of trees: the base of every prediction, and the trees that are added to it.
 
 use crate::{Error, Tree};
 
-/// What is done with a row's outputs after all trees are added.
+/// What is done with the outputs of a row after all trees are added.
+///
+/// ```
+/// use boost::{Model, OutputOrder};
+///
+/// let predict = |order| {
+///     let model = Model::new(vec![3.0, 1.0], Vec::new(), 1, order)?;
+///     model.predict(&[vec![0.0]])
+/// };
+/// assert_eq!(predict(OutputOrder::AsAdded)?, [3.0, 1.0]);
+/// assert_eq!(predict(OutputOrder::Rising)?, [1.0, 3.0]);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputOrder {
-    /// Nothing.
+    /// Nothing: each output is the sum of its base and leaf values.
     AsAdded,
-    /// They are sorted: quantiles never cross, and sorting never makes their loss larger
+    /// They are sorted, so that quantiles never cross; sorting never makes their loss larger
     /// (Chernozhukov, Fernández-Val and Galichon 2010).
     Rising,
 }
 
 /// An ensemble of trees.
 ///
-/// A prediction is the base plus the values of the leaves that the row ends in, in the order of
-/// the trees, in f32; it is the same to the last bit for one row and for many.
+/// A prediction is the base plus the values of the leaves that the row is routed to, added in the
+/// order of the trees, in f32; it is the same to the last bit for one row and for many.
+///
+/// ```
+/// use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
+///
+/// let rule = SplitRule::AtMost(0.5);
+/// let (left, right) = (Child::Leaf(0), Child::Leaf(1));
+/// let split = Split { feature: 1, rule, missing_left: false, left, right, gain: 2.0 };
+/// let tree = Tree::new(&[split], vec![-1.0, 1.0], 1)?;
+/// let model = Model::new(vec![10.0], vec![tree], 2, OutputOrder::AsAdded)?;
+///
+/// assert_eq!(model.predict(&[vec![7.0, 7.0], vec![0.0, 1.0]])?, [9.0, 11.0]);
+/// let mut outputs = [0.0];
+/// model.predict_row(&[7.0, 1.0], &mut outputs);
+/// assert_eq!(outputs, [11.0]);
+/// assert_eq!(model.split_gain_by_feature(), [0.0, 2.0]);
+/// assert_eq!(Model::decode(&model.encode())?, model);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
     pub(crate) base: Vec<f32>,
@@ -25,11 +55,11 @@ pub struct Model {
 }
 
 impl Model {
-    /// A model from its parts; the base has a value for each output.
+    /// A model from its parts. Shapes: `base` n_outputs; it predicts rows of `n_features` values.
     ///
     /// # Errors
     /// A base that is empty or not finite, a tree with another number of outputs, or a split on a
-    /// feature that there is not.
+    /// feature that does not exist.
     pub fn new(
         base: Vec<f32>,
         trees: Vec<Tree>,
@@ -57,7 +87,7 @@ impl Model {
         Ok(Self { base, trees, n_features, order })
     }
 
-    /// Where every prediction begins.
+    /// What every prediction begins with. Shapes: n_outputs.
     pub fn base(&self) -> &[f32] {
         &self.base
     }
@@ -77,12 +107,12 @@ impl Model {
         self.base.len()
     }
 
-    /// What is done with a row's outputs at the end.
+    /// What is done with the outputs of a row after all trees are added.
     pub fn output_order(&self) -> OutputOrder {
         self.order
     }
 
-    /// For each feature, the sum of the gains of its splits.
+    /// The sum of the gains of all splits on each feature: its importance. Shapes: n_features.
     pub fn split_gain_by_feature(&self) -> Vec<f64> {
         let mut gains = vec![0.0; self.n_features];
         for tree in &self.trees {
@@ -97,7 +127,7 @@ impl Model {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::{Child, Rule, Split};
+    use crate::{Child, Split, SplitRule};
 
     /// Two trees over three features with two outputs.
     pub(crate) fn small_model() -> Model {
@@ -110,10 +140,10 @@ pub(crate) mod tests {
             gain: 2.5,
         };
         let deep = [
-            split(0, Rule::AtMost(0.5), Child::Split(1), Child::Leaf(2)),
-            split(1, Rule::Codes(vec![2, 77]), Child::Leaf(0), Child::Leaf(1)),
+            split(0, SplitRule::AtMost(0.5), Child::Split(1), Child::Leaf(2)),
+            split(1, SplitRule::Codes(vec![2, 77]), Child::Leaf(0), Child::Leaf(1)),
         ];
-        let stump = [split(2, Rule::AtMost(-1.0), Child::Leaf(0), Child::Leaf(1))];
+        let stump = [split(2, SplitRule::AtMost(-1.0), Child::Leaf(0), Child::Leaf(1))];
         let trees = vec![
             Tree::new(&deep, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2).unwrap(),
             Tree::new(&stump, vec![0.5, -0.5, 0.25, -9.0], 2).unwrap(),

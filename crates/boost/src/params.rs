@@ -1,5 +1,5 @@
-//! The parameters of training: what was written ([`Params`]) and what was checked
-//! ([`CheckedParams`]). Training takes only the checked ones.
+//! The parameters of training: as written ([`Params`]) and as checked ([`CheckedParams`]), which is
+//! what training takes.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,52 +7,64 @@ use crate::Error;
 
 /// Parameters of training as written, not yet checked.
 ///
-/// The defaults are those measured on nine quantiles of delivery times. Trees of means and
-/// probabilities do well with fewer rows in a leaf.
+/// The defaults were chosen for nine quantiles of delivery times. Trees of means and probabilities
+/// do well with fewer rows in a leaf.
+///
+/// ```
+/// use boost::Params;
+///
+/// let params = Params { rounds: 300, learning_rate: 0.05, ..Params::default() };
+/// assert!(params.check().is_ok());
+/// let refused = Params { learning_rate: 0.0, ..Params::default() }.check().unwrap_err();
+/// assert_eq!(
+///     refused.to_string(),
+///     "parameter learning_rate must be above 0 and at most 1, found 0"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Trees to grow, 1 to 100,000. Default 120.
+    /// Boosting rounds, each of which grows a tree, 1 to 100,000. Default 120.
     pub rounds: u32,
-    /// The share of each leaf's step that is taken, above 0 and at most 1. Default 0.1.
+    /// What each leaf's step is multiplied by (shrinkage), above 0 and at most 1. Default 0.1.
     pub learning_rate: f64,
-    /// Leaves of a tree at most, 2 to 4,096. Default 31.
+    /// The largest number of leaves of a tree, 2 to 4,096. Default 31.
     pub leaves: u32,
-    /// Rows of a leaf at least, from 1. Default 200: extreme quantiles of smaller leaves overfit.
+    /// The smallest number of rows of a leaf, from 1. Default 200: extreme quantiles of smaller leaves overfit.
     pub rows_in_leaf_min: u32,
-    /// Bins of a column at most, 2 to 255; missing values have one more. Default 255.
+    /// The largest number of bins of a column, 2 to 255; missing values have one more. Default 255.
     pub bins_max: u16,
-    /// The share of the rows that a tree's splits are chosen on, above 0 and at most 1; the values of
-    /// its leaves come from all rows. Default 1.
+    /// The share of the rows that the splits of a tree are chosen on, above 0 and at most 1; the
+    /// values of its leaves are computed from all rows. Default 1.
     pub row_fraction_per_tree: f64,
     /// The share of the columns that a tree may use, above 0 and at most 1. Default 1.
     pub feature_fraction_per_tree: f64,
     /// The share of the tree's columns that a split may use, above 0 and at most 1. Default 0.6.
     pub feature_fraction_per_split: f64,
-    /// Added to the count (or hessian) of each leaf in gains and in leaf values of means and
-    /// probabilities, from 0. Default 1.
+    /// L2 regularisation: added to the sum of hessians of each leaf (the count, where every hessian
+    /// is 1) in gains, and in leaf values of means and log-odds, from 0. Default 1.
     pub l2: f64,
-    /// Rows of the node's mean that each category is mixed with before categories are sorted,
-    /// from 0. Default 10.
+    /// How many rows with the node's mean gradient are added to each category before categories are
+    /// sorted by theirs, from 0. Default 10.
     pub category_smoothing: f64,
-    /// How many times what noise alone would gain is taken off the gains of splits of categories,
-    /// from 0: they are sorted by what they have shown, which is mostly noise where there are many.
-    /// Default 3.
+    /// How many times the gain expected from noise alone is subtracted from the gains of categorical
+    /// splits, from 0: the order of many categories is mostly noise, and splitting along it gains
+    /// even where they do not differ. Default 3.
     pub category_noise: f64,
-    /// Gain that a split must exceed, from 0. Default 0.
+    /// The gain that a split must exceed, from 0. Default 0.
     pub gain_min: f64,
-    /// Rows at the end, the latest, that are not learned from but tell when to stop; of those that
-    /// are still open nothing can be told. With `early_stopping_rounds`. Default 0.
+    /// How many of the last rows are held out to decide when to stop; right-censored ones among them
+    /// have no part in the loss. Together with `early_stopping_rounds`. Default 0.
     pub early_stopping_rows: u32,
-    /// Rounds without a better prediction of the held-out rows after which training stops; the
-    /// model then has the trees of its best round. Default 0: as many rounds as there are.
+    /// Training stops after so many rounds without a lower loss of the held-out rows; the model then
+    /// has the trees of its best round. Default 0: training never stops early.
     pub early_stopping_rounds: u32,
-    /// MiB that training may use beside its columns; more is refused before it begins. Default
-    /// none.
+    /// Limit of the memory that training may use beside its columns, in MiB; a training that would
+    /// need more is refused before it begins. Default none.
     pub memory_mib: Option<u64>,
-    /// Seed of the choice of rows and columns. Default 0.
+    /// Seed of the random samples of rows and columns. Default 0.
     pub seed: u64,
-    /// Threads, 1 to 1,024; none: as many as rayon's pool has. Changes no byte of the model.
+    /// Threads, 1 to 1,024; none: those of rayon's current pool. It changes no byte of the model.
     pub threads: Option<usize>,
 }
 
@@ -80,7 +92,15 @@ impl Default for Params {
     }
 }
 
-/// Parameters of which each lies in its range.
+/// Parameters each of which is in its range; it dereferences to [`Params`].
+///
+/// ```
+/// use boost::{CheckedParams, Params};
+///
+/// let checked: CheckedParams = Params::default().check()?;
+/// assert_eq!(checked.leaves, 31);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CheckedParams(Params);
 

@@ -1,22 +1,21 @@
-//! Rows of a leaf to its two children, in place and in order; the rows of a tree's sample are parted
-//! from the others alike.
+//! Stable partition of the rows of a leaf into those of its two children, in parallel; also of all
+//! rows into a random sample and the others.
 //!
-//! Blocks of rows are parted side by side in a second buffer, the left ones from the front, the
-//! right ones from the back; then each block is copied to its place. The order of rows within a
-//! child stays that of the leaf, so it is the same for any number of threads, and memory is read
-//! forwards.
+//! Each block of rows is partitioned into a second buffer, left rows from the front and right rows
+//! from the back, and then copied to where it belongs. The order of rows within a child is that of
+//! the leaf, so it is the same for any number of threads, and memory is read forwards.
 
 use rayon::prelude::*;
 
 use crate::prefetch::prefetch;
 
-/// Rows of a block: enough to be worth a task.
+/// Rows of a block: enough that starting a task for it costs little.
 pub(crate) const BLOCK_ROWS: usize = 1 << 13;
 
-/// How many rows before its turn a row is asked for.
+/// How many rows in advance the bin of a row is prefetched.
 const ROWS_AHEAD: usize = 48;
 
-/// Parts `rows` by `goes_left` of their bin and returns how many went left.
+/// Partitions `rows` by whether their bin goes left, and returns how many rows go left.
 ///
 /// Shapes: `bins` n_rows; `scratch` as long as `rows`, overwritten.
 pub(crate) fn partition(
@@ -25,9 +24,9 @@ pub(crate) fn partition(
     bins: &[u8],
     goes_left: &[bool; 256],
 ) -> usize {
-    by_blocks(rows, scratch, |_, rows, sides| {
-        for (place, &row) in rows.iter().enumerate() {
-            if let Some(&ahead) = rows.get(place + ROWS_AHEAD) {
+    partition_by_blocks(rows, scratch, |_, rows, sides| {
+        for (position, &row) in rows.iter().enumerate() {
+            if let Some(&ahead) = rows.get(position + ROWS_AHEAD) {
                 prefetch(bins, ahead as usize);
             }
             sides.put(row, goes_left[bins[row as usize] as usize]);
@@ -35,8 +34,7 @@ pub(crate) fn partition(
     })
 }
 
-/// The rows of a block as they are parted: the left ones from the front, the right ones from the
-/// back.
+/// The rows of a block while it is partitioned: left rows from the front, right rows from the back.
 pub(crate) struct Sides<'a> {
     rows: &'a mut [u32],
     n_left: usize,
@@ -44,10 +42,10 @@ pub(crate) struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Puts the next row of the block on its side.
+    /// Adds the next row of the block to a side.
     #[inline(always)]
     pub(crate) fn put(&mut self, row: u32, left: bool) {
-        // Both are written, one of them stays: no branch to predict.
+        // The row is written to both sides and only one counts it: no branch to predict.
         self.rows[self.n_left] = row;
         self.rows[self.rows.len() - 1 - self.n_right] = row;
         self.n_left += usize::from(left);
@@ -55,27 +53,28 @@ impl Sides<'_> {
     }
 }
 
-/// Parts rows block by block and returns how many went left. `part` gets the place of a block's
-/// first row, its rows, and the sides to put them on.
-pub(crate) fn by_blocks(
+/// Partitions rows block by block and returns how many go left. `partition_block` gets the position
+/// of a block's first row, the block's rows, and the sides to add them to.
+pub(crate) fn partition_by_blocks(
     rows: &mut [u32],
     scratch: &mut [u32],
-    part: impl Fn(usize, &[u32], &mut Sides<'_>) + Sync,
+    partition_block: impl Fn(usize, &[u32], &mut Sides<'_>) + Sync,
 ) -> usize {
-    let part = |first: usize, rows: &[u32], scratch: &mut [u32]| {
+    let partition_block = |first: usize, rows: &[u32], scratch: &mut [u32]| {
         let mut sides = Sides { rows: scratch, n_left: 0, n_right: 0 };
-        part(first, rows, &mut sides);
+        partition_block(first, rows, &mut sides);
         sides.n_left
     };
     if rows.len() <= BLOCK_ROWS {
-        let n_left = part(0, rows, scratch);
+        let n_left = partition_block(0, rows, scratch);
         rows[..n_left].copy_from_slice(&scratch[..n_left]);
         copy_reversed(&mut rows[n_left..], &scratch[n_left..]);
         return n_left;
     }
     let blocks = rows.par_chunks(BLOCK_ROWS).zip(scratch.par_chunks_mut(BLOCK_ROWS)).enumerate();
-    let lefts: Vec<usize> =
-        blocks.map(|(block, (rows, scratch))| part(block * BLOCK_ROWS, rows, scratch)).collect();
+    let lefts: Vec<usize> = blocks
+        .map(|(block, (rows, scratch))| partition_block(block * BLOCK_ROWS, rows, scratch))
+        .collect();
     let n_left = lefts.iter().sum();
     let (mut left, mut right) = rows.split_at_mut(n_left);
     let mut copies = Vec::with_capacity(lefts.len());
@@ -103,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parted_rows_keep_their_order() {
+    fn partitioned_rows_keep_their_order() {
         for n in [0, 1, 10, BLOCK_ROWS, 3 * BLOCK_ROWS + 17] {
             let mut rows: Vec<u32> = (0..n as u32).collect();
             let mut scratch = vec![0; n];

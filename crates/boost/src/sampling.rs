@@ -1,42 +1,19 @@
-//! Which rows a tree is grown on and which columns it and each split may use: drawn from the seed,
-//! the round and the number of the split, so that neither threads nor earlier draws matter.
+//! The rows that a tree is grown on and the columns that it and each of its splits may use, drawn at
+//! random from the seed, the round and the number of the split, so that neither threads nor earlier
+//! draws matter.
 
-use crate::partition::{BLOCK_ROWS, by_blocks};
+use statistics::SplitMix64;
 
-/// A stream of numbers that follows from its seeds (SplitMix64; Steele, Lea and Flood 2014).
-struct Draws(u64);
+use crate::partition::{BLOCK_ROWS, partition_by_blocks};
 
-/// From one number's state to the next.
-const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
-
-impl Draws {
-    fn new(seed: u64, round: u32, node: u64) -> Self {
-        let mut draws = Self(seed);
-        draws.0 = draws.next() ^ u64::from(round);
-        draws.0 = draws.next() ^ node;
-        draws
-    }
-
-    /// The stream after its first `n` numbers.
-    fn after(&self, n: usize) -> Self {
-        Self(self.0.wrapping_add(STEP.wrapping_mul(n as u64)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(STEP);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `limit`, by multiplication (the bias is below 2^-32 for the limits here).
-    fn below(&mut self, limit: usize) -> usize {
-        ((u128::from(self.next()) * limit as u128) >> 64) as usize
-    }
+/// The random numbers of a node in a round.
+fn generator(seed: u64, round: u32, node: u64) -> SplitMix64 {
+    let with_round = SplitMix64::new(seed).next_u64() ^ u64::from(round);
+    let with_node = SplitMix64::new(with_round).next_u64() ^ node;
+    SplitMix64::new(with_node)
 }
 
-/// The number of the node whose columns are drawn; the tree itself draws as this one.
+/// The node number under which the columns of a whole tree are drawn.
 pub(crate) const WHOLE_TREE: u64 = u64::MAX;
 
 /// For each of `n` columns, whether it is drawn: `fraction` of them, at least one.
@@ -45,26 +22,27 @@ pub(crate) fn draw(n: usize, fraction: f64, seed: u64, round: u32, node: u64) ->
     if wanted == n {
         return vec![true; n];
     }
-    let mut draws = Draws::new(seed, round, node);
+    let mut random = generator(seed, round, node);
     let mut order: Vec<usize> = (0..n).collect();
     let mut drawn = vec![false; n];
-    for place in 0..wanted {
-        let other = place + draws.below(n - place);
-        order.swap(place, other);
-        drawn[order[place]] = true;
+    for position in 0..wanted {
+        let other = position + random.below(n - position);
+        order.swap(position, other);
+        drawn[order[position]] = true;
     }
     drawn
 }
 
-/// The number under which rows are drawn, apart from all splits'.
+/// The node number under which rows are drawn: no split has it.
 const ROWS: u64 = 1 << 63;
 
-/// Rows that one number of the stream decides on, with 16 bits each.
-const ROWS_OF_DRAW: usize = 4;
-const _: () = assert!(BLOCK_ROWS.is_multiple_of(ROWS_OF_DRAW));
+/// Rows that one random number decides on, with 16 bits each.
+const ROWS_OF_NUMBER: usize = 4;
+const _: () = assert!(BLOCK_ROWS.is_multiple_of(ROWS_OF_NUMBER));
 
-/// Writes the rows from 0 on, about `fraction` of them (one at least) before the others and both in
-/// order; returns how many come before. Shapes: `scratch` as long as `rows`; both are overwritten.
+/// Writes the row numbers from 0 on: first a random sample of about `fraction` of them (at least
+/// one), then the others, both in order. Returns the size of the sample. Shapes: `scratch` as long
+/// as `rows`; both are overwritten.
 pub(crate) fn draw_rows(
     fraction: f64,
     seed: u64,
@@ -73,16 +51,16 @@ pub(crate) fn draw_rows(
     scratch: &mut [u32],
 ) -> usize {
     if fraction == 1.0 {
-        rows.iter_mut().zip(0..).for_each(|(place, row)| *place = row);
+        rows.iter_mut().zip(0..).for_each(|(slot, row)| *slot = row);
         return rows.len();
     }
     let limit = (fraction * 65_536.0) as u64;
-    let draws = Draws::new(seed, round, ROWS);
-    by_blocks(rows, scratch, |first, rows, sides| {
-        let mut draws = draws.after(first / ROWS_OF_DRAW);
-        for start in (first..first + rows.len()).step_by(ROWS_OF_DRAW) {
-            let mut bits = draws.next();
-            for row in start..(start + ROWS_OF_DRAW).min(first + rows.len()) {
+    let random = generator(seed, round, ROWS);
+    partition_by_blocks(rows, scratch, |first, rows, sides| {
+        let mut random = random.skip((first / ROWS_OF_NUMBER) as u64);
+        for start in (first..first + rows.len()).step_by(ROWS_OF_NUMBER) {
+            let mut bits = random.next_u64();
+            for row in start..(start + ROWS_OF_NUMBER).min(first + rows.len()) {
                 sides.put(row as u32, (bits & 0xffff) < limit || row == 0);
                 bits >>= 16;
             }
@@ -104,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn every_column_has_its_turn_and_seeds_differ() {
+    fn every_column_is_drawn_equally_often_and_seeds_differ() {
         let mut times = [0u32; 8];
         for round in 0..1000 {
             for (times, drawn) in times.iter_mut().zip(draw(8, 0.5, 7, round, 0)) {

@@ -1,114 +1,119 @@
-//! The best split of a leaf by one column, from its histogram.
+//! Split finding: the best split of a leaf by one column, from its histogram.
 //!
-//! A split's gain is how much the second-order loss falls: G²/(H + l2) of both children less that
-//! of the parent (G the sum of gradients, H of hessians, or the count). Numeric columns are
-//! scanned bin by bin; the categories of a categorical column are first sorted by their smoothed
-//! mean gradient, which for squared error makes one of the scanned splits the best of all 2^n
-//! (Fisher 1958). Each place is tried with the missing values on either side; where the leaf has
-//! none, a value that is missing later goes with the larger child.
+//! A split's gain is how much the second-order approximation of the loss falls: G²/(H + l2) of both
+//! children less that of the parent, where G is the sum of gradients and H that of hessians (or the
+//! count). Every border between bins of a numeric column is evaluated. The categories of a
+//! categorical column are first sorted by their smoothed mean gradient; for squared error the best
+//! split along that order is the best of all 2^n (Fisher 1958). Each split is evaluated with the
+//! missing values on either side; where the leaf has none, values that are missing at prediction go
+//! to the child with more rows.
 //!
-//! Sorting fits noise, the more so the more categories there are. Where nothing tells them apart,
-//! the sum of gradients in a category of h rows (or hessians) is s √h wide, s² being the noise of a
-//! row. Of k equal ones the lowest share p then adds up to k s √h φ(Φ⁻¹(p)), and splitting them off
-//! gains k s² φ(Φ⁻¹(p))² / (p (1 - p)): about (2/π) k s² (4p (1 - p))^⅝, in the middle two thirds of
-//! all that lies between them. If some are more frequent, k is (Σ√h)² / Σh. `category_noise` times
-//! that is taken off their gains, or categories win wherever no other column has much to say.
+//! Sorting fits noise, the more so the more categories there are. Suppose that k categories do not
+//! differ and have hessians h each, and that the variance of a gradient is s² per unit of hessian.
+//! The sum of gradients of a category then has the standard deviation s √h, and the share p of
+//! categories with the lowest sums adds up to k s √h φ(Φ⁻¹(p)). Splitting them off gains
+//! k s² φ(Φ⁻¹(p))² / (p (1 - p)), which is about (2/π) k s² (4p (1 - p))^⅝ (between p = 1/6 and 5/6
+//! that is two thirds of its range). Where the hessians of categories differ, (Σ√h)² / Σh takes the
+//! place of k. `category_noise` times this expected gain is subtracted from the gains of categorical
+//! splits; otherwise categories win wherever no other column gains much.
 //!
-//! Ties: the earlier place wins, then missing values to the right; among columns the earlier.
+//! Ties: the earlier border wins, then missing values on the right; among columns the earlier.
 
 use std::f64::consts::FRAC_2_PI;
 
 use crate::Direction;
-use crate::binning::{BINS, MISSING_BIN, Meaning};
-use crate::candidate::{BinSet, Candidate, Place};
+use crate::binning::{BINS, BinMapping, MISSING_BIN};
+use crate::fixed_point::{Packing, Word, add, minus};
 use crate::histogram::Histogram;
-use crate::numbers::{Packing, Word, add, minus};
 use crate::params::Params;
+use crate::split_candidate::{BinRule, BinSet, Candidate};
 
 /// Gains below this share of the parent's score are rounding errors of the subtraction.
 const ROUNDING_SHARE: f64 = 1e-10;
 
-/// What splits are judged by.
+/// Finds the best splits of a tree's leaves.
 #[derive(Clone, Copy)]
-pub(crate) struct Judge<'a> {
+pub(crate) struct SplitFinder<'a> {
     pub(crate) params: &'a Params,
     pub(crate) packing: &'a Packing,
     /// See [`crate::loss::Loss::noise`].
     pub(crate) noise: f64,
 }
 
-/// One column in one leaf.
+/// A column in a leaf, of which the best split is wanted.
 #[derive(Clone, Copy)]
-pub(crate) struct Searched<'a, const W: usize> {
-    /// Its position among the training columns, and its lane.
+pub(crate) struct SplitInput<'a, const W: usize> {
+    /// Position of the column among the training columns.
     pub(crate) feature: usize,
-    pub(crate) lane: usize,
-    pub(crate) meaning: &'a Meaning,
-    /// Which way predictions must follow it.
+    /// Its slot in the binned matrix.
+    pub(crate) slot: usize,
+    pub(crate) mapping: &'a BinMapping,
+    /// Its monotonic constraint.
     pub(crate) direction: Option<Direction>,
     pub(crate) histogram: &'a Histogram<W>,
     /// The sums of the leaf.
     pub(crate) total: &'a Word<W>,
 }
 
-impl Judge<'_> {
-    /// The score and the gain of a split into `left` and the rest; none if it is not allowed.
+impl SplitFinder<'_> {
+    /// The score and the gain of the split of `total` into `left` and the rest, less
+    /// `noise_gain` of the score; none if it is not allowed. For the naive trainer.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn gain<const W: usize>(
         &self,
         left: &Word<W>,
         total: &Word<W>,
-        chance: f64,
+        noise_gain: f64,
         direction: Option<Direction>,
     ) -> Option<(f64, f64)> {
         let leaf = Leaf::new(*self, total);
         let [below, above] = [*left, minus(total, left)].map(|word| self.packing.sums(&word));
         let follows = direction.is_none_or(|direction| direction.is_followed(&below, &above));
         let gradient = self.packing.gradient_units(left);
-        let score = leaf.score(below.count as f64, gradient, below.hessian) - chance;
+        let score = leaf.score(below.count as f64, gradient, below.hessian) - noise_gain;
         let is_enough = score > leaf.least(self.params.gain_min);
         (follows && is_enough).then(|| (score, leaf.gain(score)))
     }
 
     /// The best split of a leaf by a column.
-    pub(crate) fn best<const W: usize>(&self, column: &Searched<'_, W>) -> Option<Candidate<W>> {
-        let n_bins = column.meaning.n_bins();
-        match column.meaning {
-            Meaning::Numeric { .. } => self.best_numeric(column, n_bins),
-            Meaning::Categorical { .. } => self.best_categorical(column, n_bins),
+    pub(crate) fn best<const W: usize>(&self, column: &SplitInput<'_, W>) -> Option<Candidate<W>> {
+        let n_bins = column.mapping.n_bins();
+        match column.mapping {
+            BinMapping::Numeric { .. } => self.best_numeric(column, n_bins),
+            BinMapping::Categorical { .. } => self.best_categorical(column, n_bins),
         }
     }
 
-    /// The best split by a column with ordered bins.
+    /// The best split by a numeric column.
     fn best_numeric<const W: usize>(
         &self,
-        column: &Searched<'_, W>,
+        column: &SplitInput<'_, W>,
         n_bins: usize,
     ) -> Option<Candidate<W>> {
-        let found = self.best_place(column, column.histogram[..n_bins].iter())?;
-        Some(found.candidate(column, Place::UpTo(found.place as u8)))
+        let found = self.best_border(column, column.histogram[..n_bins].iter())?;
+        Some(found.candidate(column, BinRule::UpTo(found.last_below as u8)))
     }
 
-    /// The best split by a column whose bins have no order.
+    /// The best split by a categorical column.
     fn best_categorical<const W: usize>(
         &self,
-        column: &Searched<'_, W>,
+        column: &SplitInput<'_, W>,
         n_bins: usize,
     ) -> Option<Candidate<W>> {
         let order = self.sorted_categories(column.histogram, n_bins, column.total);
         let words = order.iter().map(|&bin| &column.histogram[bin as usize]);
-        let found = self.best_place(column, words)?;
-        let (below, above) = order.split_at(found.place + 1);
-        let mut apart = BinSet::default();
+        let found = self.best_border(column, words)?;
+        let (below, above) = order.split_at(found.last_below + 1);
+        let mut set = BinSet::default();
         let bins = if found.missing_left { above } else { below };
-        bins.iter().for_each(|&bin| apart.insert(bin));
-        Some(found.candidate(column, Place::Apart(apart)))
+        bins.iter().for_each(|&bin| set.insert(bin));
+        Some(found.candidate(column, BinRule::Bins(set)))
     }
 
-    /// What is taken off the score of a split of sorted categories at each place, as noise scores it
-    /// too. `below` are the sums up to each place.
-    pub(crate) fn chances<const W: usize>(&self, below: &[Word<W>]) -> [f64; BINS] {
-        let mut chances = [0.0; BINS];
+    /// What noise is expected to add to the score of a split at each border of sorted categories,
+    /// times `category_noise`. `below` are the sums of all categories below each border.
+    pub(crate) fn expected_noise_gain<const W: usize>(&self, below: &[Word<W>]) -> [f64; BINS] {
+        let mut gains = [0.0; BINS];
         let (mut all, mut roots) = (0.0, 0.0);
         for sum in below.iter().map(|below| self.packing.hessian(below)) {
             roots += (sum - all).sqrt();
@@ -116,49 +121,49 @@ impl Judge<'_> {
         }
         let noise = self.params.category_noise * self.noise / self.packing.squared_unit();
         let most = FRAC_2_PI * noise * roots * roots / all;
-        for (chance, below) in chances.iter_mut().zip(below) {
+        for (gain, below) in gains.iter_mut().zip(below) {
             let share = self.packing.hessian(below) / all;
             let spread = 4.0 * share * (1.0 - share);
             // To the power of 5/8.
-            *chance = most * (spread * spread.sqrt().sqrt()).sqrt();
+            *gain = most * (spread * spread.sqrt().sqrt()).sqrt();
         }
-        chances
+        gains
     }
 
-    /// The best place to split bins in this order, and the best side for missing values.
-    fn best_place<'w, const W: usize>(
+    /// The best border at which to split bins in this order, and the best side for missing values.
+    fn best_border<'w, const W: usize>(
         &self,
-        column: &Searched<'_, W>,
+        column: &SplitInput<'_, W>,
         words: impl Iterator<Item = &'w Word<W>>,
-    ) -> Option<Found<W>> {
+    ) -> Option<BestBorder<W>> {
         let leaf = Leaf::new(*self, column.total);
         let missing = column.histogram[MISSING_BIN as usize];
         let any_missing = self.packing.count(&missing) > 0;
         let mut below: [Word<W>; BINS] = [[0; W]; BINS];
         let (mut sum, mut n) = ([0; W], 0);
-        for (place, word) in below.iter_mut().zip(words) {
+        for (below, word) in below.iter_mut().zip(words) {
             add(&mut sum, word);
-            *place = sum;
+            *below = sum;
             n += 1;
         }
         let below = &below[..n];
-        // Without missing values the second side is not looked at.
+        // Without missing values the other side gives the same sums.
         let mut right = leaf.scores(below, &[0; W]);
         let mut left = if any_missing { leaf.scores(below, &missing) } else { [f64::MIN; BINS] };
-        if matches!(column.meaning, Meaning::Categorical { .. }) {
-            let take_off = |(score, chance): (&mut f64, f64)| *score -= chance;
-            let chances = self.chances(below);
-            right.iter_mut().zip(chances).for_each(take_off);
-            left.iter_mut().zip(chances).for_each(take_off);
+        if matches!(column.mapping, BinMapping::Categorical { .. }) {
+            let subtract = |(score, noise_gain): (&mut f64, f64)| *score -= noise_gain;
+            let noise_gains = self.expected_noise_gain(below);
+            right.iter_mut().zip(noise_gains).for_each(subtract);
+            left.iter_mut().zip(noise_gains).for_each(subtract);
         }
         let mut best = leaf.least(self.params.gain_min);
         let mut found = None;
-        for (place, (&right, &left)) in right.iter().zip(&left).enumerate().take(n) {
-            if (right <= best && left <= best) || self.packing.count(&below[place]) == 0 {
+        for (last_below, (&right, &left)) in right.iter().zip(&left).enumerate().take(n) {
+            if (right <= best && left <= best) || self.packing.count(&below[last_below]) == 0 {
                 continue;
             }
             for (score, missing_left) in [(right, false), (left, true)] {
-                let mut word = below[place];
+                let mut word = below[last_below];
                 if missing_left {
                     add(&mut word, &missing);
                 }
@@ -169,22 +174,22 @@ impl Judge<'_> {
                 let count = self.packing.count(&word);
                 let is_larger = count >= self.packing.count(column.total) - count;
                 let missing_left = if any_missing { missing_left } else { is_larger };
-                found = Some(Found { place, missing_left, left: word, gain: leaf.gain(score) });
+                let gain = leaf.gain(score);
+                found = Some(BestBorder { last_below, missing_left, left: word, gain });
             }
         }
         found
     }
 
-    /// Whether the sides of a split step as the column's direction asks.
-    fn is_followed<const W: usize>(&self, column: &Searched<'_, W>, left: &Word<W>) -> bool {
+    /// Whether the mean steps of a split's sides follow the column's constraint.
+    fn is_followed<const W: usize>(&self, column: &SplitInput<'_, W>, left: &Word<W>) -> bool {
         column.direction.is_none_or(|direction| {
             let sums = [*left, minus(column.total, left)].map(|word| self.packing.sums(&word));
             direction.is_followed(&sums[0], &sums[1])
         })
     }
 
-    /// The bins that have rows, by their mean gradient after mixing in some rows of the leaf's
-    /// mean.
+    /// The bins that have rows, sorted by their mean gradient, which is smoothed towards the leaf's.
     fn sorted_categories<const W: usize>(
         &self,
         histogram: &Histogram<W>,
@@ -206,26 +211,27 @@ impl Judge<'_> {
     }
 }
 
-/// A place where bins are split.
-struct Found<const W: usize> {
-    /// The last of the bins on the left.
-    place: usize,
+/// The best border between bins in their order.
+struct BestBorder<const W: usize> {
+    /// Position of the last bin below it.
+    last_below: usize,
     missing_left: bool,
+    /// The sums of the left child.
     left: Word<W>,
     gain: f64,
 }
 
-impl<const W: usize> Found<W> {
-    fn candidate(&self, column: &Searched<'_, W>, place: Place) -> Candidate<W> {
-        let (feature, lane) = (column.feature, column.lane);
+impl<const W: usize> BestBorder<W> {
+    fn candidate(&self, column: &SplitInput<'_, W>, rule: BinRule) -> Candidate<W> {
+        let (feature, slot) = (column.feature, column.slot);
         let Self { missing_left, left, gain, .. } = *self;
-        Candidate { gain, feature, lane, place, missing_left, left }
+        Candidate { gain, feature, slot, rule, missing_left, left }
     }
 }
 
-/// What is the same for all splits of a leaf by a column. Gradients are in units of the packing.
+/// What all splits of a leaf have in common. Gradients are in multiples of the packing's unit.
 struct Leaf<'a> {
-    judge: Judge<'a>,
+    finder: SplitFinder<'a>,
     count: f64,
     gradient: f64,
     hessian: f64,
@@ -235,20 +241,20 @@ struct Leaf<'a> {
 }
 
 impl<'a> Leaf<'a> {
-    fn new<const W: usize>(judge: Judge<'a>, total: &Word<W>) -> Self {
-        let packing = judge.packing;
+    fn new<const W: usize>(finder: SplitFinder<'a>, total: &Word<W>) -> Self {
+        let packing = finder.packing;
         let (count, gradient) = (packing.count(total) as f64, packing.gradient_units(total));
         let hessian = packing.hessian(total);
-        let rows_min = judge.params.rows_in_leaf_min.into();
-        let parent = gradient * gradient / (hessian + judge.params.l2);
-        Self { judge, count, gradient, hessian, rows_min, parent }
+        let rows_min = finder.params.rows_in_leaf_min.into();
+        let parent = gradient * gradient / (hessian + finder.params.l2);
+        Self { finder, count, gradient, hessian, rows_min, parent }
     }
 
-    /// G²/(H + l2) of both sides, over one denominator; the lowest number if the split is not
-    /// allowed.
+    /// G²/(H + l2) summed over both sides, with a single division; the lowest number if a side has
+    /// too few rows. The arguments are the sums of one side.
     #[inline(always)]
     fn score(&self, count: f64, gradient: f64, hessian: f64) -> f64 {
-        let l2 = self.judge.params.l2;
+        let l2 = self.finder.params.l2;
         let (left, right) = (hessian + l2, self.hessian - hessian + l2);
         let other = self.gradient - gradient;
         let score = (gradient * gradient * right + other * other * left) / (left * right);
@@ -256,11 +262,11 @@ impl<'a> Leaf<'a> {
         if is_allowed { score } else { f64::MIN }
     }
 
-    /// The scores of splits with these sums, and those of the missing values, on the left. One loop
-    /// without branches, so that several are computed at a time.
+    /// The scores of the splits whose left sides have these sums and those of the missing values. One
+    /// loop without branches, so that it is vectorised.
     #[inline(always)]
     fn scores<const W: usize>(&self, below: &[Word<W>], missing: &Word<W>) -> [f64; BINS] {
-        let packing = self.judge.packing;
+        let packing = self.finder.packing;
         let mut scores = [f64::MIN; BINS];
         for (score, below) in scores.iter_mut().zip(below) {
             let mut left = *below;
@@ -271,17 +277,17 @@ impl<'a> Leaf<'a> {
         scores
     }
 
-    /// The score that a split must exceed. What is below a small share of the parent's is a
+    /// The score that a split must exceed. A difference of a tiny share of the parent's score is a
     /// rounding error.
     fn least(&self, gain_min: f64) -> f64 {
         let least =
-            (gain_min / self.judge.packing.squared_unit()).max(ROUNDING_SHARE * self.parent);
+            (gain_min / self.finder.packing.squared_unit()).max(ROUNDING_SHARE * self.parent);
         self.parent + least
     }
 
-    /// The gain of a score, in the loss's own units.
+    /// The gain of a score, in the units of the loss.
     fn gain(&self, score: f64) -> f64 {
-        (score - self.parent) * self.judge.packing.squared_unit()
+        (score - self.parent) * self.finder.packing.squared_unit()
     }
 }
 
@@ -301,19 +307,19 @@ mod tests {
         (histogram, total)
     }
 
-    /// The best split by a column of so many bins.
+    /// The best split by a column with this histogram.
     fn best(
-        judge: Judge<'_>,
+        finder: SplitFinder<'_>,
         (histogram, total): (Histogram<1>, Word<1>),
-        meaning: &Meaning,
+        mapping: &BinMapping,
         direction: Option<Direction>,
     ) -> Option<Candidate<1>> {
         let (histogram, total) = (&histogram, &total);
-        judge.best(&Searched { feature: 0, lane: 0, meaning, direction, histogram, total })
+        finder.best(&SplitInput { feature: 0, slot: 0, mapping, direction, histogram, total })
     }
 
-    fn numeric(n_bins: u8) -> Meaning {
-        Meaning::Numeric { borders: (1..n_bins).map(f32::from).collect() }
+    fn numeric(n_bins: u8) -> BinMapping {
+        BinMapping::Numeric { borders: (1..n_bins).map(f32::from).collect() }
     }
 
     fn params() -> Params {
@@ -321,13 +327,13 @@ mod tests {
     }
 
     #[test]
-    fn missing_values_go_to_the_side_they_resemble() {
+    fn missing_values_go_to_the_side_with_similar_gradients() {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
-        let judge = Judge { params: &params, packing: &packing, noise: 0.0 };
+        let finder = SplitFinder { params: &params, packing: &packing, noise: 0.0 };
         for (missing_gradient, missing_left) in [(-1.0, true), (1.0, false)] {
             let rows = [(0, -1.0), (1, -1.0), (2, 1.0), (3, 1.0), (MISSING_BIN, missing_gradient)];
-            let best = best(judge, histogram(&packing, &rows), &numeric(4), None).unwrap();
-            assert_eq!(best.place, Place::UpTo(1));
+            let best = best(finder, histogram(&packing, &rows), &numeric(4), None).unwrap();
+            assert_eq!(best.rule, BinRule::UpTo(1));
             assert_eq!(best.missing_left, missing_left);
             assert_eq!(best.left_bins().contains(MISSING_BIN), missing_left);
         }
@@ -336,44 +342,44 @@ mod tests {
     #[test]
     fn missing_against_present_is_a_split() {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
-        let judge = Judge { params: &params, packing: &packing, noise: 0.0 };
+        let finder = SplitFinder { params: &params, packing: &packing, noise: 0.0 };
         let rows = [(0, -1.0), (1, -1.0), (MISSING_BIN, 1.0), (MISSING_BIN, 1.0)];
-        let best = best(judge, histogram(&packing, &rows), &numeric(2), None).unwrap();
-        assert_eq!((best.place, best.missing_left), (Place::UpTo(1), false));
+        let best = best(finder, histogram(&packing, &rows), &numeric(2), None).unwrap();
+        assert_eq!((best.rule, best.missing_left), (BinRule::UpTo(1), false));
     }
 
     #[test]
     fn categories_are_split_by_their_means_and_new_ones_go_with_the_missing() {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
-        let judge = Judge { params: &params, packing: &packing, noise: 0.0 };
+        let finder = SplitFinder { params: &params, packing: &packing, noise: 0.0 };
         let rows = [(0, 1.0), (1, -1.0), (3, 1.0), (4, -1.0), (4, -1.0)];
-        let meaning = Meaning::Categorical { codes: (0..5).map(|code| vec![code]).collect() };
-        let best = best(judge, histogram(&packing, &rows), &meaning, None).unwrap();
+        let mapping = BinMapping::Categorical { codes: (0..5).map(|code| vec![code]).collect() };
+        let best = best(finder, histogram(&packing, &rows), &mapping, None).unwrap();
         let left: Vec<bool> = [0, 1, 2, 3, 4].map(|bin| best.left_bins().contains(bin)).to_vec();
         assert!(best.missing_left, "the larger side");
         assert_eq!(left, [false, true, true, false, true]);
     }
 
     #[test]
-    fn categories_that_say_nothing_are_not_split_and_few_that_do_are() {
-        let meaning = Meaning::Categorical { codes: (0..250).map(|code| vec![code]).collect() };
+    fn categories_that_do_not_differ_are_not_split_and_few_that_do_are() {
+        let mapping = BinMapping::Categorical { codes: (0..250).map(|code| vec![code]).collect() };
         let packing = Packing::new(10_000, 2.0, 1.0);
         let heads = draw(10_000, 0.5, 1, 0, 0);
         let gain = |category_noise, effect: f64| {
             let params = Params { category_noise, ..params() };
-            let judge = Judge { params: &params, packing: &packing, noise: 1.0 };
+            let finder = SplitFinder { params: &params, packing: &packing, noise: 1.0 };
             let row = |(row, &heads): (usize, &bool)| {
                 let bin = (row % 250) as u8;
                 let noise = if heads { 1.0 } else { -1.0 };
                 (bin, noise + if bin < 10 { effect } else { 0.0 })
             };
             let rows: Vec<(u8, f64)> = heads.iter().enumerate().map(row).collect();
-            best(judge, histogram(&packing, &rows), &meaning, None).map(|best| best.gain)
+            best(finder, histogram(&packing, &rows), &mapping, None).map(|best| best.gain)
         };
-        // Noise gains 2/π of the number of categories, and a little more, as it has the choice.
+        // Noise gains 2/π of the number of categories, and a little more, as the best border is taken.
         let all = gain(0.0, 0.0).unwrap();
         assert!((FRAC_2_PI..FRAC_2_PI * 1.3).contains(&(all / 250.0)), "{all}");
-        // Once that is taken off there is only the little.
+        // Less the expectation, only that little is left.
         let left = gain(1.0, 0.0).unwrap();
         assert!((0.0..0.25 * all).contains(&left), "{left}");
         assert_eq!(gain(3.0, 0.0), None);
@@ -383,22 +389,22 @@ mod tests {
     #[test]
     fn equal_gradients_give_no_split() {
         let (params, packing) = (params(), Packing::new(1000, 1.0, 1.0));
-        let judge = Judge { params: &params, packing: &packing, noise: 0.0 };
+        let finder = SplitFinder { params: &params, packing: &packing, noise: 0.0 };
         let rows: Vec<(u8, f64)> = (0..1000).map(|row| ((row % 37) as u8, 0.3)).collect();
-        assert_eq!(best(judge, histogram(&packing, &rows), &numeric(37), None), None);
+        assert_eq!(best(finder, histogram(&packing, &rows), &numeric(37), None), None);
     }
 
     #[test]
-    fn a_split_against_the_direction_is_passed_over_for_one_that_follows_it() {
+    fn a_split_against_the_constraint_is_passed_over_for_one_that_follows_it() {
         let (params, packing) = (params(), Packing::new(8, 1.0, 1.0));
-        let judge = Judge { params: &params, packing: &packing, noise: 0.0 };
-        // The step falls after the first bin (a negative gradient asks for more), a little rises.
+        let finder = SplitFinder { params: &params, packing: &packing, noise: 0.0 };
+        // From the first bin to the others the step rises (a negative gradient is a positive step).
         let rows = [(0, 1.0), (1, -1.0), (2, -0.5), (2, -0.5)];
-        let place = |direction| {
+        let rule = |direction| {
             let histogram = histogram(&packing, &rows);
-            best(judge, histogram, &numeric(3), Some(direction)).map(|best| best.place)
+            best(finder, histogram, &numeric(3), Some(direction)).map(|best| best.rule)
         };
-        assert_eq!(place(Direction::Rising), Some(Place::UpTo(0)));
-        assert_eq!(place(Direction::Falling), None);
+        assert_eq!(rule(Direction::Rising), Some(BinRule::UpTo(0)));
+        assert_eq!(rule(Direction::Falling), None);
     }
 }

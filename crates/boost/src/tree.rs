@@ -1,88 +1,151 @@
 //! One tree: splits in a flat list, a vector of values in each leaf.
 //!
-//! A tree can be built from [`Split`]s by anybody (a converted forest, decoded bytes); what is
-//! built is checked: every split points only forwards and every split and leaf is pointed to once,
-//! so a walk always ends in a leaf.
+//! A tree may be built from [`Split`]s of any origin (training, a converted forest, decoded bytes).
+//! It is checked: the children of a split come later in the list, and every split and leaf is the
+//! child of exactly one split, so that routing always ends in a leaf.
 //!
-//! How a row is routed: a missing value (NaN) goes to the split's missing side. A number goes left
-//! if it is at most the threshold. A category that is in the split's set goes to the side that
-//! missing values do not go to; every other value, known or not, goes with the missing ones.
+//! Routing of a row at a split: a missing value (NaN) goes to the split's missing side. A number goes
+//! left if it is at most the threshold. A category in the split's set goes to the side that missing
+//! values do not go to; every other value, seen in training or not, goes with the missing ones.
 
 use crate::Error;
 
-/// Where one side of a split leads.
+/// The largest category code that a column or a split may have.
+pub const CATEGORY_CODE_MAX: u32 = 65_535;
+
+/// A child of a split: another split or a leaf of the same tree.
+///
+/// ```
+/// use boost::{Child, Split, SplitRule};
+///
+/// let rule = SplitRule::AtMost(0.5);
+/// let (left, right) = (Child::Leaf(0), Child::Split(1));
+/// let split = Split { feature: 0, rule, missing_left: true, left, right, gain: 1.0 };
+/// assert_eq!(split.right, Child::Split(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Child {
-    /// To another split, later in the list.
+    /// The split at this position, later in the list.
     Split(u32),
-    /// To a leaf.
+    /// The leaf at this position.
     Leaf(u32),
 }
 
-/// How a split divides the values that are not missing.
+/// How a split divides the values of its column that are not missing.
+///
+/// ```
+/// use boost::{Child, Split, SplitRule, Tree};
+///
+/// let stump = |rule| {
+///     let (left, right) = (Child::Leaf(0), Child::Leaf(1));
+///     let split = Split { feature: 0, rule, missing_left: false, left, right, gain: 1.0 };
+///     Tree::new(&[split], vec![-1.0, 1.0], 1)
+/// };
+/// let numeric = stump(SplitRule::AtMost(2.5))?;
+/// assert_eq!([numeric.leaf_of(&[2.5]), numeric.leaf_of(&[3.0])], [0, 1]);
+/// // Missing values go right, so the codes go left; other codes go with the missing values.
+/// let categorical = stump(SplitRule::Codes(vec![3, 7]))?;
+/// assert_eq!([categorical.leaf_of(&[7.0]), categorical.leaf_of(&[5.0])], [0, 1]);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rule {
-    /// Values up to the threshold go left.
+pub enum SplitRule {
+    /// Values up to this threshold go left.
     AtMost(f32),
     /// Categories with these codes go to the side that missing values do not go to.
     Codes(Vec<u32>),
 }
 
-/// One split of a tree, as it is given and read.
+/// One split of a tree, as [`Tree::new`] takes it and [`Tree::splits`] gives it.
+///
+/// ```
+/// use boost::{Child, Split, SplitRule, Tree};
+///
+/// let split = Split {
+///     feature: 0,
+///     rule: SplitRule::AtMost(10.0),
+///     missing_left: true,
+///     left: Child::Leaf(0),
+///     right: Child::Leaf(1),
+///     gain: 3.5,
+/// };
+/// let tree = Tree::new(std::slice::from_ref(&split), vec![1.0, 2.0], 1)?;
+/// assert_eq!(tree.splits().next(), Some(split));
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     /// Position of the column.
     pub feature: u32,
-    /// Which values go left.
-    pub rule: Rule,
+    /// How it divides the values that are not missing.
+    pub rule: SplitRule,
     /// Whether missing values go left.
     pub missing_left: bool,
-    /// Where left leads.
+    /// The left child.
     pub left: Child,
-    /// Where right leads.
+    /// The right child.
     pub right: Child,
-    /// How much the loss fell by this split; for importance only.
+    /// How much the loss fell by this split; for feature importance only.
     pub gain: f32,
 }
 
-/// A tree whose links have been checked.
+/// A checked tree: it always routes a row to one of its leaves.
+///
+/// ```
+/// use boost::{Child, Split, SplitRule, Tree};
+///
+/// let split = |rule, left, right| {
+///     Split { feature: 0, rule, missing_left: false, left, right, gain: 1.0 }
+/// };
+/// let splits = [
+///     split(SplitRule::AtMost(5.0), Child::Split(1), Child::Leaf(2)),
+///     split(SplitRule::AtMost(2.0), Child::Leaf(0), Child::Leaf(1)),
+/// ];
+/// // Three leaves with two outputs each.
+/// let tree = Tree::new(&splits, vec![1.0, 10.0, 2.0, 20.0, 3.0, 30.0], 2)?;
+/// assert_eq!((tree.n_leaves(), tree.n_outputs()), (3, 2));
+/// assert_eq!(tree.leaf(tree.leaf_of(&[4.0])), [2.0, 20.0]);
+/// assert_eq!(tree.leaf(tree.leaf_of(&[f32::NAN])), [3.0, 30.0]);
+/// # Ok::<(), boost::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     pub(crate) nodes: Vec<Node>,
     pub(crate) gains: Vec<f32>,
-    /// Bit sets of codes, one after the other.
+    /// The bit sets of category codes of all nodes, one after the other.
     pub(crate) sets: Vec<u64>,
     /// Shapes: n_leaves x n_outputs.
     pub(crate) values: Vec<f32>,
     pub(crate) n_outputs: usize,
 }
 
-/// A split as it is walked: 20 bytes.
+/// A split in the form in which rows are routed: 20 bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// For a set of codes, unused.
+    /// Unused where there is a set of codes.
     pub(crate) threshold: f32,
-    /// Left and right: a node, or the complement of a leaf.
+    /// Left and right child: the position of a node, or the bitwise complement of that of a leaf.
     pub(crate) children: [i32; 2],
     pub(crate) feature: u16,
-    /// Words of the set of codes; [`NO_SET`] for a threshold.
+    /// The number of words of the set of codes; [`NO_SET`] where there is a threshold.
     pub(crate) set_words: u16,
-    /// First word of the set of codes.
+    /// The position of the first word of the set of codes.
     pub(crate) set_start: u32,
     pub(crate) missing_left: bool,
 }
 
-/// The number of set words of a node that has a threshold instead.
+/// The value of `set_words` of a node that has a threshold instead of a set of codes.
 pub(crate) const NO_SET: u16 = u16::MAX;
 
 impl Tree {
-    /// A tree from its splits (the first is the root) and its leaves' values.
+    /// A tree from its splits, the first of which is the root, and the values of its leaves.
     ///
     /// Shapes: `values` n_leaves x `n_outputs`, with one leaf more than splits.
     ///
     /// # Errors
-    /// A link that is not forwards, a split or leaf that is pointed to twice or never, a number
-    /// that is not finite, a code or feature beyond its limit, or values of the wrong length.
+    /// A child that is not later in the list, a split or leaf that is the child of no split or of
+    /// two, a number that is not finite, a code or feature beyond its limit, or values of the wrong
+    /// length.
     pub fn new(splits: &[Split], values: Vec<f32>, n_outputs: usize) -> Result<Self, Error> {
         let n_leaves = splits.len() + 1;
         if n_outputs == 0 {
@@ -125,8 +188,8 @@ impl Tree {
         }
         let set_start = self.sets.len() as u32;
         let (threshold, set_words) = match &split.rule {
-            Rule::AtMost(threshold) => (*threshold, NO_SET),
-            Rule::Codes(codes) => (0.0, self.push_set(index, codes)?),
+            SplitRule::AtMost(threshold) => (*threshold, NO_SET),
+            SplitRule::Codes(codes) => (0.0, self.push_set(index, codes)?),
         };
         if threshold.is_nan() {
             return Err(Error::NotFinite { what: "threshold of split", index, found: threshold });
@@ -142,10 +205,10 @@ impl Tree {
         Ok(())
     }
 
-    /// Appends a set of codes and returns its number of words.
+    /// Appends a bit set of codes and returns its number of words.
     fn push_set(&mut self, split: usize, codes: &[u32]) -> Result<u16, Error> {
         let max = codes.iter().copied().max().unwrap_or(0);
-        if crate::CATEGORY_CODE_MAX < max {
+        if CATEGORY_CODE_MAX < max {
             let (what, expected) = ("category code", "at most 65535");
             return Err(Error::Link { split, what, found: max.into(), expected });
         }
@@ -158,7 +221,7 @@ impl Tree {
         Ok(words as u16)
     }
 
-    /// The number of leaves.
+    /// The number of leaves, one more than splits.
     pub fn n_leaves(&self) -> usize {
         self.nodes.len() + 1
     }
@@ -176,15 +239,15 @@ impl Tree {
         &self.values[leaf * self.n_outputs..][..self.n_outputs]
     }
 
-    /// The splits, root first, as they would be given to [`Tree::new`].
+    /// The splits, root first, as [`Tree::new`] takes them.
     pub fn splits(&self) -> impl Iterator<Item = Split> + '_ {
         self.nodes.iter().zip(&self.gains).map(|(node, &gain)| {
             let rule = if node.set_words == NO_SET {
-                Rule::AtMost(node.threshold)
+                SplitRule::AtMost(node.threshold)
             } else {
                 let set = self.set(node);
                 let is_in = |code: &u32| set[*code as usize / 64] >> (code % 64) & 1 == 1;
-                Rule::Codes((0..set.len() as u32 * 64).filter(is_in).collect())
+                SplitRule::Codes((0..set.len() as u32 * 64).filter(is_in).collect())
             };
             let [left, right] = node.children.map(|child| match u32::try_from(child) {
                 Ok(split) => Child::Split(split),
@@ -195,10 +258,10 @@ impl Tree {
         })
     }
 
-    /// The leaf that a row ends in.
+    /// The position of the leaf that a row is routed to. Shapes: `row` n_features.
     ///
     /// # Panics
-    /// If the row has fewer values than the tree's features.
+    /// If the row has no value for a feature of the tree's splits.
     #[inline]
     pub fn leaf_of(&self, row: &[f32]) -> usize {
         if self.nodes.is_empty() {
@@ -233,7 +296,8 @@ impl Tree {
     }
 }
 
-/// Every link must lead forwards, and to every split but the root and to every leaf just one.
+/// Checks that children come later in the list, and that every leaf and every split but the root is
+/// the child of exactly one split.
 fn check_links(splits: &[Split]) -> Result<(), Error> {
     let n_leaves = splits.len() + 1;
     let mut is_split_used = vec![false; splits.len()];
@@ -259,7 +323,7 @@ fn check_links(splits: &[Split]) -> Result<(), Error> {
             }
         }
     }
-    // Each of the 2n links used another of the n splits after the root and n + 1 leaves: all.
+    // Each of the 2n children is another one of the n - 1 splits after the root and n + 1 leaves.
     match is_leaf_used.iter().position(|used| !used) {
         Some(index) => Err(Error::Unreachable { what: "leaf", index }),
         None => Ok(()),
@@ -270,11 +334,11 @@ fn check_links(splits: &[Split]) -> Result<(), Error> {
 mod tests {
     use super::*;
 
-    fn split(rule: Rule, missing_left: bool, left: Child, right: Child) -> Split {
+    fn split(rule: SplitRule, missing_left: bool, left: Child, right: Child) -> Split {
         Split { feature: 0, rule, missing_left, left, right, gain: 1.0 }
     }
 
-    fn stump(rule: Rule, missing_left: bool) -> Tree {
+    fn stump(rule: SplitRule, missing_left: bool) -> Tree {
         let split = split(rule, missing_left, Child::Leaf(0), Child::Leaf(1));
         Tree::new(&[split], vec![0.0, 1.0], 1).unwrap()
     }
@@ -282,7 +346,7 @@ mod tests {
     #[test]
     fn numbers_up_to_the_threshold_go_left_and_missing_to_their_side() {
         for missing_left in [false, true] {
-            let tree = stump(Rule::AtMost(2.0), missing_left);
+            let tree = stump(SplitRule::AtMost(2.0), missing_left);
             assert_eq!(tree.leaf_of(&[2.0]), 0);
             assert_eq!(tree.leaf_of(&[2.0001]), 1);
             assert_eq!(tree.leaf_of(&[f32::NEG_INFINITY]), 0);
@@ -293,7 +357,7 @@ mod tests {
     #[test]
     fn codes_leave_the_missing_side_and_all_else_joins_it() {
         for missing_left in [false, true] {
-            let tree = stump(Rule::Codes(vec![3, 200]), missing_left);
+            let tree = stump(SplitRule::Codes(vec![3, 200]), missing_left);
             let missing_side = usize::from(!missing_left);
             for known in [3.0, 200.0] {
                 assert_eq!(tree.leaf_of(&[known]), 1 - missing_side);
@@ -307,8 +371,8 @@ mod tests {
     #[test]
     fn splits_come_back_as_they_were_given() {
         let splits = [
-            split(Rule::Codes(vec![1, 64, 130]), true, Child::Split(1), Child::Leaf(2)),
-            split(Rule::AtMost(-0.5), false, Child::Leaf(1), Child::Leaf(0)),
+            split(SplitRule::Codes(vec![1, 64, 130]), true, Child::Split(1), Child::Leaf(2)),
+            split(SplitRule::AtMost(-0.5), false, Child::Leaf(1), Child::Leaf(0)),
         ];
         let tree = Tree::new(&splits, vec![0.0; 6], 2).unwrap();
         assert_eq!(tree.splits().collect::<Vec<_>>(), splits);
@@ -322,7 +386,7 @@ mod tests {
 
     #[test]
     fn trees_that_are_no_trees_are_refused() {
-        let rule = || Rule::AtMost(0.0);
+        let rule = || SplitRule::AtMost(0.0);
         let (a, b) = (Child::Leaf(0), Child::Leaf(1));
         refused(&[split(rule(), false, a, a)], "split 0: leaf 0 must be pointed to once");
         refused(
@@ -338,11 +402,11 @@ mod tests {
             "split 1: leaf 0 must be pointed to once",
         );
         refused(
-            &[split(Rule::AtMost(f32::NAN), false, a, b)],
+            &[split(SplitRule::AtMost(f32::NAN), false, a, b)],
             "threshold of split 0 must be finite, found NaN",
         );
         refused(
-            &[split(Rule::Codes(vec![70_000]), false, a, b)],
+            &[split(SplitRule::Codes(vec![70_000]), false, a, b)],
             "split 0: category code 70000 must be at most 65535",
         );
     }

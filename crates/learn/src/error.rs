@@ -114,7 +114,9 @@ impl Error {
                 boost::ErrorClass::Parameters => ErrorClass::Configuration,
                 boost::ErrorClass::TooFewRows => ErrorClass::Input,
                 boost::ErrorClass::Data => ErrorClass::Contract,
-                boost::ErrorClass::Other => ErrorClass::Internal,
+                boost::ErrorClass::Model
+                | boost::ErrorClass::Resources
+                | boost::ErrorClass::Arguments => ErrorClass::Internal,
             },
             Self::Scorer { source } => source.class(),
             _ => ErrorClass::Internal,

@@ -233,7 +233,7 @@ fn splits(structure: &Structure, medians: &Medians) -> Vec<boost::Split> {
         Node::Leaf { .. } => None,
         Node::Split { feature, threshold, gain, left, right } => Some(boost::Split {
             feature: feature as u32,
-            rule: boost::Rule::AtMost(threshold),
+            rule: boost::SplitRule::AtMost(threshold),
             missing_left: medians.of_feature(feature) <= threshold,
             left: children[left],
             right: children[right],

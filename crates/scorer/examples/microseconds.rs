@@ -9,7 +9,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use boost::{Child, Model, OutputOrder, Rule, Split, Tree};
+use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use scorer::{Calibration, Knots, Parts, Scorer};
 use terms::{Feature, FeatureKind, FeatureList, Matrix, N_LEVELS};
 
@@ -36,7 +36,7 @@ fn tree(uniform: &mut Uniform, n_outputs: usize, size: f32) -> Tree {
         let (place, at) = (leaves[leaf], splits.len());
         splits.push(Split {
             feature: (uniform.next() * N_FEATURES as f32) as u32,
-            rule: Rule::AtMost(uniform.next()),
+            rule: SplitRule::AtMost(uniform.next()),
             missing_left: uniform.next() < 0.5,
             left: Child::Leaf(leaf as u32),
             right: Child::Leaf(leaves.len() as u32),

@@ -9,7 +9,7 @@ use arrow::array::{
     ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, StringViewArray,
 };
 use arrow::datatypes::Int32Type;
-use boost::{Child, Model, OutputOrder, Rule, Split, Tree};
+use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use terms::{Digest, ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
 
 use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, REGRESSOR_FILE, Scorer, Segment};
@@ -26,7 +26,7 @@ fn features() -> FeatureList {
 fn stump(feature: u32, threshold: f32, low: &[f32], high: &[f32]) -> Tree {
     let split = Split {
         feature,
-        rule: Rule::AtMost(threshold),
+        rule: SplitRule::AtMost(threshold),
         missing_left: true,
         left: Child::Leaf(0),
         right: Child::Leaf(1),

@@ -5,7 +5,7 @@
 mod memory;
 mod origins;
 mod table;
-mod teach;
+mod training;
 mod work;
 
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ struct Train {
     /// squared, quantile:LEVEL, quantiles9 or over:HOURS
     #[arg(long)]
     work: Work,
-    /// Learns from `value` and `observed` instead of `outcome`
+    /// Trains on the right-censored `value` and `observed` instead of `outcome`
     #[arg(long)]
     censored: bool,
     /// Parameters as JSON; what is left out has its default
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
 fn train(arguments: &Train) -> Result<Value> {
     ensure!(
         !arguments.censored || matches!(arguments.work, Work::Quantiles(_)),
-        "only quantiles can be learned from lower bounds"
+        "only quantiles can be trained on censored outcomes"
     );
     let wanted = |name: &str| match name {
         "outcome" => !arguments.censored,
@@ -87,12 +87,12 @@ fn train(arguments: &Train) -> Result<Value> {
     let categorical: Vec<bool> = table.names.iter().map(|name| name.starts_with('c')).collect();
     let data_mib = memory::mib_of(&table.columns) + memory::mib_of(&[&values]);
     let start_mib = memory::mib("VmRSS")?;
-    memory::forget_peak();
+    memory::reset_peak();
 
     let started = Instant::now();
     let columns = Columns::new(&table.columns, &categorical);
     let (work, params) = (&arguments.work, &arguments.params);
-    let model = teach::teach(columns, &values, observed.as_deref(), work, params)?;
+    let model = training::train(columns, &values, observed.as_deref(), work, params)?;
     let seconds = started.elapsed().as_secs_f64();
     let peak_mib = memory::mib("VmHWM")?;
     drop(table);

@@ -1,8 +1,8 @@
 //! Training at one origin after another, on the matrix that `longhaul backtest … --export` wrote.
 //!
-//! `labels.parquet` says which row of `matrix.parquet` was at which origin delivered after how
-//! many hours, still open after how many, or to be predicted. The predictions come out in the order
-//! of its `predict` rows, which is that of `predictions.parquet`.
+//! `labels.parquet` has, for each origin, the role of rows of `matrix.parquet`: delivered, with the
+//! delivery hours; open (right-censored), with the hours so far; or to be predicted. Predictions
+//! are written in the order of its `predict` rows, which is that of `predictions.parquet`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,7 +23,7 @@ pub struct Origins {
     /// The folder of the exported backtest
     #[arg(long)]
     folder: PathBuf,
-    /// Learns from open shipments as well, as lower bounds
+    /// Trains on open shipments as well, as right-censored rows
     #[arg(long)]
     censored: bool,
     /// Parameters as JSON; what is left out has its default
@@ -34,13 +34,13 @@ pub struct Origins {
     predictions: PathBuf,
 }
 
-/// What was known at one origin.
+/// The rows of one origin: those to train on with their outcomes, and those to predict.
 #[derive(Default)]
 struct Origin {
     rows: Vec<u32>,
     hours: Vec<f32>,
     delivered: Vec<bool>,
-    asked: Vec<u32>,
+    to_predict: Vec<u32>,
 }
 
 pub fn run(arguments: &Origins) -> Result<Value> {
@@ -51,14 +51,14 @@ pub fn run(arguments: &Origins) -> Result<Value> {
     let work = Work::Quantiles(NINE.to_vec());
     let (mut seconds, mut rows, mut predictions) = (0.0, 0, Vec::new());
     for origin in origins.values() {
-        let known = take(&matrix, &origin.rows);
-        let columns = Columns::new(&known, &categorical);
+        let features = take(&matrix, &origin.rows);
+        let columns = Columns::new(&features, &categorical);
         let (hours, delivered) = (&origin.hours, Some(origin.delivered.as_slice()));
         let started = Instant::now();
-        let model = crate::teach::teach(columns, hours, delivered, &work, &arguments.params)?;
+        let model = crate::training::train(columns, hours, delivered, &work, &arguments.params)?;
         seconds += started.elapsed().as_secs_f64();
         rows += origin.rows.len();
-        predictions.extend(model.predict(&take(&matrix, &origin.asked))?);
+        predictions.extend(model.predict(&take(&matrix, &origin.to_predict))?);
     }
     crate::write(&arguments.predictions, &predictions)?;
     Ok(json!({
@@ -82,7 +82,7 @@ fn read(path: &Path, censored: bool) -> Result<BTreeMap<i64, Origin>> {
     let reader = table::open(path)?;
     let names = table::names(&reader);
     let at = |name: &str| {
-        let at = names.iter().position(|known| known == name);
+        let at = names.iter().position(|other| other == name);
         at.with_context(|| format!("{} has no column {name:?}", path.display()))
     };
     let (mut moments, mut rows, mut hours) = (Vec::new(), Vec::new(), Vec::new());
@@ -95,7 +95,7 @@ fn read(path: &Path, censored: bool) -> Result<BTreeMap<i64, Origin>> {
     for (((moment, row), hours), role) in moments.into_iter().zip(rows).zip(hours).zip(roles) {
         let origin = origins.entry(moment).or_default();
         match role {
-            Role::Asked => origin.asked.push(row),
+            Role::Predict => origin.to_predict.push(row),
             Role::Open if !censored => {}
             role => {
                 origin.rows.push(row);
@@ -111,7 +111,7 @@ fn read(path: &Path, censored: bool) -> Result<BTreeMap<i64, Origin>> {
 enum Role {
     Delivered,
     Open,
-    Asked,
+    Predict,
 }
 
 fn roles(reader: &SerializedFileReader<File>, column: usize) -> Result<Vec<Role>> {
@@ -126,7 +126,7 @@ fn roles(reader: &SerializedFileReader<File>, column: usize) -> Result<Vec<Role>
         each(column, usize::MAX, |role| match role.as_ref().map(|role| role.data()) {
             Some(b"delivered") => roles.push(Role::Delivered),
             Some(b"open") => roles.push(Role::Open),
-            Some(b"predict") => roles.push(Role::Asked),
+            Some(b"predict") => roles.push(Role::Predict),
             _ => unknown = Some(role),
         })?;
     }

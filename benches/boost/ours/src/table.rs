@@ -50,7 +50,7 @@ impl Table {
 
     /// Takes the column of a name out.
     pub fn take(&mut self, name: &str) -> Result<Vec<f32>> {
-        let at = self.names.iter().position(|known| known == name);
+        let at = self.names.iter().position(|other| other == name);
         let at = at.with_context(|| format!("there is no column {name:?}"))?;
         self.names.remove(at);
         Ok(self.columns.remove(at))

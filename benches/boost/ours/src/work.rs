@@ -1,4 +1,4 @@
-//! What is learned in a run.
+//! The objective of a run: what it trains.
 
 use std::str::FromStr;
 

@@ -45,7 +45,7 @@ pub fn forest(
     drop(known);
     let y: Vec<f64> = outcome.into_iter().map(f64::from).collect();
     let start_mib = memory::mib("VmRSS")?;
-    memory::forget_peak();
+    memory::reset_peak();
 
     let started = Instant::now();
     let seeds: Vec<u64> = (0..params.rounds.div_ceil(TREES_IN_GROVE) as u64).collect();
@@ -130,7 +130,7 @@ pub fn tree(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Res
     let y: Array1<bool> = outcome.iter().map(|&outcome| outcome > hours).collect();
     let data = DatasetBase::new(x, y);
     let start_mib = memory::mib("VmRSS")?;
-    memory::forget_peak();
+    memory::reset_peak();
 
     let started = Instant::now();
     let tree = DecisionTree::<f64, bool>::params()

@@ -1,4 +1,4 @@
-//! hessboost: the parameters are XGBoost's, and it has one for everything that is asked, with the
+//! hessboost: the parameters are XGBoost's, and it has one for each of ours, with the
 //! least sum of hessians for the least number of rows, which for these losses is the same.
 
 use std::time::Instant;
@@ -18,7 +18,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     let matrix = row_major(&known);
     drop(known);
     let start_mib = memory::mib("VmRSS")?;
-    memory::forget_peak();
+    memory::reset_peak();
 
     let started = Instant::now();
     let matrix = DMatrix::from_dense_vec(matrix, n_rows, types.len())?;

@@ -56,7 +56,7 @@ enum Peer {
     Linfa,
 }
 
-/// What is asked of everybody; each peer's file says what it has no parameter for.
+/// The parameters that all peers share; each peer's file says which it does not have.
 #[derive(Clone, Deserialize)]
 pub struct Params {
     rounds: usize,
@@ -69,13 +69,13 @@ pub struct Params {
     quantized: bool,
 }
 
-/// Rows to learn from or to predict.
+/// Rows to train on or to predict.
 pub struct Rows {
     columns: Vec<Vec<f32>>,
     categorical: Vec<bool>,
 }
 
-/// A model that was trained, and what that took.
+/// A trained model, and the time and memory that training took.
 pub struct Trained {
     seconds: f64,
     start_mib: f64,

@@ -28,7 +28,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     let numbers = wide(known);
     let outcome: Vec<f64> = outcome.into_iter().map(f64::from).collect();
     let start_mib = memory::mib("VmRSS")?;
-    memory::forget_peak();
+    memory::reset_peak();
 
     let started = Instant::now();
     let mut model = PerpetualBooster::default()

@@ -1,11 +1,12 @@
-//! Any bytes as small data and parameters: what the trainer accepts, the obvious slow trainer
-//! grows too, tree for tree; what it refuses, it refuses without a panic. `make fuzz` runs it.
+//! Fuzzing: any bytes become a small training set, a target and parameters. What the trainer accepts,
+//! the naive trainer must train to the same model; what it refuses, it must refuse without a panic.
+//! `make fuzz` runs it.
 #![no_main]
 
 use boost::{Columns, Direction, Params, Target};
 use libfuzzer_sys::fuzz_target;
 
-/// Bytes as numbers, zeros when they have run out.
+/// Bytes read as numbers; zeros after the last.
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {
@@ -15,12 +16,12 @@ impl Bytes<'_> {
         first
     }
 
-    /// One of `n`.
+    /// A number below `n`.
     fn below(&mut self, n: u8) -> u8 {
         self.next() % n
     }
 
-    /// A share, sometimes out of its range.
+    /// A share, sometimes outside its range.
     fn share(&mut self) -> f64 {
         match self.next() {
             0 => 1.0,
@@ -29,7 +30,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// A value of a column: few distinct ones, and all odd ones.
+    /// A value of a column: few distinct ones, and every special one.
     fn value(&mut self, categorical: bool) -> f32 {
         match self.next() {
             byte @ 0..200 if categorical => f32::from(byte % 20),
@@ -42,6 +43,14 @@ impl Bytes<'_> {
             249 => f32::INFINITY,
             250 => 0.5,
             byte => f32::from(byte),
+        }
+    }
+
+    /// A weight of a few quarters, so that sums are exact, sometimes an invalid one.
+    fn weight(&mut self) -> f32 {
+        match self.next() {
+            255 => -1.0,
+            byte => f32::from(byte % 32) / 4.0,
         }
     }
 
@@ -93,8 +102,15 @@ fuzz_target!(|bytes: &[u8]| {
         .collect();
     let values: Vec<f32> = (0..n_rows).map(|_| bytes.outcome()).collect();
     let observed: Vec<bool> = (0..n_rows).map(|_| bytes.below(4) > 0).collect();
+    let weights: Vec<f32> = (0..n_rows).map(|_| bytes.weight()).collect();
+    let events: Vec<bool> = values.iter().map(|&value| value > 20.0).collect();
     let columns = Columns::new(&columns, &categorical).directed(&directions);
-    let target = Target::Quantiles { values: &values, observed: &observed, levels: &levels };
+    let columns = if bytes.below(2) == 0 { columns } else { columns.weighted(&weights) };
+    let target = match bytes.below(4) {
+        0 => Target::Mean { values: &values },
+        1 => Target::Probability { outcomes: &events },
+        _ => Target::Quantiles { values: &values, observed: &observed, levels: &levels },
+    };
     let Ok(model) = boost::train(&columns, &target, &params) else { return };
     assert_eq!(model, boost::naive::train(&columns, &target, &params));
     assert_eq!(boost::Model::decode(&model.encode()).as_ref().ok(), Some(&model));

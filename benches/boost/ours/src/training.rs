@@ -1,12 +1,13 @@
-//! Columns, outcomes and parameters to a model: the one place that knows the form of a target.
+//! Training of a model from columns, outcomes and parameters, for each kind of target.
 
 use anyhow::Result;
 use boost::{Columns, Model, Params, Target};
 
 use crate::work::Work;
 
-/// Trains. Without `observed` every outcome is; with it, of the others `values` are lower bounds.
-pub fn teach(
+/// Trains a model. Without `observed` every outcome is observed; with it the others are
+/// right-censored, and their values are lower bounds.
+pub fn train(
     columns: Columns<'_>,
     values: &[f32],
     observed: Option<&[bool]>,

@@ -1,10 +1,10 @@
-"""The data of `make bench-boost`: an invented world of deliveries, from a seed.
+"""The data of `make bench-boost`: simulated deliveries, from a seed.
 
-usage: worlds.py FOLDER [--rows 1000000] [--seed 1]
+usage: simulated_data.py FOLDER [--rows 1000000] [--seed 1]
 
 Forty features of type f32: 35 numbers (`n00` … `n34`) and 5 categories (`c8` … `c2000`, named
 after how many levels they have; their codes are whole numbers without an order). NaN is missing: a
-tenth of all values, some because of what they would have been, some telling something by it.
+tenth of all values, for some columns depending on the value, for some with an effect of its own.
 `outcome` is hours until delivery: positive, skewed to the right, with a spread that depends on the
 features too. Interactions have marginal effects, or boosting could not find them.
 
@@ -31,19 +31,19 @@ LEVELS = [8, 30, 120, 500, 2000]
 SHARE_MISSING = 0.1
 SHARE_OPEN = 0.1
 YOUNG_HOURS = 240.0
-# Of the noise there are streams for constants, training, testing, and the pilot.
+# Streams of random numbers: for constants, training, testing, and the pilot.
 CONSTANTS, TRAIN, TEST, PILOT = range(4)
 
 
-class World:
-    """The constants of a world: what its categories do, and how many orders are young."""
+class Simulation:
+    """The constants of a simulation: the effects of its categories, and the share of young rows."""
 
     def __init__(self, seed):
         self.seed = seed
         random = np.random.default_rng([seed, CONSTANTS])
         self.popularity, self.location = [], []
         for n_levels, spread in zip(LEVELS, [0.15, 0.15, 0.15, 0.2, 0.2]):
-            # Few levels are frequent; which, the code does not tell.
+            # Few levels are frequent, in random order of their codes.
             weights = random.permutation(1.0 / (np.arange(n_levels) + 5.0) ** 0.8)
             self.popularity.append(np.cumsum(weights) / weights.sum())
             self.location.append(random.normal(0.0, spread, n_levels))
@@ -143,18 +143,18 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     digest = hashlib.sha256(pathlib.Path(__file__).read_bytes()).hexdigest()[:8]
-    folder = arguments.folder / f"world-{arguments.seed}-{digest}"
-    world = None
+    folder = arguments.folder / f"simulated-{arguments.seed}-{digest}"
+    simulation = None
     for index in range(-(-arguments.rows // PART_ROWS)):
         path = folder / "train" / f"part-{index:04d}.parquet"
         if not path.exists():
-            world = world or World(arguments.seed)
-            write(world.part(TRAIN, index, PART_ROWS), path)
+            simulation = simulation or Simulation(arguments.seed)
+            write(simulation.part(TRAIN, index, PART_ROWS), path)
     path = folder / "test" / "part-0000.parquet"
     if not path.exists():
-        world = world or World(arguments.seed)
-        columns = world.part(TEST, 0, TEST_ROWS)
-        # The truth as plain numbers too, for who only judges.
+        simulation = simulation or Simulation(arguments.seed)
+        columns = simulation.part(TEST, 0, TEST_ROWS)
+        # The outcomes as plain numbers too, for computing losses.
         path.parent.mkdir(parents=True, exist_ok=True)
         columns["outcome"].astype("<f4").tofile(path.parent / "outcome.f32")
         write(columns, path)

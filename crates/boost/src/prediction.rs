@@ -1,14 +1,14 @@
-//! Predicting: one row without allocating, or many in parallel.
+//! Prediction: of one row without allocating, or of many in parallel.
 //!
-//! Both add the base and the leaves in the order of the trees, so they agree to the last bit. Many
-//! rows are taken in blocks, tree by tree, so that a tree stays in the cache.
+//! Both add the base and the leaf values in the order of the trees, so they agree to the last bit.
+//! Many rows are predicted in blocks, tree by tree, so that a tree stays in the cache.
 
 use rayon::prelude::*;
 
-use crate::numbers::sort_key;
+use crate::float_order::sort_key;
 use crate::{Error, Model, OutputOrder};
 
-/// Rows of a block: their values fit the cache beside a tree.
+/// Rows of a block, whose values fit the cache beside a tree.
 const BLOCK_ROWS: usize = 256;
 
 impl Model {
@@ -17,7 +17,7 @@ impl Model {
     /// Shapes: `row` n_features; `outputs` n_outputs, overwritten.
     ///
     /// # Panics
-    /// If a slice has another length.
+    /// If a slice has a wrong length.
     pub fn predict_row(&self, row: &[f32], outputs: &mut [f32]) {
         assert_eq!(row.len(), self.n_features, "a row has a value for each feature");
         assert_eq!(outputs.len(), self.base.len(), "outputs have a value for each of the model's");
@@ -79,13 +79,13 @@ impl Model {
     }
 }
 
-fn add_leaf(outputs: &mut [f32], leaf: &[f32]) {
-    for (output, value) in outputs.iter_mut().zip(leaf) {
-        *output += value;
-    }
+/// Adds the values of a leaf to the outputs of a row.
+#[inline(always)]
+pub(crate) fn add_leaf(outputs: &mut [f32], leaf: &[f32]) {
+    outputs.iter_mut().zip(leaf).for_each(|(output, value)| *output += value);
 }
 
-/// Sorts a few numbers that mostly rise already.
+/// Sorts a few numbers that are mostly sorted already, by insertion.
 pub(crate) fn sort_rising(values: &mut [f32]) {
     for end in 1..values.len() {
         let mut at = end;
@@ -104,11 +104,11 @@ mod tests {
     use crate::model::tests::small_model;
 
     #[test]
-    fn a_prediction_is_the_base_and_its_leaves_in_rising_order() {
+    fn a_prediction_is_the_sum_of_base_and_leaves_in_rising_order() {
         let model = small_model();
         let mut outputs = [0.0; 2];
         model.predict_row(&[0.0, 2.0, 0.0], &mut outputs);
-        // Code 2 leaves the missing side (left) for leaf 1: 3, 4; then 0.25, -9.
+        // Code 2 goes to the side opposite the missing values, leaf 1: 3, 4; then 0.25, -9.
         assert_eq!(outputs, [6.0, 13.25]);
     }
 

@@ -1,23 +1,23 @@
-//! A model as bytes and back.
+//! The encoding of a model as bytes, and its decoding.
 //!
 //! Version 1, all numbers little-endian: `LHBT`, version u32, n_features u32, n_outputs u32, output
 //! order u8, base f32 for each output, n_trees u32, the trees, and FNV-1a 64 of all bytes before.
-//! A tree: n_splits u32; for each split feature u32, left i32, right i32 (a split, or the
-//! complement of a leaf), gain f32, flags u8 (1: missing goes left, 2: codes instead of a
-//! threshold), then the threshold f32, or the number of codes u32 and the codes u32 in rising
-//! order; then the values f32 of each leaf.
+//! A tree: n_splits u32; for each split feature u32, left i32, right i32 (the position of a split,
+//! or the bitwise complement of that of a leaf), gain f32, flags u8 (1: missing goes left, 2: codes
+//! instead of a threshold), then the threshold f32, or the number of codes u32 and the codes u32 in
+//! rising order; then the values f32 of each leaf.
 //!
-//! The sum finds bytes that were altered by accident, the checks of [`Tree::new`] and
-//! [`Model::new`] those that were made up: whatever is decoded can be walked.
+//! The checksum finds bytes that were altered by accident, the checks of [`Tree::new`] and
+//! [`Model::new`] those that were altered on purpose: a decoded model can always be evaluated.
 
-use crate::{Child, Error, Model, OutputOrder, Rule, Split, Tree};
+use crate::{Child, Error, Model, OutputOrder, Split, SplitRule, Tree};
 
 const MAGIC: [u8; 4] = *b"LHBT";
 const VERSION: u32 = 1;
 const MISSING_LEFT: u8 = 1;
 const HAS_CODES: u8 = 2;
 
-/// Bytes of a split at least.
+/// The smallest number of bytes of a split.
 const SPLIT_BYTES: usize = 21;
 
 impl Model {
@@ -39,11 +39,11 @@ impl Model {
         bytes
     }
 
-    /// The model of some bytes.
+    /// The model that was encoded to these bytes.
     ///
     /// # Errors
-    /// Bytes of something else, of another version, cut short, altered, or whose splits point to
-    /// what is not there.
+    /// Bytes of something else, of another version, cut short or altered, or whose splits refer to
+    /// features, splits or leaves that do not exist.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, MAGIC)?;
         let version = reader.u32()?;
@@ -83,11 +83,11 @@ fn encode_tree(tree: &Tree, bytes: &mut Vec<u8>) {
         bytes.extend(split.gain.to_le_bytes());
         let missing = if split.missing_left { MISSING_LEFT } else { 0 };
         match split.rule {
-            Rule::AtMost(threshold) => {
+            SplitRule::AtMost(threshold) => {
                 bytes.push(missing);
                 bytes.extend(threshold.to_le_bytes());
             }
-            Rule::Codes(codes) => {
+            SplitRule::Codes(codes) => {
                 bytes.push(missing | HAS_CODES);
                 bytes.extend((codes.len() as u32).to_le_bytes());
                 codes.iter().for_each(|code| bytes.extend(code.to_le_bytes()));
@@ -111,11 +111,11 @@ fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize) -> Result<Tree, Error>
             return Err(Error::Tag { what: "split flags", at: reader.at - 1, found: flags });
         }
         let rule = if flags & HAS_CODES == 0 {
-            Rule::AtMost(reader.f32()?)
+            SplitRule::AtMost(reader.f32()?)
         } else {
             let n_codes = reader.u32()? as usize;
             reader.expect(n_codes, 4)?;
-            Rule::Codes((0..n_codes).map(|_| reader.u32()).collect::<Result<_, _>>()?)
+            SplitRule::Codes((0..n_codes).map(|_| reader.u32()).collect::<Result<_, _>>()?)
         };
         let missing_left = flags & MISSING_LEFT != 0;
         splits.push(Split { feature, rule, missing_left, left, right, gain });
@@ -124,14 +124,14 @@ fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize) -> Result<Tree, Error>
     Tree::new(&splits, values, n_outputs)
 }
 
-/// Bytes and how far they have been read.
+/// Bytes, and the number of them that have been read.
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     pub(crate) at: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// Reads on after the bytes that these must begin with.
+    /// Checks that the bytes begin with `magic`, and continues after it.
     pub(crate) fn new(bytes: &'a [u8], magic: [u8; 4]) -> Result<Self, Error> {
         let found = &bytes[..bytes.len().min(magic.len())];
         if found != magic {
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         Ok(Self { bytes, at: magic.len() })
     }
 
-    /// Checks that `n` things of `size` bytes can still follow, before room is made for them.
+    /// Checks that `n` items of `size` bytes can still follow, before memory is allocated for them.
     fn expect(&self, n: usize, size: usize) -> Result<(), Error> {
         let wanted = (n as u64).saturating_mul(size as u64);
         if ((self.bytes.len() - self.at) as u64) < wanted {
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Fowler-Noll-Vo 1a, 64 bits: any one altered byte alters the sum.
+/// The checksum Fowler-Noll-Vo 1a of 64 bits: any single altered byte changes it.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, &byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_layout_stays_as_it_was_published() {
-        // Another sum means another layout: give it another version.
+        // Another checksum means another layout, which needs another version.
         assert_eq!(fnv1a(&small_model().encode()), 3_588_150_510_387_899_820);
     }
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_go_on_are_refused() {
+    fn bytes_after_the_end_are_refused() {
         let mut bytes = small_model().encode();
         bytes.push(0);
         assert!(matches!(Model::decode(&bytes), Err(Error::Trailing { .. })));
@@ -234,9 +234,9 @@ mod tests {
     }
 
     proptest! {
-        /// With a right sum, so that only the checks of the tree stand in the way.
+        /// With a valid checksum, so that only the checks of the tree remain.
         #[test]
-        fn made_up_bytes_give_an_error_or_a_model_that_predicts(
+        fn forged_bytes_give_an_error_or_a_model_that_predicts(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
         ) {
             let mut bytes = small_model().encode();

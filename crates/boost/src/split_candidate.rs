@@ -1,7 +1,7 @@
-//! A split that could be made, and which of two is better.
+//! Candidate splits in terms of bins, and which of two is better.
 
 use crate::binning::{BINS, MISSING_BIN};
-use crate::numbers::Word;
+use crate::fixed_point::Word;
 
 /// A set of bins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -22,33 +22,38 @@ impl BinSet {
     }
 }
 
-/// Where a split lies in the bins of its column.
+/// How a split divides the bins of its column.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Place {
-    /// Bins up to this one go left.
+pub(crate) enum BinRule {
+    /// Bins up to this one go left. Of numeric columns.
     UpTo(u8),
-    /// These bins go to the side that missing values do not go to.
-    Apart(BinSet),
+    /// These bins go to the side that missing values do not go to. Of categorical columns.
+    Bins(BinSet),
 }
 
-/// A split that could be made.
+/// A split that may be made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Candidate<const W: usize> {
+    /// How much the loss falls.
     pub(crate) gain: f64,
+    /// Position of the column among the training columns.
     pub(crate) feature: usize,
-    pub(crate) lane: usize,
-    pub(crate) place: Place,
+    /// Its slot in the binned matrix.
+    pub(crate) slot: usize,
+    pub(crate) rule: BinRule,
+    /// Whether missing values go left.
     pub(crate) missing_left: bool,
+    /// The sums of the left child.
     pub(crate) left: Word<W>,
 }
 
 impl<const W: usize> Candidate<W> {
-    /// The bins of which rows go left.
+    /// The bins whose rows go left.
     pub(crate) fn left_bins(&self) -> BinSet {
-        let goes_left = |bin: u8| match &self.place {
-            Place::UpTo(_) if bin == MISSING_BIN => self.missing_left,
-            Place::UpTo(last) => bin <= *last,
-            Place::Apart(set) => set.contains(bin) != self.missing_left,
+        let goes_left = |bin: u8| match &self.rule {
+            BinRule::UpTo(_) if bin == MISSING_BIN => self.missing_left,
+            BinRule::UpTo(last) => bin <= *last,
+            BinRule::Bins(set) => set.contains(bin) != self.missing_left,
         };
         let mut bins = BinSet::default();
         (0..=u8::MAX).filter(|&bin| goes_left(bin)).for_each(|bin| bins.insert(bin));
@@ -56,7 +61,7 @@ impl<const W: usize> Candidate<W> {
     }
 }
 
-/// Of two candidates the better; if they are equal, the one of the earlier column.
+/// The candidate with the larger gain; if they are equal, that of the earlier column.
 pub(crate) fn better<const W: usize>(
     first: Option<Candidate<W>>,
     second: Option<Candidate<W>>,

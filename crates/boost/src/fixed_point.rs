@@ -1,40 +1,43 @@
-//! The number types of the trainer, and why.
+//! The number types of the trainer: gradients and their sums in fixed point.
 //!
 //! A row's gradient is a fixed-point integer, so that sums over rows are exact and do not depend on
-//! their order. It shares a word with the row's count, so that one addition adds both: the low
-//! `count_bits` bits count rows, the rest is the signed sum of gradients. Where the loss has a
-//! hessian that differs by row, a second word sums it (`W` = 2).
+//! their order. A sum of gradients and the number of rows share one 64-bit word, so that a single
+//! addition adds both: the low `count_bits` bits count rows, the others are the signed sum. Where
+//! the hessian differs by row, a second word sums it (`W` = 2).
 //!
-//! Gradients of several quantiles are ranks, and need no more than a byte: of some thousand rows a
-//! word has room in 32 bits then, and histograms half their size.
+//! The gradients of several quantiles are ranks and fit a byte. Of about a thousand rows both sums
+//! fit 32 bits then, which halves the histograms.
 //!
-//! Limits: with `n` rows below 2^C, a gradient has 63 - 2C bits (at most 30) below the largest
+//! Limits: with fewer than 2^C rows a gradient has 63 - 2C bits (at most 30) below the largest
 //! gradient of the round: 2^23 steps at a million rows, 2^7 at the limit of 2^28 rows.
 
-/// The fixed-point gradient of a row, and its hessian where that differs by row: half the memory of
-/// a word, and rows of a leaf are read from all over it.
+/// The fixed-point gradient of a row, and its hessian where that differs by row. It takes half the
+/// memory of a word, since the rows of a leaf are read from all over the training set.
 pub(crate) type Gradient<const W: usize> = [i32; W];
 
 /// The sums of a row, a bin or a node: count and gradient in the first word, hessian in a second.
 pub(crate) type Word<const W: usize> = [i64; W];
 
-/// Bits of a gradient or hessian: what an i32 has. The f32 targets have 24.
+/// Bits of a gradient or hessian, as many as an i32 can hold. The f32 targets have 24.
 const FIXED_POINT_BITS_MAX: u32 = 30;
 
-/// How counts, gradients and hessians of one round lie in words.
+/// The fixed-point format of one round: how counts, gradients and hessians are packed into words.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Packing {
     count_bits: u32,
+    /// The gradient that the fixed-point number 1 stands for.
     gradient_unit: f64,
-    /// Of the unit the inverse.
-    gradients_per_unit: f64,
-    /// The fixed-point number of a gradient of zero.
+    /// Fixed-point steps for a gradient of 1: the inverse of `gradient_unit`.
+    steps_per_gradient: f64,
+    /// The fixed-point number of a gradient of 0.
     zero: f64,
+    /// The hessian that the fixed-point number 1 stands for.
     hessian_unit: f64,
+    /// Whether the fixed-point gradients are from 0 to 255.
     are_bytes: bool,
 }
 
-/// The sums of a node, unpacked into the loss's own units.
+/// The sums of a node or bin, unpacked into the units of the loss.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sums {
     pub(crate) count: u64,
@@ -52,37 +55,38 @@ impl Packing {
         Self {
             count_bits,
             gradient_unit,
-            gradients_per_unit: gradient_unit.recip(),
+            steps_per_gradient: gradient_unit.recip(),
             zero: 0.0,
             hessian_unit: unit(hessian_max, hessian_bits),
             are_bytes: false,
         }
     }
 
-    /// The packing of gradients from `lowest` to 1 more in so many steps, where every hessian is 1.
+    /// The packing of gradients from `lowest` to `lowest` + 1 in `steps` steps, where every hessian
+    /// is 1.
     pub(crate) fn in_bytes(n_rows: usize, lowest: f64, steps: u8) -> Self {
         let steps = f64::from(steps);
         Self {
             gradient_unit: steps.recip(),
-            gradients_per_unit: steps,
+            steps_per_gradient: steps,
             zero: -lowest * steps,
             are_bytes: true,
             ..Self::new(n_rows, 1.0, 1.0)
         }
     }
 
-    /// The gradient of one row, where every hessian is 1.
+    /// The fixed-point gradient of a row, where every hessian is 1.
     pub(crate) fn fix(&self, gradient: f64) -> Gradient<1> {
-        [nearest(gradient * self.gradients_per_unit + self.zero)]
+        [nearest(gradient * self.steps_per_gradient + self.zero)]
     }
 
-    /// The gradient of one row and its hessian, which is at least one unit.
+    /// The fixed-point gradient and hessian of a row; the hessian is at least one unit.
     pub(crate) fn fix_with_hessian(&self, gradient: f64, hessian: f64) -> Gradient<2> {
         let [gradient] = self.fix(gradient);
         [gradient, nearest(hessian / self.hessian_unit).max(1)]
     }
 
-    /// The word of one row.
+    /// The word of a row: its gradient and a count of 1.
     #[inline(always)]
     pub(crate) fn word<const W: usize>(&self, gradient: &Gradient<W>) -> Word<W> {
         let mut word = gradient.map(i64::from);
@@ -90,19 +94,19 @@ impl Packing {
         word
     }
 
-    /// The word of so many rows and the sum of their fixed-point gradients.
+    /// The word of `count` rows whose fixed-point gradients add up to `gradients`.
     #[inline(always)]
     pub(crate) fn word_of(&self, count: u32, gradients: u32) -> i64 {
         (i64::from(gradients) << self.count_bits) + i64::from(count)
     }
 
-    /// Whether the fixed-point numbers of gradients are those from 0 to 255.
+    /// Whether the fixed-point gradients are from 0 to 255.
     pub(crate) fn are_bytes(&self) -> bool {
         self.are_bytes
     }
 
-    /// The sum of gradients in a word, in units. The shift rounds down, which takes the count away
-    /// exactly.
+    /// The sum of gradients in a word, in multiples of the gradient's unit. The shift rounds down,
+    /// which removes the count exactly.
     #[inline(always)]
     pub(crate) fn gradient_units<const W: usize>(&self, word: &Word<W>) -> f64 {
         (word[0] >> self.count_bits) as f64 - self.zero * self.count(word) as f64
@@ -114,7 +118,7 @@ impl Packing {
         if W == 1 { self.count(word) as f64 } else { word[W - 1] as f64 * self.hessian_unit }
     }
 
-    /// The square of a gradient's unit.
+    /// The square of the gradient's unit, by which gains are multiplied to get those of the loss.
     pub(crate) fn squared_unit(&self) -> f64 {
         self.gradient_unit * self.gradient_unit
     }
@@ -134,14 +138,15 @@ impl Packing {
     }
 }
 
-/// The nearest integer; of two the one farther from zero. (`f64::round` is a call where the
-/// processor is not known to have the instruction.)
+/// The nearest integer; halves are rounded away from zero. (`f64::round` is a function call where
+/// the compiler may not assume the instruction.)
 #[inline(always)]
 fn nearest(number: f64) -> i32 {
     (number + 0.5f64.copysign(number)) as i32
 }
 
-/// The power of two that is 2^-`bits` of the power of two above `abs_max`.
+/// The fixed-point unit with which `abs_max` needs `bits` bits: 2^-`bits` times the power of two
+/// above it.
 pub(crate) fn unit(abs_max: f64, bits: u32) -> f64 {
     // Far below any f32, so that the unit stays a normal number.
     let exponent = ((abs_max.max(1e-100).to_bits() >> 52) & 0x7ff) as i32 - 1022;
@@ -156,30 +161,18 @@ pub(crate) fn add<const W: usize>(sum: &mut Word<W>, term: &Word<W>) {
     }
 }
 
-/// `whole` without `part`.
+/// The difference `whole` - `part`.
 #[inline(always)]
 pub(crate) fn minus<const W: usize>(whole: &Word<W>, part: &Word<W>) -> Word<W> {
     std::array::from_fn(|w| whole[w].wrapping_sub(part[w]))
 }
 
-/// The mean of finite numbers, the same in whatever order they come.
+/// The mean of finite numbers, the same in any order: they are summed in fixed point.
 pub(crate) fn order_free_mean(values: &[f32]) -> f64 {
     let abs_max = values.iter().fold(0f32, |max, value| max.max(value.abs()));
     let unit = unit(f64::from(abs_max), 60);
     let steps: i128 = values.iter().map(|&value| (f64::from(value) / unit) as i128).sum();
     steps as f64 * unit / values.len() as f64
-}
-
-/// Floats as integers that sort alike; zero has one sign.
-#[inline(always)]
-pub(crate) fn sort_key(value: f32) -> u32 {
-    let bits = (value + 0.0).to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
-/// The float of a [`sort_key`].
-pub(crate) fn from_sort_key(key: u32) -> f32 {
-    f32::from_bits(if key >> 31 == 1 { key ^ (1 << 31) } else { !key })
 }
 
 #[cfg(test)]
@@ -207,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn gradients_in_bytes_are_those_that_went_in_to_half_a_step() {
+    fn gradients_in_bytes_are_exact_to_half_a_step() {
         let packing = Packing::in_bytes(1000, -0.3, 250);
         let gradients = [-0.3, -0.1, 0.0, 0.2, 0.7];
         let mut sum = [0; 1];
@@ -232,7 +225,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_part_taken_from_the_whole_leaves_the_other(
+        fn the_whole_minus_one_part_is_the_other(
             left in prop::collection::vec(-1f64..1.0, 0..40),
             right in prop::collection::vec(-1f64..1.0, 0..40),
         ) {
@@ -244,13 +237,6 @@ mod tests {
             };
             let whole = sum(&[left.clone(), right.clone()].concat());
             prop_assert_eq!(minus(&whole, &sum(&left)), sum(&right));
-        }
-
-        #[test]
-        fn sort_keys_sort_as_their_floats(a: f32, b: f32) {
-            prop_assume!(a.is_finite() && b.is_finite());
-            prop_assert_eq!(sort_key(a).cmp(&sort_key(b)), a.partial_cmp(&b).unwrap());
-            prop_assert_eq!(from_sort_key(sort_key(a)), a);
         }
     }
 }

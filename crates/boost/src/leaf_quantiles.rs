@@ -1,77 +1,45 @@
-//! Quantiles: of outcomes of which some are only lower bounds, and of the residuals of all leaves.
+//! Leaf values of the pinball loss: for each leaf and level the quantile of its residuals, read from
+//! a histogram of them.
 //!
-//! Where a model begins, the quantiles are Kaplan and Meier's, exact: the smallest event at which
-//! the product-limit share reaches the level (Kaplan and Meier, "Nonparametric estimation from
-//! incomplete observations", 1958). An event and an open row at the same value: the event comes
-//! first, as is usual.
-//!
-//! In the leaves they are read off counts. A residual falls into one of 511 buckets, eight to each
-//! power of two and mirrored at zero, which are the leading bits of its float; a quantile lies
-//! within the bucket in which the count reaches its level, as far along as the level is. So a step
-//! is exact to within an eighth of its own size, however large or small it is, and the next round
-//! corrects what is left of it: where selecting from sorted residuals took half of all time, the
-//! models are as good. Counts are integers, so neither threads nor the order of rows matter.
+//! A residual falls into one of 511 buckets, eight for each power of two on either side of zero: the
+//! leading bits of its float. The quantile is in the bucket in which the cumulative count reaches the
+//! level, and is interpolated linearly within it. So a step is exact to within an eighth of its own
+//! size, however large or small it is, and the next round corrects what remains: selecting from
+//! sorted residuals took half of all training time, and the models were no better. Counts are
+//! integers, so that neither the number of threads nor the order of rows matters.
 
 use std::ops::AddAssign;
 
 use rayon::prelude::*;
 
-/// Shares that differ by less are equal: t = 0.1 of ten rows is the first of them.
+/// Shares that differ by less are equal: the quantile at 0.1 of ten rows is the first of them.
 const SHARE_TOLERANCE: f64 = 1e-9;
 
-/// An outcome or its lower bound.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Outcome {
-    pub(crate) value: f32,
-    pub(crate) observed: bool,
-    pub(crate) weight: f64,
-}
-
-/// The Kaplan-Meier quantiles of outcomes, of which one is observed at least; sorts them. A share
-/// that is never reached has the largest value, event or bound.
-pub(crate) fn kaplan_meier(outcomes: &mut [Outcome], levels: &[f64]) -> Vec<f32> {
-    outcomes
-        .par_sort_unstable_by(|a, b| a.value.total_cmp(&b.value).then(b.observed.cmp(&a.observed)));
-    let mut quantiles = Vec::with_capacity(levels.len());
-    let mut at_risk: f64 = outcomes.iter().map(|outcome| outcome.weight).sum();
-    let mut survival = 1.0;
-    for outcome in outcomes.iter() {
-        if outcome.observed && outcome.weight > 0.0 {
-            survival *= (1.0 - outcome.weight / at_risk).max(0.0);
-        }
-        at_risk -= outcome.weight;
-        let reached = |level: &&f64| 1.0 - survival >= **level - SHARE_TOLERANCE;
-        let n_reached = levels[quantiles.len()..].iter().take_while(reached).count();
-        quantiles.extend(std::iter::repeat_n(outcome.value, n_reached));
-    }
-    let largest = outcomes.last().map_or(0.0, |outcome| outcome.value);
-    quantiles.resize(levels.len(), largest);
-    quantiles
-}
-
-/// Buckets on either side of the one around zero: eight for each of 32 powers of two.
+/// Buckets on either side of the one around zero: eight for each of 32 powers of two, but one.
 const STEPS: i32 = 255;
 
-/// The number of buckets, filled up to a power of two.
+/// The number of buckets, rounded up to a power of two.
 pub(crate) const BUCKETS: usize = 512;
 
 /// The bucket around zero.
 const CENTRE: i32 = 256;
 
-/// Bits of a float below the three of its fraction that tell buckets apart.
+/// Bits of a float below its sign, its exponent and the first three bits of its fraction, which
+/// decide on the bucket.
 const SHIFT: u32 = 20;
 
-/// How residuals of a certain size fall into buckets.
+/// The mapping of residuals to buckets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Buckets {
-    /// Below this size (as bits) a residual is zero.
+    /// The bits of the absolute value below which a residual counts as zero.
     floor: i32,
 }
 
 impl Buckets {
-    /// Buckets for residuals of which few are larger than `size`, and those by little.
+    /// Buckets for residuals whose absolute values are mostly below `size`; those above four times
+    /// that share the outermost bucket.
     pub(crate) fn new(size: f32) -> Self {
-        // The powers of two up to four times the size, and the 32 below.
+        // 32 powers of two, of which the highest is about four times the size.
         let top = (size.to_bits() >> 23) as i32 + 3;
         Self { floor: (top - 32).clamp(1, 254 - 32) << 23 }
     }
@@ -85,16 +53,16 @@ impl Buckets {
         (CENTRE + ((step ^ sign) - sign)) as usize
     }
 
-    /// The residual that lies so far (0 to 1) along a bucket.
-    pub(crate) fn along(self, bucket: usize, way: f64) -> f32 {
+    /// The residual at this fraction (0 to 1) of the way from a bucket's lower to its upper border.
+    pub(crate) fn interpolate(self, bucket: usize, fraction: f64) -> f32 {
         let signed = bucket as i32 - CENTRE;
         let edge = |step: i32| f64::from(f32::from_bits((self.floor + (step << SHIFT)) as u32));
         let step = signed.abs();
         let (near, far) = (edge(step), edge(step + 1));
         match signed {
             0 => 0.0,
-            1.. => (near + (far - near) * way) as f32,
-            _ => (-far + (far - near) * way) as f32,
+            1.. => (near + (far - near) * fraction) as f32,
+            _ => (-far + (far - near) * fraction) as f32,
         }
     }
 }
@@ -104,7 +72,7 @@ pub(crate) trait Count: Copy + Default + Send + Sync + AddAssign + Into<u64> {}
 impl Count for u32 {}
 impl Count for u64 {}
 
-/// The counts of one leaf and level at which its quantile lies; none of no rows.
+/// The quantile at `level` of residuals with these counts by bucket; none if all counts are 0.
 pub(crate) fn quantile<C: Count>(counts: &[C], level: f64, buckets: Buckets) -> Option<f32> {
     let total: u64 = counts.iter().map(|&count| count.into()).sum();
     let wanted = total as f64 * level;
@@ -113,15 +81,15 @@ pub(crate) fn quantile<C: Count>(counts: &[C], level: f64, buckets: Buckets) -> 
     for (bucket, &count) in counts.iter().enumerate() {
         let here: u64 = count.into();
         if here > 0 && (before + here) as f64 >= enough {
-            let way = (wanted - before as f64) / here as f64;
-            return Some(buckets.along(bucket, way.clamp(0.0, 1.0)));
+            let fraction = (wanted - before as f64) / here as f64;
+            return Some(buckets.interpolate(bucket, fraction.clamp(0.0, 1.0)));
         }
         before += here;
     }
     None
 }
 
-/// What the leaves' quantiles are read from.
+/// The residuals of all rows to learn from, by leaf and level.
 #[derive(Clone, Copy)]
 pub(crate) struct Residuals<'a> {
     /// Shapes: n_rows or more.
@@ -134,14 +102,15 @@ pub(crate) struct Residuals<'a> {
     pub(crate) buckets: Buckets,
 }
 
-/// Rows of a part at least: counting them must cost far more than adding the counts up.
+/// The smallest part of the rows that a task counts: counting must cost far more than adding up the
+/// counts of the parts.
 const PART_ROWS: usize = 1 << 15;
 
-/// Bytes of all parts' counts at most.
+/// The most memory that the counts of all parts may take, in bytes.
 const PARTS_BYTES: usize = 1 << 28;
 
 impl Residuals<'_> {
-    /// The quantile of each leaf and level. Shapes: n_leaves x n_levels.
+    /// The quantile of each leaf and level; 0 for a leaf without weight. Shapes: n_leaves x n_levels.
     pub(crate) fn quantiles<C: Count>(
         &self,
         n_leaves: usize,
@@ -163,17 +132,17 @@ impl Residuals<'_> {
         let mut whole = counts.pop().unwrap_or_default();
         let mut quantiles = vec![0.0; n_leaves * n_levels];
         let of_each = quantiles.par_iter_mut().zip(whole.par_chunks_mut(BUCKETS)).enumerate();
-        of_each.with_min_len(16).for_each(|(place, (value, whole))| {
+        of_each.with_min_len(16).for_each(|(at, (value, whole))| {
             for part in &counts {
-                let part = &part[place * BUCKETS..][..BUCKETS];
+                let part = &part[at * BUCKETS..][..BUCKETS];
                 whole.iter_mut().zip(part).for_each(|(whole, &part)| *whole += part);
             }
-            *value = quantile(whole, self.levels[place % n_levels], self.buckets).unwrap_or(0.0);
+            *value = quantile(whole, self.levels[at % n_levels], self.buckets).unwrap_or(0.0);
         });
         quantiles
     }
 
-    /// Counts the residuals of some rows.
+    /// Adds the residuals of `n_rows` rows from `first_row` on to the counts.
     fn count<C: Count>(
         &self,
         first_row: usize,
@@ -181,7 +150,7 @@ impl Residuals<'_> {
         weight: &impl Fn(usize) -> C,
         counts: &mut [C],
     ) {
-        // A number of levels that the compiler knows is unrolled.
+        // The loop over levels is unrolled where the compiler knows their number.
         match self.levels.len() {
             1 => self.count_levels(1, first_row, n_rows, weight, counts),
             9 => self.count_levels(9, first_row, n_rows, weight, counts),
@@ -216,45 +185,10 @@ mod tests {
 
     use super::*;
 
-    fn outcomes(events: &[f32], open: &[f32]) -> Vec<Outcome> {
-        let outcome = |observed| move |&value: &f32| Outcome { value, observed, weight: 1.0 };
-        events.iter().map(outcome(true)).chain(open.iter().map(outcome(false))).collect()
-    }
-
     #[test]
-    fn without_open_rows_it_is_the_order_statistic() {
-        let events: Vec<f32> = (1..=10).rev().map(|value| value as f32).collect();
-        let quantiles = kaplan_meier(&mut outcomes(&events, &[]), &[0.1, 0.11, 0.5, 0.95]);
-        assert_eq!(quantiles, [1.0, 2.0, 5.0, 10.0]);
-    }
-
-    #[test]
-    fn the_weight_of_an_open_row_goes_to_the_right() {
-        // Shares: 1/4 at 1; the open row at 2 shares its quarter between 3 and 4.
-        let mut outcomes = outcomes(&[1.0, 3.0, 4.0], &[2.0]);
-        let quantiles = kaplan_meier(&mut outcomes, &[0.25, 0.26, 0.625, 0.63]);
-        assert_eq!(quantiles, [1.0, 3.0, 3.0, 4.0]);
-    }
-
-    #[test]
-    fn a_share_that_is_never_reached_has_the_largest_value() {
-        assert_eq!(kaplan_meier(&mut outcomes(&[1.0], &[2.0]), &[0.5, 0.6]), [1.0, 2.0]);
-        assert_eq!(kaplan_meier(&mut outcomes(&[0.0], &[2.0, -1.0]), &[0.1, 0.6]), [0.0, 2.0]);
-    }
-
-    #[test]
-    fn a_weight_is_as_many_rows() {
-        let mut weighted = outcomes(&[1.0, 3.0, 4.0], &[2.0]);
-        weighted.iter_mut().for_each(|outcome| outcome.weight = f64::from(outcome.value));
-        let mut repeated = outcomes(&[1.0, 3.0, 3.0, 3.0, 4.0, 4.0, 4.0, 4.0], &[2.0, 2.0]);
-        let levels: Vec<f64> = (1..20).map(|level| f64::from(level) / 20.0).collect();
-        assert_eq!(kaplan_meier(&mut weighted, &levels), kaplan_meier(&mut repeated, &levels));
-    }
-
-    #[test]
-    fn zero_is_exact_and_every_size_has_its_bucket() {
+    fn zero_is_exact_and_every_float_has_a_bucket() {
         let buckets = Buckets::new(1000.0);
-        assert_eq!(buckets.along(buckets.of(0.0), 0.7), 0.0);
+        assert_eq!(buckets.interpolate(buckets.of(0.0), 0.7), 0.0);
         assert_eq!(buckets.of(-0.0), buckets.of(0.0));
         assert!(buckets.of(f32::MAX) < BUCKETS && buckets.of(f32::MIN) == 1);
         assert!(Buckets::new(0.0).of(1e-30) > CENTRE as usize);
@@ -263,7 +197,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn buckets_rise_and_hold_their_residuals_to_an_eighth(
+        fn buckets_keep_the_order_of_residuals_and_are_an_eighth_wide(
             mut residuals in prop::collection::vec(-1000f32..1000.0, 2..50),
         ) {
             let buckets = Buckets::new(1000.0);
@@ -271,14 +205,14 @@ mod tests {
             let of: Vec<usize> = residuals.iter().map(|&residual| buckets.of(residual)).collect();
             prop_assert!(of.is_sorted());
             for (&residual, bucket) in residuals.iter().zip(of) {
-                let (low, high) = (buckets.along(bucket, 0.0), buckets.along(bucket, 1.0));
+                let (low, high) = (buckets.interpolate(bucket, 0.0), buckets.interpolate(bucket, 1.0));
                 prop_assert!((low <= residual && residual <= high) || residual.abs() < 1e-5);
                 prop_assert!(high - low <= 0.126 * residual.abs());
             }
         }
 
         #[test]
-        fn counted_quantiles_are_those_of_sorted_residuals_to_an_eighth(
+        fn counted_quantiles_are_within_an_eighth_of_those_of_sorted_residuals(
             values in prop::collection::vec(-100f32..100.0, 1..400),
             level in 0.01f64..0.99,
         ) {
