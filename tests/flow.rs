@@ -87,7 +87,7 @@ fn predictions_have_one_sane_row_for_each_open_shipment_and_each_lane() {
     let features = store.run("features", &["--json"]).ok().json();
     let matrix = store.matrix(features["folder"].as_str().unwrap());
     let ordered_at = matrix.column("ordered_at").unwrap().cast(&DataType::Int64).unwrap();
-    let since = AS_OF.parse::<terms::AsOf>().unwrap().plus_days(-28).micros();
+    let since = AS_OF.parse::<terms::AsOf>().unwrap().plus_days(-28).instant().micros();
     let recent = ordered_at.i64().unwrap().iter().flatten().filter(|at| *at >= since).count();
     let n_shipments = lanes.column("n_shipments").unwrap().i64().unwrap().sum();
     assert_eq!(n_shipments, Some(recent as i64), "each order of four weeks counts for its lane");

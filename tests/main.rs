@@ -29,6 +29,8 @@ mod pipelines;
 mod quarantine;
 /// The same over S3, and the errors of a wrong bucket, secret or endpoint.
 mod s3;
+/// The field's words: no retired word, a header on each file, files that the architecture names.
+mod vocabulary;
 
 /// Test support: runs the program and reads its outputs.
 mod program;

@@ -48,11 +48,9 @@ const RETIRED: &[(&str, &str)] = &[
     ("Held", "Holdout"),
     ("Judge", "SplitFinder"),
     ("Judged", "MaturedRows"),
-    ("Kept", "StoredObject"),
     ("Known", "what is known: JoinLookup, Population, FeatureSet"),
     ("Listed", "Listing"),
     ("Meaning", "BinMapping"),
-    ("Memory", "HistoryState"),
     ("Night", "RunContext, or NightlyExtract of simulate"),
     ("Page", "MonthPage"),
     ("Place", "what it is: a position, a partition, an index"),
@@ -63,7 +61,7 @@ const RETIRED: &[(&str, &str)] = &[
     ("Seeded", "statistics::SplitMix64"),
     ("Tracked", "ActiveShipments"),
     ("Tried", "AlterationResult"),
-    ("Work", "what is done: TableCheckJob"),
+    ("Work", "what is done: TableCheckJob, Objective"),
     ("World", "NetworkSettings, or what the fixture is"),
     ("keeps_out", "release_refusal"),
     ("let_in", "released_rows"),
@@ -81,7 +79,8 @@ fn sources() -> Vec<PathBuf> {
         .map(|folder| root().join(folder))
         .collect();
     while let Some(folder) = folders.pop() {
-        for path in std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+        for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path())
+        {
             if path.is_dir() && !path.ends_with("target") {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {
@@ -149,9 +148,9 @@ fn words_of(identifier: &str) -> Vec<String> {
 /// The retired word in an identifier, and what is said instead.
 fn retired_in(identifier: &str) -> Option<&'static (&'static str, &'static str)> {
     let words = words_of(identifier);
-    RETIRED.iter().find(|(retired, _)| {
-        identifier == *retired || words.iter().any(|word| word == retired)
-    })
+    RETIRED
+        .iter()
+        .find(|(retired, _)| identifier == *retired || words.iter().any(|word| word == retired))
 }
 
 #[test]
@@ -194,7 +193,7 @@ fn every_file_says_what_it_is_for() {
 
 /// The lines of a section of ARCHITECTURE.md.
 fn section(heading: &str) -> Vec<String> {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
     let heading = format!("## {heading}");
     let lines = text.lines().skip_while(|line| *line != heading).skip(1);
     let lines: Vec<String> =

@@ -1,6 +1,6 @@
 """One measured run of a peer in Python, a process of its own so that memory is its own too.
 
-usage: peers.py PEER --train FOLDER --test FOLDER --work WORK --predictions FILE [--params JSON]
+usage: peers.py PEER --train FOLDER --test FOLDER --objective OBJECTIVE --predictions FILE [--params JSON]
        peers.py lightgbm --origins FOLDER --predictions FILE [--params JSON]
 
 PEER is lightgbm, xgboost or catboost; WORK is squared, quantile:LEVEL or quantiles9. The clock
@@ -114,7 +114,7 @@ def lightgbm(arguments, params):
 
     train = Data(arguments.train, arguments.rows, ["outcome"])
     clock = Clock(train)
-    settings, levels = lightgbm_parameters(params), levels_of(arguments.work)
+    settings, levels = lightgbm_parameters(params), levels_of(arguments.objective)
     models = []
     with clock:
         data = peer.Dataset(
@@ -155,7 +155,7 @@ def xgboost(arguments, params):
     }
     types = ["c" if i in train.categorical else "q" for i in range(len(train.names))]
     common = {"feature_types": types, "enable_categorical": True, "nthread": params["threads"]}
-    levels = levels_of(arguments.work)
+    levels = levels_of(arguments.objective)
     if arguments.censored:
         return survival(peer, clock, train, settings, common, params, levels)
     settings["min_child_weight"] = params["rows_in_leaf_min"]
@@ -230,7 +230,7 @@ def catboost(arguments, params):
 
     train = Data(arguments.train, arguments.rows, ["outcome"])
     clock = Clock(train)
-    levels = levels_of(arguments.work)
+    levels = levels_of(arguments.objective)
     if levels is None:
         loss = "RMSE"
     elif len(levels) == 1:
@@ -318,7 +318,7 @@ def main():
     parser.add_argument("--train", type=pathlib.Path)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--test", type=pathlib.Path)
-    parser.add_argument("--work")
+    parser.add_argument("--objective")
     parser.add_argument("--censored", action="store_true")
     parser.add_argument("--origins", type=pathlib.Path)
     parser.add_argument("--params", type=json.loads, required=True)

@@ -36,7 +36,7 @@ from table import Failed, finish, is_wanted, line, machine, plain, show_now, wri
 
 NINE = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
 OVER_HOURS = 72.0
-WORKS = {
+OBJECTIVES = {
     "squared": "squared",
     "q90": "quantile:0.9",
     "nine": "quantiles9",
@@ -188,7 +188,7 @@ class Runs:
     def tables(self, work, rows, censored):
         train, test = self.data / "train", self.data / "test"
         tables = ["--train", train, "--rows", rows or self.arguments.rows, "--test", test]
-        return [*tables, "--work", WORKS[work]] + ["--censored"] * censored
+        return [*tables, "--objective", OBJECTIVES[work]] + ["--censored"] * censored
 
     def shorter(self, params):
         """Fewer rounds for all, in a trial."""
@@ -408,7 +408,7 @@ def rows_of_work():
     yield "censored xgboost", censored_survival
     for work in SCALED:
         yield f"scaling {work}", lambda runs, work=work: scaling(runs, work)
-    for work in WORKS:
+    for work in OBJECTIVES:
         yield f"threads {work}", lambda runs, work=work: threads(runs, work, False)
     yield "threads censored", lambda runs: threads(runs, "nine", True)
     for rows in OLIST_TARGETS:

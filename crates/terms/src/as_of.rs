@@ -39,16 +39,6 @@ impl AsOf {
         self.0
     }
 
-    /// From microseconds since 1970-01-01.
-    pub const fn from_micros(micros: i64) -> Self {
-        Self(Instant::from_micros(micros))
-    }
-
-    /// Microseconds since 1970-01-01.
-    pub const fn micros(self) -> i64 {
-        self.0.micros()
-    }
-
     /// Whether what was recorded then may be used.
     pub fn knows(self, recorded_at: Instant) -> bool {
         recorded_at < self.0

@@ -1,4 +1,4 @@
-//! Every column name that more than one room reads, once.
+//! Every column name that more than one crate reads, once.
 #![expect(missing_docs, reason = "a name says what its column is; the contracts describe them")]
 
 // Keys and times of all tables.

@@ -3,10 +3,10 @@
 //! JSON. `benches/boost/run.py` starts it.
 
 mod memory;
+mod objective;
 mod origins;
 mod table;
 mod training;
-mod work;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,8 +17,8 @@ use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::objective::Objective;
 use crate::table::Table;
-use crate::work::Work;
 
 /// Measures our training
 #[derive(Parser)]
@@ -48,7 +48,7 @@ struct Train {
     test: PathBuf,
     /// squared, quantile:LEVEL, quantiles9 or over:HOURS
     #[arg(long)]
-    work: Work,
+    objective: Objective,
     /// Trains on the right-censored `value` and `observed` instead of `outcome`
     #[arg(long)]
     censored: bool,
@@ -71,7 +71,7 @@ fn main() -> Result<()> {
 
 fn train(arguments: &Train) -> Result<Value> {
     ensure!(
-        !arguments.censored || matches!(arguments.work, Work::Quantiles(_)),
+        !arguments.censored || matches!(arguments.objective, Objective::Quantiles(_)),
         "only quantiles can be trained on censored outcomes"
     );
     let wanted = |name: &str| match name {
@@ -91,8 +91,8 @@ fn train(arguments: &Train) -> Result<Value> {
 
     let started = Instant::now();
     let columns = Columns::new(&table.columns, &categorical);
-    let (work, params) = (&arguments.work, &arguments.params);
-    let model = training::train(columns, &values, observed.as_deref(), work, params)?;
+    let (objective, params) = (&arguments.objective, &arguments.params);
+    let model = training::train(columns, &values, observed.as_deref(), objective, params)?;
     let seconds = started.elapsed().as_secs_f64();
     let peak_mib = memory::mib("VmHWM")?;
     drop(table);
@@ -101,7 +101,7 @@ fn train(arguments: &Train) -> Result<Value> {
     let test = Table::read(&arguments.test, usize::MAX, features)?;
     let started = Instant::now();
     let mut predictions = model.predict(&test.columns)?;
-    if let Work::Over(_) = arguments.work {
+    if let Objective::Over(_) = arguments.objective {
         predictions.iter_mut().for_each(|log_odds| *log_odds = 1.0 / (1.0 + (-*log_odds).exp()));
     }
     let predict_seconds = started.elapsed().as_secs_f64();

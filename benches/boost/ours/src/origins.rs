@@ -15,8 +15,8 @@ use parquet::column::reader::ColumnReader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use serde_json::{Value, json};
 
+use crate::objective::{NINE, Objective};
 use crate::table::{self, Table, each};
-use crate::work::{NINE, Work};
 
 #[derive(clap::Args)]
 pub struct Origins {
@@ -48,14 +48,15 @@ pub fn run(arguments: &Origins) -> Result<Value> {
     let matrix = Table::read(&path, usize::MAX, |_| true)?;
     let categorical = categorical(&arguments.folder.join("features.json"))?;
     let origins = read(&arguments.folder.join("labels.parquet"), arguments.censored)?;
-    let work = Work::Quantiles(NINE.to_vec());
+    let objective = Objective::Quantiles(NINE.to_vec());
     let (mut seconds, mut rows, mut predictions) = (0.0, 0, Vec::new());
     for origin in origins.values() {
         let features = take(&matrix, &origin.rows);
         let columns = Columns::new(&features, &categorical);
         let (hours, delivered) = (&origin.hours, Some(origin.delivered.as_slice()));
         let started = Instant::now();
-        let model = crate::training::train(columns, hours, delivered, &work, &arguments.params)?;
+        let model =
+            crate::training::train(columns, hours, delivered, &objective, &arguments.params)?;
         seconds += started.elapsed().as_secs_f64();
         rows += origin.rows.len();
         predictions.extend(model.predict(&take(&matrix, &origin.to_predict))?);

@@ -18,7 +18,7 @@ use smartcore::ensemble::random_forest_regressor::{
 };
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
-use crate::work::Work;
+use crate::objective::Objective;
 use crate::{Params, Rows, Trained, memory};
 
 const TREES_IN_GROVE: usize = 10;
@@ -36,10 +36,12 @@ pub fn forest(
     which: Forest,
     known: Rows,
     outcome: Vec<f32>,
-    work: &Work,
+    objective: &Objective,
     params: &Params,
 ) -> Result<Trained> {
-    let Work::Squared = work else { bail!("smartcore's forests know only squared error") };
+    let Objective::Squared = objective else {
+        bail!("smartcore's forests know only squared error")
+    };
     let medians = medians(&known);
     let x = dense(&known, &medians)?;
     drop(known);
@@ -122,8 +124,13 @@ fn grove(
 }
 
 /// One tree, which says yes or no.
-pub fn tree(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Result<Trained> {
-    let Work::Over(hours) = *work else { bail!("linfa's tree knows only classes") };
+pub fn tree(
+    known: Rows,
+    outcome: Vec<f32>,
+    objective: &Objective,
+    params: &Params,
+) -> Result<Trained> {
+    let Objective::Over(hours) = *objective else { bail!("linfa's tree knows only classes") };
     let medians = medians(&known);
     let x = array(&known, &medians);
     drop(known);

@@ -9,10 +9,15 @@ use hessboost::data::{DMatrix, FeatureType};
 use hessboost::model::Iterations;
 use serde_json::{Value, json};
 
-use crate::work::Work;
+use crate::objective::Objective;
 use crate::{Params, Rows, Trained, memory};
 
-pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Result<Trained> {
+pub fn train(
+    known: Rows,
+    outcome: Vec<f32>,
+    objective: &Objective,
+    params: &Params,
+) -> Result<Trained> {
     let types = types(&known);
     let n_rows = outcome.len();
     let matrix = row_major(&known);
@@ -23,7 +28,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     let started = Instant::now();
     let matrix = DMatrix::from_dense_vec(matrix, n_rows, types.len())?;
     let matrix = matrix.with_labels(&outcome)?.with_feature_types(&types)?;
-    let settings = TrainingParams::from_xgboost(settings(work, params)?)?;
+    let settings = TrainingParams::from_xgboost(settings(objective, params)?)?;
     let model = hessboost::training::train(&settings, &matrix, params.rounds)?;
     let seconds = started.elapsed().as_secs_f64();
     let peak_mib = memory::mib("VmHWM")?;
@@ -40,7 +45,7 @@ pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Re
     Ok(Trained { seconds, start_mib, peak_mib, rounds: params.rounds, predict })
 }
 
-fn settings(work: &Work, params: &Params) -> Result<Vec<(&'static str, Value)>> {
+fn settings(objective: &Objective, params: &Params) -> Result<Vec<(&'static str, Value)>> {
     let mut settings = vec![
         ("tree_method", json!("hist")),
         ("grow_policy", json!("lossguide")),
@@ -55,13 +60,13 @@ fn settings(work: &Work, params: &Params) -> Result<Vec<(&'static str, Value)>> 
     if params.quantized {
         settings.push(("use_quantized_grad", json!(true)));
     }
-    match work {
-        Work::Squared => settings.push(("objective", json!("reg:squarederror"))),
-        Work::Quantiles(levels) => {
+    match objective {
+        Objective::Squared => settings.push(("objective", json!("reg:squarederror"))),
+        Objective::Quantiles(levels) => {
             settings.push(("objective", json!("reg:quantileerror")));
             settings.push(("quantile_alpha", json!(levels)));
         }
-        Work::Over(_) => bail!("measured for numbers only"),
+        Objective::Over(_) => bail!("measured for numbers only"),
     }
     Ok(settings)
 }

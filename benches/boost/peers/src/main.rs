@@ -3,10 +3,10 @@
 
 #[path = "../../ours/src/memory.rs"]
 mod memory;
+#[path = "../../ours/src/objective.rs"]
+mod objective;
 #[path = "../../ours/src/table.rs"]
 mod table;
-#[path = "../../ours/src/work.rs"]
-mod work;
 
 mod exact;
 mod hess;
@@ -20,8 +20,8 @@ use clap::{Parser, ValueEnum};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::objective::Objective;
 use crate::table::Table;
-use crate::work::Work;
 
 /// Measures a peer's training
 #[derive(Parser)]
@@ -38,7 +38,7 @@ struct Arguments {
     test: PathBuf,
     /// squared, quantile:LEVEL, quantiles9 or over:HOURS
     #[arg(long)]
-    work: Work,
+    objective: Objective,
     /// Parameters as JSON
     #[arg(long, value_parser = params)]
     params: Params,
@@ -95,13 +95,15 @@ fn main() -> Result<()> {
     let categorical: Vec<bool> = known.names.iter().map(|name| name.starts_with('c')).collect();
     let known = Rows { columns: known.columns, categorical: categorical.clone() };
     let data_mib = memory::mib_of(&known.columns) + memory::mib_of(&[&outcome]);
-    let (work, params) = (&arguments.work, &arguments.params);
+    let (objective, params) = (&arguments.objective, &arguments.params);
     let trained = match arguments.peer {
-        Peer::Hessboost => hess::train(known, outcome, work, params)?,
-        Peer::Perpetual => perpetual_booster::train(known, outcome, work, params)?,
-        Peer::Smartcore => exact::forest(exact::Forest::Random, known, outcome, work, params)?,
-        Peer::SmartcoreExtra => exact::forest(exact::Forest::Extra, known, outcome, work, params)?,
-        Peer::Linfa => exact::tree(known, outcome, work, params)?,
+        Peer::Hessboost => hess::train(known, outcome, objective, params)?,
+        Peer::Perpetual => perpetual_booster::train(known, outcome, objective, params)?,
+        Peer::Smartcore => exact::forest(exact::Forest::Random, known, outcome, objective, params)?,
+        Peer::SmartcoreExtra => {
+            exact::forest(exact::Forest::Extra, known, outcome, objective, params)?
+        }
+        Peer::Linfa => exact::tree(known, outcome, objective, params)?,
     };
     let test = Table::read(&arguments.test, usize::MAX, features)?;
     let test = Rows { columns: test.columns, categorical };

@@ -9,17 +9,22 @@ use anyhow::{Result, anyhow, bail};
 use perpetual::objective::Objective;
 use perpetual::{Matrix, PerpetualBooster};
 
-use crate::work::Work;
+use crate::objective::Objective;
 use crate::{Params, Rows, Trained, memory};
 
-pub fn train(known: Rows, outcome: Vec<f32>, work: &Work, params: &Params) -> Result<Trained> {
-    let objective = match work {
-        Work::Squared => Objective::SquaredLoss,
-        Work::Quantiles(levels) => match levels[..] {
+pub fn train(
+    known: Rows,
+    outcome: Vec<f32>,
+    objective: &Objective,
+    params: &Params,
+) -> Result<Trained> {
+    let objective = match objective {
+        Objective::Squared => Objective::SquaredLoss,
+        Objective::Quantiles(levels) => match levels[..] {
             [level] => Objective::QuantileLoss { quantile: Some(level) },
             _ => bail!("perpetual has no loss of several quantiles"),
         },
-        Work::Over(_) => bail!("measured for numbers only"),
+        Objective::Over(_) => bail!("measured for numbers only"),
     };
     let categorical = known.categorical.iter().enumerate().filter(|(_, yes)| **yes);
     let categorical: HashSet<usize> = categorical.map(|(feature, _)| feature).collect();

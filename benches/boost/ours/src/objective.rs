@@ -9,7 +9,7 @@ pub const NINE: [f64; 9] = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95];
 
 /// `squared`, `quantile:0.9`, `quantiles9`, or `over:48`.
 #[derive(Clone, Debug)]
-pub enum Work {
+pub enum Objective {
     /// The mean.
     Squared,
     /// The quantiles at these levels.
@@ -18,7 +18,7 @@ pub enum Work {
     Over(f32),
 }
 
-impl FromStr for Work {
+impl FromStr for Objective {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
