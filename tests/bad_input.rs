@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use crate::program::{Folder, PIPELINE, longhaul, read_frame, write_frame};
+use crate::program::{Folder, PIPELINE, longhaul, read_frame, root, write_frame};
 
 /// Breaks one partition of a store: a run must refuse it and leave the store as it was.
 #[track_caller]
@@ -118,6 +118,20 @@ fn a_declaration_that_names_what_does_not_exist_is_refused() {
     std::fs::write(&path, "facts = [\"horoscope\"]\n").unwrap();
     let set = format!("features.declaration={:?}", path.to_str().unwrap());
     store.run("features", &["--set", &set]).refuses(30, &["horoscope", "distance_km"]);
+}
+
+#[test]
+fn a_declaration_that_lacks_a_feature_of_the_segments_is_refused_by_its_name() {
+    let store = Folder::with_simulated_tables();
+    let path = store.path().join("declared.toml");
+    let shipped = std::fs::read_to_string(root().join("pipelines/features/default.toml")).unwrap();
+    let counted = "\"delivery_hours\"\nstatistics = [\"mean\", \"count\"]\nwindows_days = ";
+    let lacking = shipped.replacen(&format!("{counted}[60, 400]"), &format!("{counted}[60]"), 1);
+    assert_ne!(lacking, shipped);
+    std::fs::write(&path, lacking).unwrap();
+    let set = format!("features.declaration={:?}", path.to_str().unwrap());
+    let evaluated = store.run("evaluate", &["--set", &set]);
+    evaluated.refuses(30, &["origin_node_id_delivery_hours_count_400d", "[[history]]", "hint:"]);
 }
 
 #[test]

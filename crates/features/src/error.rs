@@ -129,6 +129,11 @@ impl Error {
             Self::FeatureMissing { .. } => Some(
                 "the feature declaration changed since the model was trained: train again".into(),
             ),
+            Self::Undeclared { .. } => Some(
+                "declare it as [[history]]: its name is made of the key, the quantity, the statistic \
+                 and the window"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }

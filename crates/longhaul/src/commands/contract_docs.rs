@@ -61,7 +61,7 @@ fn about(contract: &Contract) -> String {
         .join(" ");
     text += "\n\n";
     if let Some(path) = contract.path() {
-        text += &format!("- lies in `{path}`\n");
+        text += &format!("- is stored in `{path}`\n");
     }
     if let Some(granularity) = contract.granularity() {
         text += &format!("- holds {granularity}\n");
