@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use perpetual::objective::Objective;
+use perpetual::objective::Objective as PerpetualObjective;
 use perpetual::{Matrix, PerpetualBooster};
 
 use crate::objective::Objective;
@@ -19,9 +19,9 @@ pub fn train(
     params: &Params,
 ) -> Result<Trained> {
     let objective = match objective {
-        Objective::Squared => Objective::SquaredLoss,
+        Objective::Squared => PerpetualObjective::SquaredLoss,
         Objective::Quantiles(levels) => match levels[..] {
-            [level] => Objective::QuantileLoss { quantile: Some(level) },
+            [level] => PerpetualObjective::QuantileLoss { quantile: Some(level) },
             _ => bail!("perpetual has no loss of several quantiles"),
         },
         Objective::Over(_) => bail!("measured for numbers only"),
