@@ -7,6 +7,8 @@ mod bad_input;
 mod broken;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
+/// No circles between the files of a crate.
+mod file_cycles;
 /// A small simulated network from simulate to score, by hand and at once; reruns, and the same bytes.
 mod flow;
 /// The import that the guide describes, with its odd files.

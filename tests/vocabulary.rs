@@ -94,7 +94,7 @@ fn sources() -> Vec<PathBuf> {
 }
 
 /// The code of a Rust file, without comments and texts.
-fn without_comments_and_texts(source: &str) -> String {
+pub(crate) fn without_comments_and_texts(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(next) = rest.chars().next() {

@@ -290,7 +290,7 @@ WITH
     WHERE status = 'cancelled'
       AND day_of(o.recorded_at) < order_first_day + getvariable('reach_days')
     UNION ALL
-    -- A version in quarantine puts a shipment that is known in doubt.
+    -- A version in quarantine excludes a shipment that is known.
     SELECT shipment, bad.recorded_at, 2, 3, NULL, NULL
     FROM bad_rows AS bad
     JOIN placed AS p ON shipment_id = key

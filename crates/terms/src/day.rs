@@ -69,6 +69,18 @@ impl Day {
     }
 }
 
+impl Instant {
+    /// The UTC day of this instant: of a `recorded_at` the `recorded_on` of its partition.
+    pub const fn day(self) -> Day {
+        Day(self.micros().div_euclid(DAY_MICROS) as i32)
+    }
+
+    /// The last UTC midnight at or before this instant.
+    pub const fn midnight(self) -> Self {
+        self.day().start()
+    }
+}
+
 impl From<NaiveDate> for Day {
     fn from(date: NaiveDate) -> Self {
         Self(date.to_epoch_days())
@@ -107,6 +119,7 @@ mod tests {
         assert_eq!(leap.end(), leap.next().start());
         assert_eq!(leap.start().day(), leap);
         assert_eq!(Instant::from_micros(leap.start().micros() - 1).day(), leap.plus(-1));
+        assert_eq!(Instant::from_micros(leap.start().micros() + 1).midnight(), leap.start());
         assert_eq!(Day::each(leap..leap.plus(3)).count(), 3);
         assert_eq!(serde_json::to_string(&leap).unwrap(), "\"2024-02-29\"");
     }

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
-
-use crate::Day;
+use chrono::{DateTime, NaiveDate, NaiveTime, SecondsFormat, Utc};
 
 /// Microseconds in an hour, the unit between instants and [hours](crate::TWO_DAYS_HOURS).
 pub const HOUR_MICROS: i64 = 3_600_000_000;
@@ -42,16 +40,6 @@ impl Instant {
         self.0
     }
 
-    /// The UTC day of this instant: of a `recorded_at` the `recorded_on` of its partition.
-    pub const fn day(self) -> Day {
-        Day::since_epoch(self.0.div_euclid(DAY_MICROS) as i32)
-    }
-
-    /// The last UTC midnight at or before this instant.
-    pub const fn midnight(self) -> Self {
-        self.day().start()
-    }
-
     /// This instant moved by whole days of 24 hours, back if negative.
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
@@ -73,7 +61,7 @@ impl FromStr for Instant {
 
     fn from_str(text: &str) -> Result<Self, InstantError> {
         if let Ok(date) = text.parse::<NaiveDate>() {
-            return Ok(Day::from(date).start());
+            return Ok(Self(date.and_time(NaiveTime::MIN).and_utc().timestamp_micros()));
         }
         match DateTime::parse_from_rfc3339(text) {
             Ok(instant) => Ok(Self(instant.timestamp_micros())),
@@ -86,7 +74,7 @@ impl fmt::Display for Instant {
     /// A date at midnight, otherwise RFC 3339.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.rem_euclid(DAY_MICROS) == 0 {
-            write!(f, "{}", self.day())
+            self.date_time().date_naive().fmt(f)
         } else {
             f.write_str(&self.date_time().to_rfc3339_opts(SecondsFormat::AutoSi, true))
         }
@@ -103,8 +91,6 @@ mod tests {
         let instant: Instant = "2018-05-01T03:00:00+03:00".parse().unwrap();
         assert_eq!(date, instant);
         assert_eq!(date.to_string(), "2018-05-01");
-        assert_eq!(Instant(date.0 + 1).midnight(), date);
-        assert_eq!(Instant(date.0 - 1).midnight(), date.plus_days(-1));
         assert!("2018-05-01T03:00:00".parse::<Instant>().is_err());
         assert_eq!(Instant(date.0 + HOUR_MICROS).to_string(), "2018-05-01T01:00:00Z");
         assert_eq!(date.plus_days(2).hours_since(date), 48.0);

@@ -1,4 +1,4 @@
-//! What is known of a shipment's delivery as of some moment.
+//! The outcome of a shipment as of some moment: delivered, right-censored or excluded.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,10 @@ pub const LOST_AFTER_HOURS: f64 = 60.0 * 24.0;
 pub enum Outcome {
     /// Delivered after so many hours.
     Delivered(f32),
-    /// Not known to be delivered: its delivery time exceeds so many hours (censored).
+    /// Not known to be delivered: its delivery time exceeds so many hours (right-censored).
     Censored(f32),
-    /// No delivery time to learn from: not yet ordered, cancelled, returned, lost, or in doubt
-    /// because a version of it is in quarantine.
+    /// No delivery time comes of it: not yet ordered, cancelled, returned, lost, or its latest version
+    /// is in quarantine.
     Excluded,
 }
 

@@ -26,9 +26,9 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
     let settings = network.settings();
     let (first, days) = (AsOf::start_of(settings.first_day), i64::from(settings.days));
     let context = RunContext { store: &store, as_of: first.plus_days(days + 1), force, reporter };
-    let inputs = BTreeMap::from([("world".to_owned(), serde_json::to_string(settings)?)]);
+    let inputs = BTreeMap::from([("network".to_owned(), serde_json::to_string(settings)?)]);
     let done = stage::run(&context, "simulate", inputs, || work(&context, &network))?;
-    let result = json!({ "as_of": context.as_of, "world": done.manifest.summary });
+    let result = json!({ "as_of": context.as_of, "network": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
         format!(
             "{}/tables/ holds the simulated network as of {}",
