@@ -86,13 +86,12 @@ pub(crate) fn folds(
     span: Span,
 ) -> Result<Vec<Fold>> {
     let family = resolved.settings.backtest.family;
-    let (declaration, _) = resolved.declaration()?;
     let train_every = span.train_every_days / span.every_days;
     let mut folds: Vec<Fold> = Vec::new();
     let mut trained = None;
     for (number, (origin, next)) in span.origins().into_iter().enumerate() {
         let started = Instant::now();
-        let holdout = Holdout::new(feature_set, &declaration, (origin, next), context.as_of)?;
+        let holdout = Holdout::new(feature_set, (origin, next), context.as_of)?;
         if (number as u32).is_multiple_of(train_every) || trained.is_none() {
             let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
             let model =
@@ -123,8 +122,7 @@ pub(crate) fn evaluate_folds(
     folds: &[Fold],
 ) -> Result<Evaluation> {
     let rows: Vec<usize> = folds.iter().flat_map(|fold| fold.rows.iter().copied()).collect();
-    let (declaration, _) = resolved.declaration()?;
-    let shipments = stages::shipments(feature_set, &declaration, &rows, context.as_of)?;
+    let shipments = stages::shipments(feature_set, &rows, context.as_of)?;
     let all: Vec<Distribution> =
         folds.iter().flat_map(|fold| fold.distributions.iter().copied()).collect();
     let model = stages::forecast(&stages::family_name(resolved.settings.backtest.family), &all);

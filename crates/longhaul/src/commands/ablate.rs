@@ -35,7 +35,7 @@ struct Ablation {
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
     let (checked, features) = stages::features_of(context, resolved)?;
     let declared = checked.declared(resolved)?;
-    let mut feature_set = FeatureSet::read(context, &features)?;
+    let mut feature_set = FeatureSet::read(context, resolved, &features)?;
 
     let tables = checked.read_all(context)?;
     let build_ms = |declared: &Declaration| -> Result<f64> {

@@ -33,7 +33,7 @@ pub(crate) fn run(
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
     inputs.insert("export".to_owned(), export.to_string());
     let done = stage::run_backtest(context, inputs, || {
-        let feature_set = FeatureSet::read(context, &features)?;
+        let feature_set = FeatureSet::read(context, resolved, &features)?;
         work(context, resolved, &feature_set, span, export)
     })?;
     let url = context.store.url().trim_end_matches('/');

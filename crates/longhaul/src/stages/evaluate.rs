@@ -76,9 +76,8 @@ pub(crate) fn run(
     inputs.insert("champion".to_owned(), champion_id.clone().unwrap_or_default());
 
     stage::run(context, "evaluate", inputs, || {
-        let feature_set = FeatureSet::read(context, features)?;
-        let (declaration, _) = resolved.declaration()?;
-        let holdout = Holdout::new(&feature_set, &declaration, (start, end), context.as_of)?;
+        let feature_set = FeatureSet::read(context, resolved, features)?;
+        let holdout = Holdout::new(&feature_set, (start, end), context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
         for &family in &resolved.settings.train.families {

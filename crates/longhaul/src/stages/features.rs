@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use features::{Frame, Month, Outcomes, assemble, encode, feature_list};
+use features::{Declaration, Frame, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
 use terms::{Digest, Instant, Matrix, count};
 
@@ -70,6 +70,8 @@ pub(crate) fn run(
 
 /// The built features and outcomes of all shipments, as later stages read them.
 pub(crate) struct FeatureSet {
+    /// What was to be built.
+    pub(crate) declaration: Declaration,
     /// Keys, features and what was promised.
     pub(crate) frame: Frame,
     /// The features as numbers.
@@ -82,8 +84,13 @@ impl FeatureSet {
     /// Reads the output of the stage, verified.
     ///
     /// # Errors
-    /// If it is not there, or not what the stage wrote.
-    pub(crate) fn read(context: &RunContext<'_>, result: &StageResult) -> Result<Self> {
+    /// If it is not there, or not what the stage wrote, or the declaration cannot be read.
+    pub(crate) fn read(
+        context: &RunContext<'_>,
+        resolved: &Resolved,
+        result: &StageResult,
+    ) -> Result<Self> {
+        let (declaration, _) = resolved.declaration()?;
         let months: Vec<StoredMonth> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
             .with_context(|| format!("{}/{MONTHS}", result.folder))?;
         let months: Vec<Month> =
@@ -91,7 +98,7 @@ impl FeatureSet {
         let (frame, outcomes) = assemble(&months)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
-        Ok(Self { frame, matrix, outcomes })
+        Ok(Self { declaration, frame, matrix, outcomes })
     }
 
     /// The inputs of a stage that reads the features.

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{Forecast, Shipments};
-use features::{Declaration, PROMISED_HOURS};
+use features::PROMISED_HOURS;
 use terms::{AsOf, Instant, column};
 
 use crate::stages::features::FeatureSet;
@@ -25,12 +25,11 @@ impl Holdout {
     /// If the feature set lacks a column.
     pub(crate) fn new(
         feature_set: &FeatureSet,
-        declaration: &Declaration,
         (start, end): (AsOf, AsOf),
         now: AsOf,
     ) -> Result<Self> {
         let rows = feature_set.ordered_between(start.instant(), end.instant()).collect::<Vec<_>>();
-        let shipments = shipments(feature_set, declaration, &rows, now)?;
+        let shipments = shipments(feature_set, &rows, now)?;
         Ok(Self { rows, shipments })
     }
 }
@@ -40,12 +39,7 @@ impl Holdout {
 ///
 /// # Errors
 /// If the feature set lacks a column.
-pub(crate) fn shipments(
-    feature_set: &FeatureSet,
-    declaration: &Declaration,
-    rows: &[usize],
-    now: AsOf,
-) -> Result<Shipments> {
+pub(crate) fn shipments(feature_set: &FeatureSet, rows: &[usize], now: AsOf) -> Result<Shipments> {
     let outcomes = feature_set.outcomes.as_of(now);
     let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
     let ordered_at = feature_set.outcomes.ordered_at();
@@ -53,7 +47,7 @@ pub(crate) fn shipments(
         ordered_at: rows.iter().map(|&row| ordered_at[row]).collect(),
         actual_hours: rows.iter().map(|&row| outcomes[row].delivered()).collect(),
         promised_hours: rows.iter().map(|&row| promised[row]).collect(),
-        segments: segments(feature_set, declaration, rows)?,
+        segments: segments(feature_set, rows)?,
     })
 }
 

@@ -48,13 +48,12 @@ pub(crate) fn run(
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     stage::run(context, "score", inputs, || {
         let bundle = artifact::read(context.store, &model_id)?;
-        let feature_set = FeatureSet::read(context, features)?;
-        let (declaration, _) = resolved.declaration()?;
+        let feature_set = FeatureSet::read(context, resolved, features)?;
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&feature_set.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
         let predictions = score(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
-        let lanes = speed_table(&feature_set, &declaration, &matrix, &scorer, of_model)?;
+        let lanes = speed_table(&feature_set, &matrix, &scorer, of_model)?;
         let (rows, n_lanes) = (predictions.shipment_id.len(), lanes.height());
         Ok(Output {
             line: format!(

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use evaluate::SegmentFamily;
-use features::{Category, Declaration, Fact, Quantity, Statistic};
+use features::{Category, Fact, Quantity, Statistic};
 use terms::column;
 
 use crate::stages::features::FeatureSet;
@@ -18,25 +18,21 @@ const NEW_ORIGIN_DAYS: u16 = 400;
 /// # Errors
 /// If the declaration has no count of the origin's deliveries, or the feature set lacks a column that
 /// is declared.
-pub(crate) fn segments(
-    feature_set: &FeatureSet,
-    declaration: &Declaration,
-    rows: &[usize],
-) -> Result<Vec<SegmentFamily>> {
-    let frame = &feature_set.frame;
+pub(crate) fn segments(feature_set: &FeatureSet, rows: &[usize]) -> Result<Vec<SegmentFamily>> {
+    let FeatureSet { declaration, frame, outcomes, .. } = feature_set;
     let mut families = Vec::new();
     let mut divide = |name: &str, segment: &dyn Fn(usize) -> String| {
         let values = rows.iter().map(|&row| segment(row)).collect();
         families.push(SegmentFamily { name: name.to_owned(), values });
     };
-    let ordered_at = feature_set.outcomes.ordered_at();
+    let ordered_at = outcomes.ordered_at();
     divide("order month", &|row| ordered_at[row].day().date().format("%Y-%m").to_string());
     for (name, category) in [
         ("destination region", Category::DestinationRegion),
         ("carrier", Category::Carrier),
         ("item category", Category::ItemCategory),
     ] {
-        let Some(texts) = declared_texts(feature_set, declaration, category)? else { continue };
+        let Some(texts) = declared_texts(feature_set, category)? else { continue };
         // A column without any value, of a shop that records no carriers say, divides nothing.
         if texts.iter().any(Option::is_some) {
             divide(name, &|row| texts[row].clone().unwrap_or_else(|| "unknown".to_owned()));
@@ -63,10 +59,9 @@ pub(crate) fn segments(
 /// If it is declared and not there.
 pub(crate) fn declared_texts(
     feature_set: &FeatureSet,
-    declaration: &Declaration,
     category: Category,
 ) -> Result<Option<Vec<Option<String>>>> {
-    let is_declared = declaration.categories.contains(&category);
+    let is_declared = feature_set.declaration.categories.contains(&category);
     let texts = is_declared.then(|| feature_set.frame.texts(category.into()));
     Ok(texts.transpose()?)
 }

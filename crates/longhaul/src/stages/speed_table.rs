@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use features::{Category, Declaration};
+use features::Category;
 use polars::prelude::*;
 use scorer::{Distribution, Scorer};
 use terms::{AsOf, Matrix, column};
@@ -33,14 +33,13 @@ const N_SHIPMENTS: &str = "n_shipments";
 /// If the matrix is not the scorer's, or Polars refuses.
 pub(crate) fn speed_table(
     feature_set: &FeatureSet,
-    declaration: &Declaration,
     matrix: &Matrix,
     scorer: &Scorer,
     (as_of, model_id): (AsOf, &str),
 ) -> Result<DataFrame> {
     let end = as_of.instant();
     let rows: Vec<usize> = feature_set.ordered_between(end.plus_days(-DAYS), end).collect();
-    let texts = |&category: &Category| declared_texts(feature_set, declaration, category);
+    let texts = |&category: &Category| declared_texts(feature_set, category);
     let texts = LANE.iter().map(texts).collect::<Result<Vec<_>>>()?;
 
     let mut lanes: BTreeMap<[Option<&str>; 4], Vec<Distribution>> = BTreeMap::new();

@@ -25,7 +25,7 @@ pub(crate) fn run(
     let inputs = inputs(resolved, features)?;
     let checkpoints = format!("{}/checkpoints", stage::folder(context, "train", &inputs));
     let result = stage::run(context, "train", inputs, || {
-        let feature_set = FeatureSet::read(context, features)?;
+        let feature_set = FeatureSet::read(context, resolved, features)?;
         let mut files = BTreeMap::new();
         let mut sizes = serde_json::Map::new();
         for &family in &resolved.settings.train.families {
