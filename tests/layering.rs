@@ -21,7 +21,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("evaluate", &["terms", "statistics"]),
     ("artifact", &["terms", "store", "scorer"]),
     ("simulate", &["terms", "statistics"]),
-    ("features", &["terms"]),
+    ("features", &["terms", "statistics"]),
     (
         "longhaul",
         &[

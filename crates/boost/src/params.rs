@@ -24,9 +24,9 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// Boosting rounds, each of which grows a tree, 1 to 100,000. Default 120.
+    /// Boosting rounds, each of which grows a tree, 1 to 100,000. Default 80.
     pub rounds: u32,
-    /// What each leaf's step is multiplied by (shrinkage), above 0 and at most 1. Default 0.1.
+    /// What each leaf's step is multiplied by (shrinkage), above 0 and at most 1. Default 0.13.
     pub learning_rate: f64,
     /// The largest number of leaves of a tree, 2 to 4,096. Default 31.
     pub leaves: u32,
@@ -71,8 +71,8 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
-            rounds: 120,
-            learning_rate: 0.1,
+            rounds: 80,
+            learning_rate: 0.13,
             leaves: 31,
             rows_in_leaf_min: 200,
             bins_max: 255,

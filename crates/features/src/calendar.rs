@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use polars::prelude::*;
+use serde::{Deserialize, Serialize};
 use terms::{Day, column};
 
 use crate::Error;
@@ -45,12 +46,42 @@ impl CalendarFeature {
     }
 }
 
+/// What a clock of working time is to know of the days after an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockDeclaration {
+    /// How many days from that of the order on holidays are looked up for, 1 to 24. They are the
+    /// bits of one number, and f32 holds 24 of them exactly.
+    pub holiday_days: u8,
+}
+
+impl ClockDeclaration {
+    /// The columns that it declares: hours since Monday 00:00 at which the order was placed, and
+    /// holidays among the days ahead: bit d is the day d days after the order's. Both are local to
+    /// the destination.
+    pub(crate) fn columns() -> Vec<String> {
+        vec![column::ORDERED_WEEK_HOURS.to_owned(), column::HOLIDAYS_AHEAD.to_owned()]
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if (1..=24).contains(&self.holiday_days) {
+            return Ok(());
+        }
+        Err(Error::Impossible {
+            feature: "clock".to_owned(),
+            expected: "holiday_days from 1 to 24",
+            found: format!("holiday_days = {}", self.holiday_days),
+        })
+    }
+}
+
 /// The declared calendar features. Local time is that of the destination (UTC where its zone is not
 /// known) or of the origin (missing where its node is not known).
 pub(crate) fn columns(
     shipments: &NewShipments,
     reference: &ReferenceData,
     declared: &[CalendarFeature],
+    clock: Option<&ClockDeclaration>,
 ) -> Result<Vec<Column>, Error> {
     let mut zones = Zones::default();
     let orders = LocalOrders {
@@ -66,7 +97,11 @@ pub(crate) fn columns(
     let column = |&feature: &CalendarFeature| {
         Ok(Column::new(feature.feature_name().into(), orders.values(feature)?))
     };
-    declared.iter().map(column).collect()
+    let mut columns = declared.iter().map(column).collect::<Result<Vec<_>, Error>>()?;
+    if let Some(clock) = clock {
+        columns.extend(orders.clock_columns(clock)?);
+    }
+    Ok(columns)
 }
 
 /// New shipments with the local times at which they were ordered.
@@ -105,6 +140,29 @@ impl LocalOrders<'_> {
                 self.ahead(&self.at_destination, column::DESTINATION_REGION, count)?
             }
         })
+    }
+
+    /// The columns of a clock of working time, see [`ClockDeclaration::columns`].
+    fn clock_columns(&self, clock: &ClockDeclaration) -> Result<[Column; 2], Error> {
+        let week_hours = |at: NaiveDateTime| 24.0 * weekday(at) + hour(at);
+        let week_hours: Vec<Option<f32>> =
+            self.at_destination.iter().map(|at| at.map(week_hours)).collect();
+        let regions = texts(&self.shipments.firsts, column::DESTINATION_REGION)?;
+        let holidays = |row: usize| {
+            let today = Day::from(self.at_destination[row]?.date());
+            let before = self.shipments.history_before[row];
+            let is_holiday = |ahead: &u8| {
+                let on = today.plus(i32::from(*ahead));
+                self.reference.is_holiday(regions.get(row), on, before)
+            };
+            let bits: u32 = (0..clock.holiday_days).filter(is_holiday).map(|day| 1 << day).sum();
+            Some(bits as f32)
+        };
+        let holidays: Vec<Option<f32>> = (0..self.shipments.len()).map(holidays).collect();
+        Ok([
+            Column::new(column::ORDERED_WEEK_HOURS.into(), week_hours),
+            Column::new(column::HOLIDAYS_AHEAD.into(), holidays),
+        ])
     }
 
     /// Counts ahead of the local day; where that is not known, of the destination's.
@@ -195,7 +253,7 @@ mod tests {
             CalendarFeature::OriginHour,
             CalendarFeature::OriginWeekday,
         ];
-        let columns = columns(&shipments, &ReferenceData::default(), &declared).unwrap();
+        let columns = columns(&shipments, &ReferenceData::default(), &declared, None).unwrap();
         let values = |column: &Column| column.f32().unwrap().iter().flatten().collect::<Vec<_>>();
         let [there, here] = [[0, 1], [2, 3]].map(|[hour, weekday]| -> Vec<(f32, f32)> {
             values(&columns[hour]).into_iter().zip(values(&columns[weekday])).collect()
@@ -222,7 +280,7 @@ mod tests {
     fn a_time_zone_that_does_not_exist_is_named() {
         let shipments = ordered_at(&[Instant::from_micros(0)], ["Europe/Berlin", "Europe/Berlim"]);
         let declared = [CalendarFeature::Hour];
-        let error = columns(&shipments, &ReferenceData::default(), &declared).unwrap_err();
+        let error = columns(&shipments, &ReferenceData::default(), &declared, None).unwrap_err();
         let expected =
             "column \"origin_time_zone\": expected an IANA name, found \"Europe/Berlim\"";
         assert_eq!(error.to_string(), expected);

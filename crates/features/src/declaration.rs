@@ -8,9 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::calendar::CalendarFeature;
+use crate::calendar::{CalendarFeature, ClockDeclaration};
 use crate::declared_name::DeclaredName;
 use crate::facts::{Category, Fact, PROMISE_FEATURE};
+use crate::level::LevelDeclaration;
 use crate::quantity::{Quantity, Statistic};
 
 /// Which features are built.
@@ -25,6 +26,12 @@ pub struct Declaration {
     /// Whether what was promised may be a feature. It is a feedback loop: the promise decides who
     /// buys, and how the shop hurries.
     pub promise: bool,
+    /// The columns that a clock of working time reads, if there is to be one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockDeclaration>,
+    /// The level of the network, if it is to be estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<LevelDeclaration>,
     /// Features of history.
     pub history: Vec<HistoryFeature>,
 }
@@ -41,6 +48,8 @@ struct DeclarationFile {
     calendar: Vec<String>,
     #[serde(default)]
     promise: bool,
+    clock: Option<ClockDeclaration>,
+    level: Option<LevelDeclaration>,
     #[serde(default)]
     history: Vec<HistoryFeature>,
 }
@@ -89,8 +98,12 @@ impl Declaration {
             categories: parse_all("category", &file.categories)?,
             calendar: parse_all("calendar feature", &file.calendar)?,
             promise: file.promise,
+            clock: file.clock,
+            level: file.level,
             history: file.history,
         };
+        declared.clock.iter().try_for_each(ClockDeclaration::check)?;
+        declared.level.iter().try_for_each(LevelDeclaration::check)?;
         for feature in &declared.history {
             feature.check()?;
         }
@@ -138,6 +151,8 @@ impl Declaration {
             ("categories", names(&self.categories)),
             ("calendar", calendar),
             ("promise", promise),
+            ("clock", self.clock.iter().flat_map(|_| ClockDeclaration::columns()).collect()),
+            ("level", self.level.iter().flat_map(LevelDeclaration::columns).collect()),
         ];
         let mut groups: Vec<Group> = (named.into_iter())
             .map(|(name, features)| Group { name: name.to_owned(), features })
@@ -175,6 +190,8 @@ impl Declaration {
             categories: if_is(group == Some("categories"), &self.categories),
             calendar: if_is(group == Some("calendar"), &self.calendar),
             promise: self.promise && group == Some("promise"),
+            clock: self.clock.clone().filter(|_| group == Some("clock")),
+            level: self.level.clone().filter(|_| group == Some("level")),
             history: self.history.iter().filter(of_group).cloned().collect(),
         }
     }

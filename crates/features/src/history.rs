@@ -51,7 +51,9 @@ impl HistoryPlan {
 /// Days before which totals are read for rows whose history ends before `day`: that day, and the
 /// starts of the windows.
 pub(crate) fn days_read(declared: &Declaration, day: Day) -> BTreeSet<Day> {
-    let windows = declared.history.iter().flat_map(HistoryFeature::windows).flatten();
+    let of_history = declared.history.iter().flat_map(HistoryFeature::windows).flatten();
+    let of_level = declared.level.iter().flat_map(|level| level.windows_days.iter().copied());
+    let windows = of_history.chain(of_level);
     windows.map(|window| day.plus(-i32::from(window))).chain([day]).collect()
 }
 

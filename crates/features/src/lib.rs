@@ -14,9 +14,10 @@
 //!    difference of a [quantity];
 //! 5. [`as_of`]: the one as-of join reads cumulative differences by [key](keys) and day;
 //! 6. [`history`]: statistics over windows, as listed in the [declaration];
-//! 7. [`facts`] and [`calendar`]: columns known at order time, from first versions and
+//! 7. [`level`]: the level of the network, from [time at risk and deliveries by age](at_risk);
+//! 8. [`facts`] and [`calendar`]: columns known at order time, from first versions and
 //!    [nodes and holidays](reference_data);
-//! 8. [`month`]: the rows and versions of a month, and all months assembled into the
+//! 9. [`month`]: the rows and versions of a month, and all months assembled into the
 //!    [matrix](frame) and the [outcomes].
 //!
 //! [`build`] does all of it from nothing; [`proof`] shows that nothing later leaks in.
@@ -24,6 +25,7 @@
 //! Not here: no storage, no models, no clock.
 
 mod as_of;
+mod at_risk;
 mod calendar;
 mod columns;
 mod declaration;
@@ -36,6 +38,7 @@ mod full_build;
 mod history;
 mod keys;
 mod legs;
+mod level;
 mod month;
 mod new_shipments;
 mod outcomes;
@@ -48,12 +51,13 @@ mod state;
 mod tables;
 mod timeline;
 
-pub use calendar::CalendarFeature;
+pub use calendar::{CalendarFeature, ClockDeclaration};
 pub use declaration::{Declaration, Group, HistoryFeature};
 pub use error::Error;
 pub use facts::{Category, Fact};
 pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};
 pub use full_build::build;
+pub use level::LevelDeclaration;
 pub use month::{Month, assemble};
 pub use outcomes::{Delivery, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};

@@ -41,15 +41,33 @@ impl Outcomes {
         (0..self.ordered_at.len()).filter_map(delivery).collect()
     }
 
-    /// The outcome of each row, as known at `as_of`.
+    /// The outcome of each row, as known at `as_of`: an estimator's input.
     ///
-    /// The delivery time of a row that is open then exceeds its age, less the time that it takes
-    /// until a delivery is recorded: the 95th percentile of the lags before `as_of`.
+    /// Deliveries take time to be recorded. Nearly all that happened until the 95th percentile of
+    /// this lag before `as_of` are known, of later ones only those that were recorded quickly. So
+    /// all rows are cut at that moment: what was delivered later is right-censored there, as is what
+    /// is open.
     ///
     /// As of: versions recorded before `as_of`.
     pub fn as_of(&self, as_of: AsOf) -> Vec<Outcome> {
         let lag = self.recording_lag_hours(as_of);
         (0..self.ordered_at.len()).map(|row| self.outcome(row, as_of, lag)).collect()
+    }
+
+    /// The rows that are open as far as is known at `as_of`, each with the hours for which it has
+    /// been open for certain: its age, less the 95th percentile of the recording lag.
+    ///
+    /// As of: versions recorded before `as_of`.
+    pub fn open(&self, as_of: AsOf) -> Vec<(usize, f32)> {
+        let lag = self.recording_lag_hours(as_of);
+        let open = |row: usize| {
+            let is_open = self.last_known(row, as_of)?.state.delivered_at().is_none();
+            match self.outcome(row, as_of, lag) {
+                Outcome::Censored(hours) if is_open => Some((row, hours)),
+                _ => None,
+            }
+        };
+        (0..self.ordered_at.len()).filter_map(open).collect()
     }
 
     /// The 95th percentile of hours from delivery to its first record, as known at `as_of`.
@@ -76,17 +94,16 @@ impl Outcomes {
         if !as_of.knows(ordered_at) {
             return Outcome::Excluded;
         }
+        let age = as_of.hours_since(ordered_at);
+        let open_until = (age - lag_hours).max(0.0);
         match last.state {
             State::Excluded => Outcome::Excluded,
-            State::Delivered { at, .. } => Outcome::Delivered(at.hours_since(ordered_at) as f32),
-            State::Waiting | State::HandedOver { .. } => {
-                let age = as_of.hours_since(ordered_at);
-                if age > LOST_AFTER_HOURS {
-                    Outcome::Excluded
-                } else {
-                    Outcome::Censored((age - lag_hours).max(0.0) as f32)
-                }
-            }
+            State::Delivered { at, .. } => match at.hours_since(ordered_at) {
+                hours if hours <= open_until => Outcome::Delivered(hours as f32),
+                _ => Outcome::Censored(open_until as f32),
+            },
+            State::Waiting | State::HandedOver { .. } if age > LOST_AFTER_HOURS => Outcome::Excluded,
+            State::Waiting | State::HandedOver { .. } => Outcome::Censored(open_until as f32),
         }
     }
 
@@ -141,8 +158,22 @@ mod tests {
     }
 
     #[test]
-    fn age_counts_only_up_to_where_deliveries_are_recorded() {
-        let outcomes = outcomes(&[&[on(3, delivered(48))], &[on(1, State::Waiting)]]);
-        assert_eq!(known_on(&outcomes, 5)[1], Outcome::Censored(96.0));
+    fn deliveries_and_open_rows_are_cut_where_deliveries_are_recorded() {
+        let quickly_recorded = [on(1, State::Waiting), on(5, delivered(110))];
+        let outcomes = outcomes(&[
+            &[on(3, delivered(48))],
+            &[on(1, State::Waiting)],
+            &quickly_recorded,
+            &[on(5, delivered(95))],
+        ]);
+        let as_of = AsOf::start_of(Day::since_epoch(6));
+        // Of lags of 10, 24 and 25 hours the 95th percentile is 24: everything is cut at 144 - 24 hours.
+        let known = outcomes.as_of(as_of);
+        let expected = [Outcome::Delivered(48.0), Outcome::Censored(120.0)];
+        assert_eq!(known[..2], expected);
+        assert_eq!(known[2], Outcome::Delivered(110.0), "before the cut");
+        let later = AsOf::at(Instant::from_micros(130 * HOUR_MICROS));
+        assert_eq!(outcomes.as_of(later)[2], Outcome::Censored(106.0), "after the cut");
+        assert_eq!(outcomes.open(later), [(1, 106.0)], "what is delivered is not open");
     }
 }

@@ -128,7 +128,7 @@ impl ReferenceData {
     }
 
     /// Whether it was recorded before `day` that `on` is a holiday of the region.
-    fn is_holiday(&self, region: Option<&str>, on: Day, day: Day) -> bool {
+    pub(crate) fn is_holiday(&self, region: Option<&str>, on: Day, day: Day) -> bool {
         let of_region = region.and_then(|region| self.holidays.get(region));
         let first = Day::since_epoch(i32::MIN);
         of_region.is_some_and(|days| days.range((on, first)..(on, day)).next().is_some())

@@ -60,7 +60,7 @@ impl Family for Boosted {
         let directions = directions(&rows.matrix.features, &self.monotone)?;
         let columns = boost::Columns::new(&rows.matrix.columns, &categorical).directed(&directions);
         let target = boost::Target::Quantiles {
-            values: rows.hours,
+            values: rows.times,
             observed: rows.observed,
             levels: &LEVELS,
         };

@@ -25,15 +25,15 @@ const FACTOR_MAX: f64 = 4.0;
 pub(crate) struct Matured {
     /// Raw quantiles, ascending.
     pub(crate) predicted: Vec<[f64; N_LEVELS]>,
-    /// Delivery time in hours, or the lower bound that is known.
-    pub(crate) hours: Vec<f32>,
+    /// Delivery time on the time scale of the quantiles, or the lower bound that is known.
+    pub(crate) times: Vec<f32>,
     /// Whether the delivery was observed.
     pub(crate) observed: Vec<bool>,
 }
 
 /// The correction estimated from these rows.
 pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> Calibration {
-    let mut by_median: Vec<usize> = (0..matured.hours.len()).collect();
+    let mut by_median: Vec<usize> = (0..matured.times.len()).collect();
     by_median.sort_by(|&a, &b| {
         let median = |row: usize| matured.predicted[row][MEDIAN];
         median(a).total_cmp(&median(b)).then(a.cmp(&b))
@@ -60,7 +60,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
         }
         let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
         let factors = factors(band, settings);
-        segments.push(Segment { upper_median_hours: upper, factors });
+        segments.push(Segment { upper_median: upper, factors });
         from = to;
     }
     Calibration { segments, pooled: factors(pooled, settings) }
@@ -81,7 +81,7 @@ fn logs(
     let mut logs = prior;
     for (level, log) in logs.iter_mut().enumerate() {
         let score = |&row: &usize| {
-            let ratio = f64::from(matured.hours[row]) / matured.predicted[row][level];
+            let ratio = f64::from(matured.times[row]) / matured.predicted[row][level];
             Censored { value: ratio.ln(), observed: matured.observed[row], weight: 1.0 }
         };
         let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
@@ -110,13 +110,13 @@ mod tests {
     /// Predictions for two kinds of shipments, of which the slow kind takes 1.5 times as long as
     /// predicted.
     fn shifted() -> Matured {
-        let mut matured = Matured { predicted: vec![], hours: vec![], observed: vec![] };
+        let mut matured = Matured { predicted: vec![], times: vec![], observed: vec![] };
         for row in 0..4000 {
             let (scale, slower) = if row % 2 == 0 { (100.0, 1.0) } else { (300.0, 1.5) };
             // Uniform from half to one and a half times the scale.
             let share = (f64::from(row / 2) + 0.5) / 2000.0;
             matured.predicted.push(LEVELS.map(|level| scale * (0.5 + level)));
-            matured.hours.push((slower * scale * (0.5 + share)) as f32);
+            matured.times.push((slower * scale * (0.5 + share)) as f32);
             matured.observed.push(true);
         }
         matured
@@ -174,8 +174,8 @@ mod tests {
         let mut open = shifted();
         for row in 0..4000 {
             let age = (0.8 + 0.2 * (row % 7) as f64) * open.predicted[row][MEDIAN];
-            if f64::from(open.hours[row]) > age {
-                open.hours[row] = age as f32;
+            if f64::from(open.times[row]) > age {
+                open.times[row] = age as f32;
                 open.observed[row] = false;
             }
         }

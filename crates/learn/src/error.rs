@@ -24,6 +24,12 @@ pub enum Error {
         /// What it is instead.
         found: &'static str,
     },
+    /// The clock is to differ by what is no category.
+    #[error("setting time_scale.clock_by: expected a categorical feature, found {name:?}")]
+    ClockBy {
+        /// The name.
+        name: String,
+    },
     /// Too few deliveries of more than two days are known to learn from.
     #[error(
         "training as of {origin}: expected at least {needed} observed deliveries of more than \
@@ -108,7 +114,7 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Setting { .. } | Self::Monotone { .. } => ErrorClass::Configuration,
+            Self::Setting { .. } | Self::Monotone { .. } | Self::ClockBy { .. } => ErrorClass::Configuration,
             Self::TooFewRows { .. } | Self::NothingMatured { .. } => ErrorClass::Input,
             Self::Boost { source, .. } => match source.class() {
                 boost::ErrorClass::Parameters => ErrorClass::Configuration,

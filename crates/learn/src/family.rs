@@ -13,9 +13,9 @@ use crate::error::Error;
 pub struct TrainingRows<'a> {
     /// Their features.
     pub matrix: &'a Matrix,
-    /// Delivery time in hours, or what it is known to exceed.
-    pub hours: &'a [f32],
-    /// Whether the delivery was observed; if not, `hours` is a lower bound.
+    /// Delivery time on the time scale of the regressor, or what it is known to exceed.
+    pub times: &'a [f32],
+    /// Whether the delivery was observed; if not, the time is a lower bound.
     pub observed: &'a [bool],
     /// Whether the order is so old that its outcome is known, but for exceptions. A family that
     /// cannot learn from right-censored rows uses only these: among recent orders the observed
@@ -28,7 +28,7 @@ pub trait Family: Sync {
     /// Its name in settings, files and reports.
     fn name(&self) -> &'static str;
 
-    /// Trains a model that predicts the quantiles at [`terms::LEVELS`], in hours. The same rows and
+    /// Trains a model that predicts the quantiles of `times` at [`terms::LEVELS`]. The same rows and
     /// settings give the same model on any number of threads.
     ///
     /// A family that takes long may keep checkpoints under the name `regressor`, and goes on from

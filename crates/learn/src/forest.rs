@@ -145,16 +145,16 @@ impl Family for Forest {
         _: &dyn Checkpoints,
     ) -> Result<boost::Model, Error> {
         let usable = |&row: &usize| rows.observed[row] && rows.matured[row];
-        let eligible: Vec<usize> = (0..rows.hours.len()).filter(usable).collect();
+        let eligible: Vec<usize> = (0..rows.times.len()).filter(usable).collect();
         if eligible.is_empty() {
-            return Err(Error::NothingMatured { family: self.name(), rows: rows.hours.len() });
+            return Err(Error::NothingMatured { family: self.name(), rows: rows.times.len() });
         }
         let medians = Medians::of(rows.matrix, &eligible);
-        let log_hours: Vec<f64> = rows.hours.iter().map(|&hours| f64::from(hours).ln()).collect();
+        let log_hours: Vec<f64> = rows.times.iter().map(|&hours| f64::from(hours).ln()).collect();
         let sampled = sample(&eligible, self.settings.rows_sampled, self.seed);
         let structures = self.grow(rows.matrix, &log_hours, &sampled, &medians)?;
         let leaf_values = |structure: &Structure| {
-            leaf_quantiles(structure, rows.matrix, rows.hours, &eligible, &medians)
+            leaf_quantiles(structure, rows.matrix, rows.times, &eligible, &medians)
         };
         let values: Vec<Vec<[f64; N_LEVELS]>> = structures.par_iter().map(leaf_values).collect();
         model(self.name(), &structures, &values, &medians, rows.matrix.columns.len())
@@ -322,7 +322,7 @@ mod tests {
         for kind in [Kind::RandomForest, Kind::ExtraTrees] {
             let rows = TrainingRows {
                 matrix: &matrix,
-                hours: &hours,
+                times: &hours,
                 observed: &observed,
                 matured: &matured,
             };

@@ -14,6 +14,7 @@
 mod boosted;
 mod calibration;
 mod checkpoints;
+mod corrections;
 mod error;
 mod families;
 mod family;
@@ -23,9 +24,12 @@ mod gate;
 mod gate_rules;
 mod imputation;
 mod population;
+mod recalibration;
+mod regressors;
 mod sampling;
 mod settings;
 mod tail;
+mod time_scale;
 mod train;
 #[cfg(test)]
 mod training_tests;
@@ -35,5 +39,6 @@ pub use error::Error;
 pub use families::family;
 pub use family::{Family, TrainingRows};
 pub use gate_rules::{GateRule, GateRules, Imputed};
-pub use settings::{CalibrationSettings, FamilyName, ForestSettings, GateSettings, Settings};
+pub use settings::{CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
+    TimeScaleSettings};
 pub use train::{CalibrationBasis, Sizes, TailBasis, Trained, train_as_of};

@@ -41,6 +41,10 @@ pub struct Settings {
     pub gate: GateSettings,
     /// The conformal correction.
     pub calibration: CalibrationSettings,
+    /// The correction by what was delivered in the last weeks.
+    pub recalibration: RecalibrationSettings,
+    /// What delivery times are multiples of.
+    pub time_scale: TimeScaleSettings,
     /// Only orders of so many days before the origin are used; `None` uses all.
     pub history_days: Option<u32>,
     /// An order older than this is matured: its outcome is known, but for exceptions.
@@ -115,6 +119,60 @@ pub struct CalibrationSettings {
     pub bands: usize,
 }
 
+/// Settings of the recalibration by period.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecalibrationSettings {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// The period in days: a model as of its beginning predicts the orders of it.
+    pub days: u32,
+    /// With fewer deliveries in the period there is none.
+    pub deliveries_min: usize,
+    /// The share of the logarithm of the ratios that is applied.
+    pub damping: f64,
+    /// Deliveries that are added to those seen and to those expected in each stretch.
+    pub prior_deliveries: f64,
+    /// Stretches of predicted cumulative hazard with a ratio of their own …
+    pub stretches: u32,
+    /// … of equal length up to this hazard.
+    pub hazard_max: f64,
+}
+
+impl Default for RecalibrationSettings {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            days: 28,
+            deliveries_min: 300,
+            damping: 0.5,
+            prior_deliveries: 22.5,
+            stretches: 8,
+            hazard_max: 3.2,
+        }
+    }
+}
+
+/// Settings of the time scale on which the regressor learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TimeScaleSettings {
+    /// Whether delivery times are multiples of the level of the network, if the features have it.
+    pub level: bool,
+    /// The weight of a second regressor, which learns hours that are no multiples of the level, from
+    /// 0 (there is none) to 1 (it is the only one).
+    pub hours_weight: f64,
+    /// Names of features begin with these that trees of multiples of the level do not see: what
+    /// tells of the whole network, by which they would recognise weeks.
+    pub hidden_from_level: Vec<String>,
+    /// Whether they are in working hours, if the features have what a clock needs.
+    pub clock: bool,
+    /// A category of the features whose clocks differ, for example `destination_region`.
+    pub clock_by: Option<String>,
+    /// Shrinkage: the weekdays of a category with n deliveries have the weight n / (n + this).
+    pub clock_shrink_deliveries: f64,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -124,6 +182,8 @@ impl Default for Settings {
             forest: ForestSettings::default(),
             gate: GateSettings::default(),
             calibration: CalibrationSettings::default(),
+            recalibration: RecalibrationSettings::default(),
+            time_scale: TimeScaleSettings::default(),
             history_days: None,
             maturity_days: 30,
             rows_min: 500,
@@ -156,6 +216,19 @@ impl Default for GateSettings {
             undecided_days: 3,
             rules_depth: 3,
             rules_rows: 20_000,
+        }
+    }
+}
+
+impl Default for TimeScaleSettings {
+    fn default() -> Self {
+        Self {
+            level: true,
+            hours_weight: 0.35,
+            hidden_from_level: vec!["everywhere_".to_owned()],
+            clock: true,
+            clock_by: None,
+            clock_shrink_deliveries: 2000.0,
         }
     }
 }
@@ -206,6 +279,17 @@ impl Settings {
         within("calibration.damping", calibration.damping, 0.0, 1.0, "0 to 1")?;
         let location = calibration.location_damping;
         within("calibration.location_damping", location, 0.0, 1.0, "0 to 1")?;
+        let recalibration = &self.recalibration;
+        within("recalibration.days", recalibration.days.into(), 1.0, 36_500.0, days)?;
+        within("recalibration.damping", recalibration.damping, 0.0, 1.0, "0 to 1")?;
+        let prior = recalibration.prior_deliveries;
+        within("recalibration.prior_deliveries", prior, 0.0, f64::MAX, "at least 0")?;
+        let stretches = recalibration.stretches.into();
+        within("recalibration.stretches", stretches, 1.0, 100.0, "1 to 100")?;
+        within("recalibration.hazard_max", recalibration.hazard_max, 0.1, 10.0, "0.1 to 10")?;
+        within("time_scale.hours_weight", self.time_scale.hours_weight, 0.0, 1.0, "0 to 1")?;
+        let shrink = self.time_scale.clock_shrink_deliveries;
+        within("time_scale.clock_shrink_deliveries", shrink, 0.0, f64::MAX, "at least 0")?;
         within("calibration.bands", calibration.bands as f64, 1.0, 50.0, "1 to 50")?;
         let refused = |step| move |source| Error::Boost { step, source };
         self.boost.clone().check().map_err(refused("boost"))?;

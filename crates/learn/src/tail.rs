@@ -25,8 +25,9 @@ pub(crate) fn ratio<'a>(
     let (mut sum, mut n_observed) = (0.0, 0);
     for (quantiles, hours, observed) in rows {
         let excess = f64::from(hours) - quantiles[N_LEVELS - 1];
-        // A smaller width than an hour is mostly rounding.
-        let width = (quantiles[N_LEVELS - 1] - quantiles[MEDIAN]).max(1.0);
+        // A width of less than a hundredth of the median is mostly rounding.
+        let width = quantiles[N_LEVELS - 1] - quantiles[MEDIAN];
+        let width = width.max(0.01 * quantiles[MEDIAN]);
         if excess > 0.0 {
             sum += excess / width;
             n_observed += usize::from(observed);

@@ -2,23 +2,26 @@
 //!
 //! Order of work:
 //! 1. The outcomes as known at the origin; rows ordered before it.
-//! 2. The regressor, on the rows beyond two days, open ones right-censored.
-//! 3. The calibration: the same family trained as of an earlier moment, and its predictions for the
-//!    orders that followed and have matured since. That inner model has no calibration of its own.
+//! 2. The regressors, on the rows beyond two days, open ones right-censored.
+//! 3. Their corrections, each by the same family trained as of an earlier moment, and its
+//!    predictions for the orders that followed: the calibration by those that have matured since,
+//!    the recalibration by what was delivered in the last weeks ([`crate::corrections`]).
 //! 4. The gate, boosted and readable, on the rows of which it is known whether they took more than
 //!    two days.
 //! 5. The knots within two days and the tail beyond the last quantile.
 
-use scorer::{Calibration, Knots, Parts, Scorer, sorted};
+use scorer::{Calibration, Knots, Parts, Scorer};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
-use crate::calibration::{Matured, calibration};
+use crate::calibration::Matured;
 use crate::checkpoints::Checkpoints;
+use crate::corrections::Corrections;
 use crate::error::Error;
-use crate::family::{Family, TrainingRows};
+use crate::family::Family;
 use crate::gate_rules::GateRules;
-use crate::population::{Beyond, Population};
+use crate::population::Population;
+use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
 use crate::{gate, gate_rules, tail};
 
@@ -59,6 +62,8 @@ pub struct Sizes {
     pub within_2d: usize,
     /// What the calibration was learned from, or why there is none.
     pub calibration: CalibrationBasis,
+    /// What the recalibration was learned from, or why there is none.
+    pub recalibration: CalibrationBasis,
     /// Whether the tail was learned or assumed.
     pub tail: TailBasis,
 }
@@ -129,13 +134,15 @@ pub fn train_as_of(
     settings.check()?;
     let population = Population::at(origin, matrix, ordered_at, outcomes)?;
     let history = population.history(settings);
-    let (regressor, beyond) =
-        train_regressor(&population, &history, family, settings, ("regressor", checkpoints))?;
-    tracing::info!(family = family.name(), rows = beyond.rows.len(), "regressor trained");
+    let kept = ("regressor", checkpoints);
+    let regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
+    let n_beyond = regressors.beyond.rows.len();
+    tracing::info!(family = family.name(), rows = n_beyond, "regressors trained");
 
-    let (calibration, matured, calibration_basis) =
-        learn_calibration(&population, outcomes, family, settings, checkpoints)?;
-    let (tail_ratio, tail) = learn_tail(&population, &regressor, &beyond, &calibration, matured)?;
+    let learning = Corrections { population: &population, outcomes, family, settings, checkpoints };
+    let (calibration, matured, calibration_basis) = learning.calibration()?;
+    let (recalibration, recalibration_basis) = learning.recalibration(&calibration)?;
+    let (tail_ratio, tail) = learn_tail(&population, &regressors, &calibration, matured)?;
 
     let (gate_rows, over) = population.decided(&history, settings.gate.undecided_days);
     let gate_matrix = matrix.take(&gate_rows);
@@ -151,6 +158,7 @@ pub fn train_as_of(
     let count = |is: fn(&Outcome) -> bool| {
         history.iter().filter(|&&row| is(&population.outcomes[row])).count()
     };
+    let beyond = &regressors.beyond;
     let beyond_observed = beyond.observed.iter().filter(|&&seen| seen).count();
     let sizes = Sizes {
         rows: history.len(),
@@ -162,106 +170,43 @@ pub fn train_as_of(
         gate_over_2d: over.iter().filter(|&&over| over).count(),
         within_2d: n_within,
         calibration: calibration_basis,
+        recalibration: recalibration_basis,
         tail,
     };
-    let importance = importance(matrix, &regressor);
-    let features = matrix.features.clone();
-    let parts = Parts { features, gate, regressor, within: knots, tail_ratio, calibration };
+    let importance = importance(matrix, &regressors);
+    let parts = Parts {
+        features: matrix.features.clone(),
+        gate,
+        regressors: regressors.regressors,
+        within: knots,
+        tail_ratio,
+        calibration,
+        recalibration,
+    };
     let scorer = Scorer::from_parts(parts).map_err(|source| Error::Scorer { source })?;
     Ok(Trained { scorer, gate_rules, sizes, importance })
-}
-
-/// The regressor as of the moment of the population, and the rows that it was trained on.
-fn train_regressor(
-    population: &Population<'_>,
-    history: &[usize],
-    family: &dyn Family,
-    settings: &Settings,
-    (name, checkpoints): (&str, &dyn Checkpoints),
-) -> Result<(boost::Model, Beyond), Error> {
-    let beyond = population.beyond(history);
-    let found = beyond.observed.iter().filter(|&&seen| seen).count();
-    if found < settings.rows_min {
-        let (origin, needed) = (population.moment, settings.rows_min);
-        return Err(Error::TooFewRows { origin, found, needed });
-    }
-    let matured: Vec<bool> = (beyond.rows.iter())
-        .map(|&row| population.is_matured(row, settings.maturity_days))
-        .collect();
-    let rows = TrainingRows {
-        matrix: &population.matrix.take(&beyond.rows),
-        hours: &beyond.hours,
-        observed: &beyond.observed,
-        matured: &matured,
-    };
-    Ok((family.train(&rows, name, checkpoints)?, beyond))
-}
-
-/// The calibration, and the rows that it was learned from if there were enough.
-fn learn_calibration(
-    population: &Population<'_>,
-    outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
-    family: &dyn Family,
-    settings: &Settings,
-    checkpoints: &dyn Checkpoints,
-) -> Result<(Calibration, Option<Matured>, CalibrationBasis), Error> {
-    let none = |basis| Ok((Calibration::identity(), None, basis));
-    if !settings.calibration.enabled {
-        return none(CalibrationBasis::Disabled);
-    }
-    let (days, origin) = (i64::from(settings.calibration.days), population.moment);
-    let moment = origin.plus_days(-(i64::from(settings.maturity_days) + days));
-    let span = moment.instant()..moment.instant().plus_days(days);
-    let followed = population.beyond(&population.ordered_within(span));
-    let found = followed.observed.iter().filter(|&&seen| seen).count();
-    let needed = settings.calibration.rows_min;
-    if found < needed {
-        return none(CalibrationBasis::TooFewMatured { found, needed });
-    }
-    let earlier = Population::at(moment, population.matrix, population.ordered_at, outcomes)?;
-    let history = earlier.history(settings);
-    let kept = ("regressor_of_calibration", checkpoints);
-    let regressor = match train_regressor(&earlier, &history, family, settings, kept) {
-        Ok((regressor, _)) => regressor,
-        Err(Error::TooFewRows { found, needed, .. }) => {
-            return none(CalibrationBasis::TooFewToTrain { found, needed });
-        }
-        Err(Error::NothingMatured { .. }) => {
-            return none(CalibrationBasis::TooFewToTrain { found: 0, needed: settings.rows_min });
-        }
-        Err(error) => return Err(error),
-    };
-    let predicted = predict(&regressor, population.matrix, &followed.rows)?;
-    let matured = Matured { predicted, hours: followed.hours, observed: followed.observed };
-    let basis = CalibrationBasis::Learned {
-        as_of: moment,
-        rows: matured.hours.len(),
-        open: matured.hours.len() - found,
-    };
-    tracing::info!(rows = matured.hours.len(), as_of = %moment, "calibration learned");
-    Ok((calibration(&matured, &settings.calibration), Some(matured), basis))
 }
 
 /// The tail ratio, from rows that the model was not trained on if there are enough.
 fn learn_tail(
     population: &Population<'_>,
-    regressor: &boost::Model,
-    beyond: &Beyond,
+    regressors: &Regressors,
     calibration: &Calibration,
     matured: Option<Matured>,
 ) -> Result<(f32, TailBasis), Error> {
     let ratio = |rows: &Matured| {
-        let corrected = |raw: &[f64; N_LEVELS]| calibration.apply(&raw.map(|hours| hours as f32));
+        let corrected = |raw: &[f64; N_LEVELS]| calibration.apply(*raw);
         let quantiles: Vec<[f64; N_LEVELS]> = rows.predicted.iter().map(corrected).collect();
-        let outcomes = rows.hours.iter().zip(&rows.observed);
-        tail::ratio(quantiles.iter().zip(outcomes).map(|(q, (&hours, &seen))| (q, hours, seen)))
+        let outcomes = rows.times.iter().zip(&rows.observed);
+        tail::ratio(quantiles.iter().zip(outcomes).map(|(q, (&time, &seen))| (q, time, seen)))
     };
     if let Some(ratio) = matured.as_ref().and_then(ratio) {
         return Ok((ratio, TailBasis::Matured));
     }
+    let beyond = &regressors.beyond;
     let training = Matured {
-        predicted: predict(regressor, population.matrix, &beyond.rows)?,
-        hours: beyond.hours.clone(),
+        predicted: regressors.predict(population.matrix, &beyond.rows)?,
+        times: beyond.times(population.matrix, &regressors.time_scales[0]),
         observed: beyond.observed.clone(),
     };
     Ok(match ratio(&training) {
@@ -270,25 +215,14 @@ fn learn_tail(
     })
 }
 
-/// Raw quantiles of some rows, ascending.
-fn predict(
-    regressor: &boost::Model,
-    matrix: &Matrix,
-    rows: &[usize],
-) -> Result<Vec<[f64; N_LEVELS]>, Error> {
-    let failed = |source| Error::Boost { step: "regressor", source };
-    let predicted = regressor.predict(&matrix.take(rows).columns).map_err(failed)?;
-    Ok(predicted.chunks_exact(N_LEVELS).map(sorted).collect())
-}
-
 fn deliveries_within_2d(population: &Population<'_>, rows: &[usize]) -> Vec<f32> {
     let delivered = rows.iter().filter_map(|&row| population.outcomes[row].delivered());
     delivered.filter(|&hours| f64::from(hours) <= TWO_DAYS_HOURS).collect()
 }
 
 /// Features by their share of the split gain; those without any are left out.
-fn importance(matrix: &Matrix, regressor: &boost::Model) -> Vec<(String, f64)> {
-    let gains = regressor.split_gain_by_feature();
+fn importance(matrix: &Matrix, regressors: &Regressors) -> Vec<(String, f64)> {
+    let gains = regressors.gain_by_feature();
     let total: f64 = gains.iter().sum();
     let named = matrix.features.0.iter().zip(gains).filter(|&(_, gain)| gain > 0.0);
     let mut shares: Vec<(String, f64)> =

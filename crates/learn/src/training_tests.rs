@@ -220,8 +220,10 @@ fn calibration_follows_a_network_that_slowed_down() {
     let orders = orders(24_000, Some(Shift { day: 140, factor: 1.6 }));
     let mut settings = quick();
     settings.calibration.enabled = false;
+    settings.recalibration.enabled = false;
     let plain = orders.train(FamilyName::Boost, &settings).unwrap();
     assert_eq!(plain.sizes.calibration, CalibrationBasis::Disabled);
+    assert_eq!(plain.sizes.recalibration, CalibrationBasis::Disabled);
     settings.calibration.enabled = true;
     settings.calibration.damping = 0.8;
     settings.calibration.location_damping = 0.8;
@@ -233,6 +235,98 @@ fn calibration_follows_a_network_that_slowed_down() {
     let miss = |trained: &Trained| (orders.coverage(&trained.scorer, MEDIAN) - 0.5).abs();
     let (before, after) = (miss(&plain), miss(&calibrated));
     assert!(before > 0.1 && after < before / 2.0, "{before} {after}");
+}
+
+#[test]
+fn recalibration_follows_what_changed_before_anything_has_matured() {
+    for factor in [0.6, 1.5] {
+        // A fortnight before the origin, when calibration could not see it.
+        let orders = orders(24_000, Some(Shift { day: 190, factor }));
+        let mut settings = quick();
+        settings.calibration.enabled = false;
+        settings.recalibration.enabled = false;
+        let plain = orders.train(FamilyName::Boost, &settings).unwrap();
+        settings.recalibration.enabled = true;
+        settings.recalibration.days = 20;
+        settings.recalibration.damping = 1.0;
+        let followed = orders.train(FamilyName::Boost, &settings).unwrap();
+        let basis = &followed.sizes.recalibration;
+        assert!(matches!(basis, CalibrationBasis::Learned { as_of, .. } if *as_of == day(190)));
+        let miss = |trained: &Trained| (orders.coverage(&trained.scorer, MEDIAN) - 0.5).abs();
+        let (before, after) = (miss(&plain), miss(&followed));
+        assert!(before > 0.08 && after < before / 2.0, "{factor}: {before} {after}");
+    }
+}
+
+#[test]
+fn the_level_is_followed_where_it_has_never_been() {
+    // The network becomes faster than it ever was, and its level says so; the trees never saw it.
+    let mut orders = orders(24_000, Some(Shift { day: 200, factor: 0.5 }));
+    let level = |at: &Instant| if *at >= day(200).instant() { 50.0 } else { 100.0 };
+    orders.matrix.columns.push(orders.ordered_at.iter().map(level).collect());
+    let feature = Feature { name: terms::column::LEVEL_HOURS.into(), kind: FeatureKind::Numeric };
+    orders.matrix.features.0.push(feature);
+    let mut settings = quick();
+    settings.calibration.enabled = false;
+    settings.recalibration.enabled = false;
+    let miss = |hours_weight| {
+        let mut settings = settings.clone();
+        settings.time_scale.hours_weight = hours_weight;
+        let trained = orders.train(FamilyName::Boost, &settings).unwrap();
+        let n_regressors = trained.scorer.parts().regressors.len();
+        assert_eq!(n_regressors, if hours_weight == 0.5 { 2 } else { 1 });
+        orders.coverage(&trained.scorer, MEDIAN) - 0.5
+    };
+    let (level, hours, both) = (miss(0.0), miss(1.0), miss(0.5));
+    assert!(hours > 0.15 && level.abs() < hours / 2.0, "{level} {hours}");
+    assert!(level < both && both < hours, "{level} {both} {hours}");
+}
+
+#[test]
+fn the_clock_is_that_of_the_deliveries() {
+    // Orders of all hours of the week, all delivered 60 hours later, or on the Monday after if that
+    // is a Sunday; the last two weeks have a holiday on which nothing is delivered.
+    let n_rows = 8_000;
+    let week_hours: Vec<f32> = (0..n_rows).map(|row| (row * 13 % 168) as f32).collect();
+    let holiday = |row: usize| if row % 5 == 0 { 1 << 3 } else { 0 };
+    let hours = |row: usize| {
+        let mut hours = 60.0;
+        loop {
+            let days = ((week_hours[row] % 24.0 + hours) / 24.0) as u32;
+            let weekday = ((week_hours[row] + hours) / 24.0) as u32 % 7;
+            if weekday != 6 && holiday(row) >> days & 1 == 0 {
+                return hours;
+            }
+            hours += 24.0;
+        }
+    };
+    let names = [terms::column::ORDERED_WEEK_HOURS, terms::column::HOLIDAYS_AHEAD];
+    let feature = |name: &str| Feature { name: name.into(), kind: FeatureKind::Numeric };
+    let orders = Orders {
+        matrix: Matrix {
+            features: FeatureList(names.map(feature).to_vec()),
+            columns: vec![week_hours.clone(), (0..n_rows).map(|row| holiday(row) as f32).collect()],
+        },
+        ordered_at: (0..n_rows)
+            .map(|row| after(day(0).instant(), 200.0 * row as f64 / n_rows as f64 * DAY_MICROS as f64))
+            .collect(),
+        hours: (0..n_rows).map(hours).collect(),
+        over: Vec::new(),
+        excess: Vec::new(),
+    };
+    let trained = orders.train(FamilyName::Boost, &quick()).unwrap();
+    let clock = trained.scorer.parts().regressors[0].time_scale.clock.clone().unwrap();
+    assert!(clock.weekday_rates[6] < 0.02, "{clock:?}");
+    assert!(clock.weekday_rates[..6].iter().all(|rate| *rate > 0.9), "{clock:?}");
+    assert!(clock.holiday_factor < 0.1, "{clock:?}");
+    let mut settings = quick();
+    settings.time_scale.clock = false;
+    let plain = orders.train(FamilyName::Boost, &settings).unwrap();
+    assert_eq!(plain.scorer.parts().regressors[0].time_scale.clock, None);
+    settings.time_scale.clock = true;
+    settings.time_scale.clock_by = Some("region".into());
+    let error = orders.train(FamilyName::Boost, &settings).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Configuration, "{error}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
-use scorer::{Calibration, Knots, Parts, Scorer};
+use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
 use terms::{Feature, FeatureKind, FeatureList, Matrix, N_LEVELS};
 
 const N_FEATURES: usize = 80;
@@ -64,10 +64,15 @@ fn main() {
     let scorer = Scorer::from_parts(Parts {
         features: features.clone(),
         gate: Model::new(vec![1.0], gate, N_FEATURES, OutputOrder::AsAdded).unwrap(),
-        regressor: Model::new(base, regressor, N_FEATURES, OutputOrder::Rising).unwrap(),
+        regressors: vec![Regressor {
+            trees: Model::new(base, regressor, N_FEATURES, OutputOrder::Rising).unwrap(),
+            time_scale: TimeScale::hours(),
+            weight: 1.0,
+        }],
         within: Knots::straight(),
         tail_ratio: 0.4,
         calibration: Calibration::identity(),
+        recalibration: Recalibration::identity(),
     })
     .unwrap();
 

@@ -1,7 +1,7 @@
 //! The files of a model: trees as bytes, everything else as readable JSON.
 //!
-//! `features.json` is the signature, `gate.bin` and `regressor.bin` are trees, `mixture.json`
-//! holds levels, knots, tail and calibration. The same model gives the same bytes.
+//! `features.json` is the signature, `gate.bin` and `regressor_0.bin` (and so on) are trees,
+//! `mixture.json` holds levels, knots, tail, corrections and the regressors' time scales. The same model gives the same bytes.
 //! `manifest.json` names every file with its size and digest; it is written by `artifact`, and
 //! only read here.
 
@@ -15,21 +15,26 @@ use terms::{Digest, FeatureList, Fingerprint, LEVELS};
 use crate::calibration::Calibration;
 use crate::error::Error;
 use crate::knots::Knots;
+use crate::recalibration::Recalibration;
+use crate::regressor::Regressor;
 use crate::scorer::{Parts, Scorer};
+use crate::time_scale::TimeScale;
 
 /// Name of the feature list's file.
 pub const FEATURES_FILE: &str = "features.json";
 /// Name of the gate's file.
 pub const GATE_FILE: &str = "gate.bin";
-/// Name of the regressor's file.
-pub const REGRESSOR_FILE: &str = "regressor.bin";
-/// Name of the file with levels, knots, tail and calibration.
+/// Name of the file of a regressor's trees, by its position.
+pub fn regressor_file(position: usize) -> String {
+    format!("regressor_{position}.bin")
+}
+/// Name of the file with levels, knots, tail, corrections and time scales.
 pub const MIXTURE_FILE: &str = "mixture.json";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// The files that a scorer needs.
-pub const FILES: [&str; 4] = [FEATURES_FILE, GATE_FILE, REGRESSOR_FILE, MIXTURE_FILE];
+/// The files that every scorer needs, beside those of the regressors that `mixture.json` lists.
+const FILES: [&str; 3] = [FEATURES_FILE, GATE_FILE, MIXTURE_FILE];
 
 /// The form of `mixture.json`.
 #[derive(Serialize, Deserialize)]
@@ -39,6 +44,9 @@ struct MixtureFile {
     within_hours: Vec<f32>,
     tail_ratio: f32,
     calibration: Calibration,
+    recalibration: Recalibration,
+    /// Time scale and weight of each regressor; their files are numbered in this order.
+    regressors: Vec<(TimeScale, f32)>,
 }
 
 /// What the scorer reads of `manifest.json`; other keys are ignored.
@@ -63,13 +71,20 @@ impl Scorer {
             within_hours: parts.within.hours().to_vec(),
             tail_ratio: parts.tail_ratio,
             calibration: parts.calibration.clone(),
+            recalibration: parts.recalibration.clone(),
+            regressors: (parts.regressors.iter())
+                .map(|regressor| (regressor.time_scale.clone(), regressor.weight))
+                .collect(),
         };
-        BTreeMap::from([
+        let trees = parts.regressors.iter().enumerate();
+        let trees = trees.map(|(position, r)| (regressor_file(position), r.trees.encode()));
+        let mut files = BTreeMap::from([
             (FEATURES_FILE.to_owned(), json(&parts.features)),
             (GATE_FILE.to_owned(), parts.gate.encode()),
-            (REGRESSOR_FILE.to_owned(), parts.regressor.encode()),
             (MIXTURE_FILE.to_owned(), json(&mixture)),
-        ])
+        ]);
+        files.extend(trees);
+        files
     }
 
     /// The fingerprint of the files' names and bytes.
@@ -99,13 +114,19 @@ impl Scorer {
         if mixture.levels != LEVELS {
             return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
         }
+        let regressor = |(position, (time_scale, weight)): (usize, (TimeScale, f32))| {
+            Ok(Regressor { trees: trees(&regressor_file(position))?, time_scale, weight })
+        };
+        let regressors = mixture.regressors.into_iter().enumerate().map(regressor);
+        let regressors = regressors.collect::<Result<_, Error>>()?;
         Self::from_parts(Parts {
             features,
             gate: trees(GATE_FILE)?,
-            regressor: trees(REGRESSOR_FILE)?,
+            regressors,
             within: Knots::new(mixture.within_hours)?,
             tail_ratio: mixture.tail_ratio,
             calibration: mixture.calibration,
+            recalibration: mixture.recalibration,
         })
     }
 
@@ -122,12 +143,9 @@ impl Scorer {
             fs::read(&path).map_err(unreadable)
         };
         let manifest: Manifest = parsed(MANIFEST_FILE, &read(MANIFEST_FILE)?)?;
-        let mut files = BTreeMap::new();
-        for name in FILES {
-            let entry = manifest
-                .files
-                .get(name)
-                .ok_or_else(|| Error::MissingFile { file: name.to_owned() })?;
+        let verified = |name: &str| {
+            let missing = || Error::MissingFile { file: name.to_owned() };
+            let entry = manifest.files.get(name).ok_or_else(missing)?;
             let bytes = read(name)?;
             let found = Digest::of(&bytes);
             if found != entry.sha256 || bytes.len() as u64 != entry.bytes {
@@ -139,7 +157,17 @@ impl Scorer {
                     found_bytes: bytes.len() as u64,
                 });
             }
-            files.insert(name.to_owned(), bytes);
+            Ok(bytes)
+        };
+        let mut files = BTreeMap::new();
+        for name in FILES {
+            files.insert(name.to_owned(), verified(name)?);
+        }
+        let mixture: MixtureFile = parsed(MIXTURE_FILE, &files[MIXTURE_FILE])?;
+        for position in 0..mixture.regressors.len() {
+            let name = regressor_file(position);
+            let bytes = verified(&name)?;
+            files.insert(name, bytes);
         }
         Ok(Self::decode(&files)?.with_model_id(manifest.model_id))
     }

@@ -8,11 +8,14 @@
 //! Source: Romano, Patterson and Candès, Conformalized Quantile Regression, NeurIPS 2019.
 
 use serde::{Deserialize, Serialize};
-use terms::{MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{MEDIAN, N_LEVELS};
 
 use crate::error::Error;
 
-/// Factors on hours, one for each of [`terms::LEVELS`].
+/// No quantile is smaller, in hours or on another time scale.
+const QUANTILE_MIN: f64 = 1e-3;
+
+/// Factors on quantiles, one for each of [`terms::LEVELS`].
 pub type Factors = [f32; N_LEVELS];
 
 /// Factors for the shipments whose raw predicted median is in one band.
@@ -20,7 +23,7 @@ pub type Factors = [f32; N_LEVELS];
 /// ```
 /// use scorer::{Calibration, Segment};
 ///
-/// let fast = Segment { upper_median_hours: Some(100.0), factors: [1.1; 9] };
+/// let fast = Segment { upper_median: Some(100.0), factors: [1.1; 9] };
 /// let calibration = Calibration { segments: vec![fast], pooled: [0.9; 9] };
 /// assert_eq!(calibration.factors(100.0), &[1.1; 9]);
 /// assert_eq!(calibration.factors(100.5), &[0.9; 9]);
@@ -28,15 +31,16 @@ pub type Factors = [f32; N_LEVELS];
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Segment {
-    /// The largest median in the band; `None` if the band has no upper end.
-    pub upper_median_hours: Option<f32>,
+    /// The largest median in the band, on the time scale of the quantiles; `None` if the band has no
+    /// upper end.
+    pub upper_median: Option<f32>,
     /// The band's factors.
     pub factors: Factors,
 }
 
 impl Segment {
     fn contains(&self, median: f64) -> bool {
-        self.upper_median_hours.is_none_or(|upper| median <= f64::from(upper))
+        self.upper_median.is_none_or(|upper| median <= f64::from(upper))
     }
 }
 
@@ -52,8 +56,8 @@ impl Segment {
 /// };
 /// wider.check()?;
 /// let raw = [120.0, 130.0, 140.0, 150.0, 160.0, 170.0, 180.0, 190.0, 200.0];
-/// assert_eq!(wider.apply(&raw)[0], 60.0);
-/// assert_eq!(wider.apply(&raw)[8], 300.0);
+/// assert_eq!(wider.apply(raw)[0], 60.0);
+/// assert_eq!(wider.apply(raw)[8], 300.0);
 /// assert!(Calibration::identity().is_identity());
 /// # Ok::<(), scorer::Error>(())
 /// ```
@@ -88,7 +92,7 @@ impl Calibration {
         }
         let mut end = Some(0.0);
         for (position, segment) in self.segments.iter().enumerate() {
-            let ascends = match (end, segment.upper_median_hours) {
+            let ascends = match (end, segment.upper_median) {
                 (Some(end), Some(upper)) => upper > end,
                 (Some(_), None) => true,
                 // A band after one without end would be empty.
@@ -97,12 +101,12 @@ impl Calibration {
             if !ascends || !positive(&segment.factors) {
                 return Err(Error::Calibration { segment: Some(position) });
             }
-            end = segment.upper_median_hours;
+            end = segment.upper_median;
         }
         Ok(())
     }
 
-    /// The factors for a raw median. Units: hours.
+    /// The factors for a raw median. Units: those of the quantiles.
     pub fn factors(&self, median: f64) -> &Factors {
         self.segments
             .iter()
@@ -110,29 +114,32 @@ impl Calibration {
             .map_or(&self.pooled, |segment| &segment.factors)
     }
 
-    /// The corrected quantiles: sorted, corrected, sorted again and not below 48 h. Units: hours.
+    /// The corrected quantiles, ascending. Units: those of the quantiles.
     ///
     /// Sorting quantiles that cross never makes them worse.
+    ///
     /// Source: Chernozhukov, Fernández-Val and Galichon, Econometrica 78(3), 2010.
-    pub fn apply(&self, raw: &[f32]) -> [f64; N_LEVELS] {
-        let mut hours = sorted(raw);
-        let factors = self.factors(hours[MEDIAN]);
-        for (hours, &factor) in hours.iter_mut().zip(factors) {
-            *hours *= f64::from(factor);
+    pub fn apply(&self, quantiles: [f64; N_LEVELS]) -> [f64; N_LEVELS] {
+        let factors = self.factors(quantiles[MEDIAN]);
+        let mut corrected = quantiles;
+        for (quantile, &factor) in corrected.iter_mut().zip(factors) {
+            *quantile *= f64::from(factor);
         }
-        hours.sort_by(f64::total_cmp);
-        hours.map(|hours| hours.max(TWO_DAYS_HOURS))
+        corrected.sort_by(f64::total_cmp);
+        corrected
     }
 }
 
-/// The raw quantiles in ascending order. Shapes: `raw` holds one for each level.
+/// The raw quantiles in ascending order, all above 0: a sum of trees may predict less, which no
+/// duration is. Shapes: `raw` holds one for each level.
 pub fn sorted(raw: &[f32]) -> [f64; N_LEVELS] {
-    let mut hours = [TWO_DAYS_HOURS; N_LEVELS];
-    for (hours, &raw) in hours.iter_mut().zip(raw) {
-        *hours = f64::from(raw);
+    let mut quantiles = [QUANTILE_MIN; N_LEVELS];
+    for (quantile, &raw) in quantiles.iter_mut().zip(raw) {
+        // Not-a-number, too, becomes the smallest.
+        *quantile = f64::from(raw).max(QUANTILE_MIN);
     }
-    hours.sort_by(f64::total_cmp);
-    hours
+    quantiles.sort_by(f64::total_cmp);
+    quantiles
 }
 
 #[cfg(test)]
@@ -143,16 +150,19 @@ mod tests {
 
     fn banded() -> Calibration {
         let segments = vec![
-            Segment { upper_median_hours: Some(100.0), factors: [2.0; N_LEVELS] },
-            Segment { upper_median_hours: Some(200.0), factors: [3.0; N_LEVELS] },
+            Segment { upper_median: Some(100.0), factors: [2.0; N_LEVELS] },
+            Segment { upper_median: Some(200.0), factors: [3.0; N_LEVELS] },
         ];
         Calibration { segments, pooled: [0.5; N_LEVELS] }
     }
 
     #[test]
-    fn identity_sorts_and_floors_only() {
-        let hours = Calibration::identity().apply(&RAW);
-        assert_eq!(hours, [48.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 180.0, 200.0]);
+    fn raw_quantiles_are_sorted_and_kept_above_zero() {
+        let mut raw = RAW;
+        raw[0] = -3.0;
+        assert_eq!(sorted(&raw)[0], 1e-3);
+        let hours = Calibration::identity().apply(sorted(&RAW));
+        assert_eq!(hours, [40.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 180.0, 200.0]);
         assert!(Calibration::identity().is_identity());
     }
 
@@ -161,14 +171,14 @@ mod tests {
         assert_eq!(banded().factors(100.0)[0], 2.0);
         assert_eq!(banded().factors(100.1)[0], 3.0);
         assert_eq!(banded().factors(300.0)[0], 0.5);
-        assert_eq!(banded().apply(&RAW)[MEDIAN], 200.0);
+        assert_eq!(banded().apply(sorted(&RAW))[MEDIAN], 200.0);
     }
 
     #[test]
     fn check_finds_empty_bands_and_factors_that_are_not_positive() {
         assert!(banded().check().is_ok());
         let mut wrong = banded();
-        wrong.segments[0].upper_median_hours = None;
+        wrong.segments[0].upper_median = None;
         assert!(matches!(wrong.check(), Err(Error::Calibration { segment: Some(1) })));
         let mut wrong = banded();
         wrong.pooled[3] = f32::NAN;

@@ -110,6 +110,24 @@ pub enum Error {
         /// The number.
         found: f32,
     },
+    /// A ratio of the recalibration is not a positive number within its bounds.
+    #[error("recalibration: expected ratios from 0.25 to 4 of positive stretches, found {found}")]
+    Recalibration {
+        /// The number.
+        found: f32,
+    },
+    /// The model has no regressor, or one whose weight is not positive.
+    #[error("regressors: expected one or more with positive weights, found weights {found:?}")]
+    Weights {
+        /// Their weights.
+        found: Vec<f32>,
+    },
+    /// The time scale does not fit the features, or is not increasing.
+    #[error("time scale: expected its features and positive rates, found {what}")]
+    TimeScale {
+        /// What is missing or wrong.
+        what: String,
+    },
     /// A calibration segment has factors that are not positive, or an end out of order.
     #[error(
         "calibration, segment {}: expected positive factors and ascending ends",

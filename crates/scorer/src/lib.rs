@@ -9,8 +9,10 @@
 //! What is not: no data frames, no async, no network, no training, no building of features. The
 //! only files that are read are those of a model folder.
 //!
-//! Order of work for a row: gate and regressor predict, the calibration corrects the regressor's
-//! quantiles, the mixture joins both.
+//! Order of work for a row: gate and [regressors](Regressor) predict, each of these on a
+//! [time scale](TimeScale) of its own, and their quantiles are averaged in hours; on the time scale
+//! of the first one [calibration](Calibration) and [recalibration](Recalibration) correct them; the
+//! mixture joins both.
 //!
 //! Limits: values are f32; a row's features must be built like those of the model's training.
 
@@ -21,14 +23,20 @@ mod distribution;
 mod error;
 mod knots;
 mod mixture;
+mod recalibration;
+mod regressor;
 mod scorer;
 #[cfg(test)]
 mod tests;
+mod time_scale;
 
-pub use bundle::{FEATURES_FILE, FILES, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, REGRESSOR_FILE};
+pub use bundle::{FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, regressor_file};
 pub use calibration::{Calibration, Factors, Segment, sorted};
 pub use distribution::Distribution;
 pub use error::Error;
 pub use knots::Knots;
 pub use mixture::Mixture;
+pub use recalibration::{Recalibration, cumulative_hazard};
+pub use regressor::Regressor;
 pub use scorer::{Parts, Scorer};
+pub use time_scale::{Clock, FeatureTimeScale, RowTimeScale, TimeScale, WeekdayRates};

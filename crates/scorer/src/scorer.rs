@@ -1,14 +1,17 @@
-//! The model as a whole: gate, regressor, calibration and mixture, checked to fit together, and the
+//! The model as a whole: gate, regressors, corrections and mixture, checked to fit together, and the
 //! scoring of rows with it.
 
 use rayon::prelude::*;
-use terms::{Feature, FeatureList, Matrix, N_LEVELS};
+use terms::{Feature, FeatureList, Matrix, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::calibration::Calibration;
 use crate::distribution::Distribution;
 use crate::error::Error;
 use crate::knots::Knots;
 use crate::mixture::Mixture;
+use crate::recalibration::Recalibration;
+use crate::regressor::{self, Regressor};
+use crate::time_scale::FeatureTimeScale;
 
 /// Rows that one thread scores at a time: enough for the cost of distributing them to vanish.
 const ROWS_AT_A_TIME: usize = 256;
@@ -17,7 +20,7 @@ const ROWS_AT_A_TIME: usize = 256;
 ///
 /// ```
 /// use boost::{Model, OutputOrder};
-/// use scorer::{Calibration, Knots, Parts, Scorer};
+/// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
 /// use terms::{Feature, FeatureKind, FeatureList};
 ///
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
@@ -26,14 +29,19 @@ const ROWS_AT_A_TIME: usize = 256;
 ///     features: FeatureList(vec![distance]),
 ///     // Models without trees predict their base values for every row.
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
-///     regressor: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///     regressors: vec![Regressor {
+///         trees: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///         time_scale: TimeScale::hours(),
+///         weight: 1.0,
+///     }],
 ///     within: Knots::straight(),
 ///     tail_ratio: 0.4,
 ///     calibration: Calibration::identity(),
+///     recalibration: Recalibration::identity(),
 /// };
 /// assert!(Scorer::from_parts(parts.clone()).is_ok());
 /// // The gate gives one number, and not a quantile for each level.
-/// assert!(Scorer::from_parts(Parts { gate: parts.regressor.clone(), ..parts }).is_err());
+/// assert!(Scorer::from_parts(Parts { gate: parts.regressors[0].trees.clone(), ..parts }).is_err());
 /// # Ok::<(), boost::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -42,21 +50,24 @@ pub struct Parts {
     pub features: FeatureList,
     /// Predicts the log-odds of more than two days.
     pub gate: boost::Model,
-    /// Predicts the quantiles at [`terms::LEVELS`] given more than two days, in hours.
-    pub regressor: boost::Model,
+    /// Predict the quantiles given more than two days; their weighted mean, in hours, is what counts. The
+    /// time scale of the first is that of the corrections.
+    pub regressors: Vec<Regressor>,
     /// Quantiles of delivery hours within two days.
     pub within: Knots,
     /// Mean excess beyond the last quantile, as a share of its distance from the median.
     pub tail_ratio: f32,
-    /// The correction of the regressor's quantiles.
+    /// The correction of the quantiles by what matured orders did.
     pub calibration: Calibration,
+    /// Their correction by what was delivered in the last weeks.
+    pub recalibration: Recalibration,
 }
 
 /// A checked model: every score that it gives is a proper distribution.
 ///
 /// ```
 /// use boost::{Model, OutputOrder};
-/// use scorer::{Calibration, Knots, Parts, Scorer};
+/// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
 /// use terms::{Feature, FeatureKind, FeatureList, MEDIAN};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -65,10 +76,15 @@ pub struct Parts {
 /// let scorer = Scorer::from_parts(Parts {
 ///     features: FeatureList(vec![distance]),
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
-///     regressor: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///     regressors: vec![Regressor {
+///         trees: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///         time_scale: TimeScale::hours(),
+///         weight: 1.0,
+///     }],
 ///     within: Knots::straight(),
 ///     tail_ratio: 0.4,
 ///     calibration: Calibration::identity(),
+///     recalibration: Recalibration::identity(),
 /// })?;
 /// let row = [850.0];
 /// scorer.check_row(&row)?;
@@ -83,6 +99,8 @@ pub struct Parts {
 #[derive(Debug, Clone)]
 pub struct Scorer {
     parts: Parts,
+    /// Of the regressors.
+    time_scales: Vec<FeatureTimeScale>,
     model_id: String,
 }
 
@@ -91,12 +109,12 @@ impl Scorer {
     /// [`with_model_id`](Self::with_model_id) gives it another.
     ///
     /// # Errors
-    /// If a part has another number of outputs or features than it needs, or a value out of range.
+    /// If a part has another number of outputs or features than it needs, a value out of range, or a
+    /// time scale of other features.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
         let n_features = parts.features.len();
-        for (part, model, expected) in
-            [("gate", &parts.gate, 1), ("regressor", &parts.regressor, N_LEVELS)]
-        {
+        let trees = parts.regressors.iter().map(|regressor| ("regressor", &regressor.trees, N_LEVELS));
+        for (part, model, expected) in trees.chain([("gate", &parts.gate, 1)]) {
             if model.n_outputs() != expected {
                 return Err(Error::Outputs { part, expected, found: model.n_outputs() });
             }
@@ -108,8 +126,15 @@ impl Scorer {
         if !(parts.tail_ratio.is_finite() && parts.tail_ratio > 0.0) {
             return Err(Error::Tail { found: parts.tail_ratio });
         }
+        let weights = parts.regressors.iter().map(|regressor| regressor.weight);
+        if !weights.clone().all(|weight| weight.is_finite() && weight > 0.0) || weights.len() == 0 {
+            return Err(Error::Weights { found: weights.collect() });
+        }
         parts.calibration.check()?;
-        let mut scorer = Self { parts, model_id: String::new() };
+        parts.recalibration.check()?;
+        let scale = |regressor: &Regressor| regressor.time_scale.clone().of_features(&parts.features);
+        let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
+        let mut scorer = Self { parts, time_scales, model_id: String::new() };
         scorer.model_id = scorer.fingerprint().short().to_owned();
         Ok(scorer)
     }
@@ -154,11 +179,19 @@ impl Scorer {
     pub fn mixture_row(&self, row: &[f32]) -> Mixture<'_> {
         let mut log_odds = [0.0];
         self.parts.gate.predict_row(row, &mut log_odds);
-        let mut raw = [0.0; N_LEVELS];
-        self.parts.regressor.predict_row(row, &mut raw);
         let over = 1.0 / (1.0 + (-f64::from(log_odds[0])).exp());
-        let beyond = self.parts.calibration.apply(&raw);
+        let beyond = self.beyond_row(row);
         Mixture::new(over, &self.parts.within, beyond, f64::from(self.parts.tail_ratio))
+    }
+
+    /// The corrected quantiles of one row given more than two days, in hours, ascending.
+    fn beyond_row(&self, row: &[f32]) -> [f64; N_LEVELS] {
+        let Parts { regressors, calibration, recalibration, .. } = &self.parts;
+        let scale = self.time_scales[0].of_row(row);
+        let mean = regressor::mean_hours(regressors, &self.time_scales, row);
+        let corrected = calibration.apply(mean.map(|hours| scale.scaled(hours)));
+        let start = scale.scaled(TWO_DAYS_HOURS);
+        recalibration.apply(start, corrected).map(|scaled| scale.hours(scaled))
     }
 
     /// Checks that a row has one value for each feature.

@@ -12,7 +12,7 @@ use arrow::datatypes::Int32Type;
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use terms::{Digest, ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
 
-use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, REGRESSOR_FILE, Scorer, Segment};
+use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale, regressor_file};
 
 fn features() -> FeatureList {
     let levels = vec!["air".to_owned(), "road".to_owned()];
@@ -43,13 +43,18 @@ fn parts() -> Parts {
     Parts {
         features: features(),
         gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).unwrap(),
-        regressor: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising).unwrap(),
+        regressors: vec![Regressor {
+            trees: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising).unwrap(),
+            time_scale: TimeScale::hours(),
+            weight: 1.0,
+        }],
         within: Knots::straight(),
         tail_ratio: 0.4,
         calibration: Calibration {
-            segments: vec![Segment { upper_median_hours: Some(90.0), factors: [1.1; N_LEVELS] }],
+            segments: vec![Segment { upper_median: Some(90.0), factors: [1.1; N_LEVELS] }],
             pooled: [0.9; N_LEVELS],
         },
+        recalibration: Recalibration::identity(),
     }
 }
 
@@ -174,11 +179,11 @@ fn files_come_back_as_the_same_model_and_the_same_bytes() {
 #[test]
 fn decoding_names_the_file_that_is_wrong() {
     let mut files = scorer().encode();
-    files.insert(REGRESSOR_FILE.into(), b"nothing".to_vec());
+    files.insert(regressor_file(0), b"nothing".to_vec());
     assert!(
-        matches!(Scorer::decode(&files), Err(Error::Trees { file, .. }) if file == REGRESSOR_FILE)
+        matches!(Scorer::decode(&files), Err(Error::Trees { file, .. }) if *file == regressor_file(0))
     );
-    files.remove(REGRESSOR_FILE);
+    files.remove(&regressor_file(0));
     let error = Scorer::decode(&files).unwrap_err();
     assert_eq!(error.to_string(), "model file \"regressor.bin\": not in the bundle");
     assert_eq!(error.class(), ErrorClass::Input);
@@ -195,7 +200,7 @@ fn decoding_names_the_file_that_is_wrong() {
 
 #[test]
 fn parts_that_do_not_fit_are_refused() {
-    let swapped = Parts { gate: parts().regressor, ..parts() };
+    let swapped = Parts { gate: parts().regressors[0].trees.clone(), ..parts() };
     let refused = Scorer::from_parts(swapped);
     assert!(matches!(refused, Err(Error::Outputs { part: "gate", expected: 1, found: 9 })));
     let short = Parts { features: FeatureList(features().0[..1].to_vec()), ..parts() };
@@ -230,8 +235,8 @@ fn a_folder_is_loaded_only_as_its_manifest_says() {
     assert_eq!(loaded.model_id(), "m1");
     assert_eq!(loaded.encode(), files);
 
-    fs::write(folder.path().join(REGRESSOR_FILE), &files[REGRESSOR_FILE][1..]).unwrap();
+    fs::write(folder.path().join(regressor_file(0)), &files[&regressor_file(0)][1..]).unwrap();
     let altered = Scorer::load(folder.path()).unwrap_err();
-    assert!(matches!(&altered, Error::Altered { file, .. } if file == REGRESSOR_FILE));
+    assert!(matches!(&altered, Error::Altered { file, .. } if *file == regressor_file(0)));
     assert_eq!(altered.class(), ErrorClass::Storage);
 }

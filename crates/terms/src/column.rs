@@ -38,6 +38,11 @@ pub const SHIP_BY_AT: &str = "ship_by_at";
 pub const HANDED_OVER_AT: &str = "handed_over_at";
 pub const DELIVERED_AT: &str = "delivered_at";
 
+// features that a model reads by name: its time scale
+pub const LEVEL_HOURS: &str = "level_hours";
+pub const ORDERED_WEEK_HOURS: &str = "ordered_week_hours";
+pub const HOLIDAYS_AHEAD: &str = "holidays_ahead";
+
 // predictions
 pub const PREDICTED_AS_OF: &str = "predicted_as_of";
 pub const MODEL_ID: &str = "model_id";

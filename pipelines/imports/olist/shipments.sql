@@ -1,5 +1,6 @@
 -- One shipment for each order and seller; one row for each of its versions: created, then in
--- transit, then delivered, or cancelled with its order.
+-- transit, then delivered, or cancelled with its order. When it has to be handed over is decided
+-- when the order is approved, which may be days later: from then on the versions have it.
 WITH
   place AS (
     SELECT
@@ -46,6 +47,7 @@ WITH
     SELECT
       order_id,
       order_purchase_timestamp AS ordered_at,
+      order_approved_at AS approved_at,
       order_delivered_carrier_date AS handed_over_at,
       order_delivered_customer_date AS delivered_at,
       CASE WHEN order_status IN ('canceled', 'unavailable') THEN GREATEST(
@@ -66,6 +68,15 @@ WITH
     FROM facts
     WHERE (handed_over_at IS NULL OR handed_over_at <> ordered_at)
       AND (delivered_at IS NULL OR delivered_at <> ordered_at)
+    UNION ALL
+    SELECT
+      order_id, 'created' AS status, approved_at AS recorded_at,
+      NULL AS handed_over_at, NULL AS delivered_at
+    FROM facts
+    WHERE approved_at > ordered_at
+      AND (handed_over_at IS NULL OR approved_at < handed_over_at)
+      AND (delivered_at IS NULL OR approved_at < delivered_at)
+      AND (cancelled_at IS NULL OR approved_at < cancelled_at)
     UNION ALL
     SELECT
       order_id, 'in_transit' AS status, handed_over_at AS recorded_at,
@@ -100,10 +111,11 @@ SELECT
   parcels.item_category AS item_category,
   parcels.item_value AS item_value,
   parcels.freight_value AS freight_value,
-  parcels.ship_by_at AS ship_by_at,
+  CASE WHEN versions.recorded_at >= facts.approved_at THEN parcels.ship_by_at END AS ship_by_at,
   versions.handed_over_at AS handed_over_at,
   versions.delivered_at AS delivered_at
 FROM parcels
 JOIN versions ON parcels.order_id = versions.order_id
+JOIN facts ON parcels.order_id = facts.order_id
 JOIN sellers ON parcels.seller_id = sellers.seller_id
 LEFT JOIN place ON sellers.seller_zip_code_prefix = place.prefix

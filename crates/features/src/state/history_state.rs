@@ -22,7 +22,7 @@ use crate::state::active_shipments::ActiveShipments;
 use crate::state::month_store::MonthStore;
 use crate::state::page_file;
 use crate::tables::Tables;
-use crate::{Error, calendar, events, facts};
+use crate::{Error, at_risk, calendar, events, facts, level};
 
 /// Everything that the rows of later days need of the past, besides the months that are
 /// [already built](MonthStore).
@@ -36,7 +36,8 @@ pub struct HistoryState {
     pub(super) active: Option<ActiveShipments>,
     /// For each declared key.
     pub(super) keys: Vec<KeyInterner>,
-    /// For each quantity and key of the plan.
+    /// For each quantity and key of the plan; then, if the level of the network is declared, of
+    /// deliveries and time at risk by age.
     pub(super) totals: Vec<CumulativeTotals>,
     /// First days of the months of their pages.
     pub(super) months: Vec<Day>,
@@ -79,7 +80,9 @@ impl HistoryState {
             is_broken: false,
             active: None,
             keys: keys.collect::<Result<_, _>>()?,
-            totals: plan.totals.iter().map(|_| CumulativeTotals::default()).collect(),
+            totals: (0..plan.totals.len() + usize::from(declared.level.is_some()))
+                .map(|_| CumulativeTotals::default())
+                .collect(),
             months: Vec::new(),
             reference: ReferenceData::default(),
             plan,
@@ -233,7 +236,11 @@ impl HistoryState {
                 change,
             };
             totals.add(of_quantity.flat_map(|(_, changes)| changes).map(event).collect())
-        })
+        })?;
+        match self.totals.get_mut(self.plan.totals.len()) {
+            Some(by_age) => at_risk::add(by_age, &shipments.ordered_at, &shipments.timelines, days),
+            None => Ok(()),
+        }
     }
 
     /// The months that rows read whose history ends before these days.
@@ -277,6 +284,11 @@ impl HistoryState {
             || history::columns(&rows, &self.declared),
         );
         let mut columns = order_columns?;
+        if let (Some(level), Some(by_age)) =
+            (&self.declared.level, self.totals.get(self.plan.totals.len()))
+        {
+            columns.extend(level::columns(level, by_age, &shipments.history_before)?);
+        }
         columns.extend(history_columns?);
         let rows = DataFrame::new(shipments.len(), columns)?;
         Ok(Update { month: Month::new(rows, &versions)?, late })
@@ -284,10 +296,11 @@ impl HistoryState {
 
     /// The columns that are known at order time: keys, facts, categories and the calendar.
     fn order_columns(&self, shipments: &NewShipments) -> Result<Vec<Column>, Error> {
-        let Declaration { facts, categories, calendar, promise, .. } = &self.declared;
+        let Declaration { facts, categories, calendar, promise, clock, .. } = &self.declared;
         let mut columns = shipments.key_columns()?;
         columns.extend(facts::columns(shipments, facts, categories, *promise)?);
-        columns.extend(calendar::columns(shipments, &self.reference, calendar)?);
+        let reference = &self.reference;
+        columns.extend(calendar::columns(shipments, reference, calendar, clock.as_ref())?);
         Ok(columns)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use scorer::Scorer;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Matrix, Outcome, column, count};
+use terms::{AsOf, Matrix, column, count};
 
 use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
@@ -101,15 +101,7 @@ fn score(
     (as_of, model_id): (AsOf, &str),
     given_still_open: bool,
 ) -> Result<Predictions> {
-    let outcomes = feature_set.outcomes.as_of(as_of);
-    let open: Vec<(usize, f32)> = outcomes
-        .iter()
-        .enumerate()
-        .filter_map(|(row, outcome)| match outcome {
-            Outcome::Censored(hours) => Some((row, *hours)),
-            Outcome::Delivered(_) | Outcome::Excluded => None,
-        })
-        .collect();
+    let open = feature_set.outcomes.open(as_of);
     let rows: Vec<usize> = open.iter().map(|&(row, _)| row).collect();
     let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
     let order_ids = feature_set.frame.texts(column::ORDER_ID)?;

@@ -1,0 +1,153 @@
+//! The regressors of a model as of a moment: the same family on one or two time scales.
+//!
+//! On the level of the network trees learn what does not depend on the season, and follow it where
+//! they have never seen it; but the level is an estimate, and they inherit its noise. In plain
+//! working hours they know what the network did in seasons like this one, and nothing of others.
+//! So both are trained, and their quantiles averaged (`scorer::Regressor` has the source). The
+//! first one's time scale is that of the corrections.
+
+use scorer::{FeatureTimeScale, Regressor, sorted};
+use terms::{Matrix, N_LEVELS, column};
+
+use crate::checkpoints::Checkpoints;
+use crate::error::Error;
+use crate::family::{Family, TrainingRows};
+use crate::population::{Beyond, Population};
+use crate::settings::{Settings, TimeScaleSettings};
+use crate::time_scale;
+
+/// Regressors with the time scales of their features.
+pub(crate) struct Regressors {
+    pub(crate) regressors: Vec<Regressor>,
+    pub(crate) time_scales: Vec<FeatureTimeScale>,
+    /// The rows that they were trained on.
+    pub(crate) beyond: Beyond,
+}
+
+/// Which regressors are trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Those of a model.
+    All,
+    /// The first only: enough to estimate corrections from, in a fraction of the time.
+    First,
+}
+
+impl Regressors {
+    /// Trains them as of the moment of the population.
+    ///
+    /// # Errors
+    /// If too few deliveries are known, or the family fails.
+    pub(crate) fn train(
+        population: &Population<'_>,
+        family: &dyn Family,
+        settings: &Settings,
+        which: Which,
+        (name, checkpoints): (&str, &dyn Checkpoints),
+    ) -> Result<Self, Error> {
+        let history = population.history(settings);
+        let beyond = population.beyond(&history);
+        let found = beyond.observed.iter().filter(|&&seen| seen).count();
+        if found < settings.rows_min {
+            let (origin, needed) = (population.moment, settings.rows_min);
+            return Err(Error::TooFewRows { origin, found, needed });
+        }
+        let matured: Vec<bool> = (beyond.rows.iter())
+            .map(|&row| population.is_matured(row, settings.maturity_days))
+            .collect();
+        let matrix = population.matrix.take(&beyond.rows);
+        let mut trained = Self { regressors: Vec::new(), time_scales: Vec::new(), beyond };
+        for (time_scale, weight) in time_scale::learn(population, &history, &settings.time_scale)? {
+            let rows = TrainingRows {
+                matrix: &seen_by_trees(&matrix, &time_scale, &settings.time_scale),
+                times: &trained.beyond.times(population.matrix, &time_scale),
+                observed: &trained.beyond.observed,
+                matured: &matured,
+            };
+            let name = format!("{name}_{}", trained.regressors.len());
+            let trees = family.train(&rows, &name, checkpoints)?;
+            let scale = time_scale.scale().clone();
+            trained.regressors.push(Regressor { trees, time_scale: scale, weight });
+            trained.time_scales.push(time_scale);
+            if which == Which::First {
+                break;
+            }
+        }
+        Ok(trained)
+    }
+
+    /// The mean quantiles of some rows of a matrix, on the first time scale, ascending.
+    ///
+    /// # Errors
+    /// If the matrix is not that of the training.
+    pub(crate) fn predict(
+        &self,
+        matrix: &Matrix,
+        rows: &[usize],
+    ) -> Result<Vec<[f64; N_LEVELS]>, Error> {
+        let failed = |source| Error::Boost { step: "regressor", source };
+        let taken = matrix.take(rows);
+        let total: f64 = self.regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
+        let mut mean = vec![[0.0; N_LEVELS]; rows.len()];
+        for (regressor, scale) in self.regressors.iter().zip(&self.time_scales) {
+            let raw = regressor.trees.predict(&taken.columns).map_err(failed)?;
+            let share = f64::from(regressor.weight) / total;
+            for (row, (mean, raw)) in mean.iter_mut().zip(raw.chunks_exact(N_LEVELS)).enumerate() {
+                let scale = scale.of_matrix(&taken, row);
+                let hours = sorted(raw).map(|scaled| scale.hours(scaled));
+                mean.iter_mut().zip(hours).for_each(|(mean, hours)| *mean += share * hours);
+            }
+        }
+        for (row, mean) in mean.iter_mut().enumerate() {
+            let scale = self.time_scales[0].of_matrix(&taken, row);
+            *mean = mean.map(|hours| scale.scaled(hours));
+        }
+        Ok(mean)
+    }
+
+    /// The split gain of each feature, each regressor's as shares of its own, times its weight.
+    pub(crate) fn gain_by_feature(&self) -> Vec<f64> {
+        let mut gains = Vec::new();
+        for regressor in &self.regressors {
+            let of_one = regressor.trees.split_gain_by_feature();
+            let total: f64 = of_one.iter().sum();
+            gains.resize(of_one.len(), 0.0);
+            for (gain, of_one) in gains.iter_mut().zip(of_one) {
+                *gain += f64::from(regressor.weight) * of_one / total.max(f64::MIN_POSITIVE);
+            }
+        }
+        gains
+    }
+}
+
+impl Beyond {
+    /// Its times on a time scale of the whole matrix.
+    pub(crate) fn times(&self, matrix: &Matrix, scale: &FeatureTimeScale) -> Vec<f32> {
+        let times = self.rows.iter().zip(&self.hours);
+        times.map(|(&row, &hours)| {
+            scale.of_matrix(matrix, row).scaled(f64::from(hours)) as f32
+        }).collect()
+    }
+}
+
+/// The matrix with the features missing that trees are not to split on: what only the time scale
+/// reads, and, for multiples of the level, the history of the whole network, by which trees would
+/// recognise weeks instead of learning.
+fn seen_by_trees(
+    matrix: &Matrix,
+    time_scale: &FeatureTimeScale,
+    settings: &TimeScaleSettings,
+) -> Matrix {
+    let is_relative = time_scale.scale().level_otherwise_hours.is_some();
+    let is_hidden = |name: &str| {
+        let of_network = settings.hidden_from_level.iter().any(|prefix| name.starts_with(prefix));
+        [column::LEVEL_HOURS, column::HOLIDAYS_AHEAD].contains(&name) || is_relative && of_network
+    };
+    let mut seen = matrix.clone();
+    for (feature, values) in matrix.features.0.iter().zip(&mut seen.columns) {
+        if is_hidden(&feature.name) {
+            values.fill(f32::NAN);
+        }
+    }
+    seen
+}

@@ -1,0 +1,45 @@
+//! A regressor: trees that predict the quantiles of delivery time beyond two days, and the time
+//! scale on which they do.
+//!
+//! A model has one or several, of whose quantiles the weighted mean is taken, in hours. Trees that know the network's
+//! history in hours, and trees that know its level only, err in different seasons, and their average
+//! errs less than either.
+//!
+//! Source: averaging quantiles rather than probabilities, Lichtendahl, Grushka-Cockayne and Winkler,
+//! Management Science 59(7), 2013.
+
+use terms::N_LEVELS;
+
+use crate::calibration::sorted;
+use crate::time_scale::{FeatureTimeScale, TimeScale};
+
+/// Trees and their time scale.
+#[derive(Debug, Clone)]
+pub struct Regressor {
+    /// Predicts the quantiles at [`terms::LEVELS`] given more than two days, on the time scale.
+    pub trees: boost::Model,
+    /// What the quantiles are multiples of.
+    pub time_scale: TimeScale,
+    /// Its weight in the mean, relative to the others'.
+    pub weight: f32,
+}
+
+/// The weighted mean of the regressors' quantiles of a row, in hours, ascending. `scales` are those of the
+/// regressors. Shapes: `row` n_features.
+pub(crate) fn mean_hours(
+    regressors: &[Regressor],
+    scales: &[FeatureTimeScale],
+    row: &[f32],
+) -> [f64; N_LEVELS] {
+    let mut sum = [0.0; N_LEVELS];
+    let total: f64 = regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
+    for (regressor, scale) in regressors.iter().zip(scales) {
+        let mut raw = [0.0; N_LEVELS];
+        regressor.trees.predict_row(row, &mut raw);
+        let scale = scale.of_row(row);
+        let quantiles = sorted(&raw);
+        let share = f64::from(regressor.weight) / total;
+        sum.iter_mut().zip(quantiles).for_each(|(sum, scaled)| *sum += share * scale.hours(scaled));
+    }
+    sum
+}
