@@ -16,6 +16,10 @@ const DECLARED: &str = r#"
     facts = ["n_units", "n_shipments", "origin_daily_capacity"]
     categories = ["origin_region", "origin_kind"]
     calendar = ["hour", "origin_hour", "destination_workdays"]
+    [clock]
+    holiday_days = 24
+    [level]
+    windows_days = [20, 90]
     [[history]]
     key = ["origin_region"]
     quantity = "delivery_hours"
@@ -79,6 +83,7 @@ proptest! {
         let checked = column("origin_region_delivered_by_day_5_count_14d");
         let legs = column("origin_region_last_mile_hours_count_30d");
         let open = column("everywhere_open_count");
+        let (level, of_20_days) = (column("level_hours"), column("level_20d_over_90d"));
         for (row, region) in regions.iter().enumerate() {
             let day = records.history_before(row);
             let rows = || 0..regions.len();
@@ -96,6 +101,11 @@ proptest! {
             let is_checked = |&other: &usize| records.is_checked_on(other, 5, day.plus(-14)..day);
             let expected = of_region().filter(is_checked).count();
             prop_assert_eq!(checked[row], Some(expected as f32), "row {} checked", row);
+            let of_window = |days: i32| records.median_of_period(day.plus(-days)..day);
+            let expected = of_window(90).map(|hours| hours as f32);
+            prop_assert_eq!(level[row], expected, "row {} level", row);
+            let ratio = of_window(20).zip(of_window(90)).map(|(short, long)| (short / long) as f32);
+            prop_assert_eq!(of_20_days[row], ratio, "row {} ratio of levels", row);
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use statistics::{AgeInterval, life_table_quantile};
 use terms::{Day, Instant};
 
 use crate::columns::{required_instants, required_integers, texts};
@@ -98,6 +99,40 @@ impl Records {
         let known = self.rows[row].legs.iter().filter(|leg| leg.recorded_at.day() < day);
         let last: BTreeMap<i64, bool> = known.map(|leg| (leg.index, leg.is_last_mile)).collect();
         last.values().filter(|arrived| **arrived).count() as i64
+    }
+
+    /// The median of the life table of what was recorded on some days: of what is known after them
+    /// less what was known before, hour by hour of age.
+    pub(super) fn median_of_period(&self, days: Range<Day>) -> Option<f64> {
+        let hour = |row: &Row, day: Day| {
+            let known = row.versions.iter().rfind(|version| version.day() < day)?;
+            let (end, is_delivered) = match known.state {
+                State::Delivered { at, .. } => (at, true),
+                State::Excluded => (known.recorded_at, false),
+                State::Waiting | State::HandedOver { .. } => (day.start(), false),
+            };
+            Some((end.hours_since(row.ordered_at).clamp(0.0, 1440.0), is_delivered))
+        };
+        // Age intervals of 3 hours to four days, of 6 to twenty, then of 24.
+        let starts = (0..96).step_by(3).chain((96..480).step_by(6)).chain((480..1440).step_by(24));
+        let ends: Vec<f64> = starts.clone().skip(1).chain([1440]).map(f64::from).collect();
+        let mut deliveries = 0.0;
+        let mut table = Vec::new();
+        for (start, end) in starts.map(f64::from).zip(ends) {
+            let mut interval = AgeInterval { width: end - start, ..AgeInterval::default() };
+            for row in &self.rows {
+                for (day, sign) in [(days.start, -1.0), (days.end, 1.0)] {
+                    let Some((until, is_delivered)) = hour(row, day) else { continue };
+                    interval.at_risk += sign * (until.min(end) - start).max(0.0);
+                    if is_delivered && until < 1440.0 && (start..end).contains(&until) {
+                        interval.events += sign;
+                    }
+                }
+            }
+            deliveries += interval.events;
+            table.push(interval);
+        }
+        (deliveries >= 30.0).then(|| life_table_quantile(&table, 0.5)).flatten()
     }
 
     fn state_before(&self, row: usize, day: Day) -> Option<State> {
