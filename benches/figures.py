@@ -142,7 +142,16 @@ def boost_peers():
     losses = {"squared error": "RMSE", "quantile 0.9": "pinball", "nine quantiles": "mean pinball"}
     rows = []
     for title, loss in losses.items():
-        for peer in ("hessboost", "XGBoost", "CatBoost", "perpetual, 20,000 rows"):
+        for peer in (
+            "LightGBM on 40% of the rows",
+            "hessboost",
+            "XGBoost",
+            "XGBoost on 40% of the rows",
+            "XGBoost with vector leaves",
+            "XGBoost with vector leaves on 40% of the rows",
+            "CatBoost",
+            "perpetual, 20,000 rows",
+        ):
             time = known.get(f"{title}, {peer}: seconds")
             if time is None:
                 continue

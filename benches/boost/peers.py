@@ -9,7 +9,8 @@ when the peak of memory counts. Writes the predictions as plain f32 row by row, 
 JSON.
 
 The parameters come from `run.py`: rounds, leaves, bins, learning_rate, rows_in_leaf_min, threads,
-and for LightGBM whether gradients are quantized. Where a peer has no such parameter its function says so.
+for LightGBM whether gradients are quantized (`quantized`), for XGBoost whether a tree has all levels in
+its leaves (`vector_leaf`), for both which share of the rows a tree is grown on (`row_fraction`). Where a peer has no such parameter its function says so.
 """
 
 import argparse
@@ -28,6 +29,8 @@ import polars as pl
 
 NINE = [0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95]
 TARGETS = ["outcome", "value", "observed"]
+# XGBoost's `multi_strategy`, by whether leaves are vectors.
+STRATEGIES = {False: "one_output_per_tree", True: "multi_output_tree"}
 
 
 class Data:
@@ -96,7 +99,10 @@ def levels_of(work):
 
 
 def lightgbm_parameters(params):
-    return {
+    fraction = params.get("row_fraction")
+    # Drawn anew for each tree, as ours are.
+    sampled = {"bagging_fraction": fraction, "bagging_freq": 1} if fraction else {}
+    return sampled | {
         "num_leaves": params["leaves"],
         "max_bin": params["bins"],
         "learning_rate": params["learning_rate"],
@@ -132,10 +138,12 @@ def lightgbm(arguments, params):
 
 
 def xgboost(arguments, params):
-    """Quantiles at once where there are several; survival on censored rows.
+    """Several quantiles are one model: a tree for each in every round, or one tree with vector leaves.
+    Survival on censored rows.
 
-    `rows_in_leaf_min` is the least sum of hessians, which counts rows but for survival. A tree is
-    grown leaf by leaf, as LightGBM's and ours are.
+    `rows_in_leaf_min` is the least sum of hessians. It counts rows for the squared error only: the
+    quantile loss is a smoothed one, whose hessian is 12.5 for a row that is predicted exactly and
+    falls with its distance. A tree is grown leaf by leaf, as LightGBM's and ours are.
     """
     import xgboost as peer
 
@@ -149,6 +157,8 @@ def xgboost(arguments, params):
         "max_depth": 0,
         "max_bin": params["bins"],
         "learning_rate": params["learning_rate"],
+        "subsample": params.get("row_fraction", 1.0),
+        "multi_strategy": STRATEGIES[params.get("vector_leaf", False)],
         "nthread": params["threads"],
         "seed": 1,
         "verbosity": 0,

@@ -66,6 +66,14 @@ THEIRS = {
     "threads": THREADS,
 }
 
+# What a peer's name may end with, and what it adds. Ours chooses splits on a share of the rows too.
+SAMPLED = 0.4
+OPTIONS = {
+    "quantized": {"quantized": True},
+    "sampled": {"row_fraction": SAMPLED},
+    "vector": {"vector_leaf": True},
+}
+
 # The peer on real orders: as in `make bench-olist`.
 THEIRS_OLIST = THEIRS | {"rounds": 300, "leaves": 31, "learning_rate": 0.05}
 
@@ -74,9 +82,9 @@ SAME = {"rounds": 200, "leaves": 63, "bins_max": 255, "learning_rate": 0.1, "thr
 ALL_FEATURES = {"feature_fraction_per_split": 1.0}
 PARAMS = {
     # A share of the rows chooses the splits of a tree: nearly as good for these many, and faster.
-    "squared": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
-    "q90": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
-    "nine": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": 0.4},
+    "squared": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": SAMPLED},
+    "q90": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": SAMPLED},
+    "nine": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20, "row_fraction_per_tree": SAMPLED},
     "censored": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
     "over": SAME | ALL_FEATURES | {"rows_in_leaf_min": 20},
     "simulated": SAME | {"rows_in_leaf_min": 200},
@@ -88,21 +96,29 @@ PARAMS = {
 # Of time, and of loss, at most so many times the peer's. A time of 1 means: faster.
 TARGETS = {
     "squared lightgbm": (0.35, 1.002),
+    "squared lightgbm-sampled": (1.0, 1.0),
     "squared lightgbm-quantized": (1.0, 1.002),
     "squared xgboost": (1.0, 1.002),
+    "squared xgboost-sampled": (1.0, 1.0),
     "squared catboost": (1.0, 1.002),
     "squared hessboost": (1.0, 1.002),
     "squared hessboost-quantized": (1.0, 1.002),
     "squared perpetual": (1.0, 1.002),
     "q90 lightgbm": (0.35, 1.0),
+    "q90 lightgbm-sampled": (1.0, 1.0),
     "q90 lightgbm-quantized": (1.0, 1.002),
     "q90 xgboost": (1.0, 1.002),
+    "q90 xgboost-sampled": (1.0, 1.0),
     "q90 catboost": (1.0, 1.002),
     "q90 hessboost": (1.0, 1.002),
     "q90 hessboost-quantized": (1.0, 1.002),
     "q90 perpetual": (1.0, 1.002),
     "nine lightgbm": (0.06, 1.0),
+    "nine lightgbm-sampled": (1.0, 1.0),
     "nine xgboost": (1.0, 1.0),
+    "nine xgboost-sampled": (1.0, 1.0),
+    "nine xgboost-vector": (1.0, 1.0),
+    "nine xgboost-vector-sampled": (1.0, 1.0),
     "nine catboost": (1.0, 1.0),
     "nine hessboost": (1.0, 1.0),
     "squared smartcore": (1.0, 1.002),
@@ -125,14 +141,30 @@ PEER_NAMES = {
     "lightgbm": "LightGBM",
     "xgboost": "XGBoost",
     "catboost": "CatBoost",
-    "lightgbm-quantized": "LightGBM with quantized gradients",
-    "hessboost-quantized": "hessboost with quantized gradients",
     "hessboost": "hessboost",
     "perpetual": "perpetual",
     "smartcore": "smartcore's random forest",
     "smartcore-extra": "smartcore's extra trees",
     "linfa": "linfa's tree",
 }
+
+
+OPTION_NAMES = {
+    "quantized": "with quantized gradients",
+    "sampled": f"on {SAMPLED:.0%} of the rows",
+    "vector": "with vector leaves",
+}
+
+
+def split_peer(name):
+    """A peer's own name, and its options."""
+    words = name.split("-")
+    return "-".join(w for w in words if w not in OPTIONS), [w for w in words if w in OPTIONS]
+
+
+def peer_title(name):
+    peer, options = split_peer(name)
+    return " ".join([PEER_NAMES[peer], *(OPTION_NAMES[option] for option in options)])
 
 
 class Runs:
@@ -169,8 +201,9 @@ class Runs:
 
     def theirs(self, peer, work, rows=None, censored=False):
         params = THEIRS
-        if peer.endswith("-quantized"):
-            peer, params = peer.removesuffix("-quantized"), THEIRS | {"quantized": True}
+        peer, options = split_peer(peer)
+        for option in options:
+            params = params | OPTIONS[option]
         program = [sys.executable, HERE / "peers.py", peer]
         if peer not in ("lightgbm", "xgboost", "catboost"):
             program = [self.arguments.peers, peer]
@@ -270,7 +303,7 @@ def against(runs, work, peer):
     ours, theirs = runs.in_turn(
         lambda: runs.ours(work, PARAMS[work], rows), lambda: runs.theirs(peer, work, rows)
     )
-    title = f"{TITLES[work]}, {PEER_NAMES[peer]}" + (f", {rows:,} rows" if rows else "")
+    title = f"{TITLES[work]}, {peer_title(peer)}" + (f", {rows:,} rows" if rows else "")
     time_target, loss_target = TARGETS[f"{work} {peer}"]
     losses = [loss(work, side[-1], runs.truth) for side in (ours, theirs)]
     if time_target is not None:
@@ -473,6 +506,8 @@ def settings_of(arguments, name):
     """What the figures of a row depend on, besides code and machine."""
     work = next(word for word in name.split() if word in PARAMS)
     theirs = THEIRS_OLIST if work == "olist" else THEIRS
+    for option in split_peer(name.split()[-1])[1]:
+        theirs = theirs | OPTIONS[option]
     counts = {key: getattr(arguments, key) for key in ("rows", "rounds", "repeats")}
     return counts | {"ours": PARAMS[work], "theirs": theirs}
 

@@ -28,6 +28,18 @@ pub enum Error {
         /// The last date allowed.
         max: Day,
     },
+    /// A key of one of the episodes is missing, out of range or out of place.
+    #[error("simulate setting episodes[{index}].{key}: expected {expected}, found {found}")]
+    Episode {
+        /// Its position in the list, from 0.
+        index: usize,
+        /// The key.
+        key: &'static str,
+        /// What the key can be.
+        expected: String,
+        /// Its value.
+        found: String,
+    },
     /// The columns of a nightly extract do not form a table.
     #[error("{table} of {recorded_on}: columns do not form a table")]
     Columns {
@@ -54,7 +66,9 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::OutOfRange { .. } | Self::FirstDay { .. } => ErrorClass::Configuration,
+            Self::OutOfRange { .. } | Self::FirstDay { .. } | Self::Episode { .. } => {
+                ErrorClass::Configuration
+            }
             Self::Columns { .. } | Self::Write { .. } => ErrorClass::Internal,
         }
     }
@@ -64,6 +78,9 @@ impl Error {
         match self {
             Self::OutOfRange { name, .. } => Some(format!("set simulate.{name} within the range")),
             Self::FirstDay { .. } => Some("set simulate.first_day within the range".into()),
+            Self::Episode { index, key, .. } => {
+                Some(format!("change {key} of entry {index}, from 0, of simulate.episodes"))
+            }
             Self::Columns { .. } | Self::Write { .. } => None,
         }
     }

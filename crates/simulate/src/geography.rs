@@ -7,7 +7,6 @@ use chrono_tz::{Australia, Tz};
 
 use crate::calendar::OpenDays;
 use crate::random::{Random, Stream, Weights};
-use crate::settings::NetworkSettings;
 
 /// Kilometres of one degree of latitude.
 const DEGREE_KM: f64 = 111.2;
@@ -66,12 +65,12 @@ pub(crate) struct Geography {
 
 impl Geography {
     /// Draws the zones of a network.
-    pub(crate) fn new(settings: &NetworkSettings) -> Self {
+    pub(crate) fn new(seed: u64, n_zones: u32) -> Self {
         let mut zones = Vec::new();
         let mut people = Vec::new();
-        for (index, region) in zone_regions(settings.n_zones as usize).into_iter().enumerate() {
+        for (index, region) in zone_regions(n_zones as usize).into_iter().enumerate() {
             let number = zones.iter().filter(|zone: &&Zone| zone.region == region).count();
-            let random = Random::new(settings.seed, Stream::Zones, index as u64);
+            let random = Random::new(seed, Stream::Zones, index as u64);
             let (zone, density) = zone(region, number, random);
             zones.push(zone);
             people.push((region, density));
@@ -145,8 +144,7 @@ mod tests {
     #[test]
     fn every_region_has_zones_and_codes_are_unique() {
         for n_zones in [8, 9, 400, 2_000] {
-            let geography =
-                Geography::new(&NetworkSettings { n_zones, ..NetworkSettings::default() });
+            let geography = Geography::new(1, n_zones);
             let codes: std::collections::BTreeSet<_> =
                 geography.zones.iter().map(|zone| zone.code.as_str()).collect();
             assert_eq!(codes.len(), n_zones as usize);

@@ -8,6 +8,7 @@ use crate::goods::Goods;
 use crate::nodes::NodeKind;
 use crate::plan::Plan;
 use crate::random::Random;
+use crate::speed::SpeedChanges;
 
 /// A parcel that arrives by this local hour goes out with today's van.
 const VAN_LOADED_BY_HOUR: i64 = 7;
@@ -34,6 +35,15 @@ pub(crate) struct Route {
     pub(crate) service: Service,
 }
 
+/// The journey of a parcel. Units: seconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) handed_over_at: i64,
+    /// When it arrives at the last station.
+    pub(crate) at_station_at: i64,
+    pub(crate) delivered_at: i64,
+}
+
 impl Route {
     /// Transit hours by the carrier's rule: without random deviations, backlog or disruptions.
     fn rule_hours(self, plan: &Plan) -> f64 {
@@ -47,10 +57,27 @@ impl Route {
                 + carrier.remote_hours * remoteness * remoteness)
     }
 
-    /// When the carrier takes custody of goods paid for at `paid_at`.
-    pub(crate) fn handed_over_at(
+    /// The journey of goods paid for at `paid_at`, by the speed changes and before strikes. `wait` has
+    /// the hours of backlog of the node and of the carrier.
+    pub(crate) fn times(
         self,
         plan: &Plan,
+        speed_changes: &SpeedChanges,
+        goods: &Goods,
+        paid_at: i64,
+        wait: (f64, f64),
+        random: &mut Random,
+    ) -> Times {
+        let handed_over_at =
+            self.handed_over_at(plan, speed_changes, goods, paid_at, wait.0, random);
+        self.arrives(plan, speed_changes, handed_over_at, wait.1, random)
+    }
+
+    /// When the carrier takes custody.
+    fn handed_over_at(
+        self,
+        plan: &Plan,
+        speed_changes: &SpeedChanges,
         goods: &Goods,
         paid_at: i64,
         wait_hours: f64,
@@ -67,20 +94,21 @@ impl Route {
         if random.chance(node.forgets_rate) {
             hours += 24.0 + random.exponential(60.0);
         }
-        let ready_at = paid_at + (hours * HOUR) as i64;
+        let ready_at = speed_changes.handled_at(node.region, paid_at, hours);
         let clock = &plan.clock;
         clock.next_slot(node.region, ready_at, node.pickup_hours, node.pickup_days)
             + random.between(60.0, 1_500.0) as i64
     }
 
-    /// When it arrives at the last station, and when it is delivered.
-    pub(crate) fn arrives(
+    /// The rest of the journey.
+    fn arrives(
         self,
         plan: &Plan,
+        speed_changes: &SpeedChanges,
         handed_over_at: i64,
         wait_hours: f64,
         random: &mut Random,
-    ) -> (i64, i64) {
+    ) -> Times {
         let carrier = &CARRIERS[self.carrier];
         let zone = &plan.geography.zones[self.zone];
         let origin = plan.nodes.all[self.node].region;
@@ -99,9 +127,11 @@ impl Route {
         if self.carrier == crate::carriers::DISRUPTED_CARRIER {
             hours += self.disruption_hours(plan, handed_over_at, hours, random);
         }
-        let arrived_at = handed_over_at + (hours * HOUR) as i64;
-        let delivered_at = self.last_mile(plan, arrived_at, random);
-        (arrived_at, delivered_at.max(handed_over_at + HOUR as i64))
+        let at_station_at =
+            speed_changes.arrived_at(self.carrier, zone.region, handed_over_at, hours);
+        let delivered_at = self.last_mile(plan, at_station_at, random);
+        let delivered_at = delivered_at.max(handed_over_at + HOUR as i64);
+        Times { handed_over_at, at_station_at, delivered_at }
     }
 
     /// Delay of a parcel that is handed over, or would have arrived, during the disruption.
@@ -112,6 +142,51 @@ impl Route {
             (Some(left), _) => left * random.between(0.3, 1.1) + random.exponential(12.0),
             (None, Some(left)) => left * random.between(0.0, 0.6),
             (None, None) => 0.0,
+        }
+    }
+
+    /// The same journey with the strikes of its carrier, which concern pick-up and delivery. The time
+    /// between is as long as without, at least.
+    pub(crate) fn after_strikes(self, plan: &Plan, usual: Times) -> Times {
+        let zone = &plan.geography.zones[self.zone];
+        let handed_over_at = self.pickup_after_strikes(plan, usual.handed_over_at);
+        let late = handed_over_at - usual.handed_over_at;
+        let delayed = |at: i64| plan.strikes.delayed(self.carrier, zone.region, at).max(at + late);
+        let due_at = delayed(usual.delivered_at);
+        let mut delivered_at = due_at;
+        if due_at > usual.delivered_at {
+            // At the usual time of the van's day, the first one that is not in another strike.
+            let (_, seconds) = plan.clock.local(zone.region, usual.delivered_at);
+            let (mut day, _) = plan.clock.local(zone.region, due_at);
+            loop {
+                day = plan.clock.next_open(day, zone.delivery_days);
+                delivered_at = plan.clock.instant(zone.region, day, seconds);
+                let is_strike = plan.strikes.end(self.carrier, zone.region, delivered_at).is_some();
+                if delivered_at >= handed_over_at + HOUR as i64 && !is_strike {
+                    break;
+                }
+                day += 1;
+            }
+        }
+        let at_station_at = delayed(usual.at_station_at).min(delivered_at).max(handed_over_at);
+        Times { handed_over_at, at_station_at, delivered_at }
+    }
+
+    /// The first pick-up after strikes, for what would have been picked up at `usual`.
+    fn pickup_after_strikes(self, plan: &Plan, usual: i64) -> i64 {
+        let node = &plan.nodes.all[self.node];
+        let mut at = plan.strikes.delayed(self.carrier, node.region, usual);
+        if at == usual {
+            return usual;
+        }
+        // Pick-ups are at full hours of a local time that differs by half hours.
+        let loaded = usual.rem_euclid(HOUR as i64 / 2);
+        loop {
+            let slot = plan.clock.next_slot(node.region, at, node.pickup_hours, node.pickup_days);
+            match plan.strikes.end(self.carrier, node.region, slot + loaded) {
+                Some(end) => at = end,
+                None => return slot + loaded,
+            }
         }
     }
 

@@ -6,11 +6,11 @@
 //! parcels with handling, transit and last mile, delays and losses; and a shop that records all this
 //! in nightly extracts, sometimes late and sometimes wrongly. Part of it can be predicted from what was
 //! recorded before: nodes, carriers and lanes differ and drift from week to week, backlogs build up,
-//! and one carrier is disrupted for days.
+//! and one carrier is disrupted for days. Strikes, slowdowns and speed-ups happen as the settings say.
 //!
 //! What is not: no I/O, no clock, no learning. The caller writes the tables.
 //!
-//! The types: [`NetworkSettings`] is what is simulated, [`Simulation`] an iterator over
+//! The types: [`NetworkSettings`] is what is simulated, with its [`Episode`]s, [`Simulation`] an iterator over
 //! [`NightlyExtract`]s, each with a Parquet partition of every table, [`Summary`] the numbers of what
 //! was made.
 //!
@@ -25,6 +25,7 @@ mod calendar;
 mod carriers;
 mod clock;
 mod columns;
+mod episode;
 mod error;
 mod geography;
 mod goods;
@@ -39,9 +40,12 @@ mod recording;
 mod rhythm;
 mod settings;
 mod simulation;
+mod speed;
+mod strikes;
 mod summary;
 mod tables;
 
+pub use episode::{Episode, EpisodeKind};
 pub use error::Error;
 pub use settings::{CheckedNetwork, NetworkSettings};
 pub use simulation::{NightlyExtract, Simulation, Table, simulate};

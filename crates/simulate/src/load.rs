@@ -6,9 +6,9 @@
 use crate::calendar::weekday;
 
 /// Capacity on an ordinary day, as a multiple of mean arrivals.
-const CAPACITY: f64 = 1.35;
+pub(crate) const CAPACITY: f64 = 1.35;
 /// Factor on capacity while there is a backlog.
-const OVERTIME: f64 = 1.35;
+pub(crate) const OVERTIME: f64 = 1.35;
 /// Factor on capacity on Sundays.
 const SUNDAY: f64 = 0.5;
 /// The longest wait.

@@ -235,7 +235,7 @@ mod tests {
     #[test]
     fn most_parcels_come_from_a_near_centre() {
         let settings = NetworkSettings::default();
-        let geography = Geography::new(&settings);
+        let geography = Geography::new(settings.seed, settings.n_zones);
         let nodes = Nodes::new(&settings, &geography);
         let mut random = Random::new(1, Stream::Orders, 0);
         let near = (0..1_000)

@@ -7,9 +7,10 @@ use crate::calendar::{DAY, HOUR};
 use crate::carriers::Service;
 use crate::geography::round;
 use crate::goods::Goods;
-use crate::journey::Route;
+use crate::journey::{Route, Times};
 use crate::plan::{Plan, Waiting};
 use crate::random::Random;
+use crate::speed::SpeedChanges;
 
 /// Share of addresses without coordinates.
 const UNLOCATED_RATE: f64 = 0.02;
@@ -109,14 +110,27 @@ pub(crate) fn draw(
         cancelled_at: None,
     };
     let mut shipments = Vec::with_capacity(2);
+    let mut first_handover_at = i64::MAX;
     for part in 1..=if split { 2 } else { 1 } {
         let goods = Goods::draw(&plan.categories, random);
         let route = draw_route(plan, day, &goods, zone_index, ship_option, random);
         order.promised_at = order.promised_at.max(route.promised_at(plan, ordered_at));
-        shipments.push(draw_shipment(plan, waiting, &order, part, paid_at, goods, route, random));
+        let wait =
+            (waiting.nodes.wait_hours(route.node), waiting.carriers.wait_hours(route.carrier));
+        // Drawn alike with episodes and without, so that they change times and nothing else.
+        let mut same_random = random.clone();
+        let usual = route.times(plan, &SpeedChanges::default(), &goods, paid_at, wait, random);
+        first_handover_at = first_handover_at.min(usual.handed_over_at);
+        let times = if plan.speed_changes.is_empty() {
+            usual
+        } else {
+            route.times(plan, &plan.speed_changes, &goods, paid_at, wait, &mut same_random)
+        };
+        let times = route.after_strikes(plan, times);
+        shipments.push(draw_shipment(plan, &order, part, goods, route, times, random));
     }
     if cancelled {
-        cancel(&mut order, &mut shipments, cancelled_share);
+        cancel(&mut order, &mut shipments, first_handover_at, cancelled_share);
     }
     (order, shipments)
 }
@@ -162,21 +176,17 @@ fn draw_route(
     Route { node, zone, carrier, service }
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is another thing, used once")]
+/// Draws how the journey of a shipment ends.
 fn draw_shipment(
     plan: &Plan,
-    waiting: &Waiting,
     order: &Order,
     part: u8,
-    paid_at: i64,
     goods: Goods,
     route: Route,
+    times: Times,
     random: &mut Random,
 ) -> Shipment {
-    let wait = waiting.nodes.wait_hours(route.node);
-    let handed_over_at = route.handed_over_at(plan, &goods, paid_at, wait, random);
-    let wait = waiting.carriers.wait_hours(route.carrier);
-    let (at_station_at, delivered_at) = route.arrives(plan, handed_over_at, wait, random);
+    let Times { handed_over_at, at_station_at, delivered_at } = times;
     let fate = random.share();
     let (ending, ended_at) = if fate < plan.settings.lost_rate {
         let days = random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
@@ -213,10 +223,9 @@ fn freight(plan: &Plan, goods: &Goods, route: Route, random: &mut Random) -> f64
     round(random.lognormal(base * service, 0.06), 100.0)
 }
 
-/// Cancels an order at some share of the time until its first handover.
-fn cancel(order: &mut Order, shipments: &mut [Shipment], share: f64) {
-    let first = shipments.iter().filter_map(|shipment| shipment.handed_over_at).min();
-    let until = first.unwrap_or(order.ordered_at) - order.ordered_at;
+/// Cancels an order at some share of the time until its first handover, were there no episodes.
+fn cancel(order: &mut Order, shipments: &mut [Shipment], first_handover_at: i64, share: f64) {
+    let until = first_handover_at - order.ordered_at;
     let cancelled_at = order.ordered_at + (until as f64 * share) as i64;
     order.paid_at = order.paid_at.filter(|&paid_at| paid_at <= cancelled_at);
     order.cancelled_at = Some(cancelled_at);

@@ -10,6 +10,8 @@ use crate::nodes::Nodes;
 use crate::random::{Random, Weights};
 use crate::rhythm::{HOUR_WEIGHTS, Rhythm};
 use crate::settings::{CheckedNetwork, NetworkSettings};
+use crate::speed::SpeedChanges;
+use crate::strikes::Strikes;
 
 /// Shares of ship options: economy, standard, express.
 const SHIP_OPTION_WEIGHTS: [f64; 3] = [0.25, 0.58, 0.17];
@@ -28,14 +30,16 @@ pub(crate) struct Plan {
     pub(crate) ship_options: Weights,
     /// The factor on all hours of handling and transit, so that the wanted share is within two days.
     pub(crate) pace: f64,
+    pub(crate) speed_changes: SpeedChanges,
+    pub(crate) strikes: Strikes,
 }
 
 impl Plan {
-    /// Draws the network; its pace is 1.
+    /// Draws the network; its pace is 1, and it has no episodes yet.
     pub(crate) fn new(network: &CheckedNetwork) -> Self {
         let settings = network.settings().clone();
         let first_day = i64::from(settings.first_day.days_since_epoch());
-        let geography = Geography::new(&settings);
+        let geography = Geography::new(settings.seed, settings.n_zones);
         Self {
             clock: Clock::new(first_day, i64::from(settings.days)),
             nodes: Nodes::new(&settings, &geography),
@@ -46,8 +50,16 @@ impl Plan {
             hours: Weights::new(HOUR_WEIGHTS),
             ship_options: Weights::new(SHIP_OPTION_WEIGHTS),
             pace: 1.0,
+            speed_changes: SpeedChanges::default(),
+            strikes: Strikes::default(),
             settings,
         }
+    }
+
+    /// Lets the episodes of the settings happen.
+    pub(crate) fn begin_episodes(&mut self) {
+        self.speed_changes = SpeedChanges::new(&self.settings.episodes);
+        self.strikes = Strikes::new(&self.settings.episodes);
     }
 
     /// The day of the simulation that an instant (seconds since the epoch) falls on.

@@ -5,6 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use terms::Day;
 
+use crate::episode::Episode;
 use crate::error::Error;
 
 /// Average shipments a day beyond which one nightly extract no longer fits in memory.
@@ -22,7 +23,7 @@ pub struct NetworkSettings {
     pub days: u32,
     /// How many shipments are created, exactly.
     pub shipments: u64,
-    /// Share of delivered shipments that take no more than two days.
+    /// Share of delivered shipments that take no more than two days, were there no episodes.
     pub share_within_two_days: f64,
     /// Share of shipments with a fact that is recorded nights later.
     pub late_rate: f64,
@@ -46,6 +47,9 @@ pub struct NetworkSettings {
     pub peak_factor: f64,
     /// Whether the carriers record each leg, in the table `legs`.
     pub legs: bool,
+    /// Strikes, slowdowns and speed-ups; by default there are none. Until the first one begins, the
+    /// network is the same with them and without.
+    pub episodes: Vec<Episode>,
 }
 
 impl Default for NetworkSettings {
@@ -68,6 +72,7 @@ impl Default for NetworkSettings {
             n_zones: 400,
             peak_factor: 2.2,
             legs: false,
+            episodes: Vec::new(),
         }
     }
 }
@@ -102,6 +107,10 @@ impl NetworkSettings {
             if !(min..=max).contains(&found) {
                 return Err(Error::OutOfRange { name, found, min, max });
             }
+        }
+        let last_day = self.first_day.plus(self.days as i32 - 1);
+        for (index, episode) in self.episodes.iter().enumerate() {
+            episode.check(index, self.first_day, last_day)?;
         }
         Ok(CheckedNetwork(self))
     }

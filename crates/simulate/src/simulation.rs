@@ -65,6 +65,8 @@ pub struct Simulation {
 pub fn simulate(network: &CheckedNetwork) -> Simulation {
     let mut plan = Plan::new(network);
     let waiting = pilot::settle(&mut plan);
+    // After the pilot, so that until they begin the network is the one without them.
+    plan.begin_episodes();
     let nights = plan.settings.days as usize + 1;
     let odd_versions = ODD_KINDS.into_iter().map(|kind| (kind, 0)).collect();
     Simulation {

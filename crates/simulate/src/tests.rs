@@ -11,6 +11,9 @@ use terms::{DAY_MICROS, Digest, HOUR_MICROS, column};
 
 use crate::{NetworkSettings, NightlyExtract, Summary, simulate};
 
+mod episodes;
+mod seasons;
+
 /// A small network in which every fact is recorded the night after, and correctly.
 fn quiet() -> NetworkSettings {
     NetworkSettings {
