@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import peers  # noqa: E402
 from export import Export  # noqa: E402
-from metrics import judge  # noqa: E402
+from metrics import judge, weeks_running_below  # noqa: E402
 from table import finish, is_wanted, machine, write  # noqa: E402
 from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
@@ -54,7 +54,9 @@ def exported(arguments, network, settings):
         say("import", "olist", "--from", arguments.olist)
     else:
         say("simulate", settings["pipeline"])
-    span = ["--from", settings["from"], "--to", np.datetime64(settings["to"]) + np.timedelta64(1, "D")]
+    first = min(low for low, _ in settings["windows"].values())
+    last = np.datetime64(max(high for _, high in settings["windows"].values()))
+    span = ["--from", first, "--to", last + np.timedelta64(1, "D")]
     span += ["--every", "7d", "--export", "--json"]
     span += ["--as-of", settings["as_of"]] if settings["as_of"] else []
     return store / json.loads(say("backtest", settings["pipeline"], *span))["result"]["folder"]
@@ -129,6 +131,11 @@ def judged(arguments, network, settings, folder):
         if result:
             result["origins"] = [known[0], known[-1], len(known)]
         found[name] = result
+    # Two weeks may follow each other across the border of two windows.
+    weeks = {week: of for result in found.values() if result for week, of in result["weeks"].items()}
+    for result in filter(None, found.values()):
+        pairs = weeks_running_below(weeks)
+        result["weeks_running_below"] = [pair for pair in pairs if set(pair) & set(result["weeks"])]
     return found, seconds
 
 
@@ -214,6 +221,8 @@ def main():
     write(arguments.folder / "bench-quality.json", report, names)
     show(report["windows"])
     finish(report, "ours against theirs", arguments.check)
+    if arguments.check and any("why" in line for row in report["rows"].values() for line in row["lines"]):
+        raise SystemExit("some targets were not run")
 
 
 if __name__ == "__main__":
