@@ -21,14 +21,14 @@ PLAIN = {
     "rounds": 300,
     "parameters": {"num_leaves": 31, "learning_rate": 0.05},
 }
-# Chosen by tune.py at the weekly origins of Olist from 2017-05-01 to 2017-06-26.
+# Chosen by tune.py at the weekly origins of Olist from 2017-05-01 to 2017-06-26; README.md has how.
 TUNED = {
     "rows": "mature",
     "rounds": 120,
     "parameters": {
         "num_leaves": 15,
         "learning_rate": 0.1,
-        "min_data_in_leaf": 100,
+        "min_data_in_leaf": 200,
         "lambda_l2": 1.0,
         "feature_fraction_bynode": 0.3,
     },
@@ -78,7 +78,7 @@ class Offset:
         return np.stack([clock.hours(column * level) for column in quantiles.T], axis=1)
 
 
-def models(settings, matrix, outcome, categorical):
+def models(settings, matrix, outcome, categorical, levels):
     """One model for each level, on one binning."""
     parameters = COMMON | settings["parameters"]
     data = lightgbm.Dataset(
@@ -86,7 +86,7 @@ def models(settings, matrix, outcome, categorical):
     )
     return [
         lightgbm.train(parameters | {"alpha": level}, data, num_boost_round=settings["rounds"])
-        for level in LEVELS
+        for level in levels
     ]
 
 
@@ -124,8 +124,8 @@ def corrections(how, quantiles, outcome):
 class Work:
     """What one peer has to learn and to predict at one origin."""
 
-    def __init__(self, export, origin, settings):
-        self.export, self.settings = export, settings
+    def __init__(self, export, origin, settings, levels=LEVELS):
+        self.export, self.settings, self.levels = export, settings, levels
         rows, hours = export.roles["delivered"][origin]
         self.predict = export.roles["predict"][origin][0]
         age = export.ordered_days_before(origin)[rows]
@@ -155,7 +155,7 @@ class Work:
 
     def fit(self, rows):
         matrix = self.export.matrix[self.rows[rows]]
-        return models(self.settings, matrix, self.outcome[rows], self.export.categorical)
+        return models(self.settings, matrix, self.outcome[rows], self.export.categorical, self.levels)
 
     def quantiles(self):
         """Of each row to predict, in hours."""
