@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-peers test-olist olist figures check-figures s3 lint audit release fuzz \
-  bench-olist bench-boost bench-features clean
+  bench-olist bench-quality bench-boost bench-features clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +88,21 @@ fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++
 bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=folder
 	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
 	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
+
+QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
+  $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
+  $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT)) \
+  $(if $(BEFORE_EXPORT),--before-export $(BEFORE_EXPORT))
+
+bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts against their peers, window by window: [DIR=<Olist CSVs>] [ONLY=…] [CHECK=1]
+	.venv-bench/bin/python -m unittest discover -q -s benches/quality
+	.venv-bench/bin/python benches/quality/run.py --longhaul $(or $(PROGRAM),$(LONGHAUL)) $(QUALITY_FLAGS)
+	python3 benches/figures.py record quality .bench/bench-quality.json
+
+.venv-bench/quality: benches/requirements.txt
+	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benches/requirements.txt
+	touch $@
 
 # The product is built only for the rows that need its features: Olist's and the simulated network's.
 BENCH_TARGET := $(TARGET)/bench-boost

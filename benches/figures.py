@@ -1,7 +1,7 @@
 """`make figures`: writes the figures that README and guides quote, or checks them.
 
 usage: figures.py write|check --longhaul PROGRAM [--only BLOCKS]
-       figures.py record boost|features FILE
+       figures.py record boost|features|quality FILE
        figures.py record olist BACKTEST.json LIGHTGBM.json
 
 A block is what is between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `demo`, `guide`
@@ -200,8 +200,34 @@ def features():
     return table(["work", "longhaul", "DuckDB", "time", "pairs"], rows)
 
 
+def quality():
+    """The windows, the worst first: ours, each peer's mean pinball over which ours is, and intervals."""
+    peers = ("lightgbm", "lightgbm_tuned", "lightgbm_level", "lane_median_28d")
+    rows = []
+    for window in results("quality")["windows"]:
+        scores = window["scores"]
+        ours = scores["longhaul"]
+        quotients = {
+            peer: ours["mean_pinball_days"] / scores[peer]["mean_pinball_days"]
+            for peer in peers
+            if peer in scores
+        }
+        first, last, n = window["origins"]
+        cells = [f"{window['network']} {window['window']}", f"{n} weeks, {first} to {last}"]
+        cells += [f"{window['rows']:,}", f"**{ours['mean_pinball_days']:.3f}**"]
+        cells += [ratio(quotients[peer]) if peer in quotients else "–" for peer in peers]
+        cells += [f"{ours['mae_days']:.2f}"]
+        cells += [f"{scores['promise']['mae_days']:.2f}" if "promise" in scores else "–"]
+        cells += [f"{ours['coverage_80']:.1%}", f"{ours['below_median']:.1%}"]
+        rows.append((-max(quotients.values(), default=0), cells))
+    heads = ["window", "origins", "shipments", "mean pinball, days", "of a", "of b", "of c", "of d"]
+    heads += ["MAE, days", "promise's", "80% interval covers", "below the median"]
+    return table(heads, [cells for _, cells in sorted(rows)])
+
+
 TABLES = {
     "olist": olist,
+    "quality": quality,
     "boost": boost,
     "boost-peers": boost_peers,
     "boost-scaling": boost_scaling,
@@ -258,6 +284,17 @@ def record(name, files):
             "lightgbm_version": lightgbm["lightgbm_version"],
             "scores": [*scores, {"name": "lightgbm", **theirs}],
         }
+    elif name == "quality":
+        report = json.loads(pathlib.Path(files[0]).read_text())
+        known = results(name) if path.exists() else {"windows": []}
+        of = {(window["network"], window["window"]): window for window in known["windows"]}
+        for network, windows in report["windows"].items():
+            for window, found in windows.items():
+                if found:
+                    kept = {key: found[key] for key in ("origins", "predicted", "rows", "scores", "weeks")}
+                    kept |= {"brier_skill": found.get("brier_skill"), "commit": commit()}
+                    of[network, window] = {"network": network, "window": window} | kept
+        known = {"lightgbm_version": report["lightgbm_version"], "windows": list(of.values())}
     else:
         known = results(name)
         for row in json.loads(pathlib.Path(files[0]).read_text())["rows"].values():
@@ -280,7 +317,7 @@ def main():
         of.add_argument("--longhaul", required=True)
         of.add_argument("--only", default="")
     of = whats.add_parser("record")
-    of.add_argument("name", choices=["boost", "features", "olist"])
+    of.add_argument("name", choices=["boost", "features", "olist", "quality"])
     of.add_argument("files", nargs="+")
     arguments = parser.parse_args()
     if arguments.what == "record":

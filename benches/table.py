@@ -18,7 +18,7 @@ def line(work, ours, theirs, target, strict=False, **detail):
     ratio = ours / theirs
     met = ratio < target if strict else ratio <= target
     figures = {"ours": ours, "theirs": theirs, "ratio": ratio, "target": target, "met": met}
-    return {"work": work, **figures, **detail}
+    return {"work": work, **figures, "strict": strict, **detail}
 
 
 def plain(work, ours, theirs, target, met, **detail):
@@ -55,7 +55,7 @@ def show(lines):
         ratio = known["ratio"] and f"{known['ratio']:.3f}x"
         target = known["target"]
         if isinstance(target, float):
-            sign = "<" if target == 1.0 and "seconds" in known["work"] else "≤"
+            sign = "<" if known.get("strict") else "≤"
             target = f"{sign} {target}x"
         figures = [cell(known["ours"]), cell(known["theirs"]), ratio or "–"]
         table.append([known["work"], *figures, target, "yes" if known["met"] else "NO"])

@@ -1,0 +1,131 @@
+"""What `longhaul backtest … --export` wrote, as numpy arrays.
+
+A row number is a position in the matrix. Rows are in the order of their order times.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import polars as pl
+
+LEVELS = np.array([0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95])
+HOURS = [f"hours_p{round(100 * level):02d}" for level in LEVELS]
+MICROSECONDS_A_DAY = 86_400_000_000
+# What turns hours into working hours relative to the level, and back; no features of a peer.
+LEVEL, ORDERED, HOLIDAYS = "level_hours", "ordered_week_hours", "holidays_ahead"
+
+
+def microseconds(column):
+    return column.dt.timestamp("us").to_numpy()
+
+
+class Export:
+    """The matrix, what was known at each origin, our forecasts and the baselines."""
+
+    def __init__(self, folder):
+        folder = pathlib.Path(folder)
+        self.folder = folder
+        frame = pl.read_parquet(folder / "matrix.parquet")
+        declared = json.loads((folder / "features.json").read_text())
+        kinds = {feature["name"]: feature["kind"] for feature in declared}
+        self.offset = {
+            name: frame[name].to_numpy() for name in (LEVEL, ORDERED, HOLIDAYS) if name in frame.columns
+        }
+        self.names = [name for name in frame.columns if name in kinds and name not in self.offset]
+        self.levels = {
+            name: kind["categorical"]["levels"] for name, kind in kinds.items() if kind != "numeric"
+        }
+        self.categorical = [i for i, name in enumerate(self.names) if name in self.levels]
+        self.matrix = np.ascontiguousarray(frame.select(self.names).to_numpy(), dtype=np.float32)
+        clocks = folder / "clocks.json"
+        clocks = json.loads(clocks.read_text()) if clocks.exists() else []
+        self.clocks = {clock["origin"][:10]: clock for clock in clocks}
+
+        labels = pl.read_parquet(folder / "labels.parquet")
+        self.roles = {role: {} for role in ("delivered", "open", "predict")}
+        for (origin, role), known in labels.group_by("origin", "role", maintain_order=True):
+            rows = known["row"].to_numpy(), known["hours"].to_numpy()
+            self.roles[role][f"{origin:%Y-%m-%d}"] = rows
+        self.origins = sorted(self.roles["predict"])
+        self.labels = labels
+
+    def read_forecasts(self):
+        """Our forecasts and the baselines: what the judge needs and training does not."""
+        ours = pl.read_parquet(self.folder / "predictions.parquet")
+        predicted = self.labels.filter(pl.col("role") == "predict")
+        if not (predicted["origin"] == ours["origin"]).all():
+            raise ValueError(f"{self.folder}: labels.parquet and predictions.parquet are of other rows")
+        self.rows = predicted["row"].to_numpy()
+        self.origin = ours["origin"].dt.strftime("%Y-%m-%d").to_numpy()
+        self.ordered_at = microseconds(ours["ordered_at"])
+        self.actual = ours["actual_hours"].cast(pl.Float64).to_numpy()
+        weight = ours["weight"].cast(pl.Float64).fill_null(0.0) if "weight" in ours.columns else None
+        weight = np.ones(len(ours)) if weight is None else weight.to_numpy()
+        self.weight = np.where(np.isnan(self.actual), 0.0, weight)
+        self.forecasts = {"longhaul": forecast_of(ours)}
+        self.shipment_ids = ours["shipment_id"].to_list()
+        path = self.folder / "baselines.parquet"
+        if not path.exists():
+            return
+        order = {key: i for i, key in enumerate(zip(self.origin, self.rows.tolist()))}
+        for (name,), rows in pl.read_parquet(path).group_by("forecast", maintain_order=True):
+            keys = zip(rows["origin"].dt.strftime("%Y-%m-%d"), rows["row"])
+            place = np.array([order.get(key, -1) for key in keys])
+            if sorted(place[place >= 0]) != list(range(len(order))):
+                raise ValueError(f"{path}: {name} has not each predicted row once")
+            forecast = forecast_of(rows)
+            inverse = np.empty(len(order), dtype=int)
+            inverse[place[place >= 0]] = np.flatnonzero(place >= 0)
+            self.forecasts[name] = {key: values[inverse] for key, values in forecast.items()}
+
+    def forecast_before(self, folder):
+        """The forecasts of another backtest for the same shipments at the same origins; NaN where it
+        has none.
+        """
+        frame = pl.read_parquet(pathlib.Path(folder) / "predictions.parquet")
+        days = frame["origin"].dt.strftime("%Y-%m-%d")
+        place = {key: i for i, key in enumerate(zip(days, frame["shipment_id"]))}
+        rows = np.array([place.get(key, -1) for key in zip(self.origin, self.shipment_ids)])
+        hours = forecast_of(frame)["hours"][rows]
+        hours[rows < 0] = np.nan
+        return {"hours": hours}
+
+    def ordered_days_before(self, origin):
+        """How many days before the origin each row was ordered; below 0 afterwards.
+
+        Exact for the rows predicted at some origin and those open at some, whose age is known; rows
+        between two of these lie between them.
+        """
+        if not hasattr(self, "_ordered"):
+            self._ordered = self._ordered_at()
+        start = np.datetime64(origin, "us").astype(np.int64)
+        return (start - self._ordered) / MICROSECONDS_A_DAY
+
+    def _ordered_at(self):
+        n = len(self.matrix)
+        if "ordered_at" in self.labels.columns:
+            rows, at = self.labels["row"].to_numpy(), microseconds(self.labels["ordered_at"])
+        else:
+            ours = pl.read_parquet(self.folder / "predictions.parquet", columns=["ordered_at"])
+            predicted = self.labels.filter(pl.col("role") == "predict")["row"].to_numpy()
+            still = self.labels.filter(pl.col("role") == "open")
+            age = (still["hours"].cast(pl.Float64).to_numpy() * 3.6e9).astype(np.int64)
+            rows = np.concatenate([still["row"].to_numpy(), predicted])
+            at = np.concatenate([microseconds(still["origin"]) - age, microseconds(ours["ordered_at"])])
+        known = np.full(n, np.iinfo(np.int64).min)
+        known[rows] = at
+        rows = np.flatnonzero(known > np.iinfo(np.int64).min)
+        at = known[rows]
+        if np.diff(at).min(initial=0) < -2 * MICROSECONDS_A_DAY:
+            raise ValueError(f"{self.folder}: rows are not in the order of ordered_at")
+        return np.interp(np.arange(n), rows, np.maximum.accumulate(at).astype(float))
+
+
+def forecast_of(frame):
+    """Quantiles in hours, and P(by day 1, 2, …) if the frame has them."""
+    forecast = {"hours": frame.select(HOURS).to_numpy().astype(float)}
+    if "probability_by_day" in frame.columns and not frame["probability_by_day"].null_count():
+        by_day = frame["probability_by_day"].explode().to_numpy().astype(float)
+        forecast["by_day"] = by_day.reshape(len(frame), -1)
+    return forecast

@@ -1,0 +1,229 @@
+"""`make bench-quality`: our forecasts against their peers in every window of every network.
+
+usage: run.py --longhaul PROGRAM [--olist FOLDER | --olist-export FOLDER]
+              [--simulated-export FOLDER] [--before-export FOLDER] [--only WINDOWS] [--check]
+              [--workers 2] [--folder .bench]
+
+One backtest a network gives the matrix, what was known at each origin, our forecasts and the
+baselines; LightGBM is trained on the same rows at the same origins. Its forecasts are kept in
+`quality/` under the digest of all that they follow from, one file an origin and peer, so that what is
+killed goes on and a rerun only trains what changed. Prints the windows, the worst first, then what has
+to be reached, and writes `bench-quality.json`.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE.parent))
+
+import peers  # noqa: E402
+from export import Export  # noqa: E402
+from metrics import judge, weeks_running_below  # noqa: E402
+from table import finish, is_wanted, machine, write  # noqa: E402
+from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
+
+
+def exported(arguments, network, settings):
+    """The folder of the network's backtest, made if it is not there; none if it is not wanted."""
+    given = {"Olist": arguments.olist_export, "simulated": arguments.simulated_export}[network]
+    if given or (network == "Olist" and not arguments.olist):
+        return given
+    if not arguments.longhaul:
+        return None
+    store = arguments.folder / f"quality-{network.lower()}"
+
+    def say(*words):
+        command = [arguments.longhaul, *map(str, words), "--store", str(store)]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
+        return done.stdout
+
+    if network == "Olist":
+        say("import", "olist", "--from", arguments.olist)
+    else:
+        say("simulate", settings["pipeline"])
+    first = min(low for low, _ in settings["windows"].values())
+    last = np.datetime64(max(high for _, high in settings["windows"].values()))
+    span = ["--from", first, "--to", last + np.timedelta64(1, "D")]
+    span += ["--every", "7d", "--export", "--json"]
+    span += ["--as-of", settings["as_of"]] if settings["as_of"] else []
+    return store / json.loads(say("backtest", settings["pipeline"], *span))["result"]["folder"]
+
+
+def start(folder):
+    global EXPORT
+    EXPORT = Export(folder)
+
+
+def work(task):
+    origin, peer, cache = task
+    started = time.process_time()
+    try:
+        quantiles, kept = peers.forecast(EXPORT, origin, peer, cache)
+    except peers.NoOffset as why:
+        return origin, peer, None, str(why), 0.0
+    return origin, peer, quantiles, kept, time.process_time() - started
+
+
+def trained(folder, origins, cache, workers):
+    """The peers' quantiles by peer and origin. A process a core, each with one thread: threads that
+    wait for each other at every split take nearly twice as long.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    tasks = [(origin, peer, cache) for origin in origins for peer in peers.PEERS]
+    context = multiprocessing.get_context("spawn")
+    found, seconds, refused = {peer: {} for peer in peers.PEERS}, dict.fromkeys(peers.PEERS, 0.0), set()
+    with concurrent.futures.ProcessPoolExecutor(workers, context, start, (folder,)) as pool:
+        done = [pool.submit(work, task) for task in tasks]
+        for future in concurrent.futures.as_completed(done):
+            origin, peer, quantiles, kept, cost = future.result()
+            if quantiles is None:
+                if peer not in refused:
+                    print(f"  no {TITLES[peer]}: {kept}", flush=True)
+                refused.add(peer)
+                continue
+            found[peer][origin] = quantiles
+            seconds[peer] += cost
+            if not kept:
+                print(f"  {origin} {TITLES[peer]}: {cost:.0f} s of one core", flush=True)
+    return {peer: known for peer, known in found.items() if known}, seconds
+
+
+def judged(arguments, network, settings, folder):
+    """Each wanted window of one network."""
+    windows = {
+        name: window
+        for name, window in settings["windows"].items()
+        if is_wanted(arguments.only, name, settings["windows"])
+    }
+    export = Export(folder)
+    export.read_forecasts()
+    if arguments.before_export and network == "Olist":
+        export.forecasts["before"] = export.forecast_before(arguments.before_export)
+    within = {
+        name: [origin for origin in export.origins if low <= origin <= high]
+        for name, (low, high) in windows.items()
+    }
+    origins = sorted(set().union(*within.values()))
+    print(f"{network}: {len(origins)} origins of {folder}", flush=True)
+    forecasts, seconds = trained(folder, origins, arguments.folder / "quality", arguments.workers)
+    for peer, known in forecasts.items():
+        hours = np.full_like(export.forecasts["longhaul"]["hours"], np.nan)
+        for origin, quantiles in known.items():
+            hours[export.origin == origin] = quantiles
+        export.forecasts[peer] = {"hours": hours}
+    found = {}
+    for name, known in within.items():
+        rows = np.flatnonzero(np.isin(export.origin, known))
+        result = judge(export, rows, export.forecasts) if len(rows) else None
+        if result:
+            result["origins"] = [known[0], known[-1], len(known)]
+        found[name] = result
+    # Two weeks may follow each other across the border of two windows.
+    weeks = {week: of for result in found.values() if result for week, of in result["weeks"].items()}
+    for result in filter(None, found.values()):
+        pairs = weeks_running_below(weeks)
+        result["weeks_running_below"] = [pair for pair in pairs if set(pair) & set(result["weeks"])]
+    return found, seconds
+
+
+def worst_ratio(found):
+    """Our mean pinball against the best peer's, and who that is."""
+    scores = found["scores"]
+    known = {peer: scores[peer]["mean_pinball_days"] for peer in PEERS if peer in scores}
+    best = min(known, key=known.get)
+    return scores["longhaul"]["mean_pinball_days"] / known[best], best
+
+
+def show(results):
+    """A block for each window, the one in which we do worst first."""
+    blocks = [
+        (worst_ratio(found), network, window, found)
+        for network, windows in results.items()
+        for window, found in windows.items()
+        if found
+    ]
+    for (ratio, best), network, window, found in sorted(blocks, key=lambda block: -block[0][0]):
+        first, last, n = found["origins"]
+        unknown = 1 - found["rows"] / found["predicted"]
+        print(
+            f"\n{network} {window}: {n} origins from {first} to {last}, {found['rows']:,} rows,"
+            f" {unknown:.1%} not known yet; {ratio:.3f}x the best peer, {TITLES[best][0]}"
+        )
+        heads = ("pinball, days", "ours/theirs", "MAE, days", "80% covers", "below median", "width, days")
+        print(" " * 28 + "".join(f"{head:>14}" for head in heads) + "   at our coverage")
+        ours = found["scores"]["longhaul"]["mean_pinball_days"]
+        for name, title in TITLES.items():
+            of = found["scores"].get(name)
+            if not of:
+                print(f"{title:28}{'–':>14}")
+                continue
+            cells = [f"{of['mean_pinball_days']:.4f}", f"{ours / of['mean_pinball_days']:.3f}x"]
+            cells += [f"{of['mae_days']:.3f}", f"{of['coverage_80']:.1%}", f"{of['below_median']:.1%}"]
+            cells.append(f"{of['width_80_days']:.2f}")
+            if name == "promise":
+                cells = ["–", "–", cells[2], "–", "–", "–"]
+            at = of.get("width_80_days_at_our_coverage")
+            print(f"{title:28}" + "".join(f"{cell:>14}" for cell in cells) + (f"{at:18.2f}" if at else ""))
+        weeks = " ".join(f"{100 * week['coverage_80']:.0f}" for week in found["weeks"].values())
+        print(f"80% interval covers by week, %: {weeks}")
+        skills = [s for s in found.get("brier_skill", {}).values() if s is not None]
+        if skills:
+            print(f"Brier skill of P(by day 3 to 30) against the lane: {min(skills):.3f} to {max(skills):.3f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--longhaul")
+    parser.add_argument("--olist", type=pathlib.Path)
+    parser.add_argument("--olist-export", type=pathlib.Path)
+    parser.add_argument("--simulated-export", type=pathlib.Path)
+    parser.add_argument("--before-export", type=pathlib.Path, help="Olist by an earlier commit")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".bench")
+    arguments = parser.parse_args()
+    if arguments.longhaul:
+        arguments.longhaul = str(pathlib.Path(arguments.longhaul).resolve())
+    arguments.folder = arguments.folder.resolve()
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.nice(19 - os.nice(0))
+
+    report = {"machine": machine(), "settings": peers.PEERS, "windows": {}, "rows": {}, "seconds": {}}
+    report["lightgbm_version"] = peers.lightgbm.__version__
+    names = []
+    for network, settings in NETWORKS.items():
+        folder = exported(arguments, network, settings)
+        if not folder:
+            continue
+        found, seconds = judged(arguments, network, settings, folder)
+        report["windows"][network] = found
+        report["seconds"][network] = seconds
+        for window, result in found.items():
+            name = f"{network} {window}"
+            names.append(name)
+            report["rows"][name] = {"lines": list(lines(network, window, result))}
+    if not names:
+        raise SystemExit(f"no window of {arguments.only or 'any network'}: DIR=<Olist CSVs> is missing?")
+    write(arguments.folder / "bench-quality.json", report, names)
+    show(report["windows"])
+    finish(report, "ours against theirs", arguments.check)
+    if arguments.check and any("why" in line for row in report["rows"].values() for line in row["lines"]):
+        raise SystemExit("some targets were not run")
+
+
+if __name__ == "__main__":
+    main()
