@@ -8,7 +8,7 @@ use crate::segment::SegmentScores;
 use crate::{Error, Metrics, Settings, Verdict};
 
 /// Incremented when a field of [`Evaluation`] changes its meaning or is removed.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The result of an evaluation. Units are in the names of the fields; shares are of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,15 +44,24 @@ pub struct Counts {
     pub rows: usize,
     /// Rows whose outcome is known.
     pub judged: usize,
-    /// Rows whose outcome is not known yet.
-    pub not_known_yet: usize,
+    /// Rows that are open: their outcome is not known yet.
+    pub open: usize,
+    /// Rows of which no delivery time comes: cancelled, returned, lost, in quarantine.
+    pub excluded: usize,
+    /// The share of the open ones among all that are not excluded.
+    pub open_share: f64,
+    /// The sum of the weights of the rows whose outcome is known. What it lacks of the number of rows
+    /// that are not excluded is slower than anything known, and nothing stands for it.
+    pub weight_sum: f64,
+    /// Rows whose weight was bounded.
+    pub weights_bounded: usize,
     /// Rows that took more than two days.
     pub over_two_days: usize,
     /// First UTC order day of the rows whose outcome is known.
     pub first_day: String,
     /// Last UTC order day of the rows whose outcome is known.
     pub last_day: String,
-    /// UTC order days of the rows whose outcome is known: the blocks of the bootstrap.
+    /// UTC order days of the rows whose outcome is known, of which the bootstrap draws blocks.
     pub order_days: usize,
 }
 
@@ -101,8 +110,10 @@ pub struct Week {
     pub monday: String,
     /// All rows.
     pub rows: usize,
-    /// Rows whose outcome is known. Where many are not, the known ones are the fast ones.
+    /// Rows whose outcome is known. Where many are open, the known ones are the fast ones.
     pub judged: usize,
+    /// Rows that are open.
+    pub open: usize,
     /// The model, the champion and the baselines; empty if no outcome is known.
     pub scores: Vec<WeekScore>,
 }
@@ -118,6 +129,8 @@ pub struct WeekScore {
     pub mean_pinball_hours: f64,
     /// Share of outcomes inside the 80% interval.
     pub coverage_80: f64,
+    /// Share of outcomes at or below the median.
+    pub share_below_median: f64,
 }
 
 impl Evaluation {

@@ -135,6 +135,7 @@ pub(crate) fn evaluate_folds(
     };
     let settings = evaluate::Settings {
         rounds: resolved.settings.evaluate.bootstrap_rounds as usize,
+        block_days: resolved.settings.evaluate.bootstrap_block_days as usize,
         seed: resolved.settings.train.seed,
         ..Default::default()
     };

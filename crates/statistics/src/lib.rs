@@ -1,15 +1,18 @@
 //! Estimators and random numbers that several crates need, each with its source.
 //!
-//! What is here: the product-limit estimate of right-censored values ([`kaplan_meier`]), quantiles
-//! of a sample ([`quantile`], [`share_within`]) and a seeded generator ([`SplitMix64`]).
+//! What is here: the product-limit estimate of right-censored values ([`kaplan_meier`]), that of
+//! their censoring ([`CensoringSurvival`]), quantiles of a sample ([`quantile`], [`share_within`]) and
+//! a seeded generator ([`SplitMix64`]).
 //!
 //! What is not: nothing that knows of parcels, no I/O, no data frames. All results depend on the
 //! arguments alone, bit by bit, on any number of threads.
 
+mod censoring;
 mod kaplan_meier;
 mod sample;
 mod split_mix;
 
+pub use censoring::CensoringSurvival;
 pub use kaplan_meier::{Censored, kaplan_meier};
 pub use sample::{quantile, share_within};
 pub use split_mix::SplitMix64;

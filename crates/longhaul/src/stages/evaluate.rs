@@ -10,12 +10,12 @@ use ::evaluate::{Comparison, Evaluation, ReportExtras};
 use anyhow::Result;
 use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, count};
+use terms::{AsOf, Digest, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
-use crate::stages::holdout::{Holdout, baselines, forecast};
+use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
 use crate::stages::train;
 
 /// File name of the report.
@@ -34,6 +34,8 @@ pub(crate) struct Summary {
     pub(crate) refused: Vec<String>,
     /// Shipments whose outcome is known.
     pub(crate) rows: usize,
+    /// The share of shipments that are open among all that are not excluded.
+    pub(crate) open_share: f64,
     /// Their first order day.
     pub(crate) first_day: String,
     /// Their last order day.
@@ -65,18 +67,21 @@ pub(crate) fn run(
     features: &StageResult,
 ) -> Result<StageResult> {
     let settings = &resolved.settings.evaluate;
-    let champion = artifact::current(context.store)?;
     let mut inputs = train::inputs(resolved, features)?;
     inputs.insert("evaluate".to_owned(), serde_json::to_string(settings)?);
-    let end = context.as_of.plus_days(-i64::from(settings.maturity_days));
-    let start = end.plus_days(-i64::from(settings.holdout_days));
-    // A champion that was trained on outcomes of the hold-out cannot be compared on it.
-    let champion = champion.filter(|champion| champion.as_of <= start);
-    let champion_id = champion.map(|champion| champion.model_id);
-    inputs.insert("champion".to_owned(), champion_id.clone().unwrap_or_default());
+    // Models of this moment or later are not compared, so that a rerun finds what it found before.
+    let earlier: Vec<artifact::Manifest> = artifact::list(context.store)?
+        .into_iter()
+        .filter(|model| model.about.passed && model.about.as_of < context.as_of)
+        .collect();
+    let ids: Vec<&str> = earlier.iter().map(|model| model.model_id.as_str()).collect();
+    inputs.insert("models".to_owned(), Digest::of(ids.join("\n").as_bytes()).to_string());
 
     stage::run(context, "evaluate", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
+        let maturity = Maturity::of(&feature_set, settings.maturity_days, context.as_of);
+        let end = context.as_of.plus_days(-i64::from(maturity.days));
+        let start = end.plus_days(-i64::from(settings.holdout_days));
         let holdout = Holdout::new(&feature_set, (start, end), context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
@@ -95,9 +100,11 @@ pub(crate) fn run(
             candidates.push(forecast(&name, &scored));
             trained.push(family);
         }
-        let champion = match &champion_id {
+        // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
+        // compared is the champion of its start. Models are listed newest first.
+        let champion = match earlier.iter().find(|model| model.about.as_of <= start) {
             None => None,
-            Some(model_id) => {
+            Some(artifact::Manifest { model_id, .. }) => {
                 let scorer = artifact::read(context.store, model_id)?.scorer()?;
                 let matrix = features::encode(&feature_set.frame, scorer.features())?;
                 Some(forecast(model_id, &scorer.score(&matrix.take(&holdout.rows))?))
@@ -112,6 +119,7 @@ pub(crate) fn run(
         };
         let settings_of_evaluation = ::evaluate::Settings {
             rounds: settings.bootstrap_rounds as usize,
+            block_days: settings.bootstrap_block_days as usize,
             seed: resolved.settings.train.seed,
             ..Default::default()
         };
@@ -119,7 +127,7 @@ pub(crate) fn run(
             ::evaluate::evaluate(&comparison, &settings_of_evaluation, Some(&settings.gates))?;
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let report =
-            report(context, resolved, features, &evaluation, &trained[chosen], (start, end));
+            report(context, resolved, features, &evaluation, &trained[chosen], (start, &maturity));
         let summary = summary(&evaluation);
         let line = format!(
             "{} of {} families is best on {} shipments; gates {}",
@@ -149,6 +157,7 @@ fn summary(evaluation: &Evaluation) -> Summary {
             .map(|g| format!("{}: found {:.3}, needed {}", g.says, g.found, g.needed))
             .collect(),
         rows: evaluation.counts.judged,
+        open_share: evaluation.counts.open_share,
         first_day: evaluation.counts.first_day.clone(),
         last_day: evaluation.counts.last_day.clone(),
         scores: scores(evaluation),
@@ -172,13 +181,15 @@ fn report(
     features: &StageResult,
     evaluation: &Evaluation,
     trained: &Trained,
-    (start, end): (AsOf, AsOf),
+    (start, maturity): (AsOf, &Maturity),
 ) -> String {
+    let end = context.as_of.plus_days(-i64::from(maturity.days));
     let header = [
         ("pipeline", resolved.settings.name.clone()),
         ("as of", context.as_of.to_string()),
         ("families trained as of", start.to_string()),
         ("judged on orders", format!("from {start} up to {end}")),
+        ("which end before the as-of", maturity.says.clone()),
         ("features", features.manifest.id.clone()),
         ("seed", resolved.settings.train.seed.to_string()),
     ];
