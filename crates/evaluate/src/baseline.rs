@@ -96,7 +96,8 @@ pub fn lane_median_28d<K: Ord, const N: usize>(
             .filter_map(|(key, hours)| Some((key, EmpiricalDistribution::of(hours)?)))
             .collect()
     });
-    let of_lane = |lane: &[K; N]| lane.iter().zip(&by_key).find_map(|(key, by_key)| by_key.get(key));
+    let of_lane =
+        |lane: &[K; N]| lane.iter().zip(&by_key).find_map(|(key, by_key)| by_key.get(key));
     Ok(forecast(name, lanes.iter().map(|lane| of_lane(lane).unwrap_or(&global))))
 }
 
@@ -276,7 +277,8 @@ mod tests {
 
     #[test]
     fn no_deliveries_are_an_error_that_names_the_origin() {
-        let past = PastDeliveries { lanes: &[["a"]], known_at: &[ORIGIN.instant()], hours: &[60.0] };
+        let past =
+            PastDeliveries { lanes: &[["a"]], known_at: &[ORIGIN.instant()], hours: &[60.0] };
         let error = global_quantiles(&past, ORIGIN, 1).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -3,6 +3,8 @@
 //! Limits: the model chosen among several candidates on these rows looks slightly better on them than
 //! it is (selection bias). A caller who has to avoid that names the model in [`Comparison::chosen`].
 
+use std::collections::BTreeMap;
+
 use terms::{Day, MEDIAN};
 
 use crate::baseline::LANE_MEDIAN_28D;
@@ -101,6 +103,8 @@ pub fn evaluate(
         over_two_days,
         segments,
         weeks: weeks(&matured, &with_roles),
+        nightly: None,
+        about: BTreeMap::new(),
     })
 }
 
@@ -165,7 +169,8 @@ fn entries(
         difference: (role != Role::Model).then(|| Difference::between(model, scored)),
     };
     let mut entries: Vec<Entry> = with_roles.iter().zip(&scored).map(entry).collect();
-    let is_lane = |entry: &&Entry| entry.role == Role::Baseline && entry.forecast == LANE_MEDIAN_28D;
+    let is_lane =
+        |entry: &&Entry| entry.role == Role::Baseline && entry.forecast == LANE_MEDIAN_28D;
     let lane = entries.iter().find(is_lane).and_then(|entry| entry.metrics.by_day.clone());
     if let Some(lane) = lane {
         let all = entries.iter_mut().filter_map(|entry| entry.metrics.by_day.as_mut());

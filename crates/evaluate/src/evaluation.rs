@@ -1,11 +1,14 @@
 //! The result of an evaluation: the content of `metrics.json`, from which the report is drawn.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bootstrap::Estimate;
+use crate::nightly::NightlyComparison;
 use crate::segment::SegmentScores;
-use crate::{Error, Metrics, Settings, Verdict};
+use crate::{Error, GateSettings, Metrics, Settings, Verdict};
 
 /// Incremented when a field of [`Evaluation`] changes its meaning or is removed.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -35,6 +38,10 @@ pub struct Evaluation {
     pub segments: Vec<SegmentScores>,
     /// Metrics by order week.
     pub weeks: Vec<Week>,
+    /// What was predicted night by night, if the caller added it and some of it has matured.
+    pub nightly: Option<NightlyComparison>,
+    /// What was evaluated, by names of the caller's; empty unless it is set.
+    pub about: BTreeMap<String, String>,
 }
 
 /// Numbers of rows.
@@ -145,6 +152,15 @@ impl Evaluation {
             serde_json::to_string_pretty(&value).map_err(|source| Error::Json { source })?;
         text.push('\n');
         Ok(text)
+    }
+
+    /// Adds the comparison of what was predicted night by night and, if there is a verdict, its gate.
+    pub fn add_nightly(&mut self, nightly: Option<NightlyComparison>, gates: &GateSettings) {
+        if let Some(verdict) = &mut self.verdict {
+            verdict.gates.push(NightlyComparison::gate(nightly.as_ref(), gates));
+            verdict.passed = verdict.gates.iter().all(|gate| gate.passed);
+        }
+        self.nightly = nightly;
     }
 
     /// The entry of the chosen candidate.

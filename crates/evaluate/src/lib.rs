@@ -25,6 +25,7 @@ mod evaluation;
 mod forecast;
 mod matured_rows;
 mod metrics;
+mod nightly;
 mod probability;
 mod promise;
 mod report;
@@ -42,6 +43,7 @@ pub use evaluation::{
 };
 pub use forecast::{Forecast, SegmentFamily, Shipments};
 pub use metrics::{Interval, Metrics, Spread};
+pub use nightly::{NightlyComparison, NightlyForecasts};
 pub use probability::{DayScore, DayScores};
 pub use promise::PromiseScore;
 pub use report::{ReportExtras, report};

@@ -55,8 +55,7 @@ pub(crate) fn at_equal_mean(
     let means = means.map(|sum| sum / weights);
     let level = InterpolatedLevel::of(mean, &means);
     let kept = |row: usize, hours: f64| f64::from(u8::from(matured.actual(row) <= hours));
-    let forecast_kept =
-        |row: usize, _| kept(row, level.quantile(&ascending(&forecast.hours[row])));
+    let forecast_kept = |row: usize, _| kept(row, level.quantile(&ascending(&forecast.hours[row])));
     Some(PromiseScore {
         rows: promised.len(),
         mean_promised_hours: mean,

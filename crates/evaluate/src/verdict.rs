@@ -99,7 +99,7 @@ pub(crate) fn plain(value: f64) -> String {
 }
 
 impl Gate {
-    fn new(name: &str, says: String, found: f64, needed: Needed) -> Self {
+    pub(crate) fn new(name: &str, says: String, found: f64, needed: Needed) -> Self {
         Self { name: name.into(), says, passed: needed.allows(found), found, needed }
     }
 }

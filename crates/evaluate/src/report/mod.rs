@@ -93,6 +93,7 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             (tables::distributions(
                 "Loss of the whole distribution, all judged rows", &evaluation.overall,
             ))
+            (nightly(evaluation))
             (probability_tables::brier_scores(&evaluation.overall))
             (probability_tables::skills(&evaluation.overall))
             @for entry in &evaluation.overall {
@@ -164,6 +165,19 @@ fn rows(evaluation: &Evaluation) -> Markup {
             }
         }
     }
+}
+
+/// What challengers and champions predicted night by night; nothing before it has matured.
+fn nightly(evaluation: &Evaluation) -> Markup {
+    html! { @if let Some(found) = &evaluation.nightly {
+        p {
+            "What models that were trained as this one is really predicted in " (count(found.nights))
+            " nights, each for the orders that followed: a mean pinball loss of "
+            (number(found.challengers_pinball_days, 3)) " days on " (count(found.rows))
+            " shipments; the champions of those nights " (number(found.champions_pinball_days, 3))
+            ". " (percent(found.open_share)) " of the shipments are open."
+        }
+    } }
 }
 
 fn over_two_days(evaluation: &Evaluation) -> Markup {

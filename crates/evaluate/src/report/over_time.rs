@@ -142,9 +142,8 @@ fn line(
 
 /// Shades the weeks of which too few outcomes are known.
 fn not_matured(chart: &Chart, weeks: &[Week]) -> Markup {
-    let is_open = |week: &Week| {
-        week.open as f64 > OPEN_SHARE_MAX * (week.judged + week.open) as f64
-    };
+    let is_open =
+        |week: &Week| week.open as f64 > OPEN_SHARE_MAX * (week.judged + week.open) as f64;
     html! {
         @for (x, _) in weeks.iter().enumerate().filter(|(_, week)| is_open(week)) {
             (chart.band(x as f64 - 0.5, x as f64 + 0.5))

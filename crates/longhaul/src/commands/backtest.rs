@@ -12,9 +12,7 @@ use terms::{AsOf, Instant, Outcome, column, count};
 
 use crate::command_output::envelope;
 use crate::folds::{Fold, Span, evaluate_folds, folds};
-use crate::predictions::{
-    Predictions, by_day_column, distribution_columns, instants, to_parquet,
-};
+use crate::predictions::{Predictions, by_day_column, distribution_columns, instants, to_parquet};
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
@@ -127,7 +125,7 @@ fn predictions(
     let weights = evaluate::censoring_weights(&of_rows).into_iter();
     let weights: Vec<Option<f32>> =
         weights.map(|weight| weight.map(|weight| weight as f32)).collect();
-    predictions.backtest = vec![
+    predictions.more = vec![
         instants(column::ORIGIN, &origins)?,
         instants(column::ORDERED_AT, &ordered_at)?,
         Column::new(column::ACTUAL_HOURS.into(), actual),

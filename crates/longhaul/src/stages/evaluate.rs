@@ -1,5 +1,6 @@
 //! The evaluate stage: trains every family as of the start of the hold-out, compares their predictions
-//! with baselines and champion, and applies the gates. Outputs: metrics and the report.
+//! with baselines and champion, and applies the gates. Outputs: metrics and the report. Beside them it
+//! stores what the models of the last nights predict ([nightly](crate::stages::nightly)).
 //!
 //! The hold-out is a span of time and never a random sample: families are trained with what was known
 //! at its start and predict the orders of the days after it, most of whose outcomes are known by now.
@@ -10,12 +11,13 @@ use ::evaluate::{Comparison, Evaluation, ReportExtras};
 use anyhow::Result;
 use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Digest, count};
+use terms::{AsOf, Digest, Fingerprint, count};
 
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext, StageResult};
+use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
+use crate::stages::nightly;
 use crate::stages::train;
 
 /// File name of the report.
@@ -72,10 +74,14 @@ pub(crate) fn run(
     // Models of this moment or later are not compared, so that a rerun finds what it found before.
     let earlier: Vec<artifact::Manifest> = artifact::list(context.store)?
         .into_iter()
-        .filter(|model| model.about.passed && model.about.as_of < context.as_of)
+        .filter(|model| model.about.as_of < context.as_of)
         .collect();
     let ids: Vec<&str> = earlier.iter().map(|model| model.model_id.as_str()).collect();
     inputs.insert("models".to_owned(), Digest::of(ids.join("\n").as_bytes()).to_string());
+    let nights = nightly::stored_nights(context)?;
+    let paths: Vec<&str> = nights.iter().map(|night| night.path.as_str()).collect();
+    inputs.insert("nights".to_owned(), Digest::of(paths.join("\n").as_bytes()).to_string());
+    let training = training(resolved)?;
 
     stage::run(context, "evaluate", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
@@ -102,12 +108,14 @@ pub(crate) fn run(
         }
         // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
         // compared is the champion of its start. Models are listed newest first.
-        let champion = match earlier.iter().find(|model| model.about.as_of <= start) {
+        let champion_of_start =
+            earlier.iter().find(|model| model.about.passed && model.about.as_of <= start);
+        let champion = match champion_of_start {
             None => None,
             Some(artifact::Manifest { model_id, .. }) => {
-                let scorer = artifact::read(context.store, model_id)?.scorer()?;
-                let matrix = features::encode(&feature_set.frame, scorer.features())?;
-                Some(forecast(model_id, &scorer.score(&matrix.take(&holdout.rows))?))
+                let bundle = artifact::read(context.store, model_id)?;
+                let scored = nightly::score(context, &feature_set, &bundle, &holdout.rows);
+                scored.map(|scored| forecast(model_id, &scored))
             }
         };
         let comparison = Comparison {
@@ -123,8 +131,12 @@ pub(crate) fn run(
             seed: resolved.settings.train.seed,
             ..Default::default()
         };
-        let evaluation =
+        let mut evaluation =
             ::evaluate::evaluate(&comparison, &settings_of_evaluation, Some(&settings.gates))?;
+        nightly::store(context, &feature_set, &earlier, METRICS)?;
+        let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
+        evaluation.add_nightly(of_nights.compared()?, &settings.gates);
+        evaluation.about.insert(nightly::TRAINING.to_owned(), training);
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let report =
             report(context, resolved, features, &evaluation, &trained[chosen], (start, &maturity));
@@ -145,6 +157,16 @@ pub(crate) fn run(
             line,
         })
     })
+}
+
+/// How models are trained: a digest of the code, the settings and the features.
+fn training(resolved: &Resolved) -> Result<String> {
+    let (_, declaration) = resolved.declaration()?;
+    let parts = Fingerprint::new()
+        .with("code", CODE_VERSION)
+        .with("train", serde_json::to_string(&resolved.settings.train)?)
+        .with("declaration", declaration);
+    Ok(parts.finish().to_string())
 }
 
 fn summary(evaluation: &Evaluation) -> Summary {
