@@ -28,8 +28,9 @@ fn metrics(store: &Folder, as_of: &str) -> Value {
     let set = ["--set", "evaluate.gates.rows_min=50"];
     let result = longhaul(&[&arguments[..], &set].concat()).ok().json();
     assert_eq!(result["skipped"], true, "{as_of} was done");
-    let path = store.path().join(result["folder"].as_str().unwrap()).join("metrics.json");
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    let folder = result["folder"].as_str().expect("a folder");
+    let bytes = std::fs::read(store.path().join(folder).join("metrics.json")).expect("metrics");
+    serde_json::from_slice(&bytes).expect("JSON")
 }
 
 #[test]
