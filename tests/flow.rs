@@ -192,6 +192,7 @@ fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
         "2025-10-06",
         "--every",
         "7d",
+        "--export",
         "--json",
     ];
     let result = longhaul(&arguments).ok().json();
@@ -210,6 +211,28 @@ fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
     let known = frame.height() - frame.column("actual_hours").unwrap().null_count();
     assert_eq!(result["summary"]["counts"]["judged"].as_u64(), Some(known as u64));
     assert!(folder.join("metrics.json").is_file());
+    let weights = frame.column("weight").unwrap().f32().unwrap().clone();
+    assert_eq!(weights.null_count(), frame.height() - known, "a weight where there is an outcome");
+    assert!(weights.iter().flatten().all(|weight| (1.0..=20.0).contains(&weight)));
+    let sum = result["summary"]["counts"]["weight_sum"].as_f64().unwrap();
+    assert!((f64::from(weights.sum().unwrap()) / sum - 1.0).abs() < 1e-4);
+
+    // The baselines are there for the rows that labels says are to be predicted.
+    let baselines = read_frame(&folder.join("baselines.parquet"));
+    assert_eq!(baselines.height(), 3 * frame.height());
+    assert_eq!(baselines.column("forecast").unwrap().n_unique().unwrap(), 3);
+    let labels = read_frame(&folder.join("labels.parquet"));
+    let role = labels.column("role").unwrap().str().unwrap().clone();
+    let rows_of = |frame: &DataFrame| frame.column("row").unwrap().u32().unwrap().clone();
+    let to_predict: Vec<Option<u32>> = (rows_of(&labels).iter().zip(role.iter()))
+        .filter_map(|(row, role)| (role == Some("predict")).then_some(row))
+        .collect();
+    let mut of_baselines: Vec<Option<u32>> = rows_of(&baselines).iter().collect();
+    of_baselines.sort_unstable();
+    of_baselines.dedup();
+    assert_eq!(of_baselines, to_predict);
+    let days = baselines.column("probability_by_day").unwrap().list().unwrap().clone();
+    assert_eq!(days.get_as_series(0).unwrap().len(), 60);
     let again = longhaul(&arguments).ok();
     assert!(again.stderr.contains("skipped"), "{}", again.stderr);
 }

@@ -21,6 +21,8 @@ mod layering;
 mod leakage;
 /// A nightly check reads only what is new.
 mod nightly_check;
+/// What each night's models predict is stored, and compared once it has matured.
+mod nightly_forecasts;
 /// Features built night by night, from the state of the night before, equal a build from nothing.
 mod nights;
 /// The public orders of Olist, where they are available.

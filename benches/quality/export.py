@@ -12,7 +12,8 @@ import polars as pl
 LEVELS = np.array([0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95])
 HOURS = [f"hours_p{round(100 * level):02d}" for level in LEVELS]
 MICROSECONDS_A_DAY = 86_400_000_000
-# What turns hours into working hours relative to the level, and back; no features of a peer.
+# What turns hours into working hours relative to the level, and back. The bits of the holidays are no
+# feature of a peer; the other two are.
 LEVEL, ORDERED, HOLIDAYS = "level_hours", "ordered_week_hours", "holidays_ahead"
 
 
@@ -32,15 +33,15 @@ class Export:
         self.offset = {
             name: frame[name].to_numpy() for name in (LEVEL, ORDERED, HOLIDAYS) if name in frame.columns
         }
-        self.names = [name for name in frame.columns if name in kinds and name not in self.offset]
+        self.names = [name for name in frame.columns if name in kinds and name != HOLIDAYS]
         self.levels = {
             name: kind["categorical"]["levels"] for name, kind in kinds.items() if kind != "numeric"
         }
         self.categorical = [i for i, name in enumerate(self.names) if name in self.levels]
         self.matrix = np.ascontiguousarray(frame.select(self.names).to_numpy(), dtype=np.float32)
-        clocks = folder / "clocks.json"
-        clocks = json.loads(clocks.read_text()) if clocks.exists() else []
-        self.clocks = {clock["origin"][:10]: clock for clock in clocks}
+        scales = folder / "time_scales.json"
+        scales = json.loads(scales.read_text()) if scales.exists() else []
+        self.time_scales = {scale["origin"][:10]: scale["time_scale"] for scale in scales}
 
         labels = pl.read_parquet(folder / "labels.parquet")
         self.roles = {role: {} for role in ("delivered", "open", "predict")}

@@ -54,20 +54,21 @@ class Offset:
 
     def __init__(self, export, origin):
         missing = [name for name in (LEVEL, ORDERED, HOLIDAYS) if name not in export.offset]
-        if missing or origin not in export.clocks:
-            missing += [] if origin in export.clocks else [f"the clock of {origin}"]
+        scale = export.time_scales.get(origin, {})
+        if missing or not scale.get("clock") or not scale.get("level_otherwise_hours"):
+            missing += [] if scale.get("clock") else [f"the clock of {origin}"]
             raise NoOffset(f"{export.folder} lacks {', '.join(missing)}")
-        self.columns, self.clock = export.offset, export.clocks[origin]
+        self.columns, self.scale = export.offset, scale
 
     def of(self, rows):
         clock = WorkingTime(
             self.columns[ORDERED][rows],
             self.columns[HOLIDAYS][rows],
-            self.clock["weekday_rate"],
-            self.clock["holiday_rate"],
+            self.scale["clock"]["weekday_rates"],
+            self.scale["clock"]["holiday_factor"],
         )
         level = self.columns[LEVEL][rows].astype(float)
-        return clock, np.where(np.isnan(level), self.clock["level_otherwise_hours"], level)
+        return clock, np.where(np.isnan(level), self.scale["level_otherwise_hours"], level)
 
     def learnt(self, rows, hours):
         clock, level = self.of(rows)
@@ -148,7 +149,7 @@ class Work:
             parts.update(self.export.matrix[rows].tobytes())
         parts.update(self.outcome.tobytes() + self.calibration.tobytes())
         if self.offset:
-            parts.update(json.dumps(self.offset.clock, sort_keys=True).encode())
+            parts.update(json.dumps(self.offset.scale, sort_keys=True).encode())
             for name in sorted(self.offset.columns):
                 parts.update(self.offset.columns[name][self.predict].tobytes())
         return parts.hexdigest()[:16]

@@ -1,7 +1,7 @@
 """A clock that runs at the weekday's share of deliveries and nearly stands on holidays.
 
 Hours after an order become working hours after it, and back. The rate of a local day is that of its
-weekday (mean 1, so that a plain week has 168 working hours), or that of holidays if it is one; days
+weekday (mean 1, so that a plain week has 168 working hours), times a factor if it is a holiday; days
 have 24 hours. A row brings along when in its week it was ordered, and which of the days that follow
 are holidays, as bits: bit d is the day d days after that of the order. Days beyond the bits are none.
 """
@@ -9,20 +9,20 @@ are holidays, as bits: bit d is the day d days after that of the order. Days bey
 import numpy as np
 
 WEEK = 168.0
-# As many bits as a float64 holds exactly; beyond these days every week is a plain one.
-DAYS = 53
+# As many bits as a float32 holds exactly; beyond these days every week is a plain one.
+DAYS = 24
 
 
 class WorkingTime:
     """The clock of some rows as of one origin."""
 
-    def __init__(self, ordered_week_hours, holidays_ahead, weekday_rate, holiday_rate):
+    def __init__(self, ordered_week_hours, holidays_ahead, weekday_rate, holiday_factor):
         """ordered_week_hours: local hours since Monday 00:00, 0 to 168, one a row; holidays_ahead: the
-        bits, NaN where none is known; weekday_rate: seven, Monday first; holiday_rate: of any holiday.
+        bits, NaN where none is known; weekday_rate: seven, Monday first; holiday_factor: what a holiday's is multiplied by.
         """
         rate = np.asarray(weekday_rate, dtype=float)
-        if rate.shape != (7,) or not (rate > 0).all() or not holiday_rate > 0:
-            raise ValueError(f"rates must be above 0, seven and one: {weekday_rate}, {holiday_rate}")
+        if rate.shape != (7,) or not (rate > 0).all() or not holiday_factor > 0:
+            raise ValueError(f"rates must be above 0, seven and one: {weekday_rate}, {holiday_factor}")
         ordered = np.asarray(ordered_week_hours, dtype=float)
         if not ((ordered >= 0) & (ordered < WEEK)).all():
             raise ValueError("ordered_week_hours must be from 0 to below 168")
@@ -31,7 +31,7 @@ class WorkingTime:
         bits = np.nan_to_num(np.asarray(holidays_ahead, dtype=float)).astype(np.int64)
         days = np.arange(DAYS)
         rates = rate[(self.weekday[:, None] + days) % 7]
-        rates[(bits[:, None] >> days) & 1 == 1] = holiday_rate
+        rates[(bits[:, None] >> days) & 1 == 1] *= holiday_factor
         self.rates = rates
         self.starts = np.concatenate([np.zeros((len(rates), 1)), 24 * np.cumsum(rates, axis=1)], axis=1)
         # A plain week that begins at each weekday.

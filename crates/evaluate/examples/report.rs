@@ -11,7 +11,7 @@ use evaluate::{
     Comparison, Forecast, GateSettings, ReportExtras, SegmentFamily, Settings, Shipments, evaluate,
     report,
 };
-use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS};
+use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS, Outcome};
 
 const LANES: [(&str, f64); 6] = [
     ("SP-SP", 60.0),
@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Orders with a lane, a log-normal delivery time, and the part of it that a model can predict.
 struct Orders {
     ordered_at: Vec<Instant>,
-    lanes: Vec<&'static str>,
+    lanes: Vec<[&'static str; 1]>,
     /// The part of the delivery time that can be predicted.
     predictable: Vec<f64>,
     hours: Vec<f32>,
@@ -100,7 +100,7 @@ impl Orders {
                 let predictable = typical * (0.45 * random.normal()).exp();
                 let strike = if STRIKE.contains(&day) { 1.5 } else { 1.0 };
                 orders.ordered_at.push(from.plus_days(day).instant());
-                orders.lanes.push(lane);
+                orders.lanes.push([lane]);
                 orders.predictable.push(predictable);
                 orders.hours.push((predictable * strike * (0.4 * random.normal()).exp()) as f32);
                 orders.days.push(day);
@@ -111,8 +111,9 @@ impl Orders {
 
     fn shipments(&self) -> Shipments {
         // The last outcomes that are known are those of the day after the last order.
-        let known = |(hours, day): (&f32, &i64)| {
-            (f64::from(*hours) < 24.0 * (DAYS + 9 - day) as f64).then_some(*hours)
+        let outcome = |(hours, day): (&f32, &i64)| {
+            let age = (24 * (DAYS + 9 - day)) as f32;
+            if *hours < age { Outcome::Delivered(*hours) } else { Outcome::Censored(age) }
         };
         let band = |hours: &f64| match hours {
             ..100.0 => "near",
@@ -126,14 +127,14 @@ impl Orders {
         let when = |day: &i64| if STRIKE.contains(day) { "strike" } else { "ordinary" };
         Shipments {
             ordered_at: self.ordered_at.clone(),
-            actual_hours: self.hours.iter().zip(&self.days).map(known).collect(),
+            outcomes: self.hours.iter().zip(&self.days).map(outcome).collect(),
             promised_hours: self
                 .predictable
                 .iter()
                 .map(|k| Some((k * 1.3 + 150.0) as f32))
                 .collect(),
             segments: vec![
-                family("lane", self.lanes.clone()),
+                family("lane", self.lanes.concat()),
                 family("distance band", self.predictable.iter().map(band).collect()),
                 family("week", self.days.iter().map(when).collect()),
             ],

@@ -15,17 +15,21 @@ use crate::forecast::same_length;
 use crate::tally::DAY_HOURS;
 use crate::{Error, Forecast};
 
+/// The name of the baseline of lanes.
+pub const LANE_MEDIAN_28D: &str = "lane_median_28d";
+
 /// How far the lane median looks back.
 const LOOK_BACK_DAYS: i64 = 28;
 
-/// A lane with fewer deliveries than this in the look-back gets the quantiles of all lanes.
+/// A lane with fewer deliveries than this in the look-back gets the quantiles of the coarser one.
 const LANE_ROWS_MIN: usize = 5;
 
-/// Past deliveries, one row each. `K` identifies a lane.
+/// Past deliveries, one row each. A lane is identified by N keys, the finest first: by regions,
+/// carrier and service, say, and by regions alone.
 #[derive(Debug, Clone, Copy)]
-pub struct PastDeliveries<'a, K> {
-    /// The lane of each delivery.
-    pub lanes: &'a [K],
+pub struct PastDeliveries<'a, K, const N: usize> {
+    /// The keys of the lane of each delivery.
+    pub lanes: &'a [[K; N]],
     /// When each delivery became known.
     pub known_at: &'a [Instant],
     /// Hours from order to delivery.
@@ -62,42 +66,47 @@ pub fn promise(
     Ok(Some(forecast))
 }
 
-/// The quantiles of each lane's deliveries known in the 28 days before `origin`. A lane with fewer than
-/// five of them gets the quantiles of all lanes; if all lanes have fewer than five, those of all
-/// deliveries known before `origin`.
+/// The quantiles of each lane's deliveries known in the 28 days before `origin`, by the finest of its
+/// keys that has five of them; if none has, the quantiles of all lanes; if all lanes together have
+/// fewer than five, those of all deliveries known before `origin`.
 ///
 /// # Errors
 /// If columns differ in length, or no delivery is known before `origin`.
-pub fn lane_median_28d<K: Ord>(
-    past: &PastDeliveries<'_, K>,
+pub fn lane_median_28d<K: Ord, const N: usize>(
+    past: &PastDeliveries<'_, K, N>,
     origin: AsOf,
-    lanes: &[K],
+    lanes: &[[K; N]],
 ) -> Result<Forecast, Error> {
-    let name = "lane_median_28d";
+    let name = LANE_MEDIAN_28D;
     let all = known_before(past, name, origin)?;
     let since = origin.plus_days(-LOOK_BACK_DAYS).instant();
     let recent: Vec<usize> =
         all.iter().copied().filter(|&row| past.known_at[row] >= since).collect();
     let everywhere = if recent.len() < LANE_ROWS_MIN { &all } else { &recent };
     let global = of_rows(past, everywhere, name, origin)?;
-    let mut by_lane: BTreeMap<&K, Vec<f64>> = BTreeMap::new();
-    for &row in &recent {
-        by_lane.entry(&past.lanes[row]).or_default().push(f64::from(past.hours[row]));
-    }
-    by_lane.retain(|_, hours| hours.len() >= LANE_ROWS_MIN);
-    let by_lane: BTreeMap<&K, EmpiricalDistribution> = by_lane
-        .into_iter()
-        .filter_map(|(lane, hours)| Some((lane, EmpiricalDistribution::of(hours)?)))
-        .collect();
-    Ok(forecast(name, lanes.iter().map(|lane| by_lane.get(lane).unwrap_or(&global))))
+    let by_key: [BTreeMap<&K, EmpiricalDistribution>; N] = std::array::from_fn(|part| {
+        let mut by_key: BTreeMap<&K, Vec<f64>> = BTreeMap::new();
+        for &row in &recent {
+            let hours = f64::from(past.hours[row]);
+            by_key.entry(&past.lanes[row][part]).or_default().push(hours);
+        }
+        by_key.retain(|_, hours| hours.len() >= LANE_ROWS_MIN);
+        let distributions = by_key.into_iter();
+        distributions
+            .filter_map(|(key, hours)| Some((key, EmpiricalDistribution::of(hours)?)))
+            .collect()
+    });
+    let of_lane =
+        |lane: &[K; N]| lane.iter().zip(&by_key).find_map(|(key, by_key)| by_key.get(key));
+    Ok(forecast(name, lanes.iter().map(|lane| of_lane(lane).unwrap_or(&global))))
 }
 
 /// The quantiles of all deliveries known before `origin`, the same for each of `rows` shipments.
 ///
 /// # Errors
 /// If columns differ in length, or no delivery is known before `origin`.
-pub fn global_quantiles<K>(
-    past: &PastDeliveries<'_, K>,
+pub fn global_quantiles<K, const N: usize>(
+    past: &PastDeliveries<'_, K, N>,
     origin: AsOf,
     rows: usize,
 ) -> Result<Forecast, Error> {
@@ -108,8 +117,8 @@ pub fn global_quantiles<K>(
 }
 
 /// Rows of the deliveries known strictly before `origin`.
-fn known_before<K>(
-    past: &PastDeliveries<'_, K>,
+fn known_before<K, const N: usize>(
+    past: &PastDeliveries<'_, K, N>,
     name: &str,
     origin: AsOf,
 ) -> Result<Vec<usize>, Error> {
@@ -119,8 +128,8 @@ fn known_before<K>(
     Ok((0..rows).filter(|&row| origin.knows(past.known_at[row])).collect())
 }
 
-fn of_rows<K>(
-    past: &PastDeliveries<'_, K>,
+fn of_rows<K, const N: usize>(
+    past: &PastDeliveries<'_, K, N>,
     rows: &[usize],
     name: &str,
     origin: AsOf,
@@ -191,8 +200,8 @@ mod tests {
     }
 
     /// Five deliveries on lane "a" on day 90, five on lane "b" on day 60.
-    fn deliveries() -> (Vec<&'static str>, Vec<Instant>, Vec<f32>) {
-        let lanes = [["a"; 5], ["b"; 5]].concat();
+    fn deliveries() -> (Vec<[&'static str; 1]>, Vec<Instant>, Vec<f32>) {
+        let lanes = [[["a"]; 5], [["b"]; 5]].concat();
         let known_at = [[day(90); 5], [day(60); 5]].concat();
         let hours = vec![50.0, 60.0, 70.0, 80.0, 90.0, 150.0, 160.0, 170.0, 180.0, 190.0];
         (lanes, known_at, hours)
@@ -202,7 +211,7 @@ mod tests {
     fn a_lane_gets_its_own_quantiles_and_one_without_recent_deliveries_those_of_all() {
         let (lanes, known_at, hours) = deliveries();
         let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
-        let forecast = lane_median_28d(&past, ORIGIN, &["a", "b", "c"]).unwrap();
+        let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["b"], ["c"]]).unwrap();
         assert_eq!(medians(&forecast), [70.0, 70.0, 70.0]);
         assert_eq!(forecast.hours[0][2], 60.0);
         assert_eq!(forecast.hours[0][6], 80.0);
@@ -215,23 +224,37 @@ mod tests {
     #[test]
     fn a_lane_with_four_recent_deliveries_falls_back() {
         let (mut lanes, known_at, hours) = deliveries();
-        lanes[0] = "c";
+        lanes[0] = ["c"];
         let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
-        let forecast = lane_median_28d(&past, ORIGIN, &["a", "c"]).unwrap();
+        let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["c"]]).unwrap();
         assert_eq!(medians(&forecast), [70.0, 70.0]);
+    }
+
+    #[test]
+    fn a_lane_with_few_deliveries_falls_back_to_the_coarser_key_before_all() {
+        let (slow, fast) = (["north slow", "north"], ["north fast", "north"]);
+        let lanes = [vec![slow; 5], vec![fast; 4], vec![["south slow", "south"]]].concat();
+        let known_at = [day(90); 10];
+        let hours = [[90.0; 5], [50.0, 50.0, 50.0, 50.0, 400.0]].concat();
+        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let lanes = [slow, fast, ["south new", "south"]];
+        let forecast = lane_median_28d(&past, ORIGIN, &lanes).unwrap();
+        let p40 = |row: usize| forecast.hours[row][3];
+        // Its own five; nine of the pair of regions; ten of all.
+        assert_eq!([0, 1, 2].map(p40), [90.0, 58.0, 74.0]);
     }
 
     #[test]
     fn nothing_known_at_or_after_the_origin_is_used() {
         let (mut lanes, mut known_at, mut hours) = deliveries();
-        let forecasts = |lanes: &[&str], known_at: &[Instant], hours: &[f32]| {
+        let forecasts = |lanes: &[[&str; 1]], known_at: &[Instant], hours: &[f32]| {
             let past = PastDeliveries { lanes, known_at, hours };
-            let lane = lane_median_28d(&past, ORIGIN, &["a", "b"]).unwrap();
+            let lane = lane_median_28d(&past, ORIGIN, &[["a"], ["b"]]).unwrap();
             (lane, global_quantiles(&past, ORIGIN, 2).unwrap())
         };
         let before = forecasts(&lanes, &known_at, &hours);
         for micros in [0, 1, terms::DAY_MICROS] {
-            lanes.extend(["a", "b"]);
+            lanes.extend([["a"], ["b"]]);
             known_at.extend([after_origin(micros); 2]);
             hours.extend([9999.0, 9999.0]);
         }
@@ -242,19 +265,20 @@ mod tests {
 
     #[test]
     fn the_look_back_begins_28_days_before_the_origin() {
-        let lanes = [["a"; 5], ["b"; 5]].concat();
+        let lanes = [[["a"]; 5], [["b"]; 5]].concat();
         let begin = day(100 - 28);
         let before = Instant::from_micros(begin.micros() - 1);
         let known_at = [[begin; 5], [before; 5]].concat();
         let hours = [[60.0; 5], [500.0; 5]].concat();
         let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
-        let forecast = lane_median_28d(&past, ORIGIN, &["a", "b"]).unwrap();
+        let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["b"]]).unwrap();
         assert_eq!(medians(&forecast), [60.0, 60.0]);
     }
 
     #[test]
     fn no_deliveries_are_an_error_that_names_the_origin() {
-        let past = PastDeliveries { lanes: &["a"], known_at: &[ORIGIN.instant()], hours: &[60.0] };
+        let past =
+            PastDeliveries { lanes: &[["a"]], known_at: &[ORIGIN.instant()], hours: &[60.0] };
         let error = global_quantiles(&past, ORIGIN, 1).unwrap_err();
         assert_eq!(
             error.to_string(),

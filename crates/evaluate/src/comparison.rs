@@ -3,8 +3,11 @@
 //! Limits: the model chosen among several candidates on these rows looks slightly better on them than
 //! it is (selection bias). A caller who has to avoid that names the model in [`Comparison::chosen`].
 
-use terms::Day;
+use std::collections::BTreeMap;
 
+use terms::{Day, MEDIAN};
+
+use crate::baseline::LANE_MEDIAN_28D;
 use crate::bootstrap::{Estimate, range_of};
 use crate::evaluation::{
     Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,
@@ -37,11 +40,11 @@ pub struct Comparison<'a> {
 ///
 /// ```
 /// use evaluate::{Comparison, Forecast, Settings, Shipments, evaluate};
-/// use terms::{Day, N_LEVELS};
+/// use terms::{Day, N_LEVELS, Outcome};
 ///
 /// let shipments = Shipments {
 ///     ordered_at: vec![Day::since_epoch(0).start()],
-///     actual_hours: vec![Some(60.0)],
+///     outcomes: vec![Outcome::Delivered(60.0)],
 ///     promised_hours: vec![None],
 ///     segments: Vec::new(),
 /// };
@@ -73,9 +76,12 @@ pub fn evaluate(
     }
     let (model, with_roles) = comparison.with_roles(&matured)?;
     let over = matured.over_two_days();
-    let overall = entries(&matured, &with_roles, &matured.rows);
-    let over_two_days =
-        if over.is_empty() { Vec::new() } else { entries(&matured, &with_roles, &over) };
+    let overall = entries(&matured, &with_roles, &matured.rows, &matured.open);
+    let over_two_days = if over.is_empty() {
+        Vec::new()
+    } else {
+        entries(&matured, &with_roles, &over, &matured.open_over_two_days())
+    };
     let best_baseline = comparison.best_baseline(&matured);
     let segments = match best_baseline {
         Some(baseline) => comparison
@@ -97,6 +103,8 @@ pub fn evaluate(
         over_two_days,
         segments,
         weeks: weeks(&matured, &with_roles),
+        nightly: None,
+        about: BTreeMap::new(),
     })
 }
 
@@ -149,6 +157,7 @@ fn entries(
     matured: &MaturedRows<'_>,
     with_roles: &[(Role, &Forecast)],
     rows: &[usize],
+    open: &[usize],
 ) -> Vec<Entry> {
     let scored: Vec<ResampledTally> =
         with_roles.iter().map(|(_, forecast)| matured.score(forecast, rows)).collect();
@@ -156,10 +165,18 @@ fn entries(
     let entry = |(&(role, forecast), scored): (&(Role, &Forecast), &ResampledTally)| Entry {
         forecast: forecast.name.clone(),
         role,
-        metrics: Metrics::of(matured, forecast, rows, scored),
+        metrics: Metrics::of(matured, forecast, rows, open, scored),
         difference: (role != Role::Model).then(|| Difference::between(model, scored)),
     };
-    with_roles.iter().zip(&scored).map(entry).collect()
+    let mut entries: Vec<Entry> = with_roles.iter().zip(&scored).map(entry).collect();
+    let is_lane =
+        |entry: &&Entry| entry.role == Role::Baseline && entry.forecast == LANE_MEDIAN_28D;
+    let lane = entries.iter().find(is_lane).and_then(|entry| entry.metrics.by_day.clone());
+    if let Some(lane) = lane {
+        let all = entries.iter_mut().filter_map(|entry| entry.metrics.by_day.as_mut());
+        all.for_each(|scores| scores.set_skill(&lane));
+    }
+    entries
 }
 
 impl Difference {
@@ -183,10 +200,15 @@ impl Difference {
 
 fn counts(matured: &MaturedRows<'_>, over_two_days: usize) -> Counts {
     let day = |day: Option<&Day>| day.map(Day::to_string).unwrap_or_default();
+    let (rows, judged, open) = (matured.shipments.len(), matured.rows.len(), matured.open.len());
     Counts {
-        rows: matured.shipments.len(),
-        judged: matured.rows.len(),
-        not_known_yet: matured.shipments.len() - matured.rows.len(),
+        rows,
+        judged,
+        open,
+        excluded: rows - judged - open,
+        open_share: open as f64 / (judged + open) as f64,
+        weight_sum: matured.rows.iter().map(|&row| matured.weight(row)).sum(),
+        weights_bounded: matured.n_bounded(),
         over_two_days,
         first_day: day(matured.days.first()),
         last_day: day(matured.days.last()),
@@ -212,16 +234,19 @@ fn weeks(matured: &MaturedRows<'_>, with_roles: &[(Role, &Forecast)]) -> Vec<Wee
             mae_hours: tally.mae(),
             mean_pinball_hours: tally.mean_pinball(),
             coverage_80: tally.coverage_80(),
+            share_below_median: tally.below[MEDIAN] / tally.rows,
         }
     };
     let week = |(monday, all): (Day, Vec<usize>)| {
-        let known = |row: &usize| matured.shipments.actual_hours[*row].is_some();
+        let known = |row: &usize| matured.rows.binary_search(row).is_ok();
         let rows: Vec<usize> = all.iter().copied().filter(known).collect();
+        let open = all.iter().filter(|row| matured.open.binary_search(row).is_ok()).count();
         let shown = with_roles.iter().filter(|(role, _)| *role != Role::Candidate);
         Week {
             monday: monday.to_string(),
             rows: all.len(),
             judged: rows.len(),
+            open,
             scores: if rows.is_empty() {
                 Vec::new()
             } else {
@@ -234,7 +259,7 @@ fn weeks(matured: &MaturedRows<'_>, with_roles: &[(Role, &Forecast)]) -> Vec<Wee
 
 #[cfg(test)]
 mod tests {
-    use terms::N_LEVELS;
+    use terms::{N_LEVELS, Outcome};
 
     use super::*;
     use crate::SegmentFamily;
@@ -243,12 +268,16 @@ mod tests {
         Forecast { name: name.into(), hours: vec![[hours; N_LEVELS]; 60], ..Forecast::default() }
     }
 
-    /// Sixty orders on twenty days; the last three are not delivered yet.
+    /// Sixty orders on twenty days; of the last three one is cancelled and two are open.
     fn shipments() -> Shipments {
-        let actual = |row: usize| (row < 57).then_some(40.0 + row as f32);
+        let actual = |row: usize| match row {
+            57 => Outcome::Excluded,
+            58.. => Outcome::Censored(0.0),
+            _ => Outcome::Delivered(40.0 + row as f32),
+        };
         Shipments {
             ordered_at: (0..60).map(|row| Day::since_epoch(row / 3).start()).collect(),
-            actual_hours: (0..60).map(actual).collect(),
+            outcomes: (0..60).map(actual).collect(),
             promised_hours: vec![Some(90.0); 60],
             segments: vec![SegmentFamily { name: "all".into(), values: vec!["x".into(); 60] }],
         }
@@ -293,7 +322,10 @@ mod tests {
     fn rows_are_counted_in_all_and_by_week() {
         let evaluation = evaluated(None, 0).unwrap();
         let counts = &evaluation.counts;
-        assert_eq!((counts.rows, counts.judged, counts.not_known_yet), (60, 57, 3));
+        assert_eq!((counts.rows, counts.judged, counts.open, counts.excluded), (60, 57, 2, 1));
+        // The two that were open from the beginning are stood for by all.
+        assert!((counts.weight_sum - 59.0).abs() < 1e-9 && counts.weights_bounded == 0);
+        assert!((counts.open_share - 2.0 / 59.0).abs() < 1e-12);
         assert_eq!((counts.over_two_days, counts.order_days), (48, 19));
         assert_eq!(
             (counts.first_day.as_str(), counts.last_day.as_str()),
@@ -339,7 +371,7 @@ mod tests {
         assert_ne!(text, evaluated(None, 6).unwrap().to_json().unwrap());
         let read: Evaluation = serde_json::from_str(&text).unwrap();
         assert_eq!(read.to_json().unwrap(), text);
-        assert!(text.starts_with("{\n  \"schema_version\": 1,\n  \"model\": \"good\","));
+        assert!(text.starts_with("{\n  \"schema_version\": 2,\n  \"model\": \"good\","));
     }
 
     #[test]

@@ -1,14 +1,17 @@
 //! The result of an evaluation: the content of `metrics.json`, from which the report is drawn.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bootstrap::Estimate;
+use crate::nightly::NightlyComparison;
 use crate::segment::SegmentScores;
-use crate::{Error, Metrics, Settings, Verdict};
+use crate::{Error, GateSettings, Metrics, Settings, Verdict};
 
 /// Incremented when a field of [`Evaluation`] changes its meaning or is removed.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The result of an evaluation. Units are in the names of the fields; shares are of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,6 +38,10 @@ pub struct Evaluation {
     pub segments: Vec<SegmentScores>,
     /// Metrics by order week.
     pub weeks: Vec<Week>,
+    /// What was predicted night by night, if the caller added it and some of it has matured.
+    pub nightly: Option<NightlyComparison>,
+    /// What was evaluated, by names of the caller's; empty unless it is set.
+    pub about: BTreeMap<String, String>,
 }
 
 /// Numbers of rows.
@@ -44,15 +51,24 @@ pub struct Counts {
     pub rows: usize,
     /// Rows whose outcome is known.
     pub judged: usize,
-    /// Rows whose outcome is not known yet.
-    pub not_known_yet: usize,
+    /// Rows that are open: their outcome is not known yet.
+    pub open: usize,
+    /// Rows of which no delivery time comes: cancelled, returned, lost, in quarantine.
+    pub excluded: usize,
+    /// The share of the open ones among all that are not excluded.
+    pub open_share: f64,
+    /// The sum of the weights of the rows whose outcome is known. What it lacks of the number of rows
+    /// that are not excluded is slower than anything known, and nothing stands for it.
+    pub weight_sum: f64,
+    /// Rows whose weight was bounded.
+    pub weights_bounded: usize,
     /// Rows that took more than two days.
     pub over_two_days: usize,
     /// First UTC order day of the rows whose outcome is known.
     pub first_day: String,
     /// Last UTC order day of the rows whose outcome is known.
     pub last_day: String,
-    /// UTC order days of the rows whose outcome is known: the blocks of the bootstrap.
+    /// UTC order days of the rows whose outcome is known, of which the bootstrap draws blocks.
     pub order_days: usize,
 }
 
@@ -101,8 +117,10 @@ pub struct Week {
     pub monday: String,
     /// All rows.
     pub rows: usize,
-    /// Rows whose outcome is known. Where many are not, the known ones are the fast ones.
+    /// Rows whose outcome is known. Where many are open, the known ones are the fast ones.
     pub judged: usize,
+    /// Rows that are open.
+    pub open: usize,
     /// The model, the champion and the baselines; empty if no outcome is known.
     pub scores: Vec<WeekScore>,
 }
@@ -118,6 +136,8 @@ pub struct WeekScore {
     pub mean_pinball_hours: f64,
     /// Share of outcomes inside the 80% interval.
     pub coverage_80: f64,
+    /// Share of outcomes at or below the median.
+    pub share_below_median: f64,
 }
 
 impl Evaluation {
@@ -132,6 +152,15 @@ impl Evaluation {
             serde_json::to_string_pretty(&value).map_err(|source| Error::Json { source })?;
         text.push('\n');
         Ok(text)
+    }
+
+    /// Adds the comparison of what was predicted night by night and, if there is a verdict, its gate.
+    pub fn add_nightly(&mut self, nightly: Option<NightlyComparison>, gates: &GateSettings) {
+        if let Some(verdict) = &mut self.verdict {
+            verdict.gates.push(NightlyComparison::gate(nightly.as_ref(), gates));
+            verdict.passed = verdict.gates.iter().all(|gate| gate.passed);
+        }
+        self.nightly = nightly;
     }
 
     /// The entry of the chosen candidate.

@@ -2,7 +2,7 @@
 //!
 //! Both are plain columns of equal length, with their rows in the same order, whichever it is.
 
-use terms::{DAYS_AHEAD, Instant, N_LEVELS};
+use terms::{DAYS_AHEAD, Instant, N_LEVELS, Outcome};
 
 use crate::Error;
 
@@ -75,8 +75,8 @@ pub struct SegmentFamily {
 pub struct Shipments {
     /// When each was ordered.
     pub ordered_at: Vec<Instant>,
-    /// Hours from `ordered_at` to delivery, where they are known already.
-    pub actual_hours: Vec<Option<f32>>,
+    /// What is known of each delivery. Units: hours from `ordered_at`.
+    pub outcomes: Vec<Outcome>,
     /// Hours from `ordered_at` to the shop's promise, where there is one.
     pub promised_hours: Vec<Option<f32>>,
     /// Divisions of them into segments, in the order of the report.
@@ -96,13 +96,15 @@ impl Shipments {
 
     pub(crate) fn check(&self) -> Result<(), Error> {
         let rows = self.len();
-        same_length(rows, self.actual_hours.len(), || "actual_hours".into())?;
+        same_length(rows, self.outcomes.len(), || "outcomes".into())?;
         same_length(rows, self.promised_hours.len(), || "promised_hours".into())?;
         for family in &self.segments {
             same_length(rows, family.values.len(), || format!("segment {}", family.name))?;
         }
-        for (row, hours) in self.actual_hours.iter().enumerate() {
-            all_finite(hours.as_slice(), row, || "actual_hours".into())?;
+        for (row, outcome) in self.outcomes.iter().enumerate() {
+            if let Outcome::Delivered(hours) | Outcome::Censored(hours) = outcome {
+                all_finite(std::slice::from_ref(hours), row, || "outcomes".into())?;
+            }
         }
         for (row, hours) in self.promised_hours.iter().enumerate() {
             all_finite(hours.as_slice(), row, || "promised_hours".into())?;
@@ -120,6 +122,13 @@ pub(crate) fn same_length(
         return Ok(());
     }
     Err(Error::Length { column: column(), expected, found })
+}
+
+/// Outcomes of which those without hours are open from the beginning.
+#[cfg(test)]
+pub(crate) fn known_or_open(hours: &[Option<f32>]) -> Vec<Outcome> {
+    let outcome = |hours: &Option<f32>| hours.map_or(Outcome::Censored(0.0), Outcome::Delivered);
+    hours.iter().map(outcome).collect()
 }
 
 fn all_finite(values: &[f32], row: usize, column: impl Fn() -> String) -> Result<(), Error> {

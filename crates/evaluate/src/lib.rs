@@ -7,22 +7,25 @@
 //! What is not: no data frames, no I/O, no clock, no training. Columns come as plain slices; JSON and
 //! HTML are returned as strings.
 //!
-//! Order of work: check the columns, keep the rows whose outcome is known, add up losses by order
-//! day, compute metrics and ranges from the sums, choose the model, compare, apply the gates, write.
+//! Order of work: check the columns, keep the rows whose outcome is known, weight them so that they
+//! stand for those that are open ([`censoring_weights`]), add up losses by order day, compute metrics
+//! and ranges from the sums, choose the model, compare, apply the gates, write.
 //!
-//! Limits: rows whose outcome is not known yet are counted and left out, and they are the slow ones.
-//! Evaluate order weeks that have matured; the evaluation counts both by week, so that a reader can
-//! see it.
+//! Limits: weights cannot stand for deliveries slower than the oldest order of the hold-out is old.
+//! Evaluate order weeks that have matured; the evaluation counts by week what is open, so that a
+//! reader can see it.
 
 pub mod baseline;
 
 mod bootstrap;
+mod censoring_weights;
 mod comparison;
 mod error;
 mod evaluation;
 mod forecast;
 mod matured_rows;
 mod metrics;
+mod nightly;
 mod probability;
 mod promise;
 mod report;
@@ -32,6 +35,7 @@ mod tally;
 mod verdict;
 
 pub use bootstrap::{Estimate, Range};
+pub use censoring_weights::censoring_weights;
 pub use comparison::{Comparison, evaluate};
 pub use error::Error;
 pub use evaluation::{
@@ -39,6 +43,7 @@ pub use evaluation::{
 };
 pub use forecast::{Forecast, SegmentFamily, Shipments};
 pub use metrics::{Interval, Metrics, Spread};
+pub use nightly::{NightlyComparison, NightlyForecasts};
 pub use probability::{DayScore, DayScores};
 pub use promise::PromiseScore;
 pub use report::{ReportExtras, report};

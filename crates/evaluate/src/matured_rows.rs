@@ -1,11 +1,13 @@
-//! Matured rows: the shipments whose outcome is known, grouped by the UTC day of their order, and the
-//! losses of a forecast on them, with bootstrap resamples.
+//! Matured rows: the shipments whose outcome is known, weighted so that they stand for those that are
+//! open, grouped by the UTC day of their order, and the losses of a forecast on them, with bootstrap
+//! resamples.
 
 use std::collections::BTreeMap;
 
-use terms::{Day, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{Day, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
 use crate::bootstrap::Draws;
+use crate::censoring_weights::{CensoringWeights, KnownWithin, WEIGHT_MAX};
 use crate::tally::Tally;
 use crate::{Error, Forecast, Settings, Shipments};
 
@@ -17,10 +19,15 @@ pub(crate) struct MaturedRows<'a> {
     pub(crate) shipments: &'a Shipments,
     /// Positions of the matured rows, ascending.
     pub(crate) rows: Vec<usize>,
+    /// Positions of the rows that are open, ascending; the others are excluded.
+    pub(crate) open: Vec<usize>,
     /// Days on which matured rows were ordered, ascending.
     pub(crate) days: Vec<Day>,
     /// Position in `days` of each row of the shipments; undefined for a row without an outcome.
     day_of: Vec<usize>,
+    weights: CensoringWeights,
+    /// The weight of each row of the shipments; 0 for a row without an outcome.
+    weight_of: Vec<f64>,
     draws: Draws,
 }
 
@@ -34,8 +41,11 @@ pub(crate) struct ResampledTally {
 impl<'a> MaturedRows<'a> {
     pub(crate) fn new(shipments: &'a Shipments, settings: &Settings) -> Result<Self, Error> {
         shipments.check()?;
-        let known = |row: &usize| shipments.actual_hours[*row].is_some();
+        let outcomes = &shipments.outcomes;
+        let known = |row: &usize| outcomes[*row].delivered().is_some();
         let rows: Vec<usize> = (0..shipments.len()).filter(known).collect();
+        let is_open = |row: &usize| matches!(outcomes[*row], Outcome::Censored(_));
+        let open = (0..shipments.len()).filter(is_open).collect();
         if rows.is_empty() {
             return Err(Error::NothingMatured { rows: shipments.len() });
         }
@@ -44,19 +54,48 @@ impl<'a> MaturedRows<'a> {
         days.dedup();
         let position = |row| days.partition_point(|&day| day < order_day(shipments, row));
         let day_of = (0..shipments.len()).map(position).collect();
-        let draws = Draws::new(days.len(), settings.rounds, settings.seed);
-        Ok(Self { shipments, rows, days, day_of, draws })
+        let weights = CensoringWeights::of(outcomes);
+        let weight = |&outcome: &Outcome| weights.weight(outcome).unwrap_or(0.0);
+        let weight_of = outcomes.iter().map(weight).collect();
+        let draws = Draws::new(days.len(), settings);
+        Ok(Self { shipments, rows, open, days, day_of, weights, weight_of, draws })
     }
 
     /// The known outcome of a matured row, in hours.
     pub(crate) fn actual(&self, row: usize) -> f64 {
-        self.shipments.actual_hours[row].map_or(f64::NAN, f64::from)
+        self.shipments.outcomes[row].delivered().map_or(f64::NAN, f64::from)
+    }
+
+    /// The weight of a matured row.
+    pub(crate) fn weight(&self, row: usize) -> f64 {
+        self.weight_of[row]
+    }
+
+    /// How many matured rows would weigh more than is allowed.
+    pub(crate) fn n_bounded(&self) -> usize {
+        let exceeds = |hours: f32| self.weights.unbounded(hours) > WEIGHT_MAX;
+        let outcomes = self.shipments.outcomes.iter();
+        outcomes.filter(|outcome| outcome.delivered().is_some_and(exceeds)).count()
+    }
+
+    /// Whether a row was delivered within `hours`; `None` if that is not known.
+    pub(crate) fn within(&self, row: usize, hours: f64) -> Option<KnownWithin> {
+        self.weights.within(self.shipments.outcomes[row], hours)
     }
 
     /// The matured rows that took more than two days.
     pub(crate) fn over_two_days(&self) -> Vec<usize> {
         let over = |row: &usize| self.actual(*row) > TWO_DAYS_HOURS;
         self.rows.iter().copied().filter(over).collect()
+    }
+
+    /// The open rows that have taken more than two days already.
+    pub(crate) fn open_over_two_days(&self) -> Vec<usize> {
+        let over = |row: &usize| match self.shipments.outcomes[*row] {
+            Outcome::Censored(hours) => f64::from(hours) >= TWO_DAYS_HOURS,
+            Outcome::Delivered(_) | Outcome::Excluded => false,
+        };
+        self.open.iter().copied().filter(over).collect()
     }
 
     /// On how many UTC days the rows were ordered.
@@ -67,21 +106,21 @@ impl<'a> MaturedRows<'a> {
         days.len()
     }
 
-    /// The losses of predicted quantiles on some rows.
+    /// The weighted losses of predicted quantiles on some rows.
     pub(crate) fn tally(&self, hours: &[[f32; N_LEVELS]], rows: &[usize]) -> Tally {
         let mut total = Tally::default();
         for &row in rows {
-            total.add(&Tally::of(&hours[row], self.actual(row)), 1.0);
+            total.add(&Tally::of(&hours[row], self.actual(row)), self.weight(row));
         }
         total
     }
 
-    /// The losses of a forecast on some rows, with a resample for each round of the bootstrap.
+    /// The weighted losses of a forecast on some rows, with a resample for each round of the bootstrap.
     pub(crate) fn score(&self, forecast: &Forecast, rows: &[usize]) -> ResampledTally {
         let mut by_day = vec![Tally::default(); self.days.len()];
         for &row in rows {
             let tally = Tally::of(&forecast.hours[row], self.actual(row));
-            by_day[self.day_of[row]].add(&tally, 1.0);
+            by_day[self.day_of[row]].add(&tally, self.weight(row));
         }
         let mut total = Tally::default();
         for day in &by_day {
@@ -97,13 +136,13 @@ impl<'a> MaturedRows<'a> {
         ResampledTally { total, resampled }
     }
 
-    /// The resampled means of one number a row, one for each round of the bootstrap.
+    /// The resampled weighted means of one number a row, one for each round of the bootstrap.
     pub(crate) fn resampled_means(&self, rows: &[usize], values: &[f64]) -> Vec<f64> {
         let mut by_day = vec![(0.0, 0.0); self.days.len()];
         for (&row, value) in rows.iter().zip(values) {
             let (sum, count) = &mut by_day[self.day_of[row]];
-            *sum += value;
-            *count += 1.0;
+            *sum += self.weight(row) * value;
+            *count += self.weight(row);
         }
         self.draws.rounds(|times| {
             let (mut sum, mut count) = (0.0, 0.0);
@@ -137,11 +176,12 @@ fn monday_of(day: Day) -> Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forecast::known_or_open;
 
     fn shipments(days: &[i32], actual: &[Option<f32>]) -> Shipments {
         Shipments {
             ordered_at: days.iter().map(|&day| Day::since_epoch(day).start()).collect(),
-            actual_hours: actual.to_vec(),
+            outcomes: known_or_open(actual),
             promised_hours: vec![None; days.len()],
             segments: Vec::new(),
         }
@@ -152,6 +192,8 @@ mod tests {
         let shipments = shipments(&[5, 5, 6], &[Some(30.0), None, Some(60.0)]);
         let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
         assert_eq!(matured.rows, [0, 2]);
+        assert_eq!(matured.open, [1]);
+        assert_eq!([0, 1, 2].map(|row| matured.weight(row)), [1.5, 0.0, 1.5]);
         assert_eq!(matured.days, [5, 6].map(Day::since_epoch));
         assert_eq!(matured.over_two_days(), vec![2]);
     }

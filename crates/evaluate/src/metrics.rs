@@ -1,7 +1,8 @@
 //! The metrics of one forecast on some rows: point errors of the median, pinball loss, CRPS, coverage
 //! and width of intervals, Brier scores, the promise.
 //!
-//! Only rows whose outcome is known count. 95% ranges are from the block bootstrap over order days.
+//! Only rows whose outcome is known count, weighted so that they stand for those that are open. 95%
+//! ranges are from the block bootstrap over order days.
 
 use serde::{Deserialize, Serialize};
 use terms::N_LEVELS;
@@ -82,12 +83,15 @@ pub struct Spread {
 }
 
 impl Metrics {
+    /// The metrics on the matured `rows`; the `open` ones beside them count in Brier scores.
     pub(crate) fn of(
         matured: &MaturedRows<'_>,
         forecast: &Forecast,
         rows: &[usize],
+        open: &[usize],
         scored: &ResampledTally,
     ) -> Self {
+        let with_open = [rows, open].concat();
         let total = &scored.total;
         let mean = |sum: f64| sum / total.rows;
         let by_day = forecast.probability_by_day.as_ref();
@@ -115,8 +119,8 @@ impl Metrics {
             },
             share_below: total.below.map(mean),
             crossing_share: mean(total.crossing),
-            brier_over_2d: over_2d.map(|over| brier_over_2d(matured, over, rows)),
-            by_day: by_day.map(|by_day| brier_by_day(matured, by_day, rows)),
+            brier_over_2d: over_2d.map(|over| brier_over_2d(matured, over, &with_open)),
+            by_day: by_day.map(|by_day| brier_by_day(matured, by_day, &with_open)),
             promise: at_equal_mean(matured, forecast, rows),
             spread: Spread::of(&scored.resampled),
         }
@@ -150,7 +154,7 @@ pub(crate) fn metrics_of(
     let matured = MaturedRows::new(shipments, settings)?;
     forecast.check(shipments.len())?;
     let scored = matured.score(forecast, &matured.rows);
-    Ok(Metrics::of(&matured, forecast, &matured.rows, &scored))
+    Ok(Metrics::of(&matured, forecast, &matured.rows, &matured.open, &scored))
 }
 
 #[cfg(test)]
@@ -158,13 +162,14 @@ mod tests {
     use terms::{Day, LEVELS};
 
     use super::*;
+    use crate::forecast::known_or_open;
     use crate::{Settings, Shipments};
 
     /// Shipments of one day each with these outcomes, promised `promise` hours.
     fn shipments(actual: &[Option<f32>], promise: f32) -> Shipments {
         Shipments {
             ordered_at: (0..actual.len() as i32).map(|day| Day::since_epoch(day).start()).collect(),
-            actual_hours: actual.to_vec(),
+            outcomes: known_or_open(actual),
             promised_hours: vec![Some(promise); actual.len()],
             segments: Vec::new(),
         }

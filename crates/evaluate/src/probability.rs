@@ -1,4 +1,8 @@
-//! Brier scores of the predicted probabilities of more than two days, and of delivery within d days.
+//! Brier scores of the predicted probabilities of more than two days, and of delivery within d days,
+//! and their skill against the lane's history.
+//!
+//! Of an open shipment it is known that it was not delivered within its age, so it counts at the days
+//! up to there; later days are those of the others, with weights that stand for it.
 
 use serde::{Deserialize, Serialize};
 use terms::{DAYS_AHEAD, TWO_DAYS_HOURS};
@@ -9,12 +13,13 @@ use crate::tally::DAY_HOURS;
 /// Brier scores of "delivered within d days".
 ///
 /// Source: Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather
-/// Review 78(1), 1950, for two classes, not doubled.
+/// Review 78(1), 1950, for two classes, not doubled; with right-censored outcomes as in Graf,
+/// Schmoor, Sauerbrei and Schumacher, Statistics in Medicine 18, 1999.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DayScores {
     /// Mean over d = 1 … [`DAYS_AHEAD`].
     pub mean_brier: f64,
-    /// At selected days.
+    /// At d = 1 … [`DAYS_SCORED`].
     pub at: Vec<DayScore>,
 }
 
@@ -25,17 +30,34 @@ pub struct DayScore {
     pub day: usize,
     /// The score.
     pub brier: f64,
+    /// The share of the lane baseline's score that it saves: above 0 it is better. `None` without that
+    /// baseline, or if that loses nothing.
+    pub skill: Option<f64>,
 }
 
 /// Days at which the Brier score is given beside its mean over all of [`DAYS_AHEAD`].
-const SELECTED_DAYS: [usize; 9] = [1, 2, 3, 5, 7, 10, 14, 21, 30];
-const _: () = assert!(SELECTED_DAYS[SELECTED_DAYS.len() - 1] <= DAYS_AHEAD);
+pub(crate) const DAYS_SCORED: usize = 30;
+const _: () = assert!(DAYS_SCORED <= DAYS_AHEAD);
+
+impl DayScores {
+    /// Compares with the scores of the lane baseline on the same rows.
+    pub(crate) fn set_skill(&mut self, lane: &Self) {
+        for (own, lane) in self.at.iter_mut().zip(&lane.at) {
+            own.skill = (lane.brier > 0.0).then(|| 1.0 - own.brier / lane.brier);
+        }
+    }
+
+    /// The day from `from` on with the smallest skill.
+    pub(crate) fn least_skill(&self, from: usize) -> Option<(usize, f64)> {
+        let skills = self.at.iter().filter(|score| score.day >= from);
+        let skills = skills.filter_map(|score| Some((score.day, score.skill?)));
+        skills.min_by(|(_, one), (_, other)| one.total_cmp(other))
+    }
+}
 
 /// Mean squared error of P(more than two days).
 pub(crate) fn brier_over_2d(matured: &MaturedRows<'_>, over: &[f32], rows: &[usize]) -> f64 {
-    let sum: f64 =
-        rows.iter().map(|&row| squared(over[row], matured.actual(row) > TWO_DAYS_HOURS)).sum();
-    sum / rows.len() as f64
+    brier(matured, rows, TWO_DAYS_HOURS, |row| 1.0 - f64::from(over[row]))
 }
 
 /// Mean squared error of P(delivered within d days). A day is 24 hours from the order.
@@ -44,33 +66,44 @@ pub(crate) fn brier_by_day(
     by_day: &[[f32; DAYS_AHEAD]],
     rows: &[usize],
 ) -> DayScores {
-    let mut briers = [0.0; DAYS_AHEAD];
-    for &row in rows {
-        let actual = matured.actual(row);
-        for (day, (sum, &predicted)) in briers.iter_mut().zip(&by_day[row]).enumerate() {
-            *sum += squared(predicted, actual <= (day + 1) as f64 * DAY_HOURS);
-        }
+    let briers: [f64; DAYS_AHEAD] = std::array::from_fn(|day| {
+        brier(matured, rows, (day + 1) as f64 * DAY_HOURS, |row| f64::from(by_day[row][day]))
+    });
+    let score = |(day, &brier): (usize, &f64)| DayScore { day: day + 1, brier, skill: None };
+    DayScores {
+        mean_brier: briers.iter().sum::<f64>() / DAYS_AHEAD as f64,
+        at: briers[..DAYS_SCORED].iter().enumerate().map(score).collect(),
     }
-    let briers = briers.map(|sum| sum / rows.len() as f64);
-    let at = SELECTED_DAYS.map(|day| DayScore { day, brier: briers[day - 1] });
-    DayScores { mean_brier: briers.iter().sum::<f64>() / DAYS_AHEAD as f64, at: at.to_vec() }
 }
 
-fn squared(predicted: f32, happened: bool) -> f64 {
-    (f64::from(predicted) - f64::from(u8::from(happened))).powi(2)
+/// Weighted mean squared error of P(delivered within `hours`) over the rows of which that is known.
+fn brier(
+    matured: &MaturedRows<'_>,
+    rows: &[usize],
+    hours: f64,
+    predicted: impl Fn(usize) -> f64,
+) -> f64 {
+    let (mut sum, mut weights) = (0.0, 0.0);
+    for &row in rows {
+        let Some(known) = matured.within(row, hours) else { continue };
+        sum += known.weight * (predicted(row) - f64::from(u8::from(known.delivered))).powi(2);
+        weights += known.weight;
+    }
+    sum / weights
 }
 
 #[cfg(test)]
 mod tests {
-    use terms::Instant;
+    use terms::{Instant, Outcome};
 
     use super::*;
+    use crate::forecast::known_or_open;
     use crate::{Settings, Shipments};
 
     fn shipments() -> Shipments {
         Shipments {
             ordered_at: vec![Instant::from_micros(0); 2],
-            actual_hours: vec![Some(48.0), Some(72.5)],
+            outcomes: known_or_open(&[Some(48.0), Some(72.5)]),
             promised_hours: vec![None, None],
             segments: Vec::new(),
         }
@@ -92,10 +125,35 @@ mod tests {
         let mut by_day = [1.0; DAYS_AHEAD];
         by_day[..2].fill(0.0);
         let scores = brier_by_day(&matured, &[by_day, by_day], &matured.rows);
-        assert_eq!(scores.at[0], DayScore { day: 1, brier: 0.0 });
-        assert_eq!(scores.at[1], DayScore { day: 2, brier: 0.5 });
-        assert_eq!(scores.at[2], DayScore { day: 3, brier: 0.5 });
-        assert_eq!(scores.at[3], DayScore { day: 5, brier: 0.0 });
+        let briers: Vec<(usize, f64)> = scores.at.iter().map(|at| (at.day, at.brier)).collect();
+        assert_eq!(briers[..4], [(1, 0.0), (2, 0.5), (3, 0.5), (4, 0.0)]);
+        assert_eq!(briers.last(), Some(&(DAYS_SCORED, 0.0)));
         assert!((scores.mean_brier - 1.0 / 60.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_open_shipment_counts_up_to_its_age() {
+        let shipments = Shipments {
+            outcomes: vec![Outcome::Delivered(30.0), Outcome::Censored(72.0)],
+            ..shipments()
+        };
+        let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
+        let scores = brier_by_day(&matured, &[[0.0; DAYS_AHEAD]; 2], &[0, 1]);
+        let briers: Vec<f64> = scores.at.iter().map(|at| at.brier).collect();
+        assert_eq!(briers[..4], [0.0, 0.5, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn skill_is_the_share_of_the_lanes_score_that_is_saved() {
+        let scores = |briers: [f64; 3]| {
+            let score = |day: usize| DayScore { day: day + 1, brier: briers[day], skill: None };
+            DayScores { mean_brier: 0.0, at: (0..3).map(score).collect() }
+        };
+        let mut own = scores([0.1, 0.1, 0.3]);
+        own.set_skill(&scores([0.0, 0.2, 0.2]));
+        let skills: Vec<Option<f64>> = own.at.iter().map(|at| at.skill).collect();
+        assert_eq!(skills[..2], [None, Some(0.5)]);
+        assert_eq!(own.least_skill(1).map(|(day, _)| day), Some(3));
+        assert_eq!(own.least_skill(4), None);
     }
 }

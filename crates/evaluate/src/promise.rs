@@ -2,7 +2,7 @@
 //!
 //! A promise is kept more often the longer it is, so on-time shares are compared at equal mean
 //! promise: the forecast promises its quantile at the level at which the mean over all rows is the
-//! mean of the shop's promises.
+//! mean of the shop's promises. Means and shares are weighted as all metrics are.
 
 use serde::{Deserialize, Serialize};
 use terms::{LEVELS, N_LEVELS};
@@ -40,29 +40,27 @@ pub(crate) fn at_equal_mean(
     if promised.is_empty() {
         return None;
     }
-    let count = promised.len() as f64;
-    let mean = promised.iter().map(|(_, hours)| hours).sum::<f64>() / count;
+    let weights: f64 = promised.iter().map(|&(row, _)| matured.weight(row)).sum();
+    let mean_of = |value: &dyn Fn(usize, f64) -> f64| {
+        let weighted = promised.iter().map(|&(row, hours)| matured.weight(row) * value(row, hours));
+        weighted.sum::<f64>() / weights
+    };
+    let mean = mean_of(&|_, hours| hours);
     let mut means = [0.0; N_LEVELS];
     for (row, _) in &promised {
         for (sum, quantile) in means.iter_mut().zip(ascending(&forecast.hours[*row])) {
-            *sum += quantile;
+            *sum += matured.weight(*row) * quantile;
         }
     }
-    let means = means.map(|sum| sum / count);
+    let means = means.map(|sum| sum / weights);
     let level = InterpolatedLevel::of(mean, &means);
-    let share = |kept: usize| kept as f64 / count;
-    let kept = promised.iter().filter(|(row, hours)| matured.actual(*row) <= *hours).count();
-    let forecast_kept = promised
-        .iter()
-        .filter(|(row, _)| {
-            matured.actual(*row) <= level.quantile(&ascending(&forecast.hours[*row]))
-        })
-        .count();
+    let kept = |row: usize, hours: f64| f64::from(u8::from(matured.actual(row) <= hours));
+    let forecast_kept = |row: usize, _| kept(row, level.quantile(&ascending(&forecast.hours[row])));
     Some(PromiseScore {
         rows: promised.len(),
         mean_promised_hours: mean,
-        on_time_share: share(kept),
-        forecast_on_time_share: share(forecast_kept),
+        on_time_share: mean_of(&kept),
+        forecast_on_time_share: mean_of(&forecast_kept),
         level: LEVELS[level.below] + level.fraction * (LEVELS[level.above] - LEVELS[level.below]),
         shift_hours: level.shift,
     })
@@ -111,6 +109,7 @@ mod tests {
     use terms::Instant;
 
     use super::*;
+    use crate::forecast::known_or_open;
     use crate::{Settings, Shipments};
 
     const TENS: [f32; N_LEVELS] = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0];
@@ -119,7 +118,7 @@ mod tests {
     fn check(promised: [f32; 2], level: f64, shift: f64, on_time: [f64; 2]) {
         let shipments = Shipments {
             ordered_at: vec![Instant::from_micros(0); 3],
-            actual_hours: vec![Some(55.0), Some(155.0), Some(1.0)],
+            outcomes: known_or_open(&[Some(55.0), Some(155.0), Some(1.0)]),
             promised_hours: vec![Some(promised[0]), Some(promised[1]), None],
             segments: Vec::new(),
         };

@@ -48,7 +48,7 @@ pub struct SegmentScore {
     /// Mean width of the 80% interval.
     pub width_80_hours: f64,
     /// The model's loss minus what it would be at the overall ratio to the baseline's loss, summed over
-    /// the rows.
+    /// the rows and those for which they stand.
     pub damage_hours: f64,
 }
 
@@ -131,7 +131,7 @@ fn score(
 
 #[cfg(test)]
 mod tests {
-    use terms::Instant;
+    use terms::{Instant, Outcome};
 
     use super::*;
     use crate::Shipments;
@@ -143,7 +143,7 @@ mod tests {
         let rows = values.len();
         let shipments = Shipments {
             ordered_at: vec![Instant::from_micros(0); rows],
-            actual_hours: vec![Some(100.0); rows],
+            outcomes: vec![Outcome::Delivered(100.0); rows],
             promised_hours: vec![None; rows],
             segments: Vec::new(),
         };

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// Rounds of the bootstrap.
     pub rounds: usize,
+    /// Order days in a row that are drawn together by the bootstrap; at most a third of all days.
+    pub block_days: usize,
     /// Seed of the bootstrap.
     pub seed: u64,
     /// Segments with fewer rows than this are pooled.
@@ -16,6 +18,6 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { rounds: 200, seed: 0, few_rows: 30 }
+        Self { rounds: 200, block_days: 7, seed: 0, few_rows: 30 }
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn plain(value: f64) -> String {
 }
 
 impl Gate {
-    fn new(name: &str, says: String, found: f64, needed: Needed) -> Self {
+    pub(crate) fn new(name: &str, says: String, found: f64, needed: Needed) -> Self {
         Self { name: name.into(), says, passed: needed.allows(found), found, needed }
     }
 }
@@ -189,7 +189,7 @@ mod tests {
     fn metrics(rows: usize, mae_days: f64, mean_pinball_days: f64, coverage: f64) -> Metrics {
         let shipments = crate::Shipments {
             ordered_at: vec![terms::Instant::from_micros(0)],
-            actual_hours: vec![Some(60.0)],
+            outcomes: vec![terms::Outcome::Delivered(60.0)],
             promised_hours: vec![None],
             segments: Vec::new(),
         };

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use evaluate::{Comparison, Evaluation, Forecast};
 use learn::NoCheckpoints;
-use scorer::Distribution;
+use scorer::{Distribution, TimeScale};
 use terms::AsOf;
 
 use crate::flags::Origins;
@@ -72,6 +72,8 @@ pub(crate) struct Fold {
     pub(crate) distributions: Vec<Distribution>,
     /// Their predictions by the baselines.
     pub(crate) baselines: Vec<Forecast>,
+    /// What the first regressor's quantiles are multiples of.
+    pub(crate) time_scale: TimeScale,
 }
 
 /// Trains at the origins and predicts what followed each.
@@ -106,7 +108,8 @@ pub(crate) fn folds(
             started.elapsed().as_secs_f64()
         ));
         let baselines = stages::baselines(feature_set, &holdout, origin)?;
-        folds.push(Fold { origin, rows: holdout.rows, distributions, baselines });
+        let time_scale = model.scorer.parts().regressors[0].time_scale.clone();
+        folds.push(Fold { origin, rows: holdout.rows, distributions, baselines, time_scale });
     }
     Ok(folds)
 }
@@ -135,6 +138,7 @@ pub(crate) fn evaluate_folds(
     };
     let settings = evaluate::Settings {
         rounds: resolved.settings.evaluate.bootstrap_rounds as usize,
+        block_days: resolved.settings.evaluate.bootstrap_block_days as usize,
         seed: resolved.settings.train.seed,
         ..Default::default()
     };

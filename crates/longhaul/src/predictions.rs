@@ -18,8 +18,8 @@ pub(crate) struct Predictions {
     pub(crate) model_id: Vec<String>,
     /// The predicted distribution.
     pub(crate) distributions: Vec<Distribution>,
-    /// Further columns of a backtest; otherwise empty.
-    pub(crate) backtest: Vec<Column>,
+    /// Further columns, as of a backtest.
+    pub(crate) more: Vec<Column>,
 }
 
 impl Predictions {
@@ -53,7 +53,7 @@ impl Predictions {
         let n_rows = distributions.len();
         columns.extend(distribution_columns(&distributions));
         columns.push(by_day_column(&distributions));
-        columns.extend(self.backtest);
+        columns.extend(self.more);
         Ok(DataFrame::new(n_rows, columns)?)
     }
 }

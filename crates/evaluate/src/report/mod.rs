@@ -1,7 +1,7 @@
 //! The report: one HTML file that opens offline, can be printed, and needs no script.
 //!
 //! What is here: the sections and their order. The numbers on top are in `headline`, tables in
-//! `tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what plots
+//! `tables`, `probability_tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what plots
 //! share in `series`, their SVG in `chart`, the styles in `style.css`. Every text from outside is
 //! escaped.
 
@@ -10,6 +10,7 @@ mod figures;
 mod format;
 mod headline;
 mod over_time;
+mod probability_tables;
 mod promise_table;
 mod segment_table;
 mod series;
@@ -18,8 +19,9 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use terms::count;
 
-use self::format::percent;
+use self::format::{number, percent};
 use crate::Evaluation;
+use crate::censoring_weights::WEIGHT_MAX;
 
 /// What the report shows beside the evaluation.
 #[derive(Debug, Clone, Copy, Default)]
@@ -91,7 +93,9 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             (tables::distributions(
                 "Loss of the whole distribution, all judged rows", &evaluation.overall,
             ))
-            (tables::probabilities(&evaluation.overall))
+            (nightly(evaluation))
+            (probability_tables::brier_scores(&evaluation.overall))
+            (probability_tables::skills(&evaluation.overall))
             @for entry in &evaluation.overall {
                 @if entry.metrics.crossing_share > 0.0 {
                     p.warning {
@@ -101,8 +105,8 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
                 }
             }
             p.note {
-                "Small figures hold 95% of " (evaluation.settings.rounds) " bootstrap resamples of whole "
-                "UTC order days. Bias is predicted minus actual. Pinball is the mean over nine "
+                "Small figures hold 95% of " (evaluation.settings.rounds) " bootstrap resamples of "
+                (evaluation.settings.block_days) " UTC order days in a row. Bias is predicted minus actual. Pinball is the mean over nine "
                 "levels. CRPS is exact for the distribution that is linear between the quantiles."
             }
         }))
@@ -132,21 +136,48 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
 
 fn rows(evaluation: &Evaluation) -> Markup {
     let counts = &evaluation.counts;
-    let known = counts.judged as f64 / counts.rows.max(1) as f64;
+    let to_come = (counts.judged + counts.open) as f64;
+    let missing = (1.0 - counts.weight_sum / to_come).max(0.0);
     html! {
         p {
-            (count(counts.rows)) " shipments were predicted; the outcome of " (count(counts.judged))
-            " (" (percent(known)) ") is known, of " (count(counts.not_known_yet)) " not yet. "
-            (count(counts.over_two_days)) " took more than two days. They were ordered on "
-            (count(counts.order_days)) " days."
+            (count(counts.rows)) " shipments were predicted: the outcome of " (count(counts.judged))
+            " is known, " (count(counts.open)) " are open (" (percent(counts.open_share)) "), "
+            (count(counts.excluded)) " were cancelled, lost or are in quarantine and count nowhere. "
+            (count(counts.over_two_days)) " took more than two days. Those with an outcome were "
+            "ordered on " (count(counts.order_days)) " days."
         }
-        @if known < over_time::MATURED_SHARE {
+        @if counts.open > 0 {
+            p {
+                "The open ones are the slow ones. A slow delivery that is known stands for those beside "
+                "it that are open: its weight is one over the probability that it could be known by "
+                "now. The weights sum to " (number(counts.weight_sum, 0)) "; nothing stands for the "
+                (percent(missing)) " that are slower than what is known."
+                @if counts.weights_bounded > 0 {
+                    " " (count(counts.weights_bounded)) " weights were larger than "
+                    (number(WEIGHT_MAX, 0)) " and were bounded there."
+                }
+            }
+        }
+        @if counts.open_share > over_time::OPEN_SHARE_MAX {
             p.warning {
                 strong { "Many outcomes are not known yet." }
-                " The known ones are the fast ones, so every error here looks smaller than it is."
+                " Weights replace them only as far as slow and fast weeks are alike."
             }
         }
     }
+}
+
+/// What challengers and champions predicted night by night; nothing before it has matured.
+fn nightly(evaluation: &Evaluation) -> Markup {
+    html! { @if let Some(found) = &evaluation.nightly {
+        p {
+            "What models that were trained as this one is really predicted in " (count(found.nights))
+            " nights, each for the orders that followed: a mean pinball loss of "
+            (number(found.challengers_pinball_days, 3)) " days on " (count(found.rows))
+            " shipments; the champions of those nights " (number(found.champions_pinball_days, 3))
+            ". " (percent(found.open_share)) " of the shipments are open."
+        }
+    } }
 }
 
 fn over_two_days(evaluation: &Evaluation) -> Markup {
@@ -173,7 +204,7 @@ fn section(title: &str, content: &Markup) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use terms::{Day, Instant, N_LEVELS};
+    use terms::{Day, Instant, N_LEVELS, Outcome};
 
     use super::*;
     use crate::{Comparison, Forecast, GateSettings, SegmentFamily, Settings, Shipments, evaluate};
@@ -189,7 +220,9 @@ mod tests {
     fn evaluation(rows: usize, segments: usize, name: &str) -> Evaluation {
         let shipments = Shipments {
             ordered_at: (0..rows).map(|row| Day::since_epoch((row / 40) as i32).start()).collect(),
-            actual_hours: (0..rows).map(|row| Some(40.0 + (row * 37 % 120) as f32)).collect(),
+            outcomes: (0..rows)
+                .map(|row| Outcome::Delivered(40.0 + (row * 37 % 120) as f32))
+                .collect(),
             promised_hours: vec![Some(150.0); rows],
             segments: vec![SegmentFamily {
                 name: name.into(),
@@ -258,7 +291,7 @@ mod tests {
     fn one_row_without_bootstrap_rounds_gives_a_whole_report() {
         let shipments = Shipments {
             ordered_at: vec![Instant::from_micros(0)],
-            actual_hours: vec![Some(30.0)],
+            outcomes: vec![Outcome::Delivered(30.0)],
             promised_hours: vec![None],
             segments: Vec::new(),
         };

@@ -1,4 +1,4 @@
-//! The plots by order week: pinball loss, and coverage of the 80% interval.
+//! The plots by order week: pinball loss, coverage of the 80% interval, outcomes below the median.
 
 use maud::{Markup, html};
 
@@ -8,8 +8,8 @@ use super::series::{Series, WHOLE, all, figure, on_scale, percent_tick, tick};
 use crate::tally::DAY_HOURS;
 use crate::{Evaluation, Role, Week, WeekScore};
 
-/// A week with a smaller share of known outcomes is shaded: its known deliveries are the fast ones.
-pub(crate) const MATURED_SHARE: f64 = 0.9;
+/// A week with a larger share of open shipments is shaded: its known deliveries are the fast ones.
+pub(crate) const OPEN_SHARE_MAX: f64 = 0.1;
 
 /// With more weeks than this, dots would overlap.
 const DOTTED_WEEKS: usize = 30;
@@ -17,9 +17,13 @@ const DOTTED_WEEKS: usize = 30;
 /// About how many dates are written below a plot over time.
 const DATES: usize = 7;
 
-/// Error and coverage of each order week.
+/// Error, coverage and location of each order week.
 pub(crate) fn weeks(evaluation: &Evaluation) -> Markup {
-    html! { (losses(&evaluation.weeks, all(evaluation))) (coverages(&evaluation.weeks, all(evaluation))) }
+    html! {
+        (losses(&evaluation.weeks, all(evaluation)))
+        (shares(evaluation, &COVERAGE))
+        (shares(evaluation, &BELOW_MEDIAN))
+    }
 }
 
 fn losses(weeks: &[Week], shown: Vec<Series<'_>>) -> Markup {
@@ -42,41 +46,65 @@ fn losses(weeks: &[Week], shown: Vec<Series<'_>>) -> Markup {
     figure(
         "Mean pinball loss by order week",
         &format!(
-            "Weeks of UTC orders, from Monday. Shaded: fewer than 90% of the outcomes are known \
-             yet, and the known ones are the fast ones.{left_out}",
+            "Weeks of UTC orders, from Monday. Shaded: more than 10% are open yet, and those that \
+             are known are the fast ones.{left_out}",
         ),
         &chart.draw(&marks),
         &shown,
     )
 }
 
-fn coverages(weeks: &[Week], shown: Vec<Series<'_>>) -> Markup {
-    let coverage = |score: &WeekScore| score.coverage_80;
+/// A share of the model by order week, and what it should be.
+struct ShareByWeek {
+    id: &'static str,
+    title: &'static str,
+    description: &'static str,
+    axis: &'static str,
+    note: &'static str,
+    /// From which share the axis goes at most, and to which at least.
+    ends: (f64, f64),
+    nominal: f64,
+    share: fn(&WeekScore) -> f64,
+}
+
+const COVERAGE: ShareByWeek = ShareByWeek {
+    id: "weeks-coverage",
+    title: "Coverage of the 80% interval by order week",
+    description: "Share of outcomes inside the model's 80% interval by order week; the dashed line is 80%.",
+    axis: "share inside the 80% interval",
+    note: "Only the model. The dashed line is 80%.",
+    ends: (0.5, 1.0),
+    nominal: 0.8,
+    share: |score| score.coverage_80,
+};
+
+const BELOW_MEDIAN: ShareByWeek = ShareByWeek {
+    id: "weeks-median",
+    title: "Outcomes below the median by order week",
+    description: "Share of outcomes at or below the model's median by order week; the dashed line is 50%.",
+    axis: "share below the median",
+    note: "Only the model. Above the dashed line, 50%, it is too late, below it too early.",
+    ends: (0.3, 0.7),
+    nominal: 0.5,
+    share: |score| score.share_below_median,
+};
+
+fn shares(evaluation: &Evaluation, shown: &ShareByWeek) -> Markup {
+    let weeks = &evaluation.weeks;
     let models: Vec<Series<'_>> =
-        shown.into_iter().filter(|series| series.entry.role == Role::Model).collect();
-    let least = models
-        .iter()
-        .flat_map(|series| points(weeks, series, coverage))
-        .map(|(_, share)| share)
-        .fold(0.5, f64::min);
-    let chart = over_time(
-        weeks,
-        "weeks-coverage",
-        "Coverage of the 80% interval by order week",
-        "Share of outcomes inside the model's 80% interval by order week; the dashed line is 80%.",
-        Axis::over(least, 1.0, "share inside the 80% interval", percent_tick),
-    );
+        all(evaluation).into_iter().filter(|series| series.entry.role == Role::Model).collect();
+    let shares = models.iter().flat_map(|series| points(weeks, series, shown.share));
+    let (least, most) = shares.fold(shown.ends, |(least, most), (_, share)| {
+        (f64::min(least, share), f64::max(most, share))
+    });
+    let axis = Axis::over(least, most, shown.axis, percent_tick);
+    let chart = over_time(weeks, shown.id, shown.title, shown.description, axis);
     let marks = html! {
         (not_matured(&chart, weeks))
-        (chart.line(&[(chart.x.low, 0.8), (chart.x.high, 0.8)], "reference"))
-        @for series in &models { (line(&chart, weeks, series, coverage)) }
+        (chart.line(&[(chart.x.low, shown.nominal), (chart.x.high, shown.nominal)], "reference"))
+        @for series in &models { (line(&chart, weeks, series, shown.share)) }
     };
-    figure(
-        "Coverage of the 80% interval by order week",
-        "Only the model. The dashed line is 80%.",
-        &chart.draw(&marks),
-        &[],
-    )
+    figure(shown.title, shown.note, &chart.draw(&marks), &[])
 }
 
 /// One value of each week that has any.
@@ -114,9 +142,10 @@ fn line(
 
 /// Shades the weeks of which too few outcomes are known.
 fn not_matured(chart: &Chart, weeks: &[Week]) -> Markup {
-    let matured = |week: &Week| week.judged as f64 >= MATURED_SHARE * week.rows as f64;
+    let is_open =
+        |week: &Week| week.open as f64 > OPEN_SHARE_MAX * (week.judged + week.open) as f64;
     html! {
-        @for (x, _) in weeks.iter().enumerate().filter(|(_, week)| !matured(week)) {
+        @for (x, _) in weeks.iter().enumerate().filter(|(_, week)| is_open(week)) {
             (chart.band(x as f64 - 0.5, x as f64 + 0.5))
         }
     }

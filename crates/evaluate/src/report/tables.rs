@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::format::{days, number, percent, range_days, range_percent, signed_days};
 use crate::verdict::plain;
-use crate::{Entry, Metrics, Role, Verdict};
+use crate::{Entry, Role, Verdict};
 
 /// The most important features that are shown.
 const FEATURES_SHOWN: usize = 30;
@@ -109,44 +109,6 @@ pub(crate) fn distributions(caption: &str, entries: &[Entry]) -> Markup {
             }
         },
     )
-}
-
-/// Brier scores of the probabilities; nothing if no forecast has probabilities.
-pub(crate) fn probabilities(entries: &[Entry]) -> Markup {
-    let scored: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| entry.metrics.by_day.is_some() || entry.metrics.brier_over_2d.is_some())
-        .collect();
-    let days_of = |metrics: &Metrics| metrics.by_day.as_ref().map(|scores| scores.at.clone());
-    let selected = scored.iter().find_map(|entry| days_of(&entry.metrics)).unwrap_or_default();
-    html! { @if !scored.is_empty() {
-        div.scroll tabindex="0" { table {
-            caption {
-                "Brier scores of probabilities: mean squared error, 0 is best. “Day d” is delivery "
-                "within d times 24 hours of the order."
-            }
-            thead { tr {
-                th scope="col" { "Forecast" } th.number scope="col" { "Over 2 days" }
-                @for score in &selected { th.number scope="col" { "Day " (score.day) } }
-                th.number scope="col" { "Mean of days 1 to " (terms::DAYS_AHEAD) }
-            } }
-            tbody { @for entry in scored { tr.model[entry.role == Role::Model] {
-                th scope="row" { (entry.label()) }
-                td.number { (brier(entry.metrics.brier_over_2d)) }
-                @for position in 0..selected.len() {
-                    @let scores = entry.metrics.by_day.as_ref();
-                    td.number {
-                        (brier(scores.and_then(|scores| Some(scores.at.get(position)?.brier))))
-                    }
-                }
-                td.number { (brier(entry.metrics.by_day.as_ref().map(|scores| scores.mean_brier))) }
-            } } }
-        } }
-    } }
-}
-
-fn brier(score: Option<f64>) -> String {
-    score.map_or("–".into(), |score| number(score, 4))
 }
 
 /// The share of the gain of all splits of the model by feature.

@@ -1,16 +1,18 @@
 //! The command `backtest`: writes the predictions and metrics of a backtest, and with `--export` the
-//! matrix and labels behind them for another learner.
+//! matrix and labels behind them for another learner, and the baselines.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use evaluate::Forecast;
 use polars::prelude::*;
+use scorer::Distribution;
 use serde_json::{Value, json};
 use terms::{AsOf, Instant, Outcome, column, count};
 
 use crate::command_output::envelope;
 use crate::folds::{Fold, Span, evaluate_folds, folds};
-use crate::predictions::{Predictions, instants, to_parquet};
+use crate::predictions::{Predictions, by_day_column, distribution_columns, instants, to_parquet};
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
@@ -79,8 +81,12 @@ fn work(
         let labels = Labels::of(feature_set, &folds).into_frame()?;
         files.insert("labels.parquet".to_owned(), to_parquet(labels)?);
         files.insert("matrix.parquet".to_owned(), to_parquet(matrix(feature_set)?)?);
+        files.insert("baselines.parquet".to_owned(), to_parquet(baselines(&folds)?)?);
         let features = serde_json::to_vec(&feature_set.matrix.features)?;
         files.insert("features.json".to_owned(), features);
+        let scale = |fold: &Fold| json!({ "origin": fold.origin, "time_scale": fold.time_scale });
+        let scales: Vec<Value> = folds.iter().map(scale).collect();
+        files.insert("time_scales.json".to_owned(), serde_json::to_vec_pretty(&scales)?);
     }
     let evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
@@ -93,7 +99,8 @@ fn work(
     Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
 }
 
-/// The predictions of all folds, with the outcomes known at the as-of.
+/// The predictions of all folds, with the outcomes known at the as-of, and the weights with which they
+/// stand for the open ones.
 fn predictions(
     context: &RunContext<'_>,
     feature_set: &FeatureSet,
@@ -104,7 +111,7 @@ fn predictions(
     let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
     let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
     let mut predictions = Predictions::default();
-    let (mut origins, mut ordered_at, mut actual) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut origins, mut ordered_at, mut of_rows) = (Vec::new(), Vec::new(), Vec::new());
     for fold in folds {
         for (row, distribution) in fold.rows.into_iter().zip(fold.distributions) {
             let ids = (
@@ -114,15 +121,56 @@ fn predictions(
             predictions.push(ids, fold.origin, family, distribution);
             origins.push(fold.origin.instant());
             ordered_at.push(feature_set.outcomes.ordered_at()[row]);
-            actual.push(outcomes[row].delivered());
+            of_rows.push(outcomes[row]);
         }
     }
-    predictions.backtest = vec![
+    let actual: Vec<Option<f32>> = of_rows.iter().map(|outcome| outcome.delivered()).collect();
+    let weights = evaluate::censoring_weights(&of_rows).into_iter();
+    let weights: Vec<Option<f32>> =
+        weights.map(|weight| weight.map(|weight| weight as f32)).collect();
+    predictions.more = vec![
         instants(column::ORIGIN, &origins)?,
         instants(column::ORDERED_AT, &ordered_at)?,
         Column::new(column::ACTUAL_HOURS.into(), actual),
+        Column::new("weight".into(), weights),
     ];
     to_parquet(predictions.into_frame()?)
+}
+
+/// The forecasts of the baselines, one row for each baseline, origin and row to predict, as
+/// `labels.parquet` numbers them.
+fn baselines(folds: &[Fold]) -> Result<DataFrame> {
+    let (mut names, mut origins, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut distributions = Vec::new();
+    for fold in folds {
+        for forecast in &fold.baselines {
+            for (position, &row) in fold.rows.iter().enumerate() {
+                let Some(distribution) = distribution(forecast, position) else { continue };
+                names.push(forecast.name.as_str());
+                origins.push(fold.origin.instant());
+                rows.push(row as u32);
+                distributions.push(distribution);
+            }
+        }
+    }
+    let distributions: Vec<&Distribution> = distributions.iter().collect();
+    let mut columns = vec![
+        Column::new("forecast".into(), &names),
+        instants(column::ORIGIN, &origins)?,
+        Column::new("row".into(), &rows),
+    ];
+    columns.extend(distribution_columns(&distributions));
+    columns.push(by_day_column(&distributions));
+    Ok(DataFrame::new(names.len(), columns)?)
+}
+
+/// One row of a baseline, all of which have probabilities.
+fn distribution(baseline: &Forecast, row: usize) -> Option<Distribution> {
+    Some(Distribution {
+        probability_over_2d: *baseline.probability_over_2d.as_ref()?.get(row)?,
+        hours: *baseline.hours.get(row)?,
+        by_day: *baseline.probability_by_day.as_ref()?.get(row)?,
+    })
 }
 
 /// The feature matrix as a table; categories are the positions of their levels.
@@ -139,6 +187,7 @@ fn matrix(feature_set: &FeatureSet) -> Result<DataFrame> {
 struct Labels {
     origin: Vec<Instant>,
     row: Vec<u32>,
+    ordered_at: Vec<Instant>,
     hours: Vec<Option<f32>>,
     role: Vec<&'static str>,
 }
@@ -149,6 +198,8 @@ impl Labels {
         for fold in folds {
             labels.add(fold.origin, &feature_set.outcomes.as_of(fold.origin), &fold.rows);
         }
+        let ordered_at = feature_set.outcomes.ordered_at();
+        labels.ordered_at = labels.row.iter().map(|&row| ordered_at[row as usize]).collect();
         labels
     }
 
@@ -176,6 +227,7 @@ impl Labels {
         let columns = vec![
             instants(column::ORIGIN, &self.origin)?,
             Column::new("row".into(), &self.row),
+            instants(column::ORDERED_AT, &self.ordered_at)?,
             Column::new("hours".into(), &self.hours),
             Column::new("role".into(), &self.role),
         ];

@@ -61,10 +61,14 @@ pub(crate) struct FeaturesSection {
 pub(crate) struct EvaluateSection {
     /// Length of the hold-out in days of orders.
     pub(crate) holdout_days: u32,
-    /// Days between the end of the hold-out and the as-of, so that most outcomes have matured.
-    pub(crate) maturity_days: u32,
+    /// Days between the end of the hold-out and the as-of, so that most outcomes have matured; absent:
+    /// from data, those after which 99% of the orders of the last 120 days are delivered, at most 60.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maturity_days: Option<u32>,
     /// Rounds of the block bootstrap.
     pub(crate) bootstrap_rounds: u32,
+    /// Order days in a row that the bootstrap draws together.
+    pub(crate) bootstrap_block_days: u32,
     /// The gates that a model must pass to be published.
     pub(crate) gates: evaluate::GateSettings,
 }
@@ -118,8 +122,9 @@ impl Default for EvaluateSection {
     fn default() -> Self {
         Self {
             holdout_days: 28,
-            maturity_days: 21,
+            maturity_days: None,
             bootstrap_rounds: 200,
+            bootstrap_block_days: 7,
             gates: evaluate::GateSettings::default(),
         }
     }

@@ -24,7 +24,12 @@ const ENV_PREFIX: &str = "LONGHAUL__";
 const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
 
 /// Keys without a default.
-const OPTIONAL: [&str; 3] = ["train.history_days", "train.boost.threads", "train.boost.memory_mib"];
+const OPTIONAL: [&str; 4] = [
+    "train.history_days",
+    "train.boost.threads",
+    "train.boost.memory_mib",
+    "evaluate.maturity_days",
+];
 
 /// The tables that are checked.
 const TABLES: [&str; 5] = ["orders", "shipments", "nodes", "legs", "holidays"];
@@ -235,7 +240,7 @@ mod tests {
         let origin = |key: &str| shown.iter().find(|(k, ..)| k == key).unwrap().2.clone();
         assert_eq!(origin("train.seed"), "--set");
         assert_eq!(origin("evaluate.holdout_days"), "LONGHAUL__EVALUATE__HOLDOUT_DAYS");
-        assert_eq!(origin("evaluate.maturity_days"), "default");
+        assert_eq!(origin("evaluate.bootstrap_rounds"), "default");
     }
 
     #[test]

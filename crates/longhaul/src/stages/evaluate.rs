@@ -1,5 +1,6 @@
 //! The evaluate stage: trains every family as of the start of the hold-out, compares their predictions
-//! with baselines and champion, and applies the gates. Outputs: metrics and the report.
+//! with baselines and champion, and applies the gates. Outputs: metrics and the report. Beside them it
+//! stores what the models of the last nights predict ([nightly](crate::stages::nightly)).
 //!
 //! The hold-out is a span of time and never a random sample: families are trained with what was known
 //! at its start and predict the orders of the days after it, most of whose outcomes are known by now.
@@ -10,12 +11,13 @@ use ::evaluate::{Comparison, Evaluation, ReportExtras};
 use anyhow::Result;
 use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, count};
+use terms::{AsOf, Digest, Fingerprint, count};
 
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext, StageResult};
+use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
-use crate::stages::holdout::{Holdout, baselines, forecast};
+use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
+use crate::stages::nightly;
 use crate::stages::train;
 
 /// File name of the report.
@@ -34,6 +36,8 @@ pub(crate) struct Summary {
     pub(crate) refused: Vec<String>,
     /// Shipments whose outcome is known.
     pub(crate) rows: usize,
+    /// The share of shipments that are open among all that are not excluded.
+    pub(crate) open_share: f64,
     /// Their first order day.
     pub(crate) first_day: String,
     /// Their last order day.
@@ -65,18 +69,25 @@ pub(crate) fn run(
     features: &StageResult,
 ) -> Result<StageResult> {
     let settings = &resolved.settings.evaluate;
-    let champion = artifact::current(context.store)?;
     let mut inputs = train::inputs(resolved, features)?;
     inputs.insert("evaluate".to_owned(), serde_json::to_string(settings)?);
-    let end = context.as_of.plus_days(-i64::from(settings.maturity_days));
-    let start = end.plus_days(-i64::from(settings.holdout_days));
-    // A champion that was trained on outcomes of the hold-out cannot be compared on it.
-    let champion = champion.filter(|champion| champion.as_of <= start);
-    let champion_id = champion.map(|champion| champion.model_id);
-    inputs.insert("champion".to_owned(), champion_id.clone().unwrap_or_default());
+    // Models of this moment or later are not compared, so that a rerun finds what it found before.
+    let earlier: Vec<artifact::Manifest> = artifact::list(context.store)?
+        .into_iter()
+        .filter(|model| model.about.as_of < context.as_of)
+        .collect();
+    let ids: Vec<&str> = earlier.iter().map(|model| model.model_id.as_str()).collect();
+    inputs.insert("models".to_owned(), Digest::of(ids.join("\n").as_bytes()).to_string());
+    let nights = nightly::stored_nights(context)?;
+    let paths: Vec<&str> = nights.iter().map(|night| night.path.as_str()).collect();
+    inputs.insert("nights".to_owned(), Digest::of(paths.join("\n").as_bytes()).to_string());
+    let training = training(resolved)?;
 
     stage::run(context, "evaluate", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
+        let maturity = Maturity::of(&feature_set, settings.maturity_days, context.as_of);
+        let end = context.as_of.plus_days(-i64::from(maturity.days));
+        let start = end.plus_days(-i64::from(settings.holdout_days));
         let holdout = Holdout::new(&feature_set, (start, end), context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
@@ -95,12 +106,16 @@ pub(crate) fn run(
             candidates.push(forecast(&name, &scored));
             trained.push(family);
         }
-        let champion = match &champion_id {
+        // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
+        // compared is the champion of its start. Models are listed newest first.
+        let champion_of_start =
+            earlier.iter().find(|model| model.about.passed && model.about.as_of <= start);
+        let champion = match champion_of_start {
             None => None,
-            Some(model_id) => {
-                let scorer = artifact::read(context.store, model_id)?.scorer()?;
-                let matrix = features::encode(&feature_set.frame, scorer.features())?;
-                Some(forecast(model_id, &scorer.score(&matrix.take(&holdout.rows))?))
+            Some(artifact::Manifest { model_id, .. }) => {
+                let bundle = artifact::read(context.store, model_id)?;
+                let scored = nightly::score(context, &feature_set, &bundle, &holdout.rows);
+                scored.map(|scored| forecast(model_id, &scored))
             }
         };
         let comparison = Comparison {
@@ -112,14 +127,19 @@ pub(crate) fn run(
         };
         let settings_of_evaluation = ::evaluate::Settings {
             rounds: settings.bootstrap_rounds as usize,
+            block_days: settings.bootstrap_block_days as usize,
             seed: resolved.settings.train.seed,
             ..Default::default()
         };
-        let evaluation =
+        let mut evaluation =
             ::evaluate::evaluate(&comparison, &settings_of_evaluation, Some(&settings.gates))?;
+        nightly::store(context, &feature_set, &earlier, METRICS)?;
+        let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
+        evaluation.add_nightly(of_nights.compared()?, &settings.gates);
+        evaluation.about.insert(nightly::TRAINING.to_owned(), training);
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let report =
-            report(context, resolved, features, &evaluation, &trained[chosen], (start, end));
+            report(context, resolved, features, &evaluation, &trained[chosen], (start, &maturity));
         let summary = summary(&evaluation);
         let line = format!(
             "{} of {} families is best on {} shipments; gates {}",
@@ -139,6 +159,16 @@ pub(crate) fn run(
     })
 }
 
+/// How models are trained: a digest of the code, the settings and the features.
+fn training(resolved: &Resolved) -> Result<String> {
+    let (_, declaration) = resolved.declaration()?;
+    let parts = Fingerprint::new()
+        .with("code", CODE_VERSION)
+        .with("train", serde_json::to_string(&resolved.settings.train)?)
+        .with("declaration", declaration);
+    Ok(parts.finish().to_string())
+}
+
 fn summary(evaluation: &Evaluation) -> Summary {
     let verdict = evaluation.verdict.as_ref();
     let refused = verdict.into_iter().flat_map(|verdict| &verdict.gates).filter(|g| !g.passed);
@@ -149,6 +179,7 @@ fn summary(evaluation: &Evaluation) -> Summary {
             .map(|g| format!("{}: found {:.3}, needed {}", g.says, g.found, g.needed))
             .collect(),
         rows: evaluation.counts.judged,
+        open_share: evaluation.counts.open_share,
         first_day: evaluation.counts.first_day.clone(),
         last_day: evaluation.counts.last_day.clone(),
         scores: scores(evaluation),
@@ -172,13 +203,15 @@ fn report(
     features: &StageResult,
     evaluation: &Evaluation,
     trained: &Trained,
-    (start, end): (AsOf, AsOf),
+    (start, maturity): (AsOf, &Maturity),
 ) -> String {
+    let end = context.as_of.plus_days(-i64::from(maturity.days));
     let header = [
         ("pipeline", resolved.settings.name.clone()),
         ("as of", context.as_of.to_string()),
         ("families trained as of", start.to_string()),
         ("judged on orders", format!("from {start} up to {end}")),
+        ("which end before the as-of", maturity.says.clone()),
         ("features", features.manifest.id.clone()),
         ("seed", resolved.settings.train.seed.to_string()),
     ];

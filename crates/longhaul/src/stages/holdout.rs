@@ -5,10 +5,68 @@ use anyhow::Result;
 use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{Forecast, Shipments};
 use features::PROMISED_HOURS;
-use terms::{AsOf, Instant, column};
+use statistics::{Censored, kaplan_meier};
+use terms::{AsOf, DAYS_AHEAD, Instant, Outcome};
 
 use crate::stages::features::FeatureSet;
 use crate::stages::segments::segments;
+use crate::stages::speed_table::{LANE, lane_texts};
+
+/// A promise that is further than this from its order is a mistake, and no promise; the contract of
+/// orders warns of it.
+const PROMISE_MAX_HOURS: f32 = 365.0 * 24.0;
+
+/// Orders of so many days before the as-of say how long deliveries take to mature.
+const MATURITY_ORDERS_DAYS: i64 = 120;
+
+/// The share of them that is delivered once they have matured.
+const MATURED_SHARE: f64 = 0.99;
+
+/// No hold-out ends longer before the as-of: what is open for so long is lost.
+const MATURITY_DAYS_MAX: u32 = DAYS_AHEAD as u32;
+
+/// How long before the as-of a hold-out ends, so that most of its outcomes are known.
+pub(crate) struct Maturity {
+    /// Units: days.
+    pub(crate) days: u32,
+    /// Where they come from, for people.
+    pub(crate) says: String,
+}
+
+impl Maturity {
+    /// The days that the settings give; without them, those after which 99% of the orders of the last
+    /// 120 days are delivered by the product-limit estimate, open ones included, and 60 at most.
+    pub(crate) fn of(feature_set: &FeatureSet, set: Option<u32>, as_of: AsOf) -> Self {
+        if let Some(days) = set {
+            return Self { days, says: format!("{days} days, as evaluate.maturity_days says") };
+        }
+        let outcomes = feature_set.outcomes.as_of(as_of);
+        let recent = as_of.plus_days(-MATURITY_ORDERS_DAYS).instant();
+        let rows = feature_set.ordered_between(recent, as_of.instant());
+        let days = days_to_mature(outcomes[rows].iter().copied());
+        let says = format!(
+            "{days} days, after which 99% of the orders of the last {MATURITY_ORDERS_DAYS} days are \
+             delivered, at most {MATURITY_DAYS_MAX}"
+        );
+        Self { days, says }
+    }
+}
+
+/// Days after which 99% of outcomes are deliveries, from 1 to 60.
+fn days_to_mature(outcomes: impl Iterator<Item = Outcome>) -> u32 {
+    let value = |outcome| {
+        let (hours, observed) = match outcome {
+            Outcome::Delivered(hours) => (hours, true),
+            Outcome::Censored(hours) => (hours, false),
+            Outcome::Excluded => return None,
+        };
+        Some(Censored { value: hours, observed, weight: 1.0 })
+    };
+    let mut values: Vec<Censored<f32>> = outcomes.filter_map(value).collect();
+    let hours = kaplan_meier(&mut values, &[MATURED_SHARE]).first().copied();
+    let days = hours.map_or(MATURITY_DAYS_MAX, |hours| (hours / 24.0).ceil() as u32);
+    days.clamp(1, MATURITY_DAYS_MAX)
+}
 
 /// The orders of a span of time, which a model trained as of its start has not seen.
 pub(crate) struct Holdout {
@@ -45,10 +103,15 @@ pub(crate) fn shipments(feature_set: &FeatureSet, rows: &[usize], now: AsOf) -> 
     let ordered_at = feature_set.outcomes.ordered_at();
     Ok(Shipments {
         ordered_at: rows.iter().map(|&row| ordered_at[row]).collect(),
-        actual_hours: rows.iter().map(|&row| outcomes[row].delivered()).collect(),
-        promised_hours: rows.iter().map(|&row| promised[row]).collect(),
+        outcomes: rows.iter().map(|&row| outcomes[row]).collect(),
+        promised_hours: rows.iter().map(|&row| credible_promise(promised[row])).collect(),
         segments: segments(feature_set, rows)?,
     })
+}
+
+/// A promise that the shop can have meant.
+fn credible_promise(hours: Option<f32>) -> Option<f32> {
+    hours.filter(|hours| *hours <= PROMISE_MAX_HOURS)
 }
 
 /// Distributions as a forecast.
@@ -61,18 +124,23 @@ pub(crate) fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Fo
     }
 }
 
-/// The baselines for a hold-out, from deliveries known at `origin`. A lane is a pair of regions.
+/// The baselines for a hold-out, from deliveries known at `origin`. A lane is that of the speed
+/// table: regions, carrier and service; where that has too few deliveries, the pair of regions.
 ///
 /// # Errors
-/// If no delivery was known at `origin`, or the feature set lacks the regions.
+/// If no delivery was known at `origin`, or the feature set lacks a column that is declared.
 pub(crate) fn baselines(
     feature_set: &FeatureSet,
     holdout: &Holdout,
     origin: AsOf,
 ) -> Result<Vec<Forecast>> {
-    let from = feature_set.frame.texts(column::ORIGIN_REGION)?;
-    let to = feature_set.frame.texts(column::DESTINATION_REGION)?;
-    let lane = |row: usize| (from[row].clone(), to[row].clone());
+    let texts = lane_texts(feature_set)?;
+    let lane = |row: usize| {
+        let whole: [Option<&str>; LANE.len()] =
+            std::array::from_fn(|part| texts[part].as_ref()?[row].as_deref());
+        let [from, to, ..] = whole;
+        [whole, [from, to, None, None]]
+    };
     let deliveries = feature_set.outcomes.deliveries(origin);
     let lanes: Vec<_> = deliveries.iter().map(|delivery| lane(delivery.row)).collect();
     let known_at: Vec<Instant> = deliveries.iter().map(|delivery| delivery.recorded_at).collect();
@@ -83,4 +151,29 @@ pub(crate) fn baselines(
     let promise = baseline::promise(&holdout.shipments.promised_hours, &global)?;
     let lane_median = baseline::lane_median_28d(&past, origin, &lanes)?;
     Ok(promise.into_iter().chain([lane_median, global]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_have_matured_when_99_of_100_are_delivered_open_ones_included() {
+        let delivered = |days: f32, n: usize| vec![Outcome::Delivered(24.0 * days); n];
+        let days = |parts: &[Vec<Outcome>]| days_to_mature(parts.concat().into_iter());
+        assert_eq!(days(&[delivered(5.0, 98), delivered(20.5, 2)]), 21);
+        // Those that are open lately are like those that were open and then took long.
+        let open = vec![Outcome::Censored(24.0 * 4.0); 100];
+        assert_eq!(days(&[delivered(3.0, 98), delivered(20.5, 2), open.clone()]), 21);
+        assert_eq!(days(&[delivered(3.0, 1), vec![Outcome::Excluded; 50]]), 3);
+        assert_eq!(days(&[delivered(3.0, 50), vec![Outcome::Censored(24.0 * 70.0)]]), 60);
+        assert_eq!((days(&[]), days(&[delivered(0.0, 3)])), (60, 1));
+    }
+
+    #[test]
+    fn a_promise_of_another_millennium_is_none() {
+        let promised = [Some(48.0), None, Some(24.0 * 365.0), Some(24.0 * 365.0 * 2_700.0)];
+        let credible = promised.map(credible_promise);
+        assert_eq!(credible, [Some(48.0), None, Some(24.0 * 365.0), None]);
+    }
 }

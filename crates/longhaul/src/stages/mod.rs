@@ -10,6 +10,7 @@ mod features;
 mod history;
 mod holdout;
 mod last_check;
+mod nightly;
 mod publish;
 mod score;
 mod segments;

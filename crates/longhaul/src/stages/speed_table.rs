@@ -20,8 +20,16 @@ use crate::stages::segments::declared_texts;
 const DAYS: i64 = 28;
 
 /// The columns that make up a lane; one that is not a declared feature is null.
-const LANE: [Category; 4] =
+pub(crate) const LANE: [Category; 4] =
     [Category::OriginRegion, Category::DestinationRegion, Category::Carrier, Category::Service];
+
+/// The values of each column of a lane, by row of the feature set; `None` if it is not declared.
+///
+/// # Errors
+/// If a column is declared and not there.
+pub(crate) fn lane_texts(feature_set: &FeatureSet) -> Result<Vec<Option<Vec<Option<String>>>>> {
+    LANE.iter().map(|&category| declared_texts(feature_set, category)).collect()
+}
 
 const N_SHIPMENTS: &str = "n_shipments";
 
@@ -39,9 +47,7 @@ pub(crate) fn speed_table(
 ) -> Result<DataFrame> {
     let end = as_of.instant();
     let rows: Vec<usize> = feature_set.ordered_between(end.plus_days(-DAYS), end).collect();
-    let texts = |&category: &Category| declared_texts(feature_set, category);
-    let texts = LANE.iter().map(texts).collect::<Result<Vec<_>>>()?;
-
+    let texts = lane_texts(feature_set)?;
     let mut lanes: BTreeMap<[Option<&str>; 4], Vec<Distribution>> = BTreeMap::new();
     for (&row, distribution) in rows.iter().zip(scorer.score(&matrix.take(&rows))?) {
         let lane = std::array::from_fn(|part| texts[part].as_ref()?[row].as_deref());

@@ -1,0 +1,266 @@
+//! What the models of each night predict, stored night by night: `forecasts/<as-of>/<digest>.parquet`.
+//!
+//! The model that was trained on a night, published or refused (the challenger), and the champion of
+//! that night score the orders that came until the next model, as of the order: orders that neither
+//! has seen. That is done some days later, when these orders have been recorded, and once; the file
+//! is named by its content. When their outcomes have matured, a later night compares both on these
+//! rows. It reads what can have been stored before it only, so a rerun finds what it found.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Cursor;
+
+use anyhow::Result;
+use artifact::{Bundle, Manifest};
+use evaluate::NightlyForecasts;
+use polars::prelude::*;
+use scorer::Distribution;
+use terms::{AsOf, Digest, LOST_AFTER_HOURS, N_LEVELS, column};
+
+use crate::predictions::{Predictions, to_parquet};
+use crate::refusal::Refusal;
+use crate::stage::RunContext;
+use crate::stages::features::FeatureSet;
+
+/// Where they are stored.
+const FOLDER: &str = "forecasts";
+
+/// A model predicts the orders of so many days after its night at most.
+const ORDERS_DAYS: i64 = 7;
+
+/// So many days after an order it has been recorded.
+const RECORDED_DAYS: i64 = 3;
+
+/// What was not stored so many days after a night is not stored any more, which leaves room for a
+/// weekly run.
+const STORED_DAYS: i64 = 2 * ORDERS_DAYS + RECORDED_DAYS;
+
+/// So many days of nights before the end of the hold-out are compared.
+const NIGHTS_DAYS: i64 = 40;
+
+/// The key of how a model was trained, in what its metrics are about.
+pub(crate) const TRAINING: &str = "training";
+
+const ROLE: &str = "role";
+const CHALLENGER: &str = "challenger";
+const CHAMPION: &str = "champion";
+
+/// The stored predictions of one night.
+pub(crate) struct StoredNight {
+    as_of: AsOf,
+    /// Its file, named by its digest.
+    pub(crate) path: String,
+}
+
+/// The nights that may be compared and for which nothing is stored from this as-of on, oldest first.
+///
+/// # Errors
+/// If the store cannot be read.
+pub(crate) fn stored_nights(context: &RunContext<'_>) -> Result<Vec<StoredNight>> {
+    let lost_days = (LOST_AFTER_HOURS / 24.0) as i64;
+    let since = context.as_of.plus_days(-NIGHTS_DAYS - lost_days);
+    let until = context.as_of.plus_days(-STORED_DAYS);
+    let night = |path: String| {
+        let as_of: AsOf = path.strip_prefix(FOLDER)?.split('/').nth(1)?.parse().ok()?;
+        (since <= as_of && as_of < until).then_some(StoredNight { as_of, path })
+    };
+    let paths = context.store.list(FOLDER)?.into_iter().map(|entry| entry.path);
+    let mut nights: Vec<StoredNight> = paths.filter_map(night).collect();
+    nights.sort_by(|a, b| a.as_of.cmp(&b.as_of).then_with(|| a.path.cmp(&b.path)));
+    nights.dedup_by_key(|night| night.as_of);
+    Ok(nights)
+}
+
+/// Stores what challengers and champions of the last nights predict, where that was not done and the
+/// orders are recorded. `models` are those of moments before the as-of, newest first; `metrics` is
+/// the file in a bundle that says how it was trained.
+///
+/// # Errors
+/// If the store fails, or a bundle is not what was published.
+pub(crate) fn store(
+    context: &RunContext<'_>,
+    feature_set: &FeatureSet,
+    models: &[Manifest],
+    metrics: &str,
+) -> Result<()> {
+    for contenders in contenders(models, context.as_of) {
+        let folder = format!("{FOLDER}/{}", contenders.challenger.about.as_of);
+        if context.store.list(&folder)?.is_empty()
+            && let Some(predictions) = predictions(context, feature_set, &contenders, metrics)?
+        {
+            let bytes = to_parquet(predictions.into_frame()?)?;
+            let path = format!("{folder}/{}.parquet", Digest::of(&bytes));
+            context.store.put(&path, bytes.into())?;
+        }
+    }
+    Ok(())
+}
+
+/// The model of a night, the champion of that night, and the end of the orders that they predict.
+struct Contenders<'a> {
+    challenger: &'a Manifest,
+    champion: &'a Manifest,
+    orders_end: AsOf,
+}
+
+/// The contenders of the nights whose orders have been recorded not long before `as_of`.
+fn contenders(models: &[Manifest], as_of: AsOf) -> Vec<Contenders<'_>> {
+    let recorded = as_of.plus_days(-RECORDED_DAYS);
+    let since = as_of.plus_days(-STORED_DAYS);
+    let nights = models.chunk_by(|one, other| one.about.as_of == other.about.as_of);
+    let mut contenders = Vec::new();
+    let mut next_night = as_of;
+    for challenger in nights.filter_map(<[Manifest]>::first) {
+        let night = challenger.about.as_of;
+        let orders_end = next_night.min(night.plus_days(ORDERS_DAYS));
+        next_night = night;
+        let is_champion = |model: &&Manifest| model.about.passed && model.about.as_of < night;
+        if let Some(champion) = models.iter().find(is_champion)
+            && orders_end <= recorded
+            && since <= night
+        {
+            contenders.push(Contenders { challenger, champion, orders_end });
+        }
+    }
+    contenders
+}
+
+/// What both predict; `None` if there was no order, or one of them cannot score.
+fn predictions(
+    context: &RunContext<'_>,
+    feature_set: &FeatureSet,
+    contenders: &Contenders<'_>,
+    metrics: &str,
+) -> Result<Option<Predictions>> {
+    let &Contenders { challenger, champion, orders_end } = contenders;
+    let night = challenger.about.as_of;
+    let rows = feature_set.ordered_between(night.instant(), orders_end.instant());
+    let rows: Vec<usize> = rows.collect();
+    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
+    let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
+    let mut predictions = Predictions::default();
+    let (mut roles, mut training) = (Vec::new(), Vec::new());
+    for (role, model) in [(CHALLENGER, challenger), (CHAMPION, champion)] {
+        let bundle = artifact::read(context.store, &model.model_id)?;
+        let Some(scored) = score(context, feature_set, &bundle, &rows) else { return Ok(None) };
+        let of_bundle = training_of(&bundle, metrics);
+        for (&row, distribution) in rows.iter().zip(scored) {
+            let ids = (&shipment_ids[row], &order_ids[row]);
+            let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
+            predictions.push(ids, night, &model.model_id, distribution);
+            roles.push(role);
+            training.push(of_bundle.clone());
+        }
+    }
+    predictions.more =
+        vec![Column::new(ROLE.into(), roles), Column::new(TRAINING.into(), training)];
+    Ok((!rows.is_empty()).then_some(predictions))
+}
+
+/// How a model was trained, if its metrics say it.
+fn training_of(bundle: &Bundle, metrics: &str) -> Option<String> {
+    let metrics: serde_json::Value = serde_json::from_slice(bundle.files.get(metrics)?).ok()?;
+    metrics["about"][TRAINING].as_str().map(str::to_owned)
+}
+
+/// The predictions of a published model for some rows; `None`, with a note, if this program or this
+/// feature set is too different from those of the model.
+pub(crate) fn score(
+    context: &RunContext<'_>,
+    feature_set: &FeatureSet,
+    bundle: &Bundle,
+    rows: &[usize],
+) -> Option<Vec<Distribution>> {
+    let scored = || -> Result<Vec<Distribution>> {
+        let scorer = bundle.scorer()?;
+        let matrix = features::encode(&feature_set.frame, scorer.features())?;
+        Ok(scorer.score(&matrix.take(rows))?)
+    };
+    match scored() {
+        Ok(distributions) => Some(distributions),
+        Err(error) => {
+            let model_id = bundle.model_id();
+            context.reporter.note(&format!("model {model_id} is not compared: {error:#}"));
+            None
+        }
+    }
+}
+
+/// What was predicted on the nights of the last 40 days before `end` by models that were trained in
+/// this way, and by the champions of those nights, with outcomes as known at the as-of.
+///
+/// # Errors
+/// If a file is not what was stored.
+pub(crate) fn forecasts(
+    context: &RunContext<'_>,
+    feature_set: &FeatureSet,
+    nights: &[StoredNight],
+    (end, training): (AsOf, &str),
+) -> Result<NightlyForecasts> {
+    let since = end.plus_days(-NIGHTS_DAYS);
+    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
+    let row_of: HashMap<&str, usize> = (shipment_ids.iter().enumerate())
+        .filter_map(|(row, id)| Some((id.as_deref()?, row)))
+        .collect();
+    // A row that two nights predicted counts once, as the earlier one predicted it.
+    let mut of_rows: BTreeMap<usize, [[f32; N_LEVELS]; 2]> = BTreeMap::new();
+    let mut n_nights = 0;
+    for night in nights.iter().filter(|night| since < night.as_of && night.as_of <= end) {
+        let frame = read(context, night)?;
+        let challengers = quantiles(&frame, CHALLENGER, Some(training))?;
+        let champions: BTreeMap<String, _> =
+            quantiles(&frame, CHAMPION, None)?.into_iter().collect();
+        n_nights += usize::from(!challengers.is_empty());
+        for (id, challenger) in challengers {
+            if let (Some(&row), Some(&champion)) = (row_of.get(id.as_str()), champions.get(&id)) {
+                of_rows.entry(row).or_insert([challenger, champion]);
+            }
+        }
+    }
+    let outcomes = feature_set.outcomes.as_of(context.as_of);
+    let ordered_at = feature_set.outcomes.ordered_at();
+    Ok(NightlyForecasts {
+        nights: n_nights,
+        ordered_at: of_rows.keys().map(|&row| ordered_at[row]).collect(),
+        outcomes: of_rows.keys().map(|&row| outcomes[row]).collect(),
+        challengers: of_rows.values().map(|pair| pair[0]).collect(),
+        champions: of_rows.values().map(|pair| pair[1]).collect(),
+    })
+}
+
+/// The stored predictions of a night, verified.
+fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<DataFrame> {
+    let bytes = context.store.get(&night.path)?;
+    if !night.path.ends_with(&format!("/{}.parquet", Digest::of(&bytes))) {
+        let path = night.path.clone();
+        return Err(
+            Refusal::Unreadable { path, expected: "bytes with the digest in its name" }.into()
+        );
+    }
+    Ok(ParquetReader::new(Cursor::new(bytes)).finish()?)
+}
+
+/// The predicted quantiles in one role, by shipment; of models that were trained in one way only, if
+/// that is given.
+fn quantiles(
+    frame: &DataFrame,
+    role: &str,
+    training: Option<&str>,
+) -> Result<Vec<(String, [f32; N_LEVELS])>> {
+    let texts =
+        |name: &str| -> PolarsResult<StringChunked> { Ok(frame.column(name)?.str()?.clone()) };
+    let (ids, roles, trainings) = (texts(column::SHIPMENT_ID)?, texts(ROLE)?, texts(TRAINING)?);
+    let mut levels = Vec::with_capacity(N_LEVELS);
+    for name in column::HOURS {
+        levels.push(frame.column(name)?.f32()?.clone());
+    }
+    let mut found = Vec::new();
+    for row in 0..frame.height() {
+        let is_of = roles.get(row) == Some(role)
+            && training.is_none_or(|training| trainings.get(row) == Some(training));
+        if let (true, Some(id)) = (is_of, ids.get(row)) {
+            let hours = std::array::from_fn(|level| levels[level].get(row).unwrap_or(f32::NAN));
+            found.push((id.to_owned(), hours));
+        }
+    }
+    Ok(found)
+}
