@@ -16,13 +16,14 @@ DAYS = 24
 class WorkingTime:
     """The clock of some rows as of one origin."""
 
-    def __init__(self, ordered_week_hours, holidays_ahead, weekday_rate, holiday_factor):
+    def __init__(self, ordered_week_hours, holidays_ahead, weekday_rates, holiday_factor):
         """ordered_week_hours: local hours since Monday 00:00, 0 to 168, one a row; holidays_ahead: the
-        bits, NaN where none is known; weekday_rate: seven, Monday first; holiday_factor: what a holiday's is multiplied by.
+        bits, NaN where none is known; weekday_rates: seven, Monday first; holiday_factor: what a holiday's
+        rate is multiplied by.
         """
-        rate = np.asarray(weekday_rate, dtype=float)
+        rate = np.asarray(weekday_rates, dtype=float)
         if rate.shape != (7,) or not (rate > 0).all() or not holiday_factor > 0:
-            raise ValueError(f"rates must be above 0, seven and one: {weekday_rate}, {holiday_factor}")
+            raise ValueError(f"rates must be above 0, seven and one: {weekday_rates}, {holiday_factor}")
         ordered = np.asarray(ordered_week_hours, dtype=float)
         if not ((ordered >= 0) & (ordered < WEEK)).all():
             raise ValueError("ordered_week_hours must be from 0 to below 168")

@@ -13,10 +13,10 @@ use rayon::prelude::*;
 use statistics::AgeInterval;
 use terms::{Day, Instant, KeyIdx};
 
+use crate::Error;
 use crate::as_of::{CumulativeTotals, Event, Totals};
 use crate::events::STOCK_DAYS_MAX;
 use crate::timeline::{State, Timelines, Version};
-use crate::Error;
 
 const HOUR_SECONDS: i64 = 3600;
 
@@ -79,7 +79,8 @@ pub(crate) fn add(
         });
     let mut events = Vec::new();
     for (day, counts) in Day::each(days.clone()).zip(&counts) {
-        for (interval, (&count, &sum)) in counts.deliveries.iter().zip(&counts.at_risk).enumerate() {
+        for (interval, (&count, &sum)) in counts.deliveries.iter().zip(&counts.at_risk).enumerate()
+        {
             let change = Totals { count, sum, squares: 0 };
             if change != Totals::default() {
                 events.push(Event { key: KeyIdx(interval as u32), day, change });
@@ -238,7 +239,8 @@ mod tests {
 
     #[test]
     fn corrections_and_exclusions_leave_what_is_known_last() {
-        let corrected = [version(7, State::Waiting), version(50, delivered(40)), version(99, delivered(46))];
+        let corrected =
+            [version(7, State::Waiting), version(50, delivered(40)), version(99, delivered(46))];
         assert_eq!(total(&counted(&[&corrected], &[0, 9], 9)), (1, 40.0));
         let returned = [version(7, delivered(7)), version(30, State::Excluded)];
         assert_eq!(total(&counted(&[&returned], &[0, 9], 9)), (0, 24.0));

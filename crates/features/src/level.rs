@@ -7,6 +7,7 @@
 //! Source: `statistics::life_table_quantile`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -69,8 +70,8 @@ pub(crate) fn columns(
 ) -> Result<Vec<Column>, Error> {
     let mut by_day: BTreeMap<Day, Vec<Option<f64>>> = BTreeMap::new();
     for &day in before {
-        if !by_day.contains_key(&day) {
-            by_day.insert(day, of_day(declared, totals, day)?);
+        if let Entry::Vacant(entry) = by_day.entry(day) {
+            entry.insert(of_day(declared, totals, day)?);
         }
     }
     let names = declared.columns().into_iter().enumerate();

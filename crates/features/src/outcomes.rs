@@ -102,7 +102,9 @@ impl Outcomes {
                 hours if hours <= open_until => Outcome::Delivered(hours as f32),
                 _ => Outcome::Censored(open_until as f32),
             },
-            State::Waiting | State::HandedOver { .. } if age > LOST_AFTER_HOURS => Outcome::Excluded,
+            State::Waiting | State::HandedOver { .. } if age > LOST_AFTER_HOURS => {
+                Outcome::Excluded
+            }
             State::Waiting | State::HandedOver { .. } => Outcome::Censored(open_until as f32),
         }
     }

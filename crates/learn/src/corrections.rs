@@ -42,7 +42,8 @@ impl Corrections<'_> {
             return none(CalibrationBasis::Disabled);
         }
         let days = i64::from(settings.days);
-        let moment = self.population.moment.plus_days(-(i64::from(self.settings.maturity_days) + days));
+        let moment =
+            self.population.moment.plus_days(-(i64::from(self.settings.maturity_days) + days));
         let followed = self.followed(moment, days);
         let found = followed.observed.iter().filter(|&&seen| seen).count();
         let needed = settings.rows_min;

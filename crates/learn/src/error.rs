@@ -114,7 +114,9 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Setting { .. } | Self::Monotone { .. } | Self::ClockBy { .. } => ErrorClass::Configuration,
+            Self::Setting { .. } | Self::Monotone { .. } | Self::ClockBy { .. } => {
+                ErrorClass::Configuration
+            }
             Self::TooFewRows { .. } | Self::NothingMatured { .. } => ErrorClass::Input,
             Self::Boost { source, .. } => match source.class() {
                 boost::ErrorClass::Parameters => ErrorClass::Configuration,

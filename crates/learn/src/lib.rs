@@ -39,6 +39,8 @@ pub use error::Error;
 pub use families::family;
 pub use family::{Family, TrainingRows};
 pub use gate_rules::{GateRule, GateRules, Imputed};
-pub use settings::{CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
-    TimeScaleSettings};
+pub use settings::{
+    CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
+    TimeScaleSettings,
+};
 pub use train::{CalibrationBasis, Sizes, TailBasis, Trained, train_as_of};

@@ -52,10 +52,13 @@ pub(crate) fn recalibration(spells: &[Spell], settings: &RecalibrationSettings) 
         if spell.delivered {
             seen[of(left)] += 1.0;
         }
-        for position in of(entered)..=of(left) {
+        let lived = of(entered)..=of(left);
+        for (position, expected) in
+            expected.iter_mut().enumerate().filter(|(p, _)| lived.contains(p))
+        {
             let low = position as f64 * stretch;
             let high = if position + 1 == n_stretches { f64::INFINITY } else { low + stretch };
-            expected[position] += (left.min(high) - entered.max(low)).max(0.0);
+            *expected += (left.min(high) - entered.max(low)).max(0.0);
         }
     }
     let ratio = |(seen, expected): (&f64, &f64)| {
@@ -117,10 +120,10 @@ mod tests {
 
     #[test]
     fn few_deliveries_and_damping_keep_the_ratio_near_one() {
-        let few = recalibration(&spells(2.0, 50), &RecalibrationSettings {
-            prior_deliveries: 1000.0,
-            ..settings()
-        });
+        let few = recalibration(
+            &spells(2.0, 50),
+            &RecalibrationSettings { prior_deliveries: 1000.0, ..settings() },
+        );
         assert!(few.ratios.iter().all(|ratio| (ratio - 1.0).abs() < 0.03), "{few:?}");
         let half = RecalibrationSettings { damping: 0.5, ..settings() };
         let half = recalibration(&spells(1.5, 60_000), &half);

@@ -124,9 +124,9 @@ impl Beyond {
     /// Its times on a time scale of the whole matrix.
     pub(crate) fn times(&self, matrix: &Matrix, scale: &FeatureTimeScale) -> Vec<f32> {
         let times = self.rows.iter().zip(&self.hours);
-        times.map(|(&row, &hours)| {
-            scale.of_matrix(matrix, row).scaled(f64::from(hours)) as f32
-        }).collect()
+        times
+            .map(|(&row, &hours)| scale.of_matrix(matrix, row).scaled(f64::from(hours)) as f32)
+            .collect()
     }
 }
 

@@ -288,7 +288,7 @@ fn the_clock_is_that_of_the_deliveries() {
     // is a Sunday; the last two weeks have a holiday on which nothing is delivered.
     let n_rows = 8_000;
     let week_hours: Vec<f32> = (0..n_rows).map(|row| (row * 13 % 168) as f32).collect();
-    let holiday = |row: usize| if row % 5 == 0 { 1 << 3 } else { 0 };
+    let holiday = |row: usize| if row.is_multiple_of(5) { 1 << 3 } else { 0 };
     let hours = |row: usize| {
         let mut hours = 60.0;
         loop {
@@ -308,7 +308,9 @@ fn the_clock_is_that_of_the_deliveries() {
             columns: vec![week_hours.clone(), (0..n_rows).map(|row| holiday(row) as f32).collect()],
         },
         ordered_at: (0..n_rows)
-            .map(|row| after(day(0).instant(), 200.0 * row as f64 / n_rows as f64 * DAY_MICROS as f64))
+            .map(|row| {
+                after(day(0).instant(), 200.0 * row as f64 / n_rows as f64 * DAY_MICROS as f64)
+            })
             .collect(),
         hours: (0..n_rows).map(hours).collect(),
         over: Vec::new(),

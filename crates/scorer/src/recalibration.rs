@@ -145,11 +145,15 @@ mod tests {
         assert!(of(1.0).is_identity() && Recalibration::identity().is_identity());
         assert_eq!(of(1.0).apply(48.0, QUANTILES), QUANTILES);
         let slower = of(0.5).apply(48.0, QUANTILES);
-        assert!(slower.iter().zip(QUANTILES).all(|(slower, was)| *slower > was + 5.0), "{slower:?}");
+        assert!(
+            slower.iter().zip(QUANTILES).all(|(slower, was)| *slower > was + 5.0),
+            "{slower:?}"
+        );
         // With half of the hazard, a quarter has arrived where 1 - 0.75^2 had: between two levels.
         let arrived = 1.0 - 0.75_f64.powi(2);
-        let at = 90.0 + 10.0 * (cumulative_hazard(arrived) - cumulative_hazard(0.4))
-            / (cumulative_hazard(0.5) - cumulative_hazard(0.4));
+        let at = 90.0
+            + 10.0 * (cumulative_hazard(arrived) - cumulative_hazard(0.4))
+                / (cumulative_hazard(0.5) - cumulative_hazard(0.4));
         assert!((slower[2] - at).abs() < 1e-9, "{} {at}", slower[2]);
     }
 

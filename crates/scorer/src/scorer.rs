@@ -113,7 +113,8 @@ impl Scorer {
     /// time scale of other features.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
         let n_features = parts.features.len();
-        let trees = parts.regressors.iter().map(|regressor| ("regressor", &regressor.trees, N_LEVELS));
+        let trees =
+            parts.regressors.iter().map(|regressor| ("regressor", &regressor.trees, N_LEVELS));
         for (part, model, expected) in trees.chain([("gate", &parts.gate, 1)]) {
             if model.n_outputs() != expected {
                 return Err(Error::Outputs { part, expected, found: model.n_outputs() });
@@ -132,7 +133,8 @@ impl Scorer {
         }
         parts.calibration.check()?;
         parts.recalibration.check()?;
-        let scale = |regressor: &Regressor| regressor.time_scale.clone().of_features(&parts.features);
+        let scale =
+            |regressor: &Regressor| regressor.time_scale.clone().of_features(&parts.features);
         let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
         let mut scorer = Self { parts, time_scales, model_id: String::new() };
         scorer.model_id = scorer.fingerprint().short().to_owned();

@@ -12,7 +12,10 @@ use arrow::datatypes::Int32Type;
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use terms::{Digest, ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix, N_LEVELS};
 
-use crate::{Calibration, Error, Knots, MIXTURE_FILE, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale, regressor_file};
+use crate::{
+    Calibration, Error, Knots, MIXTURE_FILE, Parts, Recalibration, Regressor, Scorer, Segment,
+    TimeScale, regressor_file,
+};
 
 fn features() -> FeatureList {
     let levels = vec!["air".to_owned(), "road".to_owned()];

@@ -182,8 +182,11 @@ impl FeatureTimeScale {
         let clock = match (&self.scale.clock, self.clock) {
             (Some(clock), Some(((week, holidays), by))) => {
                 let code = by.map(&value).filter(|code| *code >= 0.0);
-                let of_category =
-                    clock.by.iter().zip(code).find_map(|((_, rates), code)| rates.get(code as usize));
+                let of_category = clock
+                    .by
+                    .iter()
+                    .zip(code)
+                    .find_map(|((_, rates), code)| rates.get(code as usize));
                 Some(RowClock {
                     rates: of_category.unwrap_or(&clock.weekday_rates),
                     holiday_factor: f64::from(clock.holiday_factor),
@@ -318,7 +321,10 @@ mod tests {
 
     fn regional() -> Clock {
         let rates = |shares| Clock::rates_of_shares(shares);
-        let (even, no_sunday) = ([1.0 / 7.0; 7], [1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 0.0]);
+        let (even, no_sunday) = (
+            [1.0 / 7.0; 7],
+            [1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 6.0, 0.0],
+        );
         Clock {
             weekday_rates: rates(even),
             holiday_factor: 0.1,
