@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-peers test-olist olist figures check-figures s3 lint audit release fuzz \
-  bench-olist bench-quality bench-boost bench-features clean
+  bench-quality bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,10 +85,6 @@ fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++
 	$(TARGET)/fuzz/$(HOST)/release/fuzz-boost .fuzz/boost -max_len=2048 \
 	  -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/
 
-bench-olist: build ## A backtest on Olist against nine LightGBM models: DIR=folder
-	@test -n "$(DIR)" || { echo 'make bench-olist DIR=<folder with the public CSVs>'; exit 2; }
-	benches/olist.sh $(LONGHAUL) $(DIR) $(STORE)-olist
-
 QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
   $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT)) \
@@ -98,6 +94,11 @@ bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts agai
 	.venv-bench/bin/python -m unittest discover -q -s benches/quality
 	.venv-bench/bin/python benches/quality/run.py --longhaul $(or $(PROGRAM),$(LONGHAUL)) $(QUALITY_FLAGS)
 	python3 benches/figures.py record quality .bench/bench-quality.json
+
+bench-variants: $(if $(PROGRAM),,build) .venv-bench/quality ## What each part of the method is worth on Olist: DIR=<Olist CSVs> [ONLY=…] [EVERY=14d]
+	@test -n "$(DIR)" || { echo 'make bench-variants DIR=<folder with the public CSVs>'; exit 2; }
+	.venv-bench/bin/python benches/quality/variants.py --longhaul $(or $(PROGRAM),$(LONGHAUL)) \
+	  --olist $(abspath $(DIR)) $(if $(EVERY),--every $(EVERY)) $(if $(ONLY),--only "$(ONLY)")
 
 .venv-bench/quality: benches/requirements.txt
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench

@@ -2,7 +2,6 @@
 
 usage: figures.py write|check --longhaul PROGRAM [--only BLOCKS]
        figures.py record boost|features|quality FILE
-       figures.py record olist BACKTEST.json LIGHTGBM.json
 
 A block is what is between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `demo`, `guide`
 and `proof` are what the program prints: it is run for them. The others are tables of benchmarks that
@@ -21,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benches" / "results"
 FILES = {
-    "README.md": ["demo", "olist", "boost", "boost-peers", "boost-scaling", "features"],
+    "README.md": ["demo", "quality", "boost", "boost-peers", "boost-scaling", "features"],
     "docs/guide-import.md": ["guide", "proof"],
 }
 
@@ -85,33 +84,6 @@ def seconds(value):
 
 def ratio(value):
     return f"{value:.3f}x" if value < 0.1 else f"{value:.2f}x"
-
-
-def olist():
-    known = results("olist")
-    names = {
-        "boost": "**longhaul**",
-        "lightgbm": "LightGBM {lightgbm_version}, nine quantile models "
-        "(31 leaves, 300 rounds, learning rate 0.05)".format(**known),
-        "lane_median_28d": "lane median and quantiles, last 28 days",
-        "global_quantiles": "global quantiles",
-        "promise": "the shop's promise",
-    }
-    scores = {score["name"]: score for score in known["scores"]}
-    rows = []
-    for name, title in names.items():
-        score = scores[name]
-        cells = [f"{score['mae_days']:.2f}", f"{score['mean_pinball_days']:.3f}"]
-        if name == "boost":
-            cells = [f"**{cell}**" for cell in cells]
-        covers = score["coverage_80"]
-        rows.append([title, *cells, f"{covers:.1%}" if covers else "–"])
-    quotient = scores["boost"]["mean_pinball_days"] / scores["lightgbm"]["mean_pinball_days"]
-    return (
-        f"{known['predicted']:,} shipments, {known['judged']:,} of them with a known outcome; the ratio"
-        f" of mean pinball is {quotient:.2f}:\n\n"
-        + table(["forecast", "MAE, days", "mean pinball, days", "80% interval covers"], rows)
-    )
 
 
 def boost():
@@ -226,7 +198,6 @@ def quality():
 
 
 TABLES = {
-    "olist": olist,
     "quality": quality,
     "boost": boost,
     "boost-peers": boost_peers,
@@ -269,23 +240,10 @@ def commit():
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
-def record(name, files):
+def record(name, file):
     path = RESULTS / f"{name}.json"
-    if name == "olist":
-        backtest, lightgbm = (json.loads(pathlib.Path(file).read_text()) for file in files)
-        summary = backtest["result"]["summary"]
-        kept = ("name", "mae_days", "mean_pinball_days", "coverage_80")
-        scores = [{key: score[key] for key in kept} for score in summary["scores"]]
-        theirs = {key: lightgbm["lightgbm"][key] for key in kept[1:]}
-        known = {
-            "commit": commit(),
-            "predicted": summary["counts"]["rows"],
-            "judged": lightgbm["rows"],
-            "lightgbm_version": lightgbm["lightgbm_version"],
-            "scores": [*scores, {"name": "lightgbm", **theirs}],
-        }
-    elif name == "quality":
-        report = json.loads(pathlib.Path(files[0]).read_text())
+    if name == "quality":
+        report = json.loads(pathlib.Path(file).read_text())
         known = results(name) if path.exists() else {"windows": []}
         of = {(window["network"], window["window"]): window for window in known["windows"]}
         for network, windows in report["windows"].items():
@@ -297,7 +255,7 @@ def record(name, files):
         known = {"lightgbm_version": report["lightgbm_version"], "windows": list(of.values())}
     else:
         known = results(name)
-        for row in json.loads(pathlib.Path(files[0]).read_text())["rows"].values():
+        for row in json.loads(pathlib.Path(file).read_text())["rows"].values():
             settings = row["settings"]
             if settings.get("rounds") or settings.get("rows", 1_000_000) != 1_000_000:
                 continue  # A trial.
@@ -317,11 +275,11 @@ def main():
         of.add_argument("--longhaul", required=True)
         of.add_argument("--only", default="")
     of = whats.add_parser("record")
-    of.add_argument("name", choices=["boost", "features", "olist", "quality"])
-    of.add_argument("files", nargs="+")
+    of.add_argument("name", choices=["boost", "features", "quality"])
+    of.add_argument("file")
     arguments = parser.parse_args()
     if arguments.what == "record":
-        record(arguments.name, arguments.files)
+        record(arguments.name, arguments.file)
     else:
         arguments.longhaul = str(pathlib.Path(arguments.longhaul).resolve())
         write_or_check(arguments)

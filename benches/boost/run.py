@@ -74,7 +74,7 @@ OPTIONS = {
     "vector": {"vector_leaf": True},
 }
 
-# The peer on real orders: as in `make bench-olist`.
+# The peer on real orders: as peer a of `make bench-quality`.
 THEIRS_OLIST = THEIRS | {"rounds": 300, "leaves": 31, "learning_rate": 0.05}
 
 # Ours, by row of the table: fields of `boost::Params`; what is left out has its default there.
