@@ -38,7 +38,7 @@ class Clock(unittest.TestCase):
         self.assertAlmostEqual(clock.working([72.0])[0], 12 * 1.25 + 24 * 0.8 + 24 * 0.05 + 12 * 1.25)
         # Three days after the order's day is a holiday: Monday.
         clock = WorkingTime([FRIDAY_NOON], [8.0], RATES, 0.1)
-        self.assertAlmostEqual(clock.working([72.0])[0], 12 * 1.25 + 24 * 0.8 + 24 * 0.05 + 12 * 0.1)
+        self.assertAlmostEqual(clock.working([72.0])[0], 12 * 1.25 + 24 * 0.8 + 24 * 0.05 + 12 * RATES[0] * 0.1)
         self.assertAlmostEqual(clock.hours(clock.working([72.0]))[0], 72.0)
 
     def test_a_plain_week_has_the_hours_of_its_rates_near_and_far(self):

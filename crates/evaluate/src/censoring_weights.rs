@@ -8,18 +8,31 @@
 //! weight of their own, but where the question is only whether they were delivered within so many
 //! hours, and they are known to have taken longer. [`CensoringSurvival`] has the sources.
 //!
-//! Limits: G is one for all shipments, so delivery times must not depend on how long ago the order
-//! was; where a network became faster within the hold-out, the slow of its first weeks stand for the
-//! open of the last ones. Nothing stands for deliveries that take longer than the oldest is old.
+//! G is estimated for the orders of each four weeks by themselves, since the age of an order follows
+//! from its day: otherwise the slow ones of a season long past, all of which are known, would stand for
+//! the open ones of the last weeks.
+//!
+//! Limits: within four weeks delivery times must not depend on the day of the order. Nothing stands for
+//! deliveries that take longer than the oldest of the four weeks is old.
+
+use std::collections::BTreeMap;
 
 use statistics::{Censored, CensoringSurvival};
-use terms::Outcome;
+use terms::{DAY_MICROS, Instant, Outcome};
 
 /// No shipment stands for more than this, so that a few of the slowest cannot decide everything.
 pub(crate) const WEIGHT_MAX: f64 = 20.0;
 
-/// The weights of shipments whose censoring times are from one distribution.
-pub(crate) struct CensoringWeights(CensoringSurvival);
+/// Orders of so many days have one distribution of censoring times.
+const COHORT_DAYS: i64 = 28;
+
+/// The weights of shipments, with a distribution of censoring times for each cohort of orders.
+pub(crate) struct CensoringWeights {
+    outcomes: Vec<Outcome>,
+    /// For each shipment its cohort, from that of the first order on.
+    cohorts: Vec<i64>,
+    survivals: BTreeMap<i64, CensoringSurvival>,
+}
 
 /// Whether a shipment was delivered within so many hours, and its weight in such a question.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,53 +42,69 @@ pub(crate) struct KnownWithin {
 }
 
 impl CensoringWeights {
-    pub(crate) fn of(outcomes: &[Outcome]) -> Self {
-        let value = |outcome: &Outcome| {
+    /// Shapes: one time and outcome a shipment.
+    pub(crate) fn of(outcomes: &[Outcome], ordered_at: &[Instant]) -> Self {
+        let first = ordered_at.iter().min().map_or(0, |first| first.micros());
+        let cohort = |at: &Instant| (at.micros() - first) / (COHORT_DAYS * DAY_MICROS);
+        let cohorts: Vec<i64> = ordered_at.iter().map(cohort).collect();
+        let mut values: BTreeMap<i64, Vec<Censored<f64>>> = BTreeMap::new();
+        for (outcome, &cohort) in outcomes.iter().zip(&cohorts) {
             let (hours, observed) = match *outcome {
                 Outcome::Delivered(hours) => (hours, true),
                 Outcome::Censored(hours) => (hours, false),
-                Outcome::Excluded => return None,
+                Outcome::Excluded => continue,
             };
-            Some(Censored { value: f64::from(hours), observed, weight: 1.0 })
-        };
-        let values: Vec<Censored<f64>> = outcomes.iter().filter_map(value).collect();
-        Self(CensoringSurvival::of(&values))
+            let value = Censored { value: f64::from(hours), observed, weight: 1.0 };
+            values.entry(cohort).or_default().push(value);
+        }
+        let survivals =
+            values.iter().map(|(&cohort, values)| (cohort, CensoringSurvival::of(values)));
+        let survivals = survivals.collect();
+        Self { outcomes: outcomes.to_vec(), cohorts, survivals }
     }
 
-    /// The weight of a delivery after `hours`, before it is bounded.
-    pub(crate) fn unbounded(&self, hours: f32) -> f64 {
-        1.0 / self.0.before(f64::from(hours))
+    /// The probability that an outcome of a shipment's cohort is known after so many hours.
+    fn known_after(&self, row: usize, hours: f64) -> f64 {
+        self.survivals.get(&self.cohorts[row]).map_or(1.0, |survival| survival.before(hours))
     }
 
-    /// The weight of a shipment with this outcome; `None` if the outcome is not known.
-    pub(crate) fn weight(&self, outcome: Outcome) -> Option<f64> {
-        outcome.delivered().map(|hours| self.unbounded(hours).min(WEIGHT_MAX))
+    /// The weight of a shipment before it is bounded; `None` if its outcome is not known.
+    pub(crate) fn unbounded(&self, row: usize) -> Option<f64> {
+        let hours = f64::from(self.outcomes[row].delivered()?);
+        Some(1.0 / self.known_after(row, hours))
     }
 
-    /// Whether a shipment with this outcome was delivered within `hours`; `None` if that is not known.
-    pub(crate) fn within(&self, outcome: Outcome, hours: f64) -> Option<KnownWithin> {
-        let (until, delivered) = match outcome {
+    /// The weight of a shipment; `None` if its outcome is not known.
+    pub(crate) fn weight(&self, row: usize) -> Option<f64> {
+        self.unbounded(row).map(|weight| weight.min(WEIGHT_MAX))
+    }
+
+    /// Whether a shipment was delivered within `hours`; `None` if that is not known.
+    pub(crate) fn within(&self, row: usize, hours: f64) -> Option<KnownWithin> {
+        let (until, delivered) = match self.outcomes[row] {
             Outcome::Delivered(after) => (f64::from(after), f64::from(after) <= hours),
             Outcome::Censored(after) if f64::from(after) >= hours => (hours, false),
             Outcome::Censored(_) | Outcome::Excluded => return None,
         };
-        let weight = (1.0 / self.0.before(until.min(hours))).min(WEIGHT_MAX);
+        let weight = (1.0 / self.known_after(row, until.min(hours))).min(WEIGHT_MAX);
         Some(KnownWithin { delivered, weight })
     }
 }
 
-/// The weight of each outcome among all of them, from 1 to 20; `None` where it is not known. With
-/// these weights, means over the known outcomes estimate those over all that are not excluded.
+/// The weight of each outcome among those of the same four weeks of orders, from 1 to 20; `None` where
+/// it is not known. With these weights, means over the known outcomes estimate those over all that are
+/// not excluded. Shapes: one time and outcome a shipment.
 ///
 /// ```
 /// use terms::Outcome::{Censored, Delivered};
 ///
-/// let weights = evaluate::censoring_weights(&[Delivered(30.0), Censored(40.0), Delivered(50.0)]);
+/// let outcomes = [Delivered(30.0), Censored(40.0), Delivered(50.0)];
+/// let weights = evaluate::censoring_weights(&outcomes, &[terms::Instant::from_micros(0); 3]);
 /// assert_eq!(weights, [Some(1.0), None, Some(2.0)]);
 /// ```
-pub fn censoring_weights(outcomes: &[Outcome]) -> Vec<Option<f64>> {
-    let weights = CensoringWeights::of(outcomes);
-    outcomes.iter().map(|&outcome| weights.weight(outcome)).collect()
+pub fn censoring_weights(outcomes: &[Outcome], ordered_at: &[Instant]) -> Vec<Option<f64>> {
+    let weights = CensoringWeights::of(outcomes, ordered_at);
+    (0..outcomes.len()).map(|row| weights.weight(row)).collect()
 }
 
 #[cfg(test)]
@@ -91,24 +120,40 @@ mod tests {
     #[test]
     fn a_delivery_stands_for_those_that_were_open_before_it() {
         let outcomes = [Delivered(10.0), Censored(20.0), Excluded, Delivered(30.0)];
-        assert_eq!(censoring_weights(&outcomes), [Some(1.0), None, None, Some(2.0)]);
+        let weights = censoring_weights(&outcomes, &together(4));
+        assert_eq!(weights, [Some(1.0), None, None, Some(2.0)]);
         let many = [vec![Censored(5.0); 99], vec![Delivered(6.0)]].concat();
-        assert_eq!(censoring_weights(&many)[99], Some(WEIGHT_MAX));
-        assert_eq!(CensoringWeights::of(&many).unbounded(6.0).round(), 100.0);
+        assert_eq!(censoring_weights(&many, &together(100))[99], Some(WEIGHT_MAX));
+        let unbounded = CensoringWeights::of(&many, &together(100)).unbounded(99).unwrap();
+        assert_eq!(unbounded.round(), 100.0);
+    }
+
+    #[test]
+    fn orders_of_long_ago_do_not_stand_for_those_of_the_last_weeks() {
+        let day = |day: i64| Instant::from_micros(day * terms::DAY_MICROS);
+        let ordered_at = [day(0), day(27), day(28), day(30)];
+        let outcomes = [Delivered(10.0), Delivered(90.0), Censored(20.0), Delivered(30.0)];
+        let weights = censoring_weights(&outcomes, &ordered_at);
+        assert_eq!(weights, [Some(1.0), Some(1.0), None, Some(2.0)]);
     }
 
     #[test]
     fn an_open_shipment_is_known_to_have_taken_longer_than_its_age() {
-        let outcomes = [Delivered(10.0), Censored(20.0), Delivered(30.0), Censored(40.0)];
-        let weights = CensoringWeights::of(&outcomes);
-        let within = |hours: f64| outcomes.map(|outcome| weights.within(outcome, hours));
+        let outcomes = [Delivered(10.0), Censored(20.0), Delivered(30.0), Censored(40.0), Excluded];
+        let weights = CensoringWeights::of(&outcomes, &together(5));
+        let within = |hours: f64| [0, 1, 2, 3].map(|row| weights.within(row, hours));
         let known = |delivered, weight| Some(KnownWithin { delivered, weight });
         let early = [known(true, 1.0), known(false, 1.0), known(false, 1.0), known(false, 1.0)];
         assert_eq!(within(20.0), early);
         // One of three is not known any more, and two stand for it.
         assert_eq!(within(25.0), [known(true, 1.0), None, known(false, 1.5), known(false, 1.5)]);
         assert_eq!(within(35.0), [known(true, 1.0), None, known(true, 1.5), known(false, 1.5)]);
-        assert_eq!(weights.within(Excluded, 5.0), None);
+        assert_eq!(weights.within(4, 5.0), None);
+    }
+
+    /// The times of orders that were placed together.
+    fn together(n: usize) -> Vec<Instant> {
+        vec![Instant::from_micros(0); n]
     }
 
     /// Log-normal delivery times of 20,000 orders in 40 days, of which those are known that came within

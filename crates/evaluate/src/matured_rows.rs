@@ -54,9 +54,9 @@ impl<'a> MaturedRows<'a> {
         days.dedup();
         let position = |row| days.partition_point(|&day| day < order_day(shipments, row));
         let day_of = (0..shipments.len()).map(position).collect();
-        let weights = CensoringWeights::of(outcomes);
-        let weight = |&outcome: &Outcome| weights.weight(outcome).unwrap_or(0.0);
-        let weight_of = outcomes.iter().map(weight).collect();
+        let weights = CensoringWeights::of(outcomes, &shipments.ordered_at);
+        let weight = |row| weights.weight(row).unwrap_or(0.0);
+        let weight_of = (0..shipments.len()).map(weight).collect();
         let draws = Draws::new(days.len(), settings);
         Ok(Self { shipments, rows, open, days, day_of, weights, weight_of, draws })
     }
@@ -73,14 +73,13 @@ impl<'a> MaturedRows<'a> {
 
     /// How many matured rows would weigh more than is allowed.
     pub(crate) fn n_bounded(&self) -> usize {
-        let exceeds = |hours: f32| self.weights.unbounded(hours) > WEIGHT_MAX;
-        let outcomes = self.shipments.outcomes.iter();
-        outcomes.filter(|outcome| outcome.delivered().is_some_and(exceeds)).count()
+        let exceeds = |&&row: &&usize| self.weights.unbounded(row) > Some(WEIGHT_MAX);
+        self.rows.iter().filter(exceeds).count()
     }
 
     /// Whether a row was delivered within `hours`; `None` if that is not known.
     pub(crate) fn within(&self, row: usize, hours: f64) -> Option<KnownWithin> {
-        self.weights.within(self.shipments.outcomes[row], hours)
+        self.weights.within(row, hours)
     }
 
     /// The matured rows that took more than two days.

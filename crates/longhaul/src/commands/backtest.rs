@@ -125,7 +125,7 @@ fn predictions(
         }
     }
     let actual: Vec<Option<f32>> = of_rows.iter().map(|outcome| outcome.delivered()).collect();
-    let weights = evaluate::censoring_weights(&of_rows).into_iter();
+    let weights = evaluate::censoring_weights(&of_rows, &ordered_at).into_iter();
     let weights: Vec<Option<f32>> =
         weights.map(|weight| weight.map(|weight| weight as f32)).collect();
     predictions.more = vec![
