@@ -267,12 +267,12 @@ fn a_model_that_the_gates_refuse_is_kept_but_not_current() {
 fn an_altered_model_is_noticed_before_it_scores() {
     let store = Folder::with_simulated_tables();
     store.run("publish", &[]).ok();
-    let path = store.path().join("models").join(store.model_id()).join("regressor.bin");
+    let path = store.path().join("models").join(store.model_id()).join("regressor_0.bin");
     let mut bytes = std::fs::read(&path).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).unwrap();
-    store.run("score", &[]).refuses(10, &["regressor.bin"]);
+    store.run("score", &[]).refuses(10, &["regressor_0.bin"]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::population::{Beyond, Population};
 use crate::recalibration::{Spell, recalibration};
 use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
-use crate::train::CalibrationBasis;
+use crate::sizes::CalibrationBasis;
 
 /// What a training is made of, for its corrections.
 pub(crate) struct Corrections<'a> {

@@ -28,6 +28,7 @@ mod recalibration;
 mod regressors;
 mod sampling;
 mod settings;
+mod sizes;
 mod tail;
 mod time_scale;
 mod train;
@@ -43,4 +44,5 @@ pub use settings::{
     CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
     TimeScaleSettings,
 };
-pub use train::{CalibrationBasis, Sizes, TailBasis, Trained, train_as_of};
+pub use sizes::{CalibrationBasis, Sizes, TailBasis};
+pub use train::{Trained, train_as_of};

@@ -11,7 +11,6 @@
 //! 5. The knots within two days and the tail beyond the last quantile.
 
 use scorer::{Calibration, Knots, Parts, Scorer};
-use serde::{Deserialize, Serialize};
 use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
 use crate::calibration::Matured;
@@ -23,6 +22,7 @@ use crate::gate_rules::GateRules;
 use crate::population::Population;
 use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
+use crate::sizes::{Sizes, TailBasis};
 use crate::{gate, gate_rules, tail};
 
 /// With fewer deliveries within two days than this the knots are a straight line.
@@ -39,76 +39,6 @@ pub struct Trained {
     pub sizes: Sizes,
     /// Features with their share of the regressor's split gain, the largest first.
     pub importance: Vec<(String, f64)>,
-}
-
-/// How many rows each part of a model was trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sizes {
-    /// Rows ordered before the origin, within the history.
-    pub rows: usize,
-    /// Of these, excluded: without a delivery time to learn from.
-    pub excluded: usize,
-    /// Of these, open at the origin.
-    pub open: usize,
-    /// Rows of the regressor whose delivery was observed.
-    pub beyond_observed: usize,
-    /// Right-censored rows of the regressor.
-    pub beyond_open: usize,
-    /// Rows of the gate.
-    pub gate: usize,
-    /// Of these, over two days.
-    pub gate_over_2d: usize,
-    /// Deliveries within two days of which the knots are quantiles; 0 if the knots are a straight line.
-    pub within_2d: usize,
-    /// What the calibration was learned from, or why there is none.
-    pub calibration: CalibrationBasis,
-    /// What the recalibration was learned from, or why there is none.
-    pub recalibration: CalibrationBasis,
-    /// Whether the tail was learned or assumed.
-    pub tail: TailBasis,
-}
-
-/// What the calibration was learned from, or why there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "basis")]
-pub enum CalibrationBasis {
-    /// Matured orders after an earlier moment.
-    Learned {
-        /// The moment as of which the inner model was trained.
-        as_of: AsOf,
-        /// Rows predicted.
-        rows: usize,
-        /// Of these, right-censored.
-        open: usize,
-    },
-    /// Switched off.
-    Disabled,
-    /// Too few rows to train the inner model.
-    TooFewToTrain {
-        /// Observed rows found.
-        found: usize,
-        /// Observed rows needed.
-        needed: usize,
-    },
-    /// Too few matured rows after the earlier moment.
-    TooFewMatured {
-        /// Observed rows found.
-        found: usize,
-        /// Observed rows needed.
-        needed: usize,
-    },
-}
-
-/// What the tail was estimated from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TailBasis {
-    /// The rows that the calibration was learned from.
-    Matured,
-    /// The rows that the regressor was trained on.
-    Training,
-    /// Too few excesses: that of an exponential distribution is assumed.
-    Assumed,
 }
 
 /// Trains a model with what was known at `origin`.

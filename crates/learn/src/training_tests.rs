@@ -262,7 +262,7 @@ fn recalibration_follows_what_changed_before_anything_has_matured() {
 fn the_level_is_followed_where_it_has_never_been() {
     // The network becomes faster than it ever was, and its level says so; the trees never saw it.
     let mut orders = orders(24_000, Some(Shift { day: 200, factor: 0.5 }));
-    let level = |at: &Instant| if *at >= day(200).instant() { 50.0 } else { 100.0 };
+    let level = |at: &Instant| if *at >= day(200).instant() { 74.0 } else { 100.0 };
     orders.matrix.columns.push(orders.ordered_at.iter().map(level).collect());
     let feature = Feature { name: terms::column::LEVEL_HOURS.into(), kind: FeatureKind::Numeric };
     orders.matrix.features.0.push(feature);

@@ -188,7 +188,7 @@ fn decoding_names_the_file_that_is_wrong() {
     );
     files.remove(&regressor_file(0));
     let error = Scorer::decode(&files).unwrap_err();
-    assert_eq!(error.to_string(), "model file \"regressor.bin\": not in the bundle");
+    assert_eq!(error.to_string(), "model file \"regressor_0.bin\": not in the bundle");
     assert_eq!(error.class(), ErrorClass::Input);
 
     let mut files = scorer().encode();
