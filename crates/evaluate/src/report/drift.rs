@@ -60,7 +60,7 @@ impl HazardRatios {
 pub(crate) fn plots(drift: &Drift) -> Option<Markup> {
     let recalibration = match drift.recalibrations.as_slice() {
         all if all.iter().all(|(_, ratios)| ratios.is_identity()) => None,
-        [(_, ratios)] => Some(by_stretch(ratios)),
+        [(trained_as_of, ratios)] => Some(by_stretch(trained_as_of, ratios)),
         several => Some(by_date(drift.dates, several)),
     };
     let shown = [level(drift), recalibration];
@@ -91,22 +91,24 @@ fn level(drift: &Drift) -> Option<Markup> {
     };
     Some(captioned(
         chart.title,
-        "The median delivery time at the pace of the days before the order, open shipments \
-         included. Where it changes fast, forecasts learned from earlier orders need it most.",
+        "The median delivery time at the pace of the days before an order, open shipments \
+         included; the median over the orders of a week.",
         &chart.draw(&line.draw(&chart, &dates, " days")),
         &[],
     ))
 }
 
 /// One model's ratios. A stretch is as wide as another: that is the scale of cumulative hazard.
-fn by_stretch(recalibration: &HazardRatios) -> Markup {
+fn by_stretch(trained_as_of: &str, recalibration: &HazardRatios) -> Markup {
     let ratios = &recalibration.ratios;
     let boundaries = (0..=ratios.len()).rev().step_by(ratios.len().div_ceil(STRETCH_TICKS));
     let ticks = boundaries
         .map(|boundary| (boundary as f64, percent_tick(recalibration.delivered_at(boundary))));
+    // Space for the texts of the ticks at both ends.
+    let (end, space) = (ratios.len() as f64, ratios.len() as f64 / 40.0);
     let x = Axis {
-        low: 0.0,
-        high: ratios.len() as f64,
+        low: -space,
+        high: end + space,
         ticks: ticks.collect(),
         title: "share predicted to be delivered".to_owned(),
     };
@@ -143,10 +145,12 @@ fn by_stretch(recalibration: &HazardRatios) -> Markup {
     };
     captioned(
         chart.title,
-        "By how much the hazard of delivery is multiplied, by how far a shipment is through its \
-         predicted distribution. On the dashed line, 1, deliveries of the last weeks came as \
-         predicted; above it they came faster, and forecasts were made shorter by that; below it \
-         slower.",
+        &format!(
+            "By how much the model trained as of {trained_as_of} multiplies the hazard of delivery, \
+             by how far a shipment is through its predicted distribution. On the dashed line, 1, \
+             deliveries of the weeks before came as predicted; above it they came faster, and \
+             forecasts are made shorter by that; below it slower.",
+        ),
         &chart.draw(&marks),
         &[],
     )
@@ -201,9 +205,9 @@ fn by_date(of: &str, recalibrations: &[(String, HazardRatios)]) -> Markup {
         lines.iter().map(|line| (line.style.to_owned(), line.name.clone())).collect();
     captioned(
         chart.title,
-        "By how much the model of each date multiplies the hazard of delivery. On the dashed line, \
-         1, deliveries of the weeks before came as predicted; above it they came faster, and \
-         forecasts were made shorter by that; below it slower.",
+        "By how much the model used from each date on multiplies the hazard of delivery. On the \
+         dashed line, 1, deliveries of the weeks before its training came as predicted; above it \
+         they came faster, and forecasts are made shorter by that; below it slower.",
         &chart.draw(&marks),
         &legend,
     )
@@ -289,6 +293,7 @@ mod tests {
         for text in ["0.0% to 33.0% predicted: 1.50", "33.0% to 100.0% predicted: 0.50"] {
             assert!(one.contains(text), "{text}: {one}");
         }
+        assert!(one.contains("the model trained as of 2026-01-01 multiplies"));
         assert!(!one.contains("Level of the network") && !one.contains("over time"));
 
         let none = HazardRatios { stretch: 1.0, ratios: Vec::new() };
