@@ -211,6 +211,16 @@ fn a_backtest_beats_every_baseline_and_knows_its_actuals() {
     let known = frame.height() - frame.column("actual_hours").unwrap().null_count();
     assert_eq!(result["summary"]["counts"]["judged"].as_u64(), Some(known as u64));
     assert!(folder.join("metrics.json").is_file());
+    // Level and recalibration of each origin.
+    let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
+    for origin in ["2025-09-15", "2025-09-22", "2025-09-29"] {
+        for of in [", all stretches", ", first stretch", ", last stretch"] {
+            assert!(report.contains(&format!("{origin}{of}")), "{origin}{of}");
+        }
+        let (_, level) = report.split_once(&format!("<title>{origin}: ")).expect("a level");
+        let (level, _) = level.split_once(" days<").expect("its unit");
+        assert!((0.5..20.0).contains(&level.parse::<f64>().unwrap()), "{level}");
+    }
     let weights = frame.column("weight").unwrap().f32().unwrap().clone();
     assert_eq!(weights.null_count(), frame.height() - known, "a weight where there is an outcome");
     assert!(weights.iter().flatten().all(|weight| (1.0..=20.0).contains(&weight)));

@@ -8,8 +8,8 @@ use std::error::Error;
 
 use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{
-    Comparison, Forecast, GateSettings, ReportExtras, SegmentFamily, Settings, Shipments, evaluate,
-    report,
+    Comparison, Drift, Forecast, GateSettings, HazardRatios, ReportExtras, SegmentFamily, Settings,
+    Shipments, evaluate, report,
 };
 use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS, Outcome};
 
@@ -63,11 +63,25 @@ fn main() -> Result<(), Box<dyn Error>> {
         .zip([40.0, 25.0, 18.0, 4.0, 1.5])
         .map(|(n, g)| (n.to_string(), g))
         .collect();
+    let drift = Drift {
+        dates: "order week",
+        level: (0..DAYS / 7)
+            .map(|week| {
+                let slow = if STRIKE.contains(&(7 * week)) { 40.0 } else { 0.0 };
+                (origin.plus_days(7 * week).to_string(), Some(160.0 + slow - week as f64))
+            })
+            .collect(),
+        recalibrations: vec![(
+            origin.to_string(),
+            HazardRatios { stretch: 0.4, ratios: vec![1.1, 1.08, 1.0, 0.97, 0.95, 0.9, 0.92, 0.8] },
+        )],
+    };
     let extras = ReportExtras {
         title: "Delivery time: demo, as of 2018-05-01",
         header: &header,
         gate_rules: "distance_km <= 83.5\n├─ yes: carrier is one of {north, east}\n│  ├─ yes: within 2 days  (n 8,114, purity 0.91)\n│  └─ no:  over 2 days    (n 3,201, purity 0.77)\n└─ no:  over 2 days       (n 41,009, purity 0.98)",
         importance: &importance,
+        drift: Some(&drift),
     };
     std::fs::write(&path, report(&evaluation, &extras))?;
     std::fs::write(format!("{path}.metrics.json"), evaluation.to_json()?)?;

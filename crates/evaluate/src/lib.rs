@@ -46,7 +46,7 @@ pub use metrics::{Interval, Metrics, Spread};
 pub use nightly::{NightlyComparison, NightlyForecasts};
 pub use probability::{DayScore, DayScores};
 pub use promise::PromiseScore;
-pub use report::{ReportExtras, report};
+pub use report::{Drift, HazardRatios, ReportExtras, report};
 pub use segment::{FEW_ROWS, SegmentScore, SegmentScores};
 pub use settings::Settings;
 pub use verdict::{Gate, GateSettings, Needed, Verdict};

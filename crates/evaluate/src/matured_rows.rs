@@ -11,9 +11,6 @@ use crate::censoring_weights::{CensoringWeights, KnownWithin, WEIGHT_MAX};
 use crate::tally::Tally;
 use crate::{Error, Forecast, Settings, Shipments};
 
-/// Days from the Monday before the epoch, a Thursday, to the epoch.
-const EPOCH_AFTER_MONDAY: i32 = 3;
-
 /// The rows of some shipments whose outcome is known.
 pub(crate) struct MaturedRows<'a> {
     pub(crate) shipments: &'a Shipments,
@@ -157,7 +154,7 @@ impl<'a> MaturedRows<'a> {
     pub(crate) fn weeks(&self) -> BTreeMap<Day, Vec<usize>> {
         let mut weeks: BTreeMap<Day, Vec<usize>> = BTreeMap::new();
         for row in 0..self.shipments.len() {
-            weeks.entry(monday_of(order_day(self.shipments, row))).or_default().push(row);
+            weeks.entry(order_day(self.shipments, row).monday()).or_default().push(row);
         }
         weeks
     }
@@ -165,11 +162,6 @@ impl<'a> MaturedRows<'a> {
 
 fn order_day(shipments: &Shipments, row: usize) -> Day {
     shipments.ordered_at[row].day()
-}
-
-/// The Monday at or before a day.
-fn monday_of(day: Day) -> Day {
-    day.plus(-(day.days_since_epoch() + EPOCH_AFTER_MONDAY).rem_euclid(7))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 use evaluate::{Comparison, Evaluation, Forecast};
 use learn::NoCheckpoints;
-use scorer::{Distribution, TimeScale};
+use scorer::{Distribution, Recalibration, TimeScale};
 use terms::AsOf;
 
 use crate::flags::Origins;
@@ -66,6 +66,8 @@ impl Span {
 pub(crate) struct Fold {
     /// The origin.
     pub(crate) origin: AsOf,
+    /// The next origin.
+    pub(crate) next: AsOf,
     /// Positions of the rows ordered from the origin up to the next one.
     pub(crate) rows: Vec<usize>,
     /// Their predictions by the model as of the origin, or as of the last training before it.
@@ -74,6 +76,8 @@ pub(crate) struct Fold {
     pub(crate) baselines: Vec<Forecast>,
     /// What the first regressor's quantiles are multiples of.
     pub(crate) time_scale: TimeScale,
+    /// How the model's forecasts were corrected for the weeks before its training.
+    pub(crate) recalibration: Recalibration,
 }
 
 /// Trains at the origins and predicts what followed each.
@@ -108,8 +112,16 @@ pub(crate) fn folds(
             started.elapsed().as_secs_f64()
         ));
         let baselines = stages::baselines(feature_set, &holdout, origin)?;
-        let time_scale = model.scorer.parts().regressors[0].time_scale.clone();
-        folds.push(Fold { origin, rows: holdout.rows, distributions, baselines, time_scale });
+        let parts = model.scorer.parts();
+        folds.push(Fold {
+            origin,
+            next,
+            rows: holdout.rows,
+            distributions,
+            baselines,
+            time_scale: parts.regressors[0].time_scale.clone(),
+            recalibration: parts.recalibration.clone(),
+        });
     }
     Ok(folds)
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DAY_MICROS, Instant};
 
+/// Days from the Monday before 1970-01-01, a Thursday, to it.
+const EPOCH_AFTER_MONDAY: i32 = 3;
+
 /// A UTC day, as in `recorded_on`. Units: days since 1970-01-01. Written as `2018-05-01`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "NaiveDate", into = "NaiveDate")]
@@ -56,6 +59,12 @@ impl Day {
     #[must_use]
     pub fn first_of_month(self) -> Self {
         self.plus(-(self.date().day0() as i32))
+    }
+
+    /// The Monday at or before it.
+    #[must_use]
+    pub const fn monday(self) -> Self {
+        self.plus(-(self.0 + EPOCH_AFTER_MONDAY).rem_euclid(7))
     }
 
     /// Its date.
@@ -112,10 +121,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_day_knows_its_month_and_its_midnights() {
+    fn a_day_knows_its_month_its_monday_and_its_midnights() {
         let leap: Day = "2024-02-29".parse().unwrap();
         assert_eq!(leap.first_of_month().to_string(), "2024-02-01");
         assert_eq!(leap.next().first_of_month(), leap.next());
+        // A Thursday.
+        assert_eq!(leap.monday().to_string(), "2024-02-26");
+        assert_eq!(leap.monday().monday(), leap.monday());
+        assert_eq!(Day::since_epoch(-3).monday(), Day::since_epoch(-3));
         assert_eq!(leap.end(), leap.next().start());
         assert_eq!(leap.start().day(), leap);
         assert_eq!(Instant::from_micros(leap.start().micros() - 1).day(), leap.plus(-1));

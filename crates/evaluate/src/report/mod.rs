@@ -1,11 +1,12 @@
 //! The report: one HTML file that opens offline, can be printed, and needs no script.
 //!
 //! What is here: the sections and their order. The numbers on top are in `headline`, tables in
-//! `tables`, `probability_tables`, `segment_table` and `promise_table`, plots in `figures` and `over_time`, what plots
-//! share in `series`, their SVG in `chart`, the styles in `style.css`. Every text from outside is
-//! escaped.
+//! `tables`, `probability_tables`, `segment_table` and `promise_table`, plots in `figures`, `over_time` and
+//! `drift`, what plots share in `series`, their SVG in `chart`, the styles in `style.css`. Every text
+//! from outside is escaped.
 
 mod chart;
+mod drift;
 mod figures;
 mod format;
 mod headline;
@@ -19,6 +20,7 @@ mod tables;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use terms::count;
 
+pub use self::drift::{Drift, HazardRatios};
 use self::format::{number, percent};
 use crate::Evaluation;
 use crate::censoring_weights::WEIGHT_MAX;
@@ -34,6 +36,8 @@ pub struct ReportExtras<'a> {
     pub gate_rules: &'a str,
     /// Gain of each feature, in any order.
     pub importance: &'a [(String, f64)],
+    /// The level of the network and the recalibration over time.
+    pub drift: Option<&'a Drift>,
 }
 
 /// The report as HTML.
@@ -118,6 +122,9 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             (figures::pinball_by_level(evaluation))
         }))
         (section("Over time", &over_time::weeks(evaluation)))
+        @if let Some(plots) = extras.drift.and_then(drift::plots) {
+            (section("Level and recalibration", &plots))
+        }
         @if !evaluation.segments.is_empty() {
             (section("Segments", &segment_table::segments(evaluation)))
         }
@@ -241,6 +248,18 @@ mod tests {
         evaluate(&comparison, &Settings::default(), Some(&GateSettings::default())).unwrap()
     }
 
+    const DRIFT: [&str; 3] =
+        ["Level and recalibration", "Level of the network", "Recalibration by period"];
+
+    fn drift(date: &str) -> Drift {
+        let ratios = HazardRatios { stretch: 0.4, ratios: vec![1.2, 0.9] };
+        Drift {
+            dates: "origin",
+            level: vec![(date.to_owned(), Some(90.0))],
+            recalibrations: vec![(date.to_owned(), ratios); 2],
+        }
+    }
+
     #[test]
     fn the_report_has_every_gate_and_every_section() {
         let evaluation = evaluation(800, 3, "boost");
@@ -251,6 +270,7 @@ mod tests {
             header: &header,
             gate_rules: "distance_km <= 80",
             importance: &importance,
+            drift: Some(&drift("2026-01-05")),
         };
         let page = report(&evaluation, &extras);
         for gate in &evaluation.verdict.unwrap().gates {
@@ -259,6 +279,9 @@ mod tests {
         }
         for text in ["A night", "Seed", "75.0%", "distance_km &lt;= 80", "Segments", "The promise"]
         {
+            assert!(page.contains(text), "{text}");
+        }
+        for text in DRIFT {
             assert!(page.contains(text), "{text}");
         }
     }
@@ -273,6 +296,7 @@ mod tests {
             header: &header,
             gate_rules: HOSTILE,
             importance: &importance,
+            drift: Some(&drift(HOSTILE)),
         };
         let page = report(&evaluation, &extras);
         assert!(!page.contains("<script"));
@@ -285,6 +309,7 @@ mod tests {
         assert!(page.len() < 300_000, "{} bytes", page.len());
         assert!(!page.contains("http") && !page.contains("url(") && !page.contains("<script"));
         assert!(page.contains("Shown are the worst 40 of 500"));
+        assert!(DRIFT.iter().all(|text| !page.contains(text)), "a level that nobody gave");
     }
 
     #[test]

@@ -4,18 +4,14 @@ use maud::{Markup, html};
 
 use super::chart::{Axis, Chart};
 use super::format::number;
-use super::series::{Series, WHOLE, all, figure, on_scale, percent_tick, tick};
+use super::series::{
+    DOTTED_DATES, Series, WHOLE, all, dates_axis, figure, on_scale, percent_tick, tick,
+};
 use crate::tally::DAY_HOURS;
 use crate::{Evaluation, Role, Week, WeekScore};
 
 /// A week with a larger share of open shipments is shaded: its known deliveries are the fast ones.
 pub(crate) const OPEN_SHARE_MAX: f64 = 0.1;
-
-/// With more weeks than this, dots would overlap.
-const DOTTED_WEEKS: usize = 30;
-
-/// About how many dates are written below a plot over time.
-const DATES: usize = 7;
 
 /// Error, coverage and location of each order week.
 pub(crate) fn weeks(evaluation: &Evaluation) -> Markup {
@@ -129,7 +125,7 @@ fn line(
     let points = points(weeks, series, value);
     html! {
         (chart.line(&points, &series.style))
-        @if weeks.len() <= DOTTED_WEEKS {
+        @if weeks.len() <= DOTTED_DATES {
             @for point in points {
                 (chart.dot(point, &series.style, &format!(
                     "{}, week of {}: {}",
@@ -158,14 +154,8 @@ fn over_time(
     description: &str,
     y: Axis,
 ) -> Chart {
-    let every = weeks.len().div_ceil(DATES).max(1);
-    let ticks = weeks.iter().enumerate().step_by(every);
-    let x = Axis {
-        low: -0.5,
-        high: weeks.len().max(1) as f64 - 0.5,
-        ticks: ticks.map(|(x, week)| (x as f64, week.monday.clone())).collect(),
-        title: "order week".into(),
-    };
+    let mondays: Vec<&str> = weeks.iter().map(|week| week.monday.as_str()).collect();
+    let x = dates_axis(&mondays, "order week");
     let (width, height) = WHOLE;
     Chart { id, title, description: description.into(), width, height, x, y }
 }

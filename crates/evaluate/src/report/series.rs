@@ -1,8 +1,9 @@
-//! What the plots share: which forecast is drawn in which style, captions, and texts of ticks.
+//! What the plots share: which forecast is drawn in which style, captions, axes of dates, and texts of
+//! ticks.
 
 use maud::{Markup, html};
 
-use super::chart::legend;
+use super::chart::{Axis, legend};
 use super::format::number;
 use crate::{Entry, Evaluation, Role};
 
@@ -15,6 +16,12 @@ const STYLES: usize = 6;
 /// A point forecast whose values are more than this many times those of all others is not drawn: on
 /// its scale the others could not be told apart.
 const OFF_SCALE: f64 = 2.0;
+
+/// With more dates than this, dots would overlap.
+pub(crate) const DOTTED_DATES: usize = 30;
+
+/// About how many dates are written below a plot over time.
+const DATES: usize = 7;
 
 /// One forecast as it is drawn.
 pub(crate) struct Series<'a> {
@@ -69,12 +76,34 @@ pub(crate) fn on_scale<'a>(
 pub(crate) fn figure(caption: &str, note: &str, chart: &Markup, shown: &[Series<'_>]) -> Markup {
     let names: Vec<(String, String)> =
         shown.iter().map(|series| (series.style.clone(), series.entry.label())).collect();
+    captioned(caption, note, chart, &names)
+}
+
+/// A plot with its caption, and a legend of styles and names if there is any.
+pub(crate) fn captioned(
+    caption: &str,
+    note: &str,
+    chart: &Markup,
+    names: &[(String, String)],
+) -> Markup {
     html! {
         figure {
             figcaption { strong { (caption) } " " span.note { (note) } }
             (chart)
-            @if !names.is_empty() { (legend(&names)) }
+            @if !names.is_empty() { (legend(names)) }
         }
+    }
+}
+
+/// An axis with a position from 0 on for each date, some of which are written.
+pub(crate) fn dates_axis(dates: &[&str], title: &str) -> Axis {
+    let every = dates.len().div_ceil(DATES).max(1);
+    let ticks = dates.iter().enumerate().step_by(every);
+    Axis {
+        low: -0.5,
+        high: dates.len().max(1) as f64 - 0.5,
+        ticks: ticks.map(|(x, date)| (x as f64, (*date).to_owned())).collect(),
+        title: title.to_owned(),
     }
 }
 

@@ -1,10 +1,10 @@
-//! The command `backtest`: writes the predictions and metrics of a backtest, and with `--export` the
-//! matrix and labels behind them for another learner, and the baselines.
+//! The command `backtest`: writes the predictions, metrics and report of a backtest, and with `--export`
+//! the matrix and labels behind them for another learner, and the baselines.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use evaluate::Forecast;
+use evaluate::{Drift, Evaluation, Forecast, ReportExtras};
 use polars::prelude::*;
 use scorer::Distribution;
 use serde_json::{Value, json};
@@ -16,7 +16,10 @@ use crate::predictions::{Predictions, by_day_column, distribution_columns, insta
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
-use crate::stages::{self, FeatureSet};
+use crate::stages::{self, FeatureSet, NetworkLevel, REPORT};
+
+/// File name of the predictions.
+const PREDICTIONS: &str = "predictions.parquet";
 
 /// Runs a backtest, or finds that it was done, and writes its files to `backtests/<id>/`.
 ///
@@ -42,7 +45,8 @@ pub(crate) fn run(
     let summary = &done.manifest.summary;
     let result = json!({ "id": done.manifest.id, "folder": done.folder, "summary": summary });
     context.reporter.result(&envelope("backtest", result), || {
-        format!("{}\n\n{url}/{}/predictions.parquet", overview(summary), done.folder)
+        let folder = format!("{url}/{}", done.folder);
+        format!("{}\n\n{folder}/{PREDICTIONS}\n{folder}/{REPORT}", overview(summary))
     });
     Ok(())
 }
@@ -90,13 +94,55 @@ fn work(
     }
     let evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
+    let report = report(context, resolved, feature_set, span, &folds, &evaluation);
+    files.insert(REPORT.to_owned(), report.into_bytes());
     files.insert(
-        "predictions.parquet".to_owned(),
+        PREDICTIONS.to_owned(),
         predictions(context, feature_set, &stages::family_name(family), folds)?,
     );
     let scores = stages::scores(&evaluation);
     let line = format!("{} shipments judged", count(evaluation.counts.judged));
     Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
+}
+
+/// The report of a backtest, with level and recalibration by origin.
+fn report(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    feature_set: &FeatureSet,
+    span: Span,
+    folds: &[Fold],
+    evaluation: &Evaluation,
+) -> String {
+    let Span { from, to, every_days, train_every_days } = span;
+    let name = &resolved.settings.name;
+    let header = [
+        ("pipeline", name.clone()),
+        ("outcomes known as of", context.as_of.to_string()),
+        ("origins", format!("{}, from {from} up to {to}, every {every_days} days", folds.len())),
+        ("trained", format!("every {train_every_days} days")),
+        ("family", stages::family_name(resolved.settings.backtest.family)),
+        ("seed", resolved.settings.train.seed.to_string()),
+    ];
+    let header: Vec<(String, String)> =
+        header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let level = NetworkLevel::of(feature_set);
+    let level_at = |fold: &Fold| level.and_then(|level| level.at(fold.origin, fold.next));
+    let drift = Drift {
+        dates: "origin",
+        level: folds.iter().map(|fold| (fold.origin.to_string(), level_at(fold))).collect(),
+        recalibrations: folds
+            .iter()
+            .map(|fold| (fold.origin.to_string(), stages::hazard_ratios(&fold.recalibration)))
+            .collect(),
+    };
+    let extras = ReportExtras {
+        title: &format!("{name}: backtest from {from} up to {to}"),
+        header: &header,
+        drift: Some(&drift),
+        ..Default::default()
+    };
+    evaluate::report(evaluation, &extras)
 }
 
 /// The predictions of all folds, with the outcomes known at the as-of, and the weights with which they

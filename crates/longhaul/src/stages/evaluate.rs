@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use ::evaluate::{Comparison, Evaluation, ReportExtras};
+use ::evaluate::{Comparison, Drift, Evaluation, ReportExtras};
 use anyhow::Result;
 use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use terms::{AsOf, Digest, Fingerprint, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
+use crate::stages::drift::{NetworkLevel, hazard_ratios};
 use crate::stages::features::FeatureSet;
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
 use crate::stages::nightly;
@@ -138,8 +139,16 @@ pub(crate) fn run(
         evaluation.add_nightly(of_nights.compared()?, &settings.gates);
         evaluation.about.insert(nightly::TRAINING.to_owned(), training);
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
-        let report =
-            report(context, resolved, features, &evaluation, &trained[chosen], (start, &maturity));
+        let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
+        let header = header(context, resolved, features, (start, &maturity));
+        let extras = ReportExtras {
+            title: &format!("{} as of {}", resolved.settings.name, context.as_of),
+            header: &header,
+            gate_rules: &trained[chosen].gate_rules.text(),
+            importance: &trained[chosen].importance,
+            drift: Some(&drift),
+        };
+        let report = ::evaluate::report(&evaluation, &extras);
         let summary = summary(&evaluation);
         let line = format!(
             "{} of {} families is best on {} shipments; gates {}",
@@ -197,14 +206,13 @@ pub(crate) fn scores(evaluation: &Evaluation) -> Vec<Score> {
     evaluation.overall.iter().map(score).collect()
 }
 
-fn report(
+/// What was run.
+fn header(
     context: &RunContext<'_>,
     resolved: &Resolved,
     features: &StageResult,
-    evaluation: &Evaluation,
-    trained: &Trained,
     (start, maturity): (AsOf, &Maturity),
-) -> String {
+) -> Vec<(String, String)> {
     let end = context.as_of.plus_days(-i64::from(maturity.days));
     let header = [
         ("pipeline", resolved.settings.name.clone()),
@@ -215,13 +223,16 @@ fn report(
         ("features", features.manifest.id.clone()),
         ("seed", resolved.settings.train.seed.to_string()),
     ];
-    let header: Vec<(String, String)> =
-        header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let extras = ReportExtras {
-        title: &format!("{} as of {}", resolved.settings.name, context.as_of),
-        header: &header,
-        gate_rules: &trained.gate_rules.text(),
-        importance: &trained.importance,
-    };
-    ::evaluate::report(evaluation, &extras)
+    header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The level up to the as-of, and the recalibration of the model trained as of `start`.
+fn drift(feature_set: &FeatureSet, trained: &Trained, start: AsOf, as_of: AsOf) -> Drift {
+    let level = NetworkLevel::of(feature_set);
+    let recalibration = hazard_ratios(&trained.scorer.parts().recalibration);
+    Drift {
+        dates: "order week",
+        level: level.map_or_else(Vec::new, |level| level.by_week(as_of)),
+        recalibrations: vec![(start.to_string(), recalibration)],
+    }
 }

@@ -5,6 +5,7 @@
 
 mod chain;
 mod check;
+mod drift;
 mod evaluate;
 mod features;
 mod history;
@@ -30,7 +31,8 @@ use self::chain::Results;
 pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
-pub(crate) use self::evaluate::scores;
+pub(crate) use self::drift::{NetworkLevel, hazard_ratios};
+pub(crate) use self::evaluate::{REPORT, scores};
 pub(crate) use self::features::FeatureSet;
 pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
