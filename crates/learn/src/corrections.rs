@@ -26,7 +26,7 @@ pub(crate) struct Corrections<'a> {
 }
 
 /// A model of an earlier moment, or why there is none.
-type Earlier = Result<Regressors, CalibrationBasis>;
+type RegressorsOrReason = Result<Regressors, CalibrationBasis>;
 
 impl Corrections<'_> {
     /// The calibration, and the rows that it was learned from if there were enough.
@@ -120,7 +120,7 @@ impl Corrections<'_> {
     }
 
     /// The first regressor as of an earlier moment.
-    fn as_of(&self, moment: AsOf, name: &str) -> Result<Earlier, Error> {
+    fn as_of(&self, moment: AsOf, name: &str) -> Result<RegressorsOrReason, Error> {
         let Population { matrix, ordered_at, .. } = self.population;
         let earlier = Population::at(moment, matrix, ordered_at, self.outcomes)?;
         let kept = (name, self.checkpoints);

@@ -7,7 +7,7 @@
 //! the same weekday so many days after other orders.
 
 use scorer::{Clock, FeatureTimeScale, TimeScale, WeekdayRates};
-use terms::{FeatureKind, Matrix, column};
+use terms::{FeatureKind, Matrix, Outcome, column};
 
 use crate::error::Error;
 use crate::population::Population;
@@ -40,7 +40,7 @@ pub(crate) fn learn(
         false => None,
     };
     let level_otherwise_hours = match features.position(column::LEVEL_HOURS) {
-        Some(at) if settings.level => usual(&population.matrix.columns[at], history),
+        Some(at) if settings.level => usual(population, at, history),
         _ => None,
     };
     let of_level = level_otherwise_hours.map(|_| 1.0 - settings.hours_weight);
@@ -54,10 +54,13 @@ pub(crate) fn learn(
     weights.into_iter().filter(|(_, weight)| *weight > 0.0).map(scale).collect()
 }
 
-/// The median of a column's values above 0 at some rows; `None` if it has none.
-fn usual(values: &[f32], rows: &[usize]) -> Option<f32> {
-    let values = rows.iter().map(|&row| values[row]).filter(|value| *value > 0.0);
-    let mut known: Vec<f32> = values.collect();
+/// The median of a column's values above 0 at some rows; `None` if it has none. Rows that were not
+/// recorded yet are among the excluded ones.
+fn usual(population: &Population<'_>, column: usize, rows: &[usize]) -> Option<f32> {
+    let values = &population.matrix.columns[column];
+    let is_known = |&&row: &&usize| population.outcomes[row] != Outcome::Excluded;
+    let known = rows.iter().filter(is_known).map(|&row| values[row]);
+    let mut known: Vec<f32> = known.filter(|value| *value > 0.0).collect();
     let middle = known.len() / 2;
     (!known.is_empty()).then(|| *known.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
