@@ -88,7 +88,7 @@ fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++
 QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
   $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT)) \
-  $(if $(BEFORE_EXPORT),--before-export $(BEFORE_EXPORT))
+  $(if $(BEFORE_EXPORT),--before-export $(BEFORE_EXPORT)) $(if $(LIGHTGBM),--peers $(LIGHTGBM))
 
 bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts against their peers, window by window: [DIR=<Olist CSVs>] [ONLY=…] [CHECK=1]
 	.venv-bench/bin/python -m unittest discover -q -s benches/quality

@@ -1,7 +1,8 @@
 """`make bench-quality`: our forecasts against their peers in every window of every network.
 
 usage: run.py --longhaul PROGRAM [--olist FOLDER | --olist-export FOLDER]
-              [--simulated-export FOLDER] [--before-export FOLDER] [--only WINDOWS] [--check]
+              [--simulated-export FOLDER] [--before-export FOLDER] [--only WINDOWS] [--peers NAMES]
+              [--check]
               [--workers 2] [--folder .bench]
 
 One backtest a network gives the matrix, what was known at each origin, our forecasts and the
@@ -77,12 +78,12 @@ def work(task):
     return origin, peer, quantiles, kept, time.process_time() - started
 
 
-def trained(folder, origins, cache, workers):
+def trained(folder, origins, cache, workers, wanted):
     """The peers' quantiles by peer and origin. A process a core, each with one thread: threads that
     wait for each other at every split take nearly twice as long.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    tasks = [(origin, peer, cache) for origin in origins for peer in peers.PEERS]
+    tasks = [(origin, peer, cache) for origin in origins for peer in peers.PEERS if peer in wanted]
     context = multiprocessing.get_context("spawn")
     found, seconds, refused = {peer: {} for peer in peers.PEERS}, dict.fromkeys(peers.PEERS, 0.0), set()
     with concurrent.futures.ProcessPoolExecutor(workers, context, start, (folder,)) as pool:
@@ -118,7 +119,9 @@ def judged(arguments, network, settings, folder):
     }
     origins = sorted(set().union(*within.values()))
     print(f"{network}: {len(origins)} origins of {folder}", flush=True)
-    forecasts, seconds = trained(folder, origins, arguments.folder / "quality", arguments.workers)
+    wanted = peers.PEERS if arguments.peers is None else arguments.peers.split(",")
+    cache = arguments.folder / "quality"
+    forecasts, seconds = trained(folder, origins, cache, arguments.workers, wanted)
     for peer, known in forecasts.items():
         hours = np.full_like(export.forecasts["longhaul"]["hours"], np.nan)
         for origin, quantiles in known.items():
@@ -192,6 +195,7 @@ def main():
     parser.add_argument("--simulated-export", type=pathlib.Path)
     parser.add_argument("--before-export", type=pathlib.Path, help="Olist by an earlier commit")
     parser.add_argument("--only", default="")
+    parser.add_argument("--peers", help="of lightgbm, lightgbm_tuned, lightgbm_level; or none")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / ".bench")
