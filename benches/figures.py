@@ -208,11 +208,11 @@ TABLES = {
 
 def replaced(text, name, figures, path):
     block = re.compile(
-        rf"(<!-- figures: {name} -->\n).*?(\n<!-- end of figures -->)", flags=re.DOTALL
+        rf"(<!-- figures: {name} -->\n)(?:.*?\n)??(<!-- end of figures -->)", flags=re.DOTALL
     )
     if len(block.findall(text)) != 1:
         raise SystemExit(f"{path}: expected one block <!-- figures: {name} -->")
-    return block.sub(lambda found: found[1] + figures + found[2], text)
+    return block.sub(lambda found: found[1] + figures + "\n" + found[2], text)
 
 
 def write_or_check(arguments):

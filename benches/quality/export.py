@@ -61,8 +61,7 @@ class Export:
         self.origin = ours["origin"].dt.strftime("%Y-%m-%d").to_numpy()
         self.ordered_at = microseconds(ours["ordered_at"])
         self.actual = ours["actual_hours"].cast(pl.Float64).to_numpy()
-        weight = ours["weight"].cast(pl.Float64).fill_null(0.0) if "weight" in ours.columns else None
-        weight = np.ones(len(ours)) if weight is None else weight.to_numpy()
+        weight = ours["weight"].cast(pl.Float64).fill_null(0.0).to_numpy()
         self.weight = np.where(np.isnan(self.actual), 0.0, weight)
         self.forecasts = {"longhaul": forecast_of(ours)}
         self.shipment_ids = ours["shipment_id"].to_list()
@@ -93,34 +92,13 @@ class Export:
         return {"hours": hours}
 
     def ordered_days_before(self, origin):
-        """How many days before the origin each row was ordered; below 0 afterwards.
-
-        Exact for the rows predicted at some origin and those open at some, whose age is known; rows
-        between two of these lie between them.
+        """How many days before the origin each row was ordered; below 0 afterwards, NaN for a row
+        without a label at any origin.
         """
-        if not hasattr(self, "_ordered"):
-            self._ordered = self._ordered_at()
+        ordered_at = np.full(len(self.matrix), np.nan)
+        ordered_at[self.labels["row"].to_numpy()] = microseconds(self.labels["ordered_at"])
         start = np.datetime64(origin, "us").astype(np.int64)
-        return (start - self._ordered) / MICROSECONDS_A_DAY
-
-    def _ordered_at(self):
-        n = len(self.matrix)
-        if "ordered_at" in self.labels.columns:
-            rows, at = self.labels["row"].to_numpy(), microseconds(self.labels["ordered_at"])
-        else:
-            ours = pl.read_parquet(self.folder / "predictions.parquet", columns=["ordered_at"])
-            predicted = self.labels.filter(pl.col("role") == "predict")["row"].to_numpy()
-            still = self.labels.filter(pl.col("role") == "open")
-            age = (still["hours"].cast(pl.Float64).to_numpy() * 3.6e9).astype(np.int64)
-            rows = np.concatenate([still["row"].to_numpy(), predicted])
-            at = np.concatenate([microseconds(still["origin"]) - age, microseconds(ours["ordered_at"])])
-        known = np.full(n, np.iinfo(np.int64).min)
-        known[rows] = at
-        rows = np.flatnonzero(known > np.iinfo(np.int64).min)
-        at = known[rows]
-        if np.diff(at).min(initial=0) < -2 * MICROSECONDS_A_DAY:
-            raise ValueError(f"{self.folder}: rows are not in the order of ordered_at")
-        return np.interp(np.arange(n), rows, np.maximum.accumulate(at).astype(float))
+        return (start - ordered_at) / MICROSECONDS_A_DAY
 
 
 def forecast_of(frame):

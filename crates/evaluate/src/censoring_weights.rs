@@ -49,11 +49,7 @@ impl CensoringWeights {
         let cohorts: Vec<i64> = ordered_at.iter().map(cohort).collect();
         let mut values: BTreeMap<i64, Vec<Censored<f64>>> = BTreeMap::new();
         for (outcome, &cohort) in outcomes.iter().zip(&cohorts) {
-            let (hours, observed) = match *outcome {
-                Outcome::Delivered(hours) => (hours, true),
-                Outcome::Censored(hours) => (hours, false),
-                Outcome::Excluded => continue,
-            };
+            let Some((hours, observed)) = outcome.known() else { continue };
             let value = Censored { value: f64::from(hours), observed, weight: 1.0 };
             values.entry(cohort).or_default().push(value);
         }

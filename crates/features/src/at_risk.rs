@@ -15,7 +15,7 @@ use terms::{Day, Instant, KeyIdx};
 
 use crate::Error;
 use crate::as_of::{CumulativeTotals, Event, Totals};
-use crate::events::STOCK_DAYS_MAX;
+use crate::events::{SECOND_MICROS, STOCK_DAYS_MAX};
 use crate::timeline::{State, Timelines, Version};
 
 const HOUR_SECONDS: i64 = 3600;
@@ -56,7 +56,7 @@ pub(crate) fn add(
 ) -> Result<(), Error> {
     const ROWS_AT_A_TIME: usize = 4096;
     let intervals = intervals();
-    let n_days = Day::each(days.clone()).count();
+    let n_days = days.end.days_since(days.start) as usize;
     let none = || -> Vec<DayCounts> {
         let zeros = || vec![0; intervals.len()];
         (0..n_days).map(|_| DayCounts { deliveries: zeros(), at_risk: zeros() }).collect()
@@ -107,7 +107,7 @@ impl AtRisk {
             State::Waiting | State::HandedOver { .. } => (day.next().start(), false),
         };
         let oldest = i64::from(STOCK_DAYS_MAX) * 24 * HOUR_SECONDS;
-        let until = (end.micros() - ordered_at.micros()).div_euclid(1_000_000).max(0);
+        let until = (end.micros() - ordered_at.micros()).div_euclid(SECOND_MICROS).max(0);
         Self { until: until.min(oldest), is_delivered: is_delivered && until < oldest }
     }
 }
@@ -135,7 +135,7 @@ fn count(
         AtRisk::known_after(day, last, ordered_at)
     };
     let mut before = of(days_changed.start.plus(-1), n_known);
-    let skipped = Day::each(days.start..days_changed.start).count();
+    let skipped = days_changed.start.days_since(days.start) as usize;
     for (counts, day) in counts[skipped..].iter_mut().zip(Day::each(days_changed)) {
         n_known += versions[n_known..].iter().take_while(|version| version.day() <= day).count();
         let after = of(day, n_known);
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn hours(hours: i64) -> Instant {
-        Instant::from_micros(hours * HOUR_SECONDS * 1_000_000)
+        Instant::from_micros(hours * HOUR_SECONDS * SECOND_MICROS)
     }
 
     fn version(recorded_at: i64, state: State) -> Version {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, NaiveDateTime, Timelike};
 use chrono_tz::Tz;
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
-use terms::{Day, column};
+use terms::{Day, HolidaysAhead, column};
 
 use crate::Error;
 use crate::columns::texts;
@@ -50,21 +50,20 @@ impl CalendarFeature {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockDeclaration {
-    /// How many days from that of the order on holidays are looked up for, 1 to 24. They are the
-    /// bits of one number, and f32 holds 24 of them exactly.
+    /// How many days from that of the order on holidays are looked up for, 1 to
+    /// [`HolidaysAhead::DAYS`].
     pub holiday_days: u8,
 }
 
 impl ClockDeclaration {
     /// The columns that it declares: hours since Monday 00:00 at which the order was placed, and
-    /// holidays among the days ahead: bit d is the day d days after the order's. Both are local to
-    /// the destination.
+    /// [`HolidaysAhead`]. Both are local to the destination.
     pub(crate) fn columns() -> Vec<String> {
         vec![column::ORDERED_WEEK_HOURS.to_owned(), column::HOLIDAYS_AHEAD.to_owned()]
     }
 
     pub(crate) fn check(&self) -> Result<(), Error> {
-        if (1..=24).contains(&self.holiday_days) {
+        if (1..=HolidaysAhead::DAYS).contains(&self.holiday_days.into()) {
             return Ok(());
         }
         Err(Error::Impossible {
@@ -151,12 +150,12 @@ impl LocalOrders<'_> {
         let holidays = |row: usize| {
             let today = Day::from(self.at_destination[row]?.date());
             let before = self.shipments.history_before[row];
-            let is_holiday = |ahead: &u8| {
-                let on = today.plus(i32::from(*ahead));
-                self.reference.is_holiday(regions.get(row), on, before)
+            let is_holiday = |ahead: u32| {
+                let on = today.plus(ahead as i32);
+                ahead < clock.holiday_days.into()
+                    && self.reference.is_holiday(regions.get(row), on, before)
             };
-            let bits: u32 = (0..clock.holiday_days).filter(is_holiday).map(|day| 1 << day).sum();
-            Some(bits as f32)
+            Some(HolidaysAhead::of_days(is_holiday).value())
         };
         let holidays: Vec<Option<f32>> = (0..self.shipments.len()).map(holidays).collect();
         Ok([

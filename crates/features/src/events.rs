@@ -13,7 +13,7 @@ use crate::timeline::{State, Timelines, Version};
 
 /// A shipment open for longer is lost, and in no stock any more.
 pub(crate) const STOCK_DAYS_MAX: i32 = 60;
-const SECOND_MICROS: i64 = 1_000_000;
+pub(crate) const SECOND_MICROS: i64 = 1_000_000;
 
 /// A dated difference of a quantity, of one shipment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,8 +25,16 @@ pub(crate) struct Corrections<'a> {
     pub(crate) checkpoints: &'a dyn Checkpoints,
 }
 
-/// A model of an earlier moment, or why there is none.
-type RegressorsOrReason = Result<Regressors, CalibrationBasis>;
+/// A model of an earlier moment, and the orders that followed it.
+struct EarlierModel {
+    regressors: Regressors,
+    /// Those that took more than two days, as known now.
+    followed: Beyond,
+    basis: CalibrationBasis,
+}
+
+/// It, or why there is none.
+type EarlierModelOrReason = Result<EarlierModel, CalibrationBasis>;
 
 impl Corrections<'_> {
     /// The calibration, and the rows that it was learned from if there were enough.
@@ -41,28 +49,21 @@ impl Corrections<'_> {
         if !settings.enabled {
             return none(CalibrationBasis::Disabled);
         }
+        let maturity_days = i64::from(self.settings.maturity_days);
         let days = i64::from(settings.days);
-        let moment =
-            self.population.moment.plus_days(-(i64::from(self.settings.maturity_days) + days));
-        let followed = self.followed(moment, days);
-        let found = followed.observed.iter().filter(|&&seen| seen).count();
-        let needed = settings.rows_min;
-        if found < needed {
-            return none(CalibrationBasis::TooFewMatured { found, needed });
-        }
-        let regressors = match self.as_of(moment, "regressor_of_calibration")? {
-            Ok(regressors) => regressors,
+        let span = (maturity_days + days, days);
+        let earlier = self.earlier(span, settings.rows_min, "regressor_of_calibration")?;
+        let EarlierModel { regressors, followed, basis } = match earlier {
+            Ok(earlier) => earlier,
             Err(basis) => return none(basis),
         };
         let matrix = self.population.matrix;
         let matured = Matured {
-            predicted: regressors.predict(matrix, &followed.rows)?,
+            predicted: regressors.predict(matrix, &followed.rows),
             times: followed.times(matrix, &regressors.time_scales[0]),
             observed: followed.observed,
         };
-        let rows = matured.times.len();
-        tracing::info!(rows, as_of = %moment, "calibration learned");
-        let basis = CalibrationBasis::Learned { as_of: moment, rows, open: rows - found };
+        tracing::info!(?basis, "calibration learned");
         Ok((calibration(&matured, settings), Some(matured), basis))
     }
 
@@ -80,19 +81,14 @@ impl Corrections<'_> {
             return none(CalibrationBasis::Disabled);
         }
         let days = i64::from(settings.days);
-        let moment = self.population.moment.plus_days(-days);
-        let followed = self.followed(moment, days);
-        let found = followed.observed.iter().filter(|&&seen| seen).count();
-        let needed = settings.deliveries_min;
-        if found < needed {
-            return none(CalibrationBasis::TooFewMatured { found, needed });
-        }
-        let regressors = match self.as_of(moment, "regressor_of_recalibration")? {
-            Ok(regressors) => regressors,
+        let (span, needed) = ((days, days), settings.deliveries_min);
+        let earlier = self.earlier(span, needed, "regressor_of_recalibration")?;
+        let EarlierModel { regressors, followed, basis } = match earlier {
+            Ok(earlier) => earlier,
             Err(basis) => return none(basis),
         };
         let matrix = self.population.matrix;
-        let predicted = regressors.predict(matrix, &followed.rows)?;
+        let predicted = regressors.predict(matrix, &followed.rows);
         let times = followed.times(matrix, &regressors.time_scales[0]);
         let spell = |(position, quantiles)| {
             let scale = regressors.time_scales[0].of_matrix(matrix, followed.rows[position]);
@@ -107,25 +103,34 @@ impl Corrections<'_> {
             }
         };
         let spells: Vec<Spell> = predicted.into_iter().enumerate().map(spell).collect();
-        let rows = spells.len();
-        tracing::info!(rows, as_of = %moment, "recalibration learned");
-        let basis = CalibrationBasis::Learned { as_of: moment, rows, open: rows - found };
+        tracing::info!(?basis, "recalibration learned");
         Ok((recalibration(&spells, settings), basis))
     }
 
-    /// The rows beyond two days that were ordered in the days after a moment, as known now.
-    fn followed(&self, moment: AsOf, days: i64) -> Beyond {
+    /// The first regressor as of `days_ago` days before now, and the orders of the `days` days that
+    /// followed, of which `needed` have to be delivered by now.
+    fn earlier(
+        &self,
+        (days_ago, days): (i64, i64),
+        needed: usize,
+        name: &str,
+    ) -> Result<EarlierModelOrReason, Error> {
+        let Population { matrix, ordered_at, moment, .. } = self.population;
+        let moment = moment.plus_days(-days_ago);
         let span = moment.instant()..moment.instant().plus_days(days);
-        self.population.beyond(&self.population.ordered_within(span))
-    }
-
-    /// The first regressor as of an earlier moment.
-    fn as_of(&self, moment: AsOf, name: &str) -> Result<RegressorsOrReason, Error> {
-        let Population { matrix, ordered_at, .. } = self.population;
+        let followed = self.population.beyond(&self.population.ordered_within(span));
+        let found = followed.observed.iter().filter(|&&seen| seen).count();
+        if found < needed {
+            return Ok(Err(CalibrationBasis::TooFewMatured { found, needed }));
+        }
         let earlier = Population::at(moment, matrix, ordered_at, self.outcomes)?;
         let kept = (name, self.checkpoints);
         match Regressors::train(&earlier, self.family, self.settings, Which::First, kept) {
-            Ok(regressors) => Ok(Ok(regressors)),
+            Ok(regressors) => {
+                let rows = followed.rows.len();
+                let basis = CalibrationBasis::Learned { as_of: moment, rows, open: rows - found };
+                Ok(Ok(EarlierModel { regressors, followed, basis }))
+            }
             Err(Error::TooFewRows { found, needed, .. }) => {
                 Ok(Err(CalibrationBasis::TooFewToTrain { found, needed }))
             }

@@ -8,8 +8,8 @@
 //! What is not: no data frames, no files, no clock. Features come as a matrix, outcomes as a function
 //! of the moment. `scorer` scores, `evaluate` evaluates.
 //!
-//! Limits: the matrix is in memory, and the rows of the regressor and of the gate are each copied
-//! out of it once.
+//! Limits: the matrix is in memory, and the rows of the gate and of each regressor are copied out
+//! of it one after the other.
 
 mod boosted;
 mod calibration;

@@ -66,11 +66,7 @@ impl<'a> Population<'a> {
     pub(crate) fn beyond(&self, among: &[usize]) -> Beyond {
         let mut beyond = Beyond { rows: Vec::new(), hours: Vec::new(), observed: Vec::new() };
         for &row in among {
-            let (hours, observed) = match self.outcomes[row] {
-                Outcome::Delivered(hours) => (hours, true),
-                Outcome::Censored(hours) => (hours, false),
-                Outcome::Excluded => continue,
-            };
+            let Some((hours, observed)) = self.outcomes[row].known() else { continue };
             if f64::from(hours) > TWO_DAYS_HOURS {
                 beyond.rows.push(row);
                 beyond.hours.push(hours);

@@ -6,7 +6,8 @@
 //! So both are trained, and their quantiles averaged (`scorer::Regressor` has the source). The
 //! first one's time scale is that of the corrections.
 
-use scorer::{FeatureTimeScale, Regressor, sorted};
+use rayon::prelude::*;
+use scorer::{FeatureTimeScale, Regressor, mean_hours};
 use terms::{Matrix, N_LEVELS, column};
 
 use crate::checkpoints::Checkpoints;
@@ -55,11 +56,12 @@ impl Regressors {
         let matured: Vec<bool> = (beyond.rows.iter())
             .map(|&row| population.is_matured(row, settings.maturity_days))
             .collect();
-        let matrix = population.matrix.take(&beyond.rows);
         let mut trained = Self { regressors: Vec::new(), time_scales: Vec::new(), beyond };
         for (time_scale, weight) in time_scale::learn(population, &history, &settings.time_scale)? {
+            let mut matrix = population.matrix.take(&trained.beyond.rows);
+            hide(&mut matrix, &time_scale, &settings.time_scale);
             let rows = TrainingRows {
-                matrix: &seen_by_trees(&matrix, &time_scale, &settings.time_scale),
+                matrix: &matrix,
                 times: &trained.beyond.times(population.matrix, &time_scale),
                 observed: &trained.beyond.observed,
                 matured: &matured,
@@ -76,33 +78,16 @@ impl Regressors {
         Ok(trained)
     }
 
-    /// The mean quantiles of some rows of a matrix, on the first time scale, ascending.
-    ///
-    /// # Errors
-    /// If the matrix is not that of the training.
-    pub(crate) fn predict(
-        &self,
-        matrix: &Matrix,
-        rows: &[usize],
-    ) -> Result<Vec<[f64; N_LEVELS]>, Error> {
-        let failed = |source| Error::Boost { step: "regressor", source };
-        let taken = matrix.take(rows);
-        let total: f64 = self.regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
-        let mut mean = vec![[0.0; N_LEVELS]; rows.len()];
-        for (regressor, scale) in self.regressors.iter().zip(&self.time_scales) {
-            let raw = regressor.trees.predict(&taken.columns).map_err(failed)?;
-            let share = f64::from(regressor.weight) / total;
-            for (row, (mean, raw)) in mean.iter_mut().zip(raw.chunks_exact(N_LEVELS)).enumerate() {
-                let scale = scale.of_matrix(&taken, row);
-                let hours = sorted(raw).map(|scaled| scale.hours(scaled));
-                mean.iter_mut().zip(hours).for_each(|(mean, hours)| *mean += share * hours);
-            }
-        }
-        for (row, mean) in mean.iter_mut().enumerate() {
-            let scale = self.time_scales[0].of_matrix(&taken, row);
-            *mean = mean.map(|hours| scale.scaled(hours));
-        }
-        Ok(mean)
+    /// The mean quantiles of some rows of the matrix of the training, on the first time scale,
+    /// ascending. Shapes: one a row.
+    pub(crate) fn predict(&self, matrix: &Matrix, rows: &[usize]) -> Vec<[f64; N_LEVELS]> {
+        let row = || vec![f32::NAN; matrix.columns.len()];
+        let quantiles = |values: &mut Vec<f32>, &row: &usize| {
+            matrix.row_into(row, values);
+            let scale = self.time_scales[0].of_row(values);
+            mean_hours(&self.regressors, &self.time_scales, values).map(|hours| scale.scaled(hours))
+        };
+        rows.par_iter().map_init(row, quantiles).collect()
     }
 
     /// The split gain of each feature, each regressor's as shares of its own, times its weight.
@@ -130,24 +115,18 @@ impl Beyond {
     }
 }
 
-/// The matrix with the features missing that trees are not to split on: what only the time scale
-/// reads, and, for multiples of the level, the history of the whole network, by which trees would
-/// recognise weeks instead of learning.
-fn seen_by_trees(
-    matrix: &Matrix,
-    time_scale: &FeatureTimeScale,
-    settings: &TimeScaleSettings,
-) -> Matrix {
+/// Makes the features missing that trees are not to split on: what only the time scale reads, and, for
+/// multiples of the level, the history of the whole network, by which trees would recognise weeks
+/// instead of learning.
+fn hide(matrix: &mut Matrix, time_scale: &FeatureTimeScale, settings: &TimeScaleSettings) {
     let is_relative = time_scale.scale().level_otherwise_hours.is_some();
     let is_hidden = |name: &str| {
         let of_network = settings.hidden_from_level.iter().any(|prefix| name.starts_with(prefix));
         [column::LEVEL_HOURS, column::HOLIDAYS_AHEAD].contains(&name) || is_relative && of_network
     };
-    let mut seen = matrix.clone();
-    for (feature, values) in matrix.features.0.iter().zip(&mut seen.columns) {
+    for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
         if is_hidden(&feature.name) {
             values.fill(f32::NAN);
         }
     }
-    seen
 }

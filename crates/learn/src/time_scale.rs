@@ -7,7 +7,7 @@
 //! the same weekday so many days after other orders.
 
 use scorer::{Clock, FeatureTimeScale, TimeScale, WeekdayRates};
-use terms::{FeatureKind, Matrix, Outcome, column};
+use terms::{FeatureKind, HolidaysAhead, Matrix, Outcome, column};
 
 use crate::error::Error;
 use crate::population::Population;
@@ -15,9 +15,6 @@ use crate::settings::TimeScaleSettings;
 
 /// With fewer deliveries there is no clock.
 const DELIVERIES_MIN: f64 = 500.0;
-
-/// Days after an order for which holidays are known, at most.
-const HOLIDAY_DAYS: usize = 24;
 
 /// Expected deliveries on holidays that are added to both sides of their factor.
 const HOLIDAY_PRIOR: f64 = 10.0;
@@ -135,8 +132,7 @@ struct Delivery {
     ordered_on: usize,
     /// Days from the order's to the delivery's.
     days: usize,
-    /// Bit d: the day d days after the order's is a holiday.
-    holidays: u32,
+    holidays: HolidaysAhead,
 }
 
 impl Delivery {
@@ -149,7 +145,7 @@ impl Delivery {
     }
 
     fn is_holiday(&self, days: usize) -> bool {
-        days < HOLIDAY_DAYS && self.holidays >> days & 1 == 1
+        self.holidays.has(days as u32)
     }
 }
 
@@ -167,8 +163,7 @@ fn deliveries(
             row,
             ordered_on: (week_hours / DAY_HOURS) as usize % 7,
             days: days as usize,
-            // A number that is missing has no bits.
-            holidays: columns[holidays][row] as u32,
+            holidays: HolidaysAhead::from_value(columns[holidays][row]),
         })
     };
     history.iter().filter_map(delivery).collect()
@@ -178,7 +173,7 @@ fn deliveries(
 fn holiday_factor(deliveries: &[Delivery]) -> f32 {
     // By days after the order and weekday of the order: orders without a holiday on that day, and
     // how many of them were delivered on it.
-    let mut others = [[(0.0, 0.0); 7]; HOLIDAY_DAYS];
+    let mut others = [[(0.0, 0.0); 7]; HolidaysAhead::DAYS as usize];
     for delivery in deliveries {
         for (days, of_day) in others.iter_mut().enumerate() {
             if !delivery.is_holiday(days) {
@@ -189,8 +184,8 @@ fn holiday_factor(deliveries: &[Delivery]) -> f32 {
         }
     }
     let (mut seen, mut expected) = (HOLIDAY_PRIOR, HOLIDAY_PRIOR);
-    for delivery in deliveries.iter().filter(|delivery| delivery.holidays != 0) {
-        for days in (0..HOLIDAY_DAYS).filter(|&days| delivery.is_holiday(days)) {
+    for delivery in deliveries.iter().filter(|delivery| !delivery.holidays.is_empty()) {
+        for days in (0..HolidaysAhead::DAYS as usize).filter(|&days| delivery.is_holiday(days)) {
             let (orders, delivered) = others[days][delivery.ordered_on];
             if orders > 0.0 {
                 expected += delivered / orders;

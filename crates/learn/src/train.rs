@@ -72,7 +72,7 @@ pub fn train_as_of(
     let learning = Corrections { population: &population, outcomes, family, settings, checkpoints };
     let (calibration, matured, calibration_basis) = learning.calibration()?;
     let (recalibration, recalibration_basis) = learning.recalibration(&calibration)?;
-    let (tail_ratio, tail) = learn_tail(&population, &regressors, &calibration, matured)?;
+    let (tail_ratio, tail) = learn_tail(&population, &regressors, &calibration, matured);
 
     let (gate_rows, over) = population.decided(&history, settings.gate.undecided_days);
     let gate_matrix = matrix.take(&gate_rows);
@@ -123,7 +123,7 @@ fn learn_tail(
     regressors: &Regressors,
     calibration: &Calibration,
     matured: Option<Matured>,
-) -> Result<(f32, TailBasis), Error> {
+) -> (f32, TailBasis) {
     let ratio = |rows: &Matured| {
         let corrected = |raw: &[f64; N_LEVELS]| calibration.apply(*raw);
         let quantiles: Vec<[f64; N_LEVELS]> = rows.predicted.iter().map(corrected).collect();
@@ -131,18 +131,18 @@ fn learn_tail(
         tail::ratio(quantiles.iter().zip(outcomes).map(|(q, (&time, &seen))| (q, time, seen)))
     };
     if let Some(ratio) = matured.as_ref().and_then(ratio) {
-        return Ok((ratio, TailBasis::Matured));
+        return (ratio, TailBasis::Matured);
     }
     let beyond = &regressors.beyond;
     let training = Matured {
-        predicted: regressors.predict(population.matrix, &beyond.rows)?,
+        predicted: regressors.predict(population.matrix, &beyond.rows),
         times: beyond.times(population.matrix, &regressors.time_scales[0]),
         observed: beyond.observed.clone(),
     };
-    Ok(match ratio(&training) {
+    match ratio(&training) {
         Some(ratio) => (ratio, TailBasis::Training),
         None => (tail::RATIO_ASSUMED, TailBasis::Assumed),
-    })
+    }
 }
 
 fn deliveries_within_2d(population: &Population<'_>, rows: &[usize]) -> Vec<f32> {

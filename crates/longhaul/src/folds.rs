@@ -148,13 +148,7 @@ pub(crate) fn evaluate_folds(
         champion: None,
         baselines: &baselines_of_all(folds, rows.len()),
     };
-    let settings = evaluate::Settings {
-        rounds: resolved.settings.evaluate.bootstrap_rounds as usize,
-        block_days: resolved.settings.evaluate.bootstrap_block_days as usize,
-        seed: resolved.settings.train.seed,
-        ..Default::default()
-    };
-    Ok(evaluate::evaluate(&comparison, &settings, None)?)
+    Ok(evaluate::evaluate(&comparison, &stages::evaluation_settings(resolved), None)?)
 }
 
 /// The mean pinball loss of a backtest in days, over all rows whose outcome is known.

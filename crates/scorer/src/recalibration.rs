@@ -90,24 +90,41 @@ impl Recalibration {
         corrected
     }
 
+    /// Where the corrected levels are among the predicted ones, the same for all rows.
+    pub fn levels(&self) -> RecalibratedLevels {
+        if self.is_identity() {
+            return RecalibratedLevels(None);
+        }
+        let hazards = LEVELS.map(cumulative_hazard);
+        let place = |level: usize| {
+            let hazard = self.predicted_hazard(hazards[level]);
+            let above = hazards.partition_point(|&known| known <= hazard).min(N_LEVELS - 1);
+            let from = if above == 0 { 0.0 } else { hazards[above - 1] };
+            (above, (hazard - from) / (hazards[above] - from))
+        };
+        RecalibratedLevels(Some(std::array::from_fn(place)))
+    }
+
     /// The corrected quantiles of a distribution that begins at `start`. Between two quantiles the
     /// hazard is constant, and beyond the last one goes on. Units: any; shapes: one a level.
     pub fn apply(&self, start: f64, quantiles: [f64; N_LEVELS]) -> [f64; N_LEVELS] {
-        if self.is_identity() {
-            return quantiles;
-        }
-        let hazards = LEVELS.map(cumulative_hazard);
-        let of_level = |level: usize| {
-            let hazard = self.predicted_hazard(hazards[level]);
-            let above = hazards.partition_point(|&known| known <= hazard).min(N_LEVELS - 1);
-            let (low, from) = match above {
-                0 => (start.min(quantiles[0]), 0.0),
-                above => (quantiles[above - 1], hazards[above - 1]),
-            };
-            let share = (hazard - from) / (hazards[above] - from);
+        self.levels().apply(start, quantiles)
+    }
+}
+
+/// For each level the predicted quantile below which the corrected one is (or beyond, for the last),
+/// and the share of the way to it from the one before. `None` changes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecalibratedLevels(Option<[(usize, f64); N_LEVELS]>);
+
+impl RecalibratedLevels {
+    /// As [`Recalibration::apply`].
+    pub fn apply(&self, start: f64, quantiles: [f64; N_LEVELS]) -> [f64; N_LEVELS] {
+        let Some(places) = &self.0 else { return quantiles };
+        places.map(|(above, share)| {
+            let low = if above == 0 { start.min(quantiles[0]) } else { quantiles[above - 1] };
             low + share * (quantiles[above] - low)
-        };
-        std::array::from_fn(of_level)
+        })
     }
 }
 

@@ -1,9 +1,9 @@
 //! A regressor: trees that predict the quantiles of delivery time beyond two days, and the time
 //! scale on which they do.
 //!
-//! A model has one or several, of whose quantiles the weighted mean is taken, in hours. Trees that know the network's
-//! history in hours, and trees that know its level only, err in different seasons, and their average
-//! errs less than either.
+//! A model has one or several, of whose quantiles the weighted mean is taken, in hours. Trees that
+//! know the network's history in hours, and trees that know its level only, err in different seasons,
+//! and their average errs less than either.
 //!
 //! Source: averaging quantiles rather than probabilities, Lichtendahl, Grushka-Cockayne and Winkler,
 //! Management Science 59(7), 2013.
@@ -24,9 +24,12 @@ pub struct Regressor {
     pub weight: f32,
 }
 
-/// The weighted mean of the regressors' quantiles of a row, in hours, ascending. `scales` are those of the
-/// regressors. Shapes: `row` n_features.
-pub(crate) fn mean_hours(
+/// The weighted mean of the regressors' quantiles of a row, in hours, ascending. `scales` are those of
+/// the regressors. Shapes: `row` n_features.
+///
+/// # Panics
+/// If `row` is not as long as the feature list of the regressors.
+pub fn mean_hours(
     regressors: &[Regressor],
     scales: &[FeatureTimeScale],
     row: &[f32],

@@ -9,8 +9,8 @@ use crate::distribution::Distribution;
 use crate::error::Error;
 use crate::knots::Knots;
 use crate::mixture::Mixture;
-use crate::recalibration::Recalibration;
-use crate::regressor::{self, Regressor};
+use crate::recalibration::{RecalibratedLevels, Recalibration};
+use crate::regressor::{Regressor, mean_hours};
 use crate::time_scale::FeatureTimeScale;
 
 /// Rows that one thread scores at a time: enough for the cost of distributing them to vanish.
@@ -50,8 +50,8 @@ pub struct Parts {
     pub features: FeatureList,
     /// Predicts the log-odds of more than two days.
     pub gate: boost::Model,
-    /// Predict the quantiles given more than two days; their weighted mean, in hours, is what counts. The
-    /// time scale of the first is that of the corrections.
+    /// Predict the quantiles given more than two days; their weighted mean, in hours, is what counts.
+    /// The time scale of the first is that of the corrections.
     pub regressors: Vec<Regressor>,
     /// Quantiles of delivery hours within two days.
     pub within: Knots,
@@ -101,6 +101,7 @@ pub struct Scorer {
     parts: Parts,
     /// Of the regressors.
     time_scales: Vec<FeatureTimeScale>,
+    recalibrated: RecalibratedLevels,
     model_id: String,
 }
 
@@ -136,7 +137,8 @@ impl Scorer {
         let scale =
             |regressor: &Regressor| regressor.time_scale.clone().of_features(&parts.features);
         let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
-        let mut scorer = Self { parts, time_scales, model_id: String::new() };
+        let recalibrated = parts.recalibration.levels();
+        let mut scorer = Self { parts, time_scales, recalibrated, model_id: String::new() };
         scorer.model_id = scorer.fingerprint().short().to_owned();
         Ok(scorer)
     }
@@ -188,12 +190,12 @@ impl Scorer {
 
     /// The corrected quantiles of one row given more than two days, in hours, ascending.
     fn beyond_row(&self, row: &[f32]) -> [f64; N_LEVELS] {
-        let Parts { regressors, calibration, recalibration, .. } = &self.parts;
+        let Parts { regressors, calibration, .. } = &self.parts;
         let scale = self.time_scales[0].of_row(row);
-        let mean = regressor::mean_hours(regressors, &self.time_scales, row);
+        let mean = mean_hours(regressors, &self.time_scales, row);
         let corrected = calibration.apply(mean.map(|hours| scale.scaled(hours)));
         let start = scale.scaled(TWO_DAYS_HOURS);
-        recalibration.apply(start, corrected).map(|scaled| scale.hours(scaled))
+        self.recalibrated.apply(start, corrected).map(|scaled| scale.hours(scaled))
     }
 
     /// Checks that a row has one value for each feature.

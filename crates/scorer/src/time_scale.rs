@@ -10,7 +10,7 @@
 //! [`column::ORDERED_WEEK_HOURS`] and [`column::HOLIDAYS_AHEAD`].
 
 use serde::{Deserialize, Serialize};
-use terms::{FeatureList, Matrix, column};
+use terms::{FeatureList, HolidaysAhead, Matrix, column};
 
 use crate::error::Error;
 
@@ -23,9 +23,6 @@ const RATE_MIN: f32 = 0.01;
 
 const DAY_HOURS: f64 = 24.0;
 const WEEK_HOURS: f64 = 168.0;
-
-/// Holidays are known for so many days from that of the order on: f32 holds 24 bits exactly.
-const HOLIDAY_DAYS: u32 = 24;
 
 /// A clock of working time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -191,8 +188,7 @@ impl FeatureTimeScale {
                     rates: of_category.unwrap_or(&clock.weekday_rates),
                     holiday_factor: f64::from(clock.holiday_factor),
                     week_hours: f64::from(value(week)).clamp(0.0, WEEK_HOURS - 1e-3),
-                    // A number that is missing or negative has no bits.
-                    holidays: value(holidays) as u32,
+                    holidays: HolidaysAhead::from_value(value(holidays)),
                 })
             }
             _ => None,
@@ -215,16 +211,10 @@ struct RowClock<'a> {
     holiday_factor: f64,
     /// Since Monday 00:00.
     week_hours: f64,
-    /// Bit d: the day d days after that of the order.
-    holidays: u32,
+    holidays: HolidaysAhead,
 }
 
 impl RowTimeScale<'_> {
-    /// The level that hours are divided by.
-    pub fn level(&self) -> f64 {
-        self.level
-    }
-
     /// Hours after the order on this scale.
     pub fn scaled(&self, hours: f64) -> f64 {
         self.clock.map_or(hours, |clock| clock.working_hours(hours)) / self.level
@@ -242,8 +232,7 @@ impl RowClock<'_> {
     fn rate(&self, ahead: u32) -> f64 {
         let weekday = ((self.week_hours / DAY_HOURS) as u32 + ahead) % 7;
         let rate = f64::from(self.rates[weekday as usize]);
-        let is_holiday = ahead < HOLIDAY_DAYS && self.holidays >> ahead & 1 == 1;
-        if is_holiday { rate * self.holiday_factor } else { rate }
+        if self.holidays.has(ahead) { rate * self.holiday_factor } else { rate }
     }
 
     /// Working hours of a week without holidays.
@@ -252,48 +241,54 @@ impl RowClock<'_> {
     }
 
     fn working_hours(&self, hours: f64) -> f64 {
-        let mut working = 0.0;
-        let mut left = hours;
-        let mut ahead = 0;
-        // What is left of the day of the order, then whole days.
-        let mut of_day = DAY_HOURS - self.week_hours % DAY_HOURS;
-        loop {
-            if ahead >= HOLIDAY_DAYS && left >= WEEK_HOURS {
-                let weeks = (left / WEEK_HOURS).floor();
-                working += weeks * self.of_week();
-                left -= weeks * WEEK_HOURS;
-            }
-            if left <= of_day {
-                return working + left * self.rate(ahead);
-            }
-            working += of_day * self.rate(ahead);
-            left -= of_day;
-            of_day = DAY_HOURS;
-            ahead += 1;
-        }
+        self.walk(hours, |time| (time.hours, time.working), |left, rate| left * rate)
     }
 
     fn hours(&self, working: f64) -> f64 {
-        let mut hours = 0.0;
-        let mut left = working;
+        self.walk(working, |time| (time.working, time.hours), |left, rate| left / rate)
+    }
+
+    /// Walks from the order on until `left` of one clock is used up, and gives what the other one
+    /// shows then. `sides` are a stretch of time on the first clock and on the other one, `within` is
+    /// what is left of the first within a day, on the other one at the day's rate.
+    fn walk(
+        &self,
+        mut left: f64,
+        sides: impl Fn(Stretch) -> (f64, f64),
+        within: impl Fn(f64, f64) -> f64,
+    ) -> f64 {
+        if !left.is_finite() {
+            return left;
+        }
+        let mut shown = 0.0;
         let mut ahead = 0;
+        // What is left of the day of the order, then whole days.
         let mut of_day = DAY_HOURS - self.week_hours % DAY_HOURS;
+        let (week, other_week) = sides(Stretch { hours: WEEK_HOURS, working: self.of_week() });
         loop {
-            if ahead >= HOLIDAY_DAYS && left >= self.of_week() {
-                let weeks = (left / self.of_week()).floor();
-                hours += weeks * WEEK_HOURS;
-                left -= weeks * self.of_week();
+            if ahead >= HolidaysAhead::DAYS && left >= week {
+                let weeks = (left / week).floor();
+                shown += weeks * other_week;
+                left -= weeks * week;
             }
             let rate = self.rate(ahead);
-            if left <= of_day * rate {
-                return hours + left / rate;
+            let (day, other_day) = sides(Stretch { hours: of_day, working: of_day * rate });
+            if left <= day {
+                return shown + within(left, rate);
             }
-            hours += of_day;
-            left -= of_day * rate;
+            shown += other_day;
+            left -= day;
             of_day = DAY_HOURS;
             ahead += 1;
         }
     }
+}
+
+/// A stretch of time on both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    hours: f64,
+    working: f64,
 }
 
 #[cfg(test)]

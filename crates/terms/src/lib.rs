@@ -2,7 +2,7 @@
 //!
 //! What is here: moments and days ([`Instant`], [`Day`]), the moment whose knowledge may be used
 //! ([`AsOf`]), what became of a shipment ([`Outcome`]), the levels that are predicted ([`LEVELS`]),
-//! the feature matrix ([`Matrix`]), digests, names of columns ([`column`]), and the kinds of errors
+//! the feature matrix ([`Matrix`]), holidays in it ([`HolidaysAhead`]), digests, names of columns ([`column`]), and the kinds of errors
 //! ([`ErrorClass`]).
 //!
 //! What is not: no I/O, no clock, no data frames.
@@ -14,6 +14,7 @@ mod day;
 mod digest;
 mod distance;
 mod error_class;
+mod holidays_ahead;
 mod index;
 mod instant;
 mod matrix;
@@ -26,6 +27,7 @@ pub use day::Day;
 pub use digest::{Digest, Fingerprint};
 pub use distance::{EARTH_RADIUS_KM, haversine_km};
 pub use error_class::ErrorClass;
+pub use holidays_ahead::HolidaysAhead;
 pub use index::{KeyIdx, ShipmentIdx};
 pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};
 pub use matrix::{Feature, FeatureKind, FeatureList, Matrix};

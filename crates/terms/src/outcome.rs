@@ -28,4 +28,14 @@ impl Outcome {
             Self::Censored(_) | Self::Excluded => None,
         }
     }
+
+    /// The delivery time or what it exceeds, and whether it is the delivery time; `None` if there is
+    /// none.
+    pub fn known(self) -> Option<(f32, bool)> {
+        match self {
+            Self::Delivered(hours) => Some((hours, true)),
+            Self::Censored(hours) => Some((hours, false)),
+            Self::Excluded => None,
+        }
+    }
 }

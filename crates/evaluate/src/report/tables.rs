@@ -1,6 +1,6 @@
 //! The tables of the report: the run, the gates, metrics of all forecasts, importance of features.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use super::format::{days, number, percent, range_days, range_percent, signed_days};
 use crate::verdict::plain;
@@ -139,10 +139,11 @@ pub(crate) fn importance(gains: &[(String, f64)]) -> Markup {
     }
 }
 
-fn table(
+/// One row for each entry, with a column for its name and those of `columns`.
+pub(crate) fn table<'a>(
     caption: &str,
-    columns: &[&str],
-    entries: &[Entry],
+    columns: &[impl Render],
+    entries: impl IntoIterator<Item = &'a Entry>,
     cells: impl Fn(&Entry) -> Markup,
 ) -> Markup {
     html! {

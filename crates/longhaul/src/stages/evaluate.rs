@@ -126,14 +126,11 @@ pub(crate) fn run(
             champion: champion.as_ref(),
             baselines: &baselines(&feature_set, &holdout, start)?,
         };
-        let settings_of_evaluation = ::evaluate::Settings {
-            rounds: settings.bootstrap_rounds as usize,
-            block_days: settings.bootstrap_block_days as usize,
-            seed: resolved.settings.train.seed,
-            ..Default::default()
-        };
-        let mut evaluation =
-            ::evaluate::evaluate(&comparison, &settings_of_evaluation, Some(&settings.gates))?;
+        let mut evaluation = ::evaluate::evaluate(
+            &comparison,
+            &evaluation_settings(resolved),
+            Some(&settings.gates),
+        )?;
         nightly::store(context, &feature_set, &earlier, METRICS)?;
         let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
         evaluation.add_nightly(of_nights.compared()?, &settings.gates);
@@ -166,6 +163,17 @@ pub(crate) fn run(
             line,
         })
     })
+}
+
+/// The settings of an evaluation, of a hold-out or of a backtest.
+pub(crate) fn evaluation_settings(resolved: &Resolved) -> ::evaluate::Settings {
+    let settings = &resolved.settings.evaluate;
+    ::evaluate::Settings {
+        rounds: settings.bootstrap_rounds as usize,
+        block_days: settings.bootstrap_block_days as usize,
+        seed: resolved.settings.train.seed,
+        ..Default::default()
+    }
 }
 
 /// How models are trained: a digest of the code, the settings and the features.

@@ -54,13 +54,9 @@ impl Maturity {
 
 /// Days after which 99% of outcomes are deliveries, from 1 to 60.
 fn days_to_mature(outcomes: impl Iterator<Item = Outcome>) -> u32 {
-    let value = |outcome| {
-        let (hours, observed) = match outcome {
-            Outcome::Delivered(hours) => (hours, true),
-            Outcome::Censored(hours) => (hours, false),
-            Outcome::Excluded => return None,
-        };
-        Some(Censored { value: hours, observed, weight: 1.0 })
+    let value = |outcome: Outcome| {
+        let (value, observed) = outcome.known()?;
+        Some(Censored { value, observed, weight: 1.0 })
     };
     let mut values: Vec<Censored<f32>> = outcomes.filter_map(value).collect();
     let hours = kaplan_meier(&mut values, &[MATURED_SHARE]).first().copied();
