@@ -339,5 +339,5 @@ fn olist_is_imported_and_its_odd_rows_are_quarantined() {
         ("delivered_yet_cancelled", 6),
         ("handed_over_before_ordered", 68),
     ];
-    assert_eq!(reasons("shipments"), (236_922, odd));
+    assert_eq!(reasons("shipments"), (315_738, odd));
 }
