@@ -4,13 +4,13 @@
 //! Both are made from the first regressor only, which is a fraction of the work.
 
 use scorer::{Calibration, Recalibration};
-use terms::{AsOf, Outcome, TWO_DAYS_HOURS};
+use terms::{AsOf, Outcome};
 
 use crate::calibration::{Matured, calibration};
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
 use crate::family::Family;
-use crate::population::{Beyond, Population};
+use crate::population::{Durations, Population};
 use crate::recalibration::{Spell, recalibration};
 use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
@@ -28,8 +28,8 @@ pub(crate) struct Corrections<'a> {
 /// A model of an earlier moment, and the orders that followed it.
 struct EarlierModel {
     regressors: Regressors,
-    /// Those that took more than two days, as known now.
-    followed: Beyond,
+    /// What is known of them now.
+    followed: Durations,
     basis: CalibrationBasis,
 }
 
@@ -90,17 +90,12 @@ impl Corrections<'_> {
         let matrix = self.population.matrix;
         let predicted = regressors.predict(matrix, &followed.rows);
         let times = followed.times(matrix, &regressors.time_scales[0]);
-        let spell = |(position, quantiles)| {
-            let scale = regressors.time_scales[0].of_matrix(matrix, followed.rows[position]);
-            let start = scale.scaled(TWO_DAYS_HOURS);
-            Spell {
-                quantiles: calibration.apply(quantiles),
-                start,
-                // All of them were ordered in the period.
-                entered: start,
-                left: f64::from(times[position]),
-                delivered: followed.observed[position],
-            }
+        let spell = |(position, quantiles)| Spell {
+            quantiles: calibration.apply(quantiles),
+            // All of them were ordered in the period.
+            entered: 0.0,
+            left: f64::from(times[position]),
+            delivered: followed.observed[position],
         };
         let spells: Vec<Spell> = predicted.into_iter().enumerate().map(spell).collect();
         tracing::info!(?basis, "recalibration learned");
@@ -118,12 +113,13 @@ impl Corrections<'_> {
         let Population { matrix, ordered_at, moment, .. } = self.population;
         let moment = moment.plus_days(-days_ago);
         let span = moment.instant()..moment.instant().plus_days(days);
-        let followed = self.population.beyond(&self.population.ordered_within(span));
+        let followed = self.population.durations(&self.population.ordered_within(span));
         let found = followed.observed.iter().filter(|&&seen| seen).count();
         if found < needed {
             return Ok(Err(CalibrationBasis::TooFewMatured { found, needed }));
         }
-        let earlier = Population::at(moment, matrix, ordered_at, self.outcomes)?;
+        let earlier =
+            Population::at(moment, matrix, ordered_at, self.outcomes, self.settings.seed)?;
         let kept = (name, self.checkpoints);
         match Regressors::train(&earlier, self.family, self.settings, Which::First, kept) {
             Ok(regressors) => {

@@ -23,6 +23,8 @@ mod forest_structure;
 mod gate;
 mod gate_rules;
 mod imputation;
+mod network_features;
+mod never_delivered;
 mod population;
 mod recalibration;
 mod regressors;

@@ -1,11 +1,17 @@
 //! The training population as of one moment: which rows the regressor and the gate learn from, and
 //! which are right-censored.
+//!
+//! Where deliveries are recorded by their dates, delivery times here are of a moment drawn evenly
+//! from the day: what is learned is then continuous, and [`terms::Grain`] turns it back.
 
 use std::ops::Range;
 
-use terms::{AsOf, DAY_MICROS, Instant, Matrix, Outcome, TWO_DAYS_HOURS};
+use statistics::SplitMix64;
+use terms::{AsOf, DAY_MICROS, Grain, Instant, Matrix, Outcome, TWO_DAYS_HOURS, column};
 
 use crate::error::Error;
+use crate::network_features::network_features;
+use crate::never_delivered::NeverDelivered;
 use crate::settings::Settings;
 
 /// All rows, and their outcomes as known at one moment. Shapes: one time and outcome a row of the
@@ -15,11 +21,13 @@ pub(crate) struct Population<'a> {
     pub(crate) matrix: &'a Matrix,
     pub(crate) ordered_at: &'a [Instant],
     pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) grain: Grain,
+    /// Open rows that count as never delivered.
+    pub(crate) never_delivered: usize,
 }
 
-/// Rows that took more than two days, or are known to take more (right-censored). Shapes: one value
-/// a row.
-pub(crate) struct Beyond {
+/// Rows whose delivery time is known, or a lower bound of it (right-censored). Shapes: one value a row.
+pub(crate) struct Durations {
     /// Positions in the matrix.
     pub(crate) rows: Vec<usize>,
     /// Delivery time in hours, or its lower bound.
@@ -28,7 +36,8 @@ pub(crate) struct Beyond {
 }
 
 impl<'a> Population<'a> {
-    /// The rows with their outcomes as known at `moment`.
+    /// The rows with their outcomes as known at `moment`. Open rows of which experience says that they
+    /// will never be delivered are excluded, drawn with `seed`.
     ///
     /// # Errors
     /// If times or outcomes are not one a row of the matrix.
@@ -36,16 +45,67 @@ impl<'a> Population<'a> {
         moment: AsOf,
         matrix: &'a Matrix,
         ordered_at: &'a [Instant],
-        outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
+        outcomes_at: &dyn Fn(AsOf) -> Vec<Outcome>,
+        seed: u64,
     ) -> Result<Self, Error> {
-        let outcomes = outcomes(moment);
+        let outcomes = outcomes_at(moment);
         let expected = matrix.n_rows();
         for (what, found) in [("ordered_at", ordered_at.len()), ("outcomes", outcomes.len())] {
             if found != expected {
                 return Err(Error::RowCount { what, expected, found });
             }
         }
-        Ok(Self { moment, matrix, ordered_at, outcomes })
+        let grain = Grain::Instant;
+        let mut population =
+            Self { moment, matrix, ordered_at, outcomes, grain, never_delivered: 0 };
+        let never_delivered = NeverDelivered::of(moment, &population.outcomes, outcomes_at);
+        population.exclude(&never_delivered, seed);
+        population.spread_over_days(seed);
+        Ok(population)
+    }
+
+    fn exclude(&mut self, never_delivered: &NeverDelivered, seed: u64) {
+        for (row, outcome) in self.outcomes.iter_mut().enumerate() {
+            let Outcome::Censored(age) = *outcome else { continue };
+            if draw(seed, row) < never_delivered.share(age) {
+                *outcome = Outcome::Excluded;
+                self.never_delivered += 1;
+            }
+        }
+    }
+
+    /// Finds the grain; where it is a day, puts each delivery somewhere in its day.
+    fn spread_over_days(&mut self, seed: u64) {
+        let hours: Vec<Option<f64>> =
+            (0..self.outcomes.len()).map(|row| self.order_hour(row)).collect();
+        let deliveries = self.outcomes.iter().zip(&hours);
+        let deliveries =
+            deliveries.filter_map(|(outcome, hour)| Some((f64::from(outcome.delivered()?), *hour)));
+        self.grain = Grain::of(deliveries);
+        if !self.grain.is_a_day() {
+            return;
+        }
+        for (row, (outcome, hour)) in self.outcomes.iter_mut().zip(hours).enumerate() {
+            let hour = hour.unwrap_or(0.0);
+            *outcome = match *outcome {
+                Outcome::Delivered(hours) => {
+                    // Never at the very beginning: no delivery takes no time.
+                    let share = 1.0 - draw(seed.wrapping_add(1), row);
+                    Outcome::Delivered(self.grain.happened(hours.into(), hour, share) as f32)
+                }
+                Outcome::Censored(age) if age > 0.0 => {
+                    Outcome::Censored(self.grain.until(age.into(), hour) as f32)
+                }
+                known => known,
+            };
+        }
+    }
+
+    /// The hour of the day at which a row was ordered, at its destination.
+    fn order_hour(&self, row: usize) -> Option<f64> {
+        let at = self.matrix.features.position(column::ORDERED_WEEK_HOURS)?;
+        let hours = f64::from(self.matrix.columns[at][row]);
+        hours.is_finite().then_some(hours % 24.0)
     }
 
     /// Rows ordered in the `history_days` before the moment, excluded ones included.
@@ -56,24 +116,28 @@ impl<'a> Population<'a> {
         self.ordered_within(start..end)
     }
 
+    /// Which features tell of the whole network, as the rows of `history` show.
+    pub(crate) fn network_features(&self, history: &[usize], settings: &Settings) -> Vec<bool> {
+        network_features(self.matrix, self.ordered_at, history, settings.network_share_min)
+    }
+
     /// Rows ordered in a span of time.
     pub(crate) fn ordered_within(&self, span: Range<Instant>) -> Vec<usize> {
         (0..self.ordered_at.len()).filter(|&row| span.contains(&self.ordered_at[row])).collect()
     }
 
-    /// The rows of `among` that took more than two days, or have been open for longer. A row that has
-    /// been open for less has no information about delivery times beyond two days.
-    pub(crate) fn beyond(&self, among: &[usize]) -> Beyond {
-        let mut beyond = Beyond { rows: Vec::new(), hours: Vec::new(), observed: Vec::new() };
+    /// The rows of `among` whose delivery time is known, or which have been open for some time.
+    pub(crate) fn durations(&self, among: &[usize]) -> Durations {
+        let mut known = Durations { rows: Vec::new(), hours: Vec::new(), observed: Vec::new() };
         for &row in among {
             let Some((hours, observed)) = self.outcomes[row].known() else { continue };
-            if f64::from(hours) > TWO_DAYS_HOURS {
-                beyond.rows.push(row);
-                beyond.hours.push(hours);
-                beyond.observed.push(observed);
+            if observed || hours > 0.0 {
+                known.rows.push(row);
+                known.hours.push(hours);
+                known.observed.push(observed);
             }
         }
-        beyond
+        known
     }
 
     /// The rows of `among` of which it is known whether they took more than two days, and whether
@@ -82,10 +146,11 @@ impl<'a> Population<'a> {
     pub(crate) fn decided(&self, among: &[usize], undecided_days: u32) -> (Vec<usize>, Vec<bool>) {
         let end = self.moment.instant().plus_days(-i64::from(undecided_days));
         let decided = |&row: &usize| {
+            let two_days = self.grain.until(TWO_DAYS_HOURS, self.order_hour(row).unwrap_or(0.0));
             let over = match self.outcomes[row] {
                 _ if self.ordered_at[row] >= end => return None,
-                Outcome::Delivered(hours) => f64::from(hours) > TWO_DAYS_HOURS,
-                Outcome::Censored(hours) if f64::from(hours) >= TWO_DAYS_HOURS => true,
+                Outcome::Delivered(hours) => f64::from(hours) > two_days,
+                Outcome::Censored(hours) if f64::from(hours) >= two_days => true,
                 Outcome::Censored(_) | Outcome::Excluded => return None,
             };
             Some((row, over))
@@ -98,6 +163,11 @@ impl<'a> Population<'a> {
         let age = self.moment.instant().micros() - self.ordered_at[row].micros();
         age >= i64::from(maturity_days) * DAY_MICROS
     }
+}
+
+/// A number from 0 to 1 that a row keeps as it ages.
+fn draw(seed: u64, row: usize) -> f64 {
+    SplitMix64::new(seed).skip(row as u64).unit()
 }
 
 #[cfg(test)]
@@ -122,16 +192,43 @@ mod tests {
         let ordered_at: Vec<Instant> = cases.iter().map(|case| case.0).collect();
         let outcomes = |_| cases.iter().map(|case| case.1).collect();
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 7]] };
-        let population = Population::at(moment, &matrix, &ordered_at, &outcomes).unwrap();
+        let population = Population::at(moment, &matrix, &ordered_at, &outcomes, 0).unwrap();
         let settings = Settings { history_days: Some(60), ..Settings::default() };
         let history = population.history(&settings);
         assert_eq!(history, [1, 2, 3, 4, 5]);
         assert_eq!(population.history(&Settings::default()), [0, 1, 2, 3, 4, 5]);
-        let beyond = population.beyond(&history);
-        assert_eq!((beyond.rows, beyond.observed), (vec![1, 2], vec![true, false]));
+        let known = population.durations(&history);
+        assert_eq!(known.rows, [1, 2, 3, 4]);
+        assert_eq!(known.observed, [true, false, false, true]);
         let decided = population.decided(&population.history(&Settings::default()), 3);
         assert_eq!(decided, (vec![0, 1, 2], vec![false, true, true]));
         assert!(population.is_matured(1, 30) && !population.is_matured(2, 30));
+    }
+
+    #[test]
+    fn deliveries_on_dates_are_somewhere_in_their_day() {
+        let day = |day: i64| Instant::from_micros(0).plus_days(day);
+        let moment = AsOf::at(day(300));
+        let ordered_at: Vec<Instant> = (0..200).map(day).collect();
+        let outcomes = |_| {
+            let delivered = |row| Outcome::Delivered(24.0 * (row % 4) as f32);
+            (0..199).map(delivered).chain([Outcome::Censored(72.0)]).collect()
+        };
+        let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 200]] };
+        let population = Population::at(moment, &matrix, &ordered_at, &outcomes, 0).unwrap();
+        assert_eq!(population.grain, Grain::WholeDays);
+        let mut sum = 0.0;
+        for (row, outcome) in population.outcomes[..199].iter().enumerate() {
+            let of_day = outcome.delivered().unwrap() - 24.0 * (row % 4) as f32;
+            assert!(of_day > 0.0 && of_day <= 24.0, "{row}: {outcome:?}");
+            sum += of_day;
+        }
+        assert!((sum / 199.0 - 12.0).abs() < 1.5, "{sum}");
+        // Open for three days: not delivered on the third one either.
+        assert_eq!(population.outcomes[199], Outcome::Censored(96.0));
+        let (decided, over) = population.decided(&population.history(&Settings::default()), 3);
+        let expected = |&row: &usize| row == 199 || row % 4 == 3;
+        assert_eq!(over, decided.iter().map(expected).collect::<Vec<_>>());
     }
 
     #[test]
@@ -140,7 +237,7 @@ mod tests {
         let none = |_| Vec::new();
         let start = Instant::from_micros(0);
         let ordered_at = [start; 2];
-        let refused = Population::at(AsOf::at(start), &matrix, &ordered_at, &none);
+        let refused = Population::at(AsOf::at(start), &matrix, &ordered_at, &none, 0);
         assert!(matches!(
             refused.err(),
             Some(Error::RowCount { what: "outcomes", expected: 2, found: 0 })

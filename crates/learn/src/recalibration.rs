@@ -15,8 +15,6 @@ use crate::settings::RecalibrationSettings;
 pub(crate) struct Spell {
     /// Quantiles as they were predicted, ascending.
     pub(crate) quantiles: [f64; N_LEVELS],
-    /// Where the predicted distribution begins.
-    pub(crate) start: f64,
     /// Its age when it entered the period.
     pub(crate) entered: f64,
     /// Its age when it left the period or was delivered.
@@ -31,7 +29,7 @@ impl Spell {
     fn hazard_at(&self, age: f64) -> f64 {
         let above = self.quantiles.partition_point(|&quantile| quantile <= age).min(N_LEVELS - 1);
         let (low, from) = match above {
-            0 => (self.start.min(self.quantiles[0]), 0.0),
+            0 => (0.0, 0.0),
             above => (self.quantiles[above - 1], cumulative_hazard(LEVELS[above - 1])),
         };
         // Quantiles may be equal; the hazard between them is then large, and not without end.
@@ -76,9 +74,9 @@ mod tests {
     use super::*;
     use statistics::SplitMix64;
 
-    /// Predicted: exponential from 48 on with a mean of 100.
+    /// Predicted: exponential with a mean of 100.
     fn predicted() -> [f64; N_LEVELS] {
-        LEVELS.map(|level| 48.0 + 100.0 * cumulative_hazard(level))
+        LEVELS.map(|level| 100.0 * cumulative_hazard(level))
     }
 
     /// Of shipments that in truth have so many times the hazard, what a period of 200 hours sees.
@@ -87,11 +85,10 @@ mod tests {
         let mut uniform = move || random.unit();
         let spell = |_| {
             let ordered = -600.0 + 800.0 * uniform();
-            let delivered = 48.0 + 100.0 / factor * cumulative_hazard(uniform());
-            let (entered, open_until) = ((-ordered).max(48.0), 200.0 - ordered);
+            let delivered = 100.0 / factor * cumulative_hazard(uniform());
+            let (entered, open_until) = ((-ordered).max(0.0), 200.0 - ordered);
             (delivered > entered && open_until > entered).then_some(Spell {
                 quantiles: predicted(),
-                start: 48.0,
                 entered,
                 left: delivered.min(open_until),
                 delivered: delivered <= open_until,
@@ -107,13 +104,13 @@ mod tests {
     #[test]
     fn open_shipments_and_late_entries_do_not_bias_the_ratio() {
         for factor in [0.6, 1.0, 1.5] {
-            let found = recalibration(&spells(factor, 60_000), &settings());
+            let found = recalibration(&spells(factor, 240_000), &settings());
             assert!(found.check().is_ok());
             for ratio in &found.ratios {
                 assert!((f64::from(*ratio) / factor - 1.0).abs() < 0.08, "{factor}: {found:?}");
             }
-            let median = found.apply(48.0, predicted())[terms::MEDIAN];
-            let truth = 48.0 + 100.0 / factor * 2.0_f64.ln();
+            let median = found.apply(0.0, predicted())[terms::MEDIAN];
+            let truth = 100.0 / factor * 2.0_f64.ln();
             assert!((median / truth - 1.0).abs() < 0.03, "{factor}: {median} {truth}");
         }
     }

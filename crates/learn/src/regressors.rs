@@ -13,8 +13,9 @@ use terms::{Matrix, N_LEVELS, column};
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
 use crate::family::{Family, TrainingRows};
-use crate::population::{Beyond, Population};
-use crate::settings::{Settings, TimeScaleSettings};
+use crate::network_features::hide;
+use crate::population::{Durations, Population};
+use crate::settings::Settings;
 use crate::time_scale;
 
 /// Regressors with the time scales of their features.
@@ -22,7 +23,7 @@ pub(crate) struct Regressors {
     pub(crate) regressors: Vec<Regressor>,
     pub(crate) time_scales: Vec<FeatureTimeScale>,
     /// The rows that they were trained on.
-    pub(crate) beyond: Beyond,
+    pub(crate) durations: Durations,
 }
 
 /// Which regressors are trained.
@@ -47,23 +48,24 @@ impl Regressors {
         (name, checkpoints): (&str, &dyn Checkpoints),
     ) -> Result<Self, Error> {
         let history = population.history(settings);
-        let beyond = population.beyond(&history);
-        let found = beyond.observed.iter().filter(|&&seen| seen).count();
+        let durations = population.durations(&history);
+        let found = durations.observed.iter().filter(|&&seen| seen).count();
         if found < settings.rows_min {
             let (origin, needed) = (population.moment, settings.rows_min);
             return Err(Error::TooFewRows { origin, found, needed });
         }
-        let matured: Vec<bool> = (beyond.rows.iter())
+        let matured: Vec<bool> = (durations.rows.iter())
             .map(|&row| population.is_matured(row, settings.maturity_days))
             .collect();
-        let mut trained = Self { regressors: Vec::new(), time_scales: Vec::new(), beyond };
+        let network = population.network_features(&history, settings);
+        let mut trained = Self { regressors: Vec::new(), time_scales: Vec::new(), durations };
         for (time_scale, weight) in time_scale::learn(population, &history, &settings.time_scale)? {
-            let mut matrix = population.matrix.take(&trained.beyond.rows);
-            hide(&mut matrix, &time_scale, &settings.time_scale);
+            let mut matrix = population.matrix.take(&trained.durations.rows);
+            hide(&mut matrix, &hidden(population.matrix, &time_scale, &network));
             let rows = TrainingRows {
                 matrix: &matrix,
-                times: &trained.beyond.times(population.matrix, &time_scale),
-                observed: &trained.beyond.observed,
+                times: &trained.durations.times(population.matrix, &time_scale),
+                observed: &trained.durations.observed,
                 matured: &matured,
             };
             let name = format!("{name}_{}", trained.regressors.len());
@@ -105,7 +107,7 @@ impl Regressors {
     }
 }
 
-impl Beyond {
+impl Durations {
     /// Its times on a time scale of the whole matrix.
     pub(crate) fn times(&self, matrix: &Matrix, scale: &FeatureTimeScale) -> Vec<f32> {
         let times = self.rows.iter().zip(&self.hours);
@@ -115,18 +117,11 @@ impl Beyond {
     }
 }
 
-/// Makes the features missing that trees are not to split on: what only the time scale reads, and, for
-/// multiples of the level, the history of the whole network, by which trees would recognise weeks
-/// instead of learning.
-fn hide(matrix: &mut Matrix, time_scale: &FeatureTimeScale, settings: &TimeScaleSettings) {
+/// The features that trees are not to split on: what only the time scale reads, and, for multiples of
+/// the level, what tells of the whole network, by which they would recognise weeks instead of learning.
+fn hidden(matrix: &Matrix, time_scale: &FeatureTimeScale, network: &[bool]) -> Vec<bool> {
     let is_relative = time_scale.scale().level_otherwise_hours.is_some();
-    let is_hidden = |name: &str| {
-        let of_network = settings.hidden_from_level.iter().any(|prefix| name.starts_with(prefix));
-        [column::LEVEL_HOURS, column::HOLIDAYS_AHEAD].contains(&name) || is_relative && of_network
-    };
-    for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
-        if is_hidden(&feature.name) {
-            values.fill(f32::NAN);
-        }
-    }
+    let is_read = |name: &str| [column::LEVEL_HOURS, column::HOLIDAYS_AHEAD].contains(&name);
+    let features = matrix.features.0.iter().zip(network);
+    features.map(|(feature, &of)| is_read(&feature.name) || is_relative && of).collect()
 }

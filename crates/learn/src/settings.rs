@@ -45,6 +45,10 @@ pub struct Settings {
     pub recalibration: RecalibrationSettings,
     /// What delivery times are multiples of.
     pub time_scale: TimeScaleSettings,
+    /// A feature that differs between days by at least this share of its variance tells of the whole
+    /// network and not of a shipment: trees would recognise weeks by it, and do not see it. The
+    /// calendar is aside.
+    pub network_share_min: f64,
     /// Only orders of so many days before the origin are used; `None` uses all.
     pub history_days: Option<u32>,
     /// An order older than this is matured: its outcome is known, but for exceptions.
@@ -162,9 +166,6 @@ pub struct TimeScaleSettings {
     /// The weight of a second regressor, which learns hours that are no multiples of the level, from
     /// 0 (there is none) to 1 (it is the only one).
     pub hours_weight: f64,
-    /// Names of features begin with these that trees of multiples of the level do not see: what
-    /// tells of the whole network, by which they would recognise weeks.
-    pub hidden_from_level: Vec<String>,
     /// Whether they are in working hours, if the features have what a clock needs.
     pub clock: bool,
     /// A category of the features whose clocks differ, for example `destination_region`.
@@ -184,6 +185,7 @@ impl Default for Settings {
             calibration: CalibrationSettings::default(),
             recalibration: RecalibrationSettings::default(),
             time_scale: TimeScaleSettings::default(),
+            network_share_min: 0.5,
             history_days: None,
             maturity_days: 30,
             rows_min: 500,
@@ -225,7 +227,6 @@ impl Default for TimeScaleSettings {
         Self {
             level: true,
             hours_weight: 0.35,
-            hidden_from_level: vec!["everywhere_".to_owned()],
             clock: true,
             clock_by: None,
             clock_shrink_deliveries: 2000.0,
@@ -258,6 +259,7 @@ impl Settings {
         let days = "1 to 36500 days";
         within("history_days", self.history_days.unwrap_or(1).into(), 1.0, 36_500.0, days)?;
         within("maturity_days", self.maturity_days.into(), 1.0, 36_500.0, days)?;
+        within("network_share_min", self.network_share_min, 0.0, 1.0, "0 to 1")?;
         within("rows_min", self.rows_min as f64, 1.0, f64::MAX, "at least 1")?;
         within("forest.trees", forest.trees.into(), 1.0, 10_000.0, "1 to 10000")?;
         within("forest.depth", forest.depth.into(), 1.0, 30.0, "1 to 30")?;

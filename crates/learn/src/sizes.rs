@@ -10,18 +10,16 @@ pub struct Sizes {
     pub rows: usize,
     /// Of these, excluded: without a delivery time to learn from.
     pub excluded: usize,
-    /// Of these, open at the origin.
-    pub open: usize,
+    /// Of all rows, those open at the origin that count as never delivered; they are among the excluded.
+    pub never_delivered: usize,
     /// Rows of the regressor whose delivery was observed.
-    pub beyond_observed: usize,
-    /// Right-censored rows of the regressor.
-    pub beyond_open: usize,
+    pub observed: usize,
+    /// Right-censored rows of the regressor: open at the origin.
+    pub open: usize,
     /// Rows of the gate.
     pub gate: usize,
     /// Of these, over two days.
     pub gate_over_2d: usize,
-    /// Deliveries within two days of which the knots are quantiles; 0 if the knots are a straight line.
-    pub within_2d: usize,
     /// What the calibration was learned from, or why there is none.
     pub calibration: CalibrationBasis,
     /// What the recalibration was learned from, or why there is none.

@@ -2,16 +2,16 @@
 //!
 //! Order of work:
 //! 1. The outcomes as known at the origin; rows ordered before it.
-//! 2. The regressors, on the rows beyond two days, open ones right-censored.
+//! 2. The regressors, on all of them, open ones right-censored.
 //! 3. Their corrections, each by the same family trained as of an earlier moment, and its
 //!    predictions for the orders that followed: the calibration by those that have matured since,
 //!    the recalibration by what was delivered in the last weeks ([`crate::corrections`]).
 //! 4. The gate, boosted and readable, on the rows of which it is known whether they took more than
 //!    two days.
-//! 5. The knots within two days and the tail beyond the last quantile.
+//! 5. The tail beyond the last quantile.
 
-use scorer::{Calibration, Knots, Parts, Scorer};
-use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
+use scorer::{Calibration, Parts, Scorer};
+use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome};
 
 use crate::calibration::Matured;
 use crate::checkpoints::Checkpoints;
@@ -19,14 +19,12 @@ use crate::corrections::Corrections;
 use crate::error::Error;
 use crate::family::Family;
 use crate::gate_rules::GateRules;
+use crate::network_features::hide;
 use crate::population::Population;
 use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
 use crate::sizes::{Sizes, TailBasis};
 use crate::{gate, gate_rules, tail};
-
-/// With fewer deliveries within two days than this the knots are a straight line.
-const WITHIN_MIN: usize = 20;
 
 /// The result of training.
 #[derive(Debug, Clone)]
@@ -62,12 +60,12 @@ pub fn train_as_of(
     checkpoints: &dyn Checkpoints,
 ) -> Result<Trained, Error> {
     settings.check()?;
-    let population = Population::at(origin, matrix, ordered_at, outcomes)?;
+    let population = Population::at(origin, matrix, ordered_at, outcomes, settings.seed)?;
     let history = population.history(settings);
     let kept = ("regressor", checkpoints);
     let regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
-    let n_beyond = regressors.beyond.rows.len();
-    tracing::info!(family = family.name(), rows = n_beyond, "regressors trained");
+    let n_rows = regressors.durations.rows.len();
+    tracing::info!(family = family.name(), rows = n_rows, "regressors trained");
 
     let learning = Corrections { population: &population, outcomes, family, settings, checkpoints };
     let (calibration, matured, calibration_basis) = learning.calibration()?;
@@ -75,30 +73,25 @@ pub fn train_as_of(
     let (tail_ratio, tail) = learn_tail(&population, &regressors, &calibration, matured);
 
     let (gate_rows, over) = population.decided(&history, settings.gate.undecided_days);
-    let gate_matrix = matrix.take(&gate_rows);
+    let mut gate_matrix = matrix.take(&gate_rows);
+    hide(&mut gate_matrix, &population.network_features(&history, settings));
     let gate = gate::train(&gate_matrix, &over, settings)?;
     let gate_rules = gate_rules::train(&gate_matrix, &over, &settings.gate, settings.seed)?;
     tracing::info!(rows = gate_rows.len(), "gate trained");
 
-    let within = deliveries_within_2d(&population, &gate_rows);
-    let (n_within, knots) = match within.len() {
-        ..WITHIN_MIN => (0, Knots::straight()),
-        n => (n, Knots::of_deliveries(within)),
-    };
     let count = |is: fn(&Outcome) -> bool| {
         history.iter().filter(|&&row| is(&population.outcomes[row])).count()
     };
-    let beyond = &regressors.beyond;
-    let beyond_observed = beyond.observed.iter().filter(|&&seen| seen).count();
+    let durations = &regressors.durations;
+    let observed = durations.observed.iter().filter(|&&seen| seen).count();
     let sizes = Sizes {
         rows: history.len(),
         excluded: count(|outcome| matches!(outcome, Outcome::Excluded)),
-        open: count(|outcome| matches!(outcome, Outcome::Censored(_))),
-        beyond_observed,
-        beyond_open: beyond.rows.len() - beyond_observed,
+        observed,
+        never_delivered: population.never_delivered,
+        open: durations.rows.len() - observed,
         gate: gate_rows.len(),
         gate_over_2d: over.iter().filter(|&&over| over).count(),
-        within_2d: n_within,
         calibration: calibration_basis,
         recalibration: recalibration_basis,
         tail,
@@ -108,10 +101,10 @@ pub fn train_as_of(
         features: matrix.features.clone(),
         gate,
         regressors: regressors.regressors,
-        within: knots,
         tail_ratio,
         calibration,
         recalibration,
+        grain: population.grain,
     };
     let scorer = Scorer::from_parts(parts).map_err(|source| Error::Scorer { source })?;
     Ok(Trained { scorer, gate_rules, sizes, importance })
@@ -133,21 +126,16 @@ fn learn_tail(
     if let Some(ratio) = matured.as_ref().and_then(ratio) {
         return (ratio, TailBasis::Matured);
     }
-    let beyond = &regressors.beyond;
+    let durations = &regressors.durations;
     let training = Matured {
-        predicted: regressors.predict(population.matrix, &beyond.rows),
-        times: beyond.times(population.matrix, &regressors.time_scales[0]),
-        observed: beyond.observed.clone(),
+        predicted: regressors.predict(population.matrix, &durations.rows),
+        times: durations.times(population.matrix, &regressors.time_scales[0]),
+        observed: durations.observed.clone(),
     };
     match ratio(&training) {
         Some(ratio) => (ratio, TailBasis::Training),
         None => (tail::RATIO_ASSUMED, TailBasis::Assumed),
     }
-}
-
-fn deliveries_within_2d(population: &Population<'_>, rows: &[usize]) -> Vec<f32> {
-    let delivered = rows.iter().filter_map(|&row| population.outcomes[row].delivered());
-    delivered.filter(|&hours| f64::from(hours) <= TWO_DAYS_HOURS).collect()
 }
 
 /// Features by their share of the split gain; those without any are left out.

@@ -10,8 +10,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
-use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
-use terms::{Feature, FeatureKind, FeatureList, Matrix, N_LEVELS};
+use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+use terms::{Feature, FeatureKind, FeatureList, Grain, Matrix, N_LEVELS};
 
 const N_FEATURES: usize = 80;
 const LEAVES: usize = 31;
@@ -69,10 +69,10 @@ fn main() {
             time_scale: TimeScale::hours(),
             weight: 1.0,
         }],
-        within: Knots::straight(),
         tail_ratio: 0.4,
         calibration: Calibration::identity(),
         recalibration: Recalibration::identity(),
+        grain: Grain::Instant,
     })
     .unwrap();
 

@@ -1,7 +1,7 @@
 //! The files of a model: trees as bytes, everything else as readable JSON.
 //!
 //! `features.json` is the signature, `gate.bin` and `regressor_0.bin` (and so on) are trees,
-//! `mixture.json` holds levels, knots, tail, corrections and the regressors' time scales. The same model gives the same bytes.
+//! `mixture.json` holds levels, tail, corrections and the regressors' time scales. The same model gives the same bytes.
 //! `manifest.json` names every file with its size and digest; it is written by `artifact`, and
 //! only read here.
 
@@ -10,11 +10,10 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use terms::{Digest, FeatureList, Fingerprint, LEVELS};
+use terms::{Digest, FeatureList, Fingerprint, Grain, LEVELS};
 
 use crate::calibration::Calibration;
 use crate::error::Error;
-use crate::knots::Knots;
 use crate::recalibration::Recalibration;
 use crate::regressor::Regressor;
 use crate::scorer::{Parts, Scorer};
@@ -28,7 +27,7 @@ pub const GATE_FILE: &str = "gate.bin";
 pub fn regressor_file(position: usize) -> String {
     format!("regressor_{position}.bin")
 }
-/// Name of the file with levels, knots, tail, corrections and time scales.
+/// Name of the file with levels, tail, corrections and time scales.
 pub const MIXTURE_FILE: &str = "mixture.json";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
@@ -41,10 +40,10 @@ const FILES: [&str; 3] = [FEATURES_FILE, GATE_FILE, MIXTURE_FILE];
 #[serde(deny_unknown_fields)]
 struct MixtureFile {
     levels: Vec<f64>,
-    within_hours: Vec<f32>,
     tail_ratio: f32,
     calibration: Calibration,
     recalibration: Recalibration,
+    grain: Grain,
     /// Time scale and weight of each regressor; their files are numbered in this order.
     regressors: Vec<(TimeScale, f32)>,
 }
@@ -68,10 +67,10 @@ impl Scorer {
         let parts = self.parts();
         let mixture = MixtureFile {
             levels: LEVELS.to_vec(),
-            within_hours: parts.within.hours().to_vec(),
             tail_ratio: parts.tail_ratio,
             calibration: parts.calibration.clone(),
             recalibration: parts.recalibration.clone(),
+            grain: parts.grain,
             regressors: (parts.regressors.iter())
                 .map(|regressor| (regressor.time_scale.clone(), regressor.weight))
                 .collect(),
@@ -123,10 +122,10 @@ impl Scorer {
             features,
             gate: trees(GATE_FILE)?,
             regressors,
-            within: Knots::new(mixture.within_hours)?,
             tail_ratio: mixture.tail_ratio,
             calibration: mixture.calibration,
             recalibration: mixture.recalibration,
+            grain: mixture.grain,
         })
     }
 

@@ -6,15 +6,14 @@ use terms::{DAYS_AHEAD, LEVELS, N_LEVELS};
 /// distribution function day by day.
 ///
 /// ```
-/// use scorer::{Knots, Mixture};
+/// use scorer::Mixture;
 ///
-/// let within = Knots::straight();
-/// let beyond = [60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
-/// let distribution = Mixture::new(0.75, &within, beyond, 0.4).distribution();
+/// let quantiles = [30.0, 40.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0, 144.0];
+/// let distribution = Mixture::new(0.75, quantiles, 0.4).distribution();
 /// assert_eq!(distribution.probability_over_2d, 0.75);
-/// // P(delivered within two days), and P(… within six days): 144 h is the median beyond 48 h.
+/// // P(delivered within two days), and P(… within six days).
 /// assert_eq!(distribution.by_day[1], 0.25);
-/// assert_eq!(distribution.by_day[5], 0.25 + 0.75 * 0.5);
+/// assert_eq!(distribution.by_day[5], 0.95);
 /// assert!(distribution.hours.is_sorted());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -92,18 +92,6 @@ pub enum Error {
         /// Levels of the model.
         found: Vec<f64>,
     },
-    /// The knots within two days do not ascend from 0 h or later to exactly 48 h.
-    #[error(
-        "knots within two days: expected two or more, ascending to 48 h, found {} at position \
-         {position}",
-        or_nothing(found)
-    )]
-    Knots {
-        /// Position of the first wrong knot.
-        position: usize,
-        /// Its value; nothing if there are too few.
-        found: Option<f32>,
-    },
     /// The tail is no positive number.
     #[error("tail ratio: expected a positive number, found {found}")]
     Tail {

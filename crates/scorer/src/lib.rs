@@ -21,7 +21,6 @@ mod bundle;
 mod calibration;
 mod distribution;
 mod error;
-mod knots;
 mod mixture;
 mod recalibration;
 mod regressor;
@@ -34,7 +33,6 @@ pub use bundle::{FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, regresso
 pub use calibration::{Calibration, Factors, Segment, sorted};
 pub use distribution::Distribution;
 pub use error::Error;
-pub use knots::Knots;
 pub use mixture::Mixture;
 pub use recalibration::{RecalibratedLevels, Recalibration, cumulative_hazard};
 pub use regressor::{Regressor, mean_hours};

@@ -1,10 +1,15 @@
-//! The distribution of delivery time: a mixture of "within two days" and "beyond two days".
+//! The distribution of delivery time: the regressors' quantiles, in the proportions that the gate
+//! gives to "within two days" and "beyond two days".
 //!
-//! `F(t) = (1 - p) · F_within(t) + p · F_beyond(t)`, where `p = P(more than 48 h)` comes from the
-//! gate. `F_within` is piecewise linear through [`Knots`] learned from all deliveries within two
-//! days. `F_beyond` is piecewise linear from 0 at 48 h through the calibrated quantiles of the
-//! regressor, and exponential beyond the last of them. The result is continuous and strictly
-//! ascending where it is neither 0 nor 1, so quantiles exist, are unique and cannot cross.
+//! The regressors' distribution G is a power of time up to their first quantile, piecewise linear
+//! through all of them, and exponential beyond the last. The gate knows P(more than 48 h) better
+//! than nine quantiles do, so `F(t) = (1 - p) · G(t) / G(48)` up to 48 h, and
+//! `1 - F(t) = p · (1 - G(t)) / (1 - G(48))` beyond. The result is continuous and strictly ascending
+//! where it is neither 0 nor 1, so quantiles exist, are unique and cannot cross.
+//!
+//! Where deliveries are recorded by their dates ([`Grain`]), G and F are of the moment at which they
+//! happened, and what is published is of what will be recorded: two days are over at the end of the
+//! second day, and quantiles are midnights.
 //!
 //! A shipment that is still open at some age has the same distribution conditioned on exceeding
 //! that age. Beyond the last quantile the exponential tail is memoryless, so the expected remaining
@@ -13,10 +18,9 @@
 //! Everything here is computed through the survival function `S = 1 - F`, which keeps its
 //! precision where `F` is near 1. Units: hours from `ordered_at`, in f64.
 
-use terms::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{DAYS_AHEAD, Grain, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::distribution::Distribution;
-use crate::knots::Knots;
 
 /// Two quantiles are at least so far apart (3.6 s), so that the distribution has no jumps.
 const GAP_HOURS: f64 = 1e-3;
@@ -28,54 +32,100 @@ const PROBABILITY_MIN: f64 = 1e-6;
 /// shipment that is later than nearly all others does not arrive within the minute.
 const TAIL_HOURS_MIN: f64 = 6.0;
 
-/// Beyond the last level this share of the deliveries beyond two days is left.
+/// Beyond the last level this share of the deliveries is left.
 const TAIL_SHARE: f64 = 1.0 - LEVELS[N_LEVELS - 1];
+
+/// The exponents of time below the first quantile.
+const POWERS: std::ops::RangeInclusive<f64> = 1.0..=8.0;
 
 /// The distribution of one shipment's delivery time, as a function. Units: hours from `ordered_at`.
 ///
 /// ```
-/// use scorer::{Knots, Mixture};
+/// use scorer::Mixture;
 ///
-/// let within = Knots::straight();
-/// let beyond = [60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
-/// let mixture = Mixture::new(0.8, &within, beyond, 0.4);
-/// assert!((mixture.cdf(24.0) - 0.1).abs() < 1e-9);
-/// assert!((mixture.quantile(0.6) - 144.0).abs() < 1e-9);
-/// // Of a shipment that is open after 144 h, half of those over two days are left.
-/// let open = mixture.given_open_for(144.0);
-/// assert!((open.survival(400.0) - 0.05 / 0.5).abs() < 1e-9);
+/// let quantiles = [30.0, 40.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0, 144.0];
+/// // The quantiles say 0.75; the gate knows better.
+/// let mixture = Mixture::new(0.9, quantiles, 0.4);
+/// assert!((mixture.cdf(48.0) - 0.1).abs() < 1e-9);
+/// assert!((mixture.survival(96.0) - 0.9 * 0.25 / 0.75).abs() < 1e-9);
+/// assert!((mixture.quantile(0.7) - 96.0).abs() < 1e-9);
+/// // Of a shipment that is open after 96 h, a fifth of those over 96 h are left at 144 h.
+/// let open = mixture.given_open_for(96.0);
+/// assert!((open.survival(144.0) - 0.05 / 0.25).abs() < 1e-9);
 /// ```
 #[derive(Debug, Clone, Copy)]
-pub struct Mixture<'a> {
+pub struct Mixture {
+    /// P(more than two days).
     over: f64,
-    within: &'a Knots,
-    beyond: [f64; N_LEVELS],
+    /// Of G, ascending.
+    quantiles: [f64; N_LEVELS],
+    /// Of time below the first quantile.
+    power: f64,
     tail_hours: f64,
+    grain: Grain,
+    order_hour: f64,
+    /// When two days are over, as recorded.
+    two_days: f64,
+    /// 1 - G there.
+    over_of_quantiles: f64,
     /// The age that the delivery time is known to exceed; 0 is no condition.
     age: f64,
     /// Unconditional survival at `age`.
     survived: f64,
 }
 
-impl<'a> Mixture<'a> {
-    /// The mixture of `within` and the quantiles `beyond` two days.
+impl Mixture {
+    /// The distribution with these quantiles and P(more than 48 h) = `over`.
     ///
-    /// `over` is P(more than 48 h). `beyond` are quantiles at [`LEVELS`] given more than 48 h, in
-    /// any order: they are sorted, raised to at least 48 h and kept a little apart. `tail_ratio` is the
-    /// mean excess beyond the last quantile as a share of the distance from the median to it, so
-    /// that an uncertain shipment has a long tail and a certain one a short one.
-    pub fn new(over: f64, within: &'a Knots, beyond: [f64; N_LEVELS], tail_ratio: f64) -> Self {
-        let mut beyond = beyond;
-        beyond.sort_by(f64::total_cmp);
-        let mut floor = TWO_DAYS_HOURS;
-        for hours in &mut beyond {
+    /// `quantiles` and `tail_ratio` are as in [`of_quantiles`](Self::of_quantiles).
+    pub fn new(over: f64, quantiles: [f64; N_LEVELS], tail_ratio: f64) -> Self {
+        Self::of_quantiles(quantiles, tail_ratio, Grain::Instant, 0.0).with_over_2d(over)
+    }
+
+    /// The distribution with these quantiles, of an order at this hour of its day, where deliveries are
+    /// recorded with this grain.
+    ///
+    /// `quantiles` are at [`LEVELS`], in any order: they are sorted, raised above 0 and kept a little
+    /// apart. `tail_ratio` is the mean excess beyond the last quantile as a share of the distance
+    /// from the median to it, so that an uncertain shipment has a long tail and a certain one a
+    /// short one.
+    pub fn of_quantiles(
+        mut quantiles: [f64; N_LEVELS],
+        tail_ratio: f64,
+        grain: Grain,
+        order_hour: f64,
+    ) -> Self {
+        quantiles.sort_by(f64::total_cmp);
+        let mut floor = 0.0;
+        for hours in &mut quantiles {
             *hours = hours.max(floor + GAP_HOURS);
             floor = *hours;
         }
-        let width = beyond[N_LEVELS - 1] - beyond[MEDIAN];
-        let over = over.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
-        let tail_hours = (tail_ratio * width).max(TAIL_HOURS_MIN);
-        Self { over, within, beyond, tail_hours, age: 0.0, survived: 1.0 }
+        let width = quantiles[N_LEVELS - 1] - quantiles[MEDIAN];
+        let power = (LEVELS[1] / LEVELS[0]).ln() / (quantiles[1] / quantiles[0]).ln();
+        let mut mixture = Self {
+            over: 0.0,
+            quantiles,
+            power: power.clamp(*POWERS.start(), *POWERS.end()),
+            tail_hours: (tail_ratio * width).max(TAIL_HOURS_MIN),
+            grain,
+            order_hour,
+            two_days: grain.until(TWO_DAYS_HOURS, order_hour),
+            over_of_quantiles: 0.0,
+            age: 0.0,
+            survived: 1.0,
+        };
+        mixture.over_of_quantiles = mixture.survival_of_quantiles(mixture.two_days);
+        mixture.with_over_2d(mixture.over_of_quantiles)
+    }
+
+    /// The same quantiles in other proportions: P(more than 48 h) is `over`. Drops the condition on an
+    /// age.
+    #[must_use]
+    pub fn with_over_2d(mut self, over: f64) -> Self {
+        self.over = over.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
+        (self.age, self.survived) = (0.0, 1.0);
+        self
     }
 
     /// The distribution of a shipment that is known to be undelivered `age` hours after the order.
@@ -83,6 +133,7 @@ impl<'a> Mixture<'a> {
     /// Conditions on top of an earlier age; a smaller age than that changes nothing.
     #[must_use]
     pub fn given_open_for(mut self, age: f64) -> Self {
+        let age = if age > 0.0 { self.grain.until(age, self.order_hour) } else { 0.0 };
         if age > self.age {
             self.age = age;
             self.survived = self.plain_survival(age);
@@ -102,6 +153,7 @@ impl<'a> Mixture<'a> {
 
     /// P(not delivered within `hours`).
     pub fn survival(&self, hours: f64) -> f64 {
+        let hours = self.grain.until(hours, self.order_hour);
         if hours <= self.age {
             1.0
         } else if self.is_in_tail(self.age) {
@@ -115,11 +167,12 @@ impl<'a> Mixture<'a> {
     /// Hours within which the delivery happens with probability `level`; never less than the age.
     pub fn quantile(&self, level: f64) -> f64 {
         let left = (1.0 - level).clamp(f64::MIN_POSITIVE, 1.0);
-        if self.is_in_tail(self.age) {
+        let hours = if self.is_in_tail(self.age) {
             self.age - self.tail_hours * left.ln()
         } else {
             self.plain_quantile(left * self.survived).max(self.age)
-        }
+        };
+        self.grain.recorded(hours, self.order_hour)
     }
 
     /// The numbers that are published.
@@ -131,7 +184,7 @@ impl<'a> Mixture<'a> {
             so_far = so_far.max(self.cdf((day + 1) as f64 * 24.0) as f32);
             *share = so_far;
         }
-        let mut so_far = self.age as f32;
+        let mut so_far = 0.0f32;
         let hours = LEVELS.map(|level| {
             so_far = so_far.max(self.quantile(level) as f32);
             so_far
@@ -140,45 +193,61 @@ impl<'a> Mixture<'a> {
     }
 
     fn is_in_tail(&self, hours: f64) -> bool {
-        hours >= self.beyond[N_LEVELS - 1]
+        hours >= self.quantiles[N_LEVELS - 1].max(self.two_days)
     }
 
     /// Survival without the condition on age.
     fn plain_survival(&self, hours: f64) -> f64 {
-        if hours <= TWO_DAYS_HOURS {
-            self.over + (1.0 - self.over) * (1.0 - self.within.share_by(hours))
-        } else if self.is_in_tail(hours) {
-            let excess = hours - self.beyond[N_LEVELS - 1];
-            self.over * TAIL_SHARE * (-excess / self.tail_hours).exp()
+        let of_quantiles = self.survival_of_quantiles(hours);
+        if hours <= self.two_days {
+            let within = 1.0 - self.over_of_quantiles;
+            1.0 - (1.0 - self.over) * ((1.0 - of_quantiles) / within).clamp(0.0, 1.0)
         } else {
-            let above = self.beyond.partition_point(|&quantile| quantile <= hours);
-            let ((low, from), (high, to)) = self.piece(above);
-            self.over * (1.0 - (from + (to - from) * (hours - low) / (high - low)))
+            self.over * (of_quantiles / self.over_of_quantiles).min(1.0)
         }
     }
 
     /// Hours at which the survival without the condition on age is `left`.
     fn plain_quantile(&self, left: f64) -> f64 {
         if left >= self.over {
-            return self.within.quantile((1.0 - left) / (1.0 - self.over));
+            let within = 1.0 - self.over_of_quantiles;
+            self.quantile_of_quantiles(1.0 - within * (1.0 - left) / (1.0 - self.over))
+                .min(self.two_days)
+        } else {
+            self.quantile_of_quantiles(self.over_of_quantiles * left / self.over).max(self.two_days)
         }
-        let left = left / self.over;
+    }
+
+    /// 1 - G.
+    fn survival_of_quantiles(&self, hours: f64) -> f64 {
+        let above = self.quantiles.partition_point(|&quantile| quantile <= hours);
+        match above {
+            0 => 1.0 - LEVELS[0] * (hours.max(0.0) / self.quantiles[0]).powf(self.power),
+            N_LEVELS => {
+                let excess = hours - self.quantiles[N_LEVELS - 1];
+                TAIL_SHARE * (-excess / self.tail_hours).exp()
+            }
+            above => {
+                let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
+                let (from, to) = (LEVELS[above - 1], LEVELS[above]);
+                1.0 - (from + (to - from) * (hours - low) / (high - low))
+            }
+        }
+    }
+
+    /// The inverse of 1 - G.
+    fn quantile_of_quantiles(&self, left: f64) -> f64 {
         if left <= TAIL_SHARE {
-            return self.beyond[N_LEVELS - 1] + self.tail_hours * (TAIL_SHARE / left).ln();
+            return self.quantiles[N_LEVELS - 1] + self.tail_hours * (TAIL_SHARE / left).ln();
         }
         let level = 1.0 - left;
         let above = LEVELS.partition_point(|&known| known <= level).min(N_LEVELS - 1);
-        let ((low, from), (high, to)) = self.piece(above);
+        if above == 0 {
+            return self.quantiles[0] * (level.max(0.0) / LEVELS[0]).powf(1.0 / self.power);
+        }
+        let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
+        let (from, to) = (LEVELS[above - 1], LEVELS[above]);
         low + (high - low) * (level - from) / (to - from)
-    }
-
-    /// The ends (hours, level) of the linear piece that ends at quantile `above`.
-    fn piece(&self, above: usize) -> ((f64, f64), (f64, f64)) {
-        let low = match above {
-            0 => (TWO_DAYS_HOURS, 0.0),
-            above => (self.beyond[above - 1], LEVELS[above - 1]),
-        };
-        (low, (self.beyond[above], LEVELS[above]))
     }
 }
 
@@ -188,29 +257,30 @@ mod tests {
 
     use super::*;
 
-    fn knots() -> impl Strategy<Value = Knots> {
-        proptest::collection::vec(0.0f32..48.0, 0..60).prop_map(Knots::of_deliveries)
+    fn grains() -> impl Strategy<Value = (Grain, f64)> {
+        let grain = prop_oneof![Just(Grain::Instant), Just(Grain::WholeDays), Just(Grain::Date)];
+        (grain, 0.0f64..24.0)
     }
 
-    fn mixtures() -> impl Strategy<Value = (f64, Knots, [f64; N_LEVELS], f64)> {
-        let quantiles = proptest::array::uniform9(10.0f64..900.0);
-        (0.0f64..=1.0, knots(), quantiles, 0.0f64..3.0)
+    fn mixtures() -> impl Strategy<Value = (f64, [f64; N_LEVELS], f64)> {
+        let quantiles = proptest::array::uniform9(0.0f64..900.0);
+        (0.0f64..=1.0, quantiles, 0.0f64..3.0)
     }
 
     proptest! {
         #[test]
-        fn quantiles_invert_the_distribution((over, within, beyond, tail) in mixtures(),
+        fn quantiles_invert_the_distribution((over, quantiles, tail) in mixtures(),
                                              level in 0.001f64..0.999) {
-            let mixture = Mixture::new(over, &within, beyond, tail);
+            let mixture = Mixture::new(over, quantiles, tail);
             let back = mixture.cdf(mixture.quantile(level));
             prop_assert!((back - level).abs() < 1e-7, "{level} came back as {back}");
         }
 
         #[test]
         fn quantiles_never_cross_and_the_share_by_day_never_falls(
-            (over, within, beyond, tail) in mixtures(), age in 0.0f64..1500.0) {
-            for mixture in [Mixture::new(over, &within, beyond, tail),
-                            Mixture::new(over, &within, beyond, tail).given_open_for(age)] {
+            (over, quantiles, tail) in mixtures(), (grain, hour) in grains(), age in 0.0f64..1500.0) {
+            let plain = Mixture::of_quantiles(quantiles, tail, grain, hour).with_over_2d(over);
+            for mixture in [plain, plain.given_open_for(age)] {
                 let published = mixture.distribution();
                 prop_assert!(published.hours.is_sorted());
                 prop_assert!(published.by_day.is_sorted());
@@ -218,47 +288,73 @@ mod tests {
                 let within_2d = 1.0 - published.by_day[1];
                 prop_assert!((published.probability_over_2d - within_2d).abs() < 1e-6);
             }
+            prop_assert!((plain.probability_over_2d() - over.clamp(1e-6, 1.0 - 1e-6)).abs() < 1e-9);
         }
 
         #[test]
-        fn the_distribution_is_continuous((over, within, beyond, tail) in mixtures(),
+        fn the_distribution_is_continuous((over, quantiles, tail) in mixtures(),
                                           hours in 0.0f64..1000.0) {
-            let mixture = Mixture::new(over, &within, beyond, tail);
-            // The steepest piece spans 1e-3 h and 0.25 of probability: 1e-9 h moves 2.5e-7.
+            let mixture = Mixture::new(over, quantiles, tail);
+            // The steepest piece spans 1e-3 h and all of the probability: 1e-9 h moves 1e-6 of it, and
+            // the power below the first quantile eight times that.
             let step = mixture.cdf(hours + 1e-9) - mixture.cdf(hours);
-            prop_assert!((-1e-12..1e-5).contains(&step), "jump of {step} at {hours}");
+            prop_assert!((-1e-12..1e-4).contains(&step), "jump of {step} at {hours}");
         }
 
         #[test]
         fn an_open_shipment_has_the_conditional_distribution(
-            (over, within, beyond, tail) in mixtures(), age in 0.0f64..200.0, more in 0.0f64..300.0) {
-            let plain = Mixture::new(over, &within, beyond, tail);
+            (over, quantiles, tail) in mixtures(), age in 0.0f64..200.0, more in 0.0f64..300.0) {
+            let plain = Mixture::new(over, quantiles, tail);
             let open = plain.given_open_for(age);
             let expected = plain.survival(age + more) / plain.survival(age);
             prop_assert!((open.survival(age + more) - expected).abs() < 1e-7);
             prop_assert!(LEVELS.iter().all(|&level| open.quantile(level) >= age));
             prop_assert!(open.given_open_for(age / 2.0).cdf(age) == 0.0);
         }
+
+        #[test]
+        fn dates_are_published_of_what_is_learned_of_moments(
+            (over, quantiles, tail) in mixtures(), hour in 0.0f64..24.0, level in 0.01f64..0.99) {
+            let mixture = Mixture::of_quantiles(quantiles, tail, Grain::Date, hour).with_over_2d(over);
+            let recorded = mixture.quantile(level);
+            let midnight = (recorded + hour) % 24.0;
+            prop_assert!(recorded == 0.0 || midnight.min(24.0 - midnight) < 1e-6, "{recorded}");
+            // The step at what is recorded is the one that reaches the level.
+            prop_assert!(mixture.cdf(recorded + 1e-6) >= level - 1e-9);
+            prop_assert!(recorded == 0.0 || mixture.cdf(recorded - 0.01) <= level + 1e-9);
+        }
     }
 
     #[test]
-    fn the_parts_meet_at_48_hours_and_go_through_the_quantiles() {
-        let beyond = [60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
-        let within = Knots::straight();
-        let mixture = Mixture::new(0.8, &within, beyond, 0.5);
-        assert!((mixture.cdf(24.0) - 0.1).abs() < 1e-12);
+    fn the_proportions_are_the_gates_and_the_shape_that_of_the_quantiles() {
+        let quantiles = [24.0, 48.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+        let mixture = Mixture::new(0.8, quantiles, 0.5);
         assert!((mixture.cdf(48.0) - 0.2).abs() < 1e-12);
-        assert!((mixture.cdf(144.0) - (0.2 + 0.8 * 0.5)).abs() < 1e-12);
-        assert!((mixture.survival(400.0) - 0.8 * 0.05).abs() < 1e-12);
+        // A straight line through 0, 24 and 48 hours.
+        assert!(
+            (mixture.cdf(24.0) - 0.1).abs() < 1e-12 && (mixture.cdf(12.0) - 0.05).abs() < 1e-12
+        );
+        assert!((mixture.survival(144.0) - 0.8 * 0.5 / 0.9).abs() < 1e-12);
         // Mean excess: half of the 256 hours between the median and the last quantile.
-        let further = 0.8 * 0.05 * (-1.0f64).exp();
+        let further = 0.8 * 0.05 / 0.9 * (-1.0f64).exp();
         assert!((mixture.survival(528.0) - further).abs() < 1e-12);
     }
 
     #[test]
+    fn two_days_are_over_at_the_end_of_the_second_day() {
+        let quantiles = [30.0, 40.0, 60.0, 66.0, 70.0, 80.0, 90.0, 120.0, 144.0];
+        let mixture =
+            Mixture::of_quantiles(quantiles, 0.4, Grain::WholeDays, 0.0).with_over_2d(0.5);
+        assert_eq!(mixture.probability_over_2d(), 0.5);
+        assert_eq!(mixture.quantile(0.49), 48.0);
+        assert_eq!(mixture.quantile(0.51), 72.0);
+        // Open for two days: not delivered on the second one.
+        assert_eq!(mixture.given_open_for(48.0).cdf(71.9), 0.0);
+    }
+
+    #[test]
     fn a_shipment_far_beyond_its_tail_still_has_time_ahead() {
-        let within = Knots::straight();
-        let mixture = Mixture::new(0.5, &within, [50.0; N_LEVELS], 0.4).given_open_for(1e5);
+        let mixture = Mixture::new(0.5, [50.0; N_LEVELS], 0.4).given_open_for(1e5);
         let published = mixture.distribution();
         assert_eq!(published.probability_over_2d, 1.0);
         assert!((mixture.quantile(0.5) - (1e5 + 6.0 * 2f64.ln())).abs() < 1e-6);

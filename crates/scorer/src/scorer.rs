@@ -2,12 +2,11 @@
 //! scoring of rows with it.
 
 use rayon::prelude::*;
-use terms::{Feature, FeatureList, Matrix, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{Feature, FeatureList, Grain, Matrix, N_LEVELS, column};
 
 use crate::calibration::Calibration;
 use crate::distribution::Distribution;
 use crate::error::Error;
-use crate::knots::Knots;
 use crate::mixture::Mixture;
 use crate::recalibration::{RecalibratedLevels, Recalibration};
 use crate::regressor::{Regressor, mean_hours};
@@ -20,24 +19,24 @@ const ROWS_AT_A_TIME: usize = 256;
 ///
 /// ```
 /// use boost::{Model, OutputOrder};
-/// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList};
+/// use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+/// use terms::{Feature, FeatureKind, FeatureList, Grain};
 ///
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
-/// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let parts = Parts {
 ///     features: FeatureList(vec![distance]),
 ///     // Models without trees predict their base values for every row.
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
-///         trees: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///         trees: Model::new(quantiles, Vec::new(), 1, OutputOrder::Rising)?,
 ///         time_scale: TimeScale::hours(),
 ///         weight: 1.0,
 ///     }],
-///     within: Knots::straight(),
 ///     tail_ratio: 0.4,
 ///     calibration: Calibration::identity(),
 ///     recalibration: Recalibration::identity(),
+///     grain: Grain::Instant,
 /// };
 /// assert!(Scorer::from_parts(parts.clone()).is_ok());
 /// // The gate gives one number, and not a quantile for each level.
@@ -50,41 +49,41 @@ pub struct Parts {
     pub features: FeatureList,
     /// Predicts the log-odds of more than two days.
     pub gate: boost::Model,
-    /// Predict the quantiles given more than two days; their weighted mean, in hours, is what counts.
+    /// Predict the quantiles of delivery time; their weighted mean, in hours, is what counts.
     /// The time scale of the first is that of the corrections.
     pub regressors: Vec<Regressor>,
-    /// Quantiles of delivery hours within two days.
-    pub within: Knots,
     /// Mean excess beyond the last quantile, as a share of its distance from the median.
     pub tail_ratio: f32,
     /// The correction of the quantiles by what matured orders did.
     pub calibration: Calibration,
     /// Their correction by what was delivered in the last weeks.
     pub recalibration: Recalibration,
+    /// To what resolution deliveries are recorded.
+    pub grain: Grain,
 }
 
 /// A checked model: every score that it gives is a proper distribution.
 ///
 /// ```
 /// use boost::{Model, OutputOrder};
-/// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList, MEDIAN};
+/// use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+/// use terms::{Feature, FeatureKind, FeatureList, Grain, MEDIAN};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
-/// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let scorer = Scorer::from_parts(Parts {
 ///     features: FeatureList(vec![distance]),
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
-///         trees: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
+///         trees: Model::new(quantiles, Vec::new(), 1, OutputOrder::Rising)?,
 ///         time_scale: TimeScale::hours(),
 ///         weight: 1.0,
 ///     }],
-///     within: Knots::straight(),
 ///     tail_ratio: 0.4,
 ///     calibration: Calibration::identity(),
 ///     recalibration: Recalibration::identity(),
+///     grain: Grain::Instant,
 /// })?;
 /// let row = [850.0];
 /// scorer.check_row(&row)?;
@@ -101,6 +100,8 @@ pub struct Scorer {
     parts: Parts,
     /// Of the regressors.
     time_scales: Vec<FeatureTimeScale>,
+    /// The feature that has the hour of the order.
+    week_hours: Option<usize>,
     recalibrated: RecalibratedLevels,
     model_id: String,
 }
@@ -138,7 +139,9 @@ impl Scorer {
             |regressor: &Regressor| regressor.time_scale.clone().of_features(&parts.features);
         let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
         let recalibrated = parts.recalibration.levels();
-        let mut scorer = Self { parts, time_scales, recalibrated, model_id: String::new() };
+        let week_hours = parts.features.position(column::ORDERED_WEEK_HOURS);
+        let model_id = String::new();
+        let mut scorer = Self { parts, time_scales, week_hours, recalibrated, model_id };
         scorer.model_id = scorer.fingerprint().short().to_owned();
         Ok(scorer)
     }
@@ -180,22 +183,27 @@ impl Scorer {
     ///
     /// # Panics
     /// If `row` is not as long as the feature list.
-    pub fn mixture_row(&self, row: &[f32]) -> Mixture<'_> {
+    pub fn mixture_row(&self, row: &[f32]) -> Mixture {
         let mut log_odds = [0.0];
         self.parts.gate.predict_row(row, &mut log_odds);
-        let over = 1.0 / (1.0 + (-f64::from(log_odds[0])).exp());
-        let beyond = self.beyond_row(row);
-        Mixture::new(over, &self.parts.within, beyond, f64::from(self.parts.tail_ratio))
+        let order_hour = self.week_hours.map(|at| f64::from(row[at]) % 24.0);
+        let order_hour = order_hour.filter(|hour| hour.is_finite()).unwrap_or(0.0);
+        let Parts { tail_ratio, grain, .. } = &self.parts;
+        let quantiles = self.quantiles_row(row);
+        let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, order_hour);
+        // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
+        let of_quantiles = log_odds_of(mixture.probability_over_2d());
+        let mean = f64::midpoint(f64::from(log_odds[0]), of_quantiles);
+        mixture.with_over_2d(1.0 / (1.0 + (-mean).exp()))
     }
 
-    /// The corrected quantiles of one row given more than two days, in hours, ascending.
-    fn beyond_row(&self, row: &[f32]) -> [f64; N_LEVELS] {
+    /// The corrected quantiles of one row, in hours, ascending.
+    pub(crate) fn quantiles_row(&self, row: &[f32]) -> [f64; N_LEVELS] {
         let Parts { regressors, calibration, .. } = &self.parts;
         let scale = self.time_scales[0].of_row(row);
         let mean = mean_hours(regressors, &self.time_scales, row);
         let corrected = calibration.apply(mean.map(|hours| scale.scaled(hours)));
-        let start = scale.scaled(TWO_DAYS_HOURS);
-        self.recalibrated.apply(start, corrected).map(|scaled| scale.hours(scaled))
+        self.recalibrated.apply(0.0, corrected).map(|scaled| scale.hours(scaled))
     }
 
     /// Checks that a row has one value for each feature.
@@ -238,7 +246,7 @@ impl Scorer {
     fn map_rows<T: Send>(
         &self,
         matrix: &Matrix,
-        of_row: impl Fn(usize, Mixture<'_>) -> T + Sync,
+        of_row: impl Fn(usize, Mixture) -> T + Sync,
     ) -> Vec<T> {
         let n_rows = matrix.n_rows();
         let starts: Vec<usize> = (0..n_rows).step_by(ROWS_AT_A_TIME).collect();
@@ -275,6 +283,10 @@ impl Scorer {
             }
         }
     }
+}
+
+fn log_odds_of(probability: f64) -> f64 {
+    (probability / (1.0 - probability)).ln()
 }
 
 /// The kind of a feature as text; of levels their digest, by which lists differ.

@@ -1,7 +1,7 @@
 //! The words of the field as types, shared by every other crate but `boost` and `statistics`.
 //!
 //! What is here: moments and days ([`Instant`], [`Day`]), the moment whose knowledge may be used
-//! ([`AsOf`]), what became of a shipment ([`Outcome`]), the levels that are predicted ([`LEVELS`]),
+//! ([`AsOf`]), what became of a shipment ([`Outcome`]) and to what resolution it is recorded ([`Grain`]), the levels that are predicted ([`LEVELS`]),
 //! the feature matrix ([`Matrix`]), holidays in it ([`HolidaysAhead`]), digests, names of columns ([`column`]), and the kinds of errors
 //! ([`ErrorClass`]).
 //!
@@ -14,6 +14,7 @@ mod day;
 mod digest;
 mod distance;
 mod error_class;
+mod grain;
 mod holidays_ahead;
 mod index;
 mod instant;
@@ -27,6 +28,7 @@ pub use day::Day;
 pub use digest::{Digest, Fingerprint};
 pub use distance::{EARTH_RADIUS_KM, haversine_km};
 pub use error_class::ErrorClass;
+pub use grain::Grain;
 pub use holidays_ahead::HolidaysAhead;
 pub use index::{KeyIdx, ShipmentIdx};
 pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};

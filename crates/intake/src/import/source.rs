@@ -9,8 +9,8 @@ use chrono_tz::Tz;
 use polars::error::PolarsError;
 use polars::prelude::{
     Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, Int64Chunked, IntoColumn,
-    IntoLazy, LazyFrame, NewChunkedArray, NullValues, ParquetReader, PolarsResult, Schema, SerReader, TimeUnit,
-    TimeZone,
+    IntoLazy, LazyFrame, NewChunkedArray, NullValues, ParquetReader, PolarsResult, Schema,
+    SerReader, TimeUnit, TimeZone,
 };
 use terms::Instant;
 
