@@ -11,7 +11,7 @@
 //! 5. The knots within two days and the tail beyond the last quantile.
 
 use scorer::{Calibration, Knots, Parts, Scorer};
-use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
+use terms::{AsOf, DayGrid, Instant, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
 use crate::calibration::Matured;
 use crate::checkpoints::Checkpoints;
@@ -45,7 +45,8 @@ pub struct Trained {
 ///
 /// `outcomes` gives, for each row of the matrix, the outcome as known at a moment; it is called for
 /// the origin and for one earlier moment. Shapes: one `ordered_at` and one outcome a row. The same
-/// inputs give the same bytes on any number of threads, with and without `checkpoints`.
+/// inputs give the same bytes on any number of threads, with and without `checkpoints`. The model's
+/// probabilities are by every day up to the sixtieth (`scorer::Parts::days`).
 ///
 /// As of: only rows ordered before the origin are used; `outcomes` must use no later knowledge.
 ///
@@ -106,6 +107,7 @@ pub fn train_as_of(
     let importance = importance(matrix, &regressors);
     let parts = Parts {
         features: matrix.features.clone(),
+        days: DayGrid::DAILY,
         gate,
         regressors: regressors.regressors,
         within: knots,

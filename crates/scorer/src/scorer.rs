@@ -2,7 +2,7 @@
 //! scoring of rows with it.
 
 use rayon::prelude::*;
-use terms::{Feature, FeatureList, Matrix, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{DayGrid, Feature, FeatureList, Matrix, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::calibration::Calibration;
 use crate::distribution::Distribution;
@@ -21,12 +21,13 @@ const ROWS_AT_A_TIME: usize = 256;
 /// ```
 /// use boost::{Model, OutputOrder};
 /// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList};
+/// use terms::{DayGrid, Feature, FeatureKind, FeatureList};
 ///
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
 /// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let parts = Parts {
 ///     features: FeatureList(vec![distance]),
+///     days: DayGrid::DAILY,
 ///     // Models without trees predict their base values for every row.
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
@@ -48,6 +49,8 @@ const ROWS_AT_A_TIME: usize = 256;
 pub struct Parts {
     /// The features, in the order of a row's values.
     pub features: FeatureList,
+    /// The days for which P(delivered by day) is given.
+    pub days: DayGrid,
     /// Predicts the log-odds of more than two days.
     pub gate: boost::Model,
     /// Predict the quantiles given more than two days; their weighted mean, in hours, is what counts.
@@ -68,13 +71,14 @@ pub struct Parts {
 /// ```
 /// use boost::{Model, OutputOrder};
 /// use scorer::{Calibration, Knots, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList, MEDIAN};
+/// use terms::{DayGrid, Feature, FeatureKind, FeatureList, MEDIAN};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
 /// let beyond = vec![60.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let scorer = Scorer::from_parts(Parts {
 ///     features: FeatureList(vec![distance]),
+///     days: DayGrid::DAILY,
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
 ///         trees: Model::new(beyond, Vec::new(), 1, OutputOrder::Rising)?,
@@ -143,6 +147,19 @@ impl Scorer {
         Ok(scorer)
     }
 
+    /// The same model with probabilities by other days, as to compare it with others on theirs. It
+    /// keeps its id.
+    #[must_use]
+    pub fn on_days(mut self, days: DayGrid) -> Self {
+        self.parts.days = days;
+        self
+    }
+
+    /// The days for which P(delivered by day) is given.
+    pub fn days(&self) -> DayGrid {
+        self.parts.days
+    }
+
     /// The same model with the id that the registry gave it.
     #[must_use]
     pub fn with_model_id(mut self, model_id: impl Into<String>) -> Self {
@@ -185,7 +202,8 @@ impl Scorer {
         self.parts.gate.predict_row(row, &mut log_odds);
         let over = 1.0 / (1.0 + (-f64::from(log_odds[0])).exp());
         let beyond = self.beyond_row(row);
-        Mixture::new(over, &self.parts.within, beyond, f64::from(self.parts.tail_ratio))
+        let Parts { within, tail_ratio, days, .. } = &self.parts;
+        Mixture::new(over, within, beyond, f64::from(*tail_ratio)).on_days(*days)
     }
 
     /// The corrected quantiles of one row given more than two days, in hours, ascending.
