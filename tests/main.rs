@@ -19,6 +19,8 @@ mod kills;
 mod layering;
 /// Facts recorded after the as-of change nothing before it.
 mod leakage;
+/// A network whose deliveries take months, by its own settings and cut off by others.
+mod months;
 /// A nightly check reads only what is new.
 mod nightly_check;
 /// What each night's models predict is stored, and compared once it has matured.

@@ -11,7 +11,7 @@ use evaluate::{
     Comparison, Drift, Forecast, GateSettings, HazardRatios, ReportExtras, SegmentFamily, Settings,
     Shipments, evaluate, report,
 };
-use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS, Outcome};
+use terms::{AsOf, DAYS_AHEAD, DayGrid, Instant, LEVELS, N_LEVELS, Outcome};
 
 const LANES: [(&str, f64); 6] = [
     ("SP-SP", 60.0),
@@ -31,8 +31,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let past = Orders::new(origin.plus_days(-60), 60, 1);
     let orders = Orders::new(origin, DAYS, 2);
     let known_at = vec![origin.plus_days(-1).instant(); past.hours.len()];
-    let past_deliveries =
-        PastDeliveries { lanes: &past.lanes, known_at: &known_at, hours: &past.hours };
+    let past_deliveries = PastDeliveries {
+        lanes: &past.lanes,
+        known_at: &known_at,
+        hours: &past.hours,
+        days: DayGrid::DAILY,
+    };
     let global = baseline::global_quantiles(&past_deliveries, origin, orders.hours.len())?;
     let lane = baseline::lane_median_28d(&past_deliveries, origin, &orders.lanes)?;
     let shipments = orders.shipments();
@@ -173,6 +177,7 @@ impl Orders {
             hours: self.predictable.iter().map(hours).collect(),
             probability_over_2d: Some(by_day.iter().map(|p| 1.0 - p[1]).collect()),
             probability_by_day: Some(by_day),
+            days: DayGrid::DAILY,
         }
     }
 }

@@ -9,10 +9,9 @@
 use std::collections::BTreeMap;
 
 use statistics::{quantile, share_within};
-use terms::{AsOf, DAYS_AHEAD, Instant, LEVELS, N_LEVELS};
+use terms::{AsOf, DAYS_AHEAD, DayGrid, Instant, LEVELS, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::forecast::same_length;
-use crate::tally::DAY_HOURS;
 use crate::{Error, Forecast};
 
 /// The name of the baseline of lanes.
@@ -34,6 +33,8 @@ pub struct PastDeliveries<'a, K, const N: usize> {
     pub known_at: &'a [Instant],
     /// Hours from order to delivery.
     pub hours: &'a [f32],
+    /// The days for which a baseline says the share delivered by then.
+    pub days: DayGrid,
 }
 
 /// The shop's promise as a point forecast: all quantiles are the promise, and the probability of
@@ -53,11 +54,11 @@ pub fn promise(
     let mut forecast = Forecast { name: "promise".into(), ..fallback.clone() };
     for (row, hours) in promised_hours.iter().enumerate() {
         let Some(hours) = *hours else { continue };
-        let point = EmpiricalDistribution::of(vec![f64::from(hours)]);
+        let point = EmpiricalDistribution::of(vec![f64::from(hours)], forecast.days);
         let Some(point) = point else { continue };
         forecast.hours[row] = point.hours;
         if let Some(over) = &mut forecast.probability_over_2d {
-            over[row] = point.over_2d();
+            over[row] = point.over_2d;
         }
         if let Some(by_day) = &mut forecast.probability_by_day {
             by_day[row] = point.by_day;
@@ -93,12 +94,12 @@ pub fn lane_median_28d<K: Ord, const N: usize>(
         by_key.retain(|_, hours| hours.len() >= LANE_ROWS_MIN);
         let distributions = by_key.into_iter();
         distributions
-            .filter_map(|(key, hours)| Some((key, EmpiricalDistribution::of(hours)?)))
+            .filter_map(|(key, hours)| Some((key, EmpiricalDistribution::of(hours, past.days)?)))
             .collect()
     });
     let of_lane =
         |lane: &[K; N]| lane.iter().zip(&by_key).find_map(|(key, by_key)| by_key.get(key));
-    Ok(forecast(name, lanes.iter().map(|lane| of_lane(lane).unwrap_or(&global))))
+    Ok(forecast(name, past.days, lanes.iter().map(|lane| of_lane(lane).unwrap_or(&global))))
 }
 
 /// The quantiles of all deliveries known before `origin`, the same for each of `rows` shipments.
@@ -113,7 +114,7 @@ pub fn global_quantiles<K, const N: usize>(
     let name = "global_quantiles";
     let all = known_before(past, name, origin)?;
     let global = of_rows(past, &all, name, origin)?;
-    Ok(forecast(name, std::iter::repeat_n(&global, rows)))
+    Ok(forecast(name, past.days, std::iter::repeat_n(&global, rows)))
 }
 
 /// Rows of the deliveries known strictly before `origin`.
@@ -135,15 +136,19 @@ fn of_rows<K, const N: usize>(
     origin: AsOf,
 ) -> Result<EmpiricalDistribution, Error> {
     let hours = rows.iter().map(|&row| f64::from(past.hours[row])).collect();
-    EmpiricalDistribution::of(hours)
+    EmpiricalDistribution::of(hours, past.days)
         .ok_or_else(|| Error::NoHistory { baseline: name.into(), origin })
 }
 
-fn forecast<'a>(name: &str, rows: impl Iterator<Item = &'a EmpiricalDistribution>) -> Forecast {
+fn forecast<'a>(
+    name: &str,
+    days: DayGrid,
+    rows: impl Iterator<Item = &'a EmpiricalDistribution>,
+) -> Forecast {
     let (mut hours, mut over, mut by_day) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         hours.push(row.hours);
-        over.push(row.over_2d());
+        over.push(row.over_2d);
         by_day.push(row.by_day);
     }
     Forecast {
@@ -151,31 +156,31 @@ fn forecast<'a>(name: &str, rows: impl Iterator<Item = &'a EmpiricalDistribution
         hours,
         probability_over_2d: Some(over),
         probability_by_day: Some(by_day),
+        days,
     }
 }
 
-/// Empirical quantiles of some deliveries, and shares of them delivered within d days.
+/// Empirical quantiles of some deliveries, the share of more than two days, and shares delivered within
+/// d days.
 struct EmpiricalDistribution {
     hours: [f32; N_LEVELS],
+    over_2d: f32,
     by_day: [f32; DAYS_AHEAD],
 }
 
 impl EmpiricalDistribution {
-    fn of(mut hours: Vec<f64>) -> Option<Self> {
+    fn of(mut hours: Vec<f64>, days: DayGrid) -> Option<Self> {
         hours.sort_by(f64::total_cmp);
         let mut quantiles = [0.0; N_LEVELS];
         for (value, level) in quantiles.iter_mut().zip(LEVELS) {
             *value = quantile(&hours, level)? as f32;
         }
         let mut by_day = [0.0; DAYS_AHEAD];
-        for (day, share) in by_day.iter_mut().enumerate() {
-            *share = share_within(&hours, (day + 1) as f64 * DAY_HOURS)? as f32;
+        for (point, share) in by_day.iter_mut().enumerate() {
+            *share = share_within(&hours, days.hours(point))? as f32;
         }
-        Some(Self { hours: quantiles, by_day })
-    }
-
-    fn over_2d(&self) -> f32 {
-        1.0 - self.by_day[1]
+        let over_2d = 1.0 - share_within(&hours, TWO_DAYS_HOURS)? as f32;
+        Some(Self { hours: quantiles, over_2d, by_day })
     }
 }
 
@@ -186,6 +191,14 @@ mod tests {
     use super::*;
 
     const ORIGIN: AsOf = AsOf::start_of(Day::since_epoch(100));
+
+    fn past<'a, const N: usize>(
+        lanes: &'a [[&'a str; N]],
+        known_at: &'a [Instant],
+        hours: &'a [f32],
+    ) -> PastDeliveries<'a, &'a str, N> {
+        PastDeliveries { lanes, known_at, hours, days: DayGrid::DAILY }
+    }
 
     fn day(day: i32) -> Instant {
         Day::since_epoch(day).start()
@@ -210,7 +223,7 @@ mod tests {
     #[test]
     fn a_lane_gets_its_own_quantiles_and_one_without_recent_deliveries_those_of_all() {
         let (lanes, known_at, hours) = deliveries();
-        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let past = self::past(&lanes, &known_at, &hours);
         let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["b"], ["c"]]).unwrap();
         assert_eq!(medians(&forecast), [70.0, 70.0, 70.0]);
         assert_eq!(forecast.hours[0][2], 60.0);
@@ -225,7 +238,7 @@ mod tests {
     fn a_lane_with_four_recent_deliveries_falls_back() {
         let (mut lanes, known_at, hours) = deliveries();
         lanes[0] = ["c"];
-        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let past = self::past(&lanes, &known_at, &hours);
         let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["c"]]).unwrap();
         assert_eq!(medians(&forecast), [70.0, 70.0]);
     }
@@ -236,7 +249,7 @@ mod tests {
         let lanes = [vec![slow; 5], vec![fast; 4], vec![["south slow", "south"]]].concat();
         let known_at = [day(90); 10];
         let hours = [[90.0; 5], [50.0, 50.0, 50.0, 50.0, 400.0]].concat();
-        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let past = self::past(&lanes, &known_at, &hours);
         let lanes = [slow, fast, ["south new", "south"]];
         let forecast = lane_median_28d(&past, ORIGIN, &lanes).unwrap();
         let p40 = |row: usize| forecast.hours[row][3];
@@ -248,7 +261,7 @@ mod tests {
     fn nothing_known_at_or_after_the_origin_is_used() {
         let (mut lanes, mut known_at, mut hours) = deliveries();
         let forecasts = |lanes: &[[&str; 1]], known_at: &[Instant], hours: &[f32]| {
-            let past = PastDeliveries { lanes, known_at, hours };
+            let past = self::past(lanes, known_at, hours);
             let lane = lane_median_28d(&past, ORIGIN, &[["a"], ["b"]]).unwrap();
             (lane, global_quantiles(&past, ORIGIN, 2).unwrap())
         };
@@ -270,15 +283,15 @@ mod tests {
         let before = Instant::from_micros(begin.micros() - 1);
         let known_at = [[begin; 5], [before; 5]].concat();
         let hours = [[60.0; 5], [500.0; 5]].concat();
-        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let past = self::past(&lanes, &known_at, &hours);
         let forecast = lane_median_28d(&past, ORIGIN, &[["a"], ["b"]]).unwrap();
         assert_eq!(medians(&forecast), [60.0, 60.0]);
     }
 
     #[test]
     fn no_deliveries_are_an_error_that_names_the_origin() {
-        let past =
-            PastDeliveries { lanes: &[["a"]], known_at: &[ORIGIN.instant()], hours: &[60.0] };
+        let known_at = [ORIGIN.instant()];
+        let past = self::past(&[["a"]], &known_at, &[60.0]);
         let error = global_quantiles(&past, ORIGIN, 1).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -290,7 +303,7 @@ mod tests {
     #[test]
     fn a_promise_is_a_point_and_its_gaps_are_filled() {
         let (lanes, known_at, hours) = deliveries();
-        let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+        let past = self::past(&lanes, &known_at, &hours);
         let global = global_quantiles(&past, ORIGIN, 2).unwrap();
         let forecast = promise(&[Some(96.0), None], &global).unwrap().unwrap();
         assert_eq!(forecast.hours[0], [96.0; N_LEVELS]);

@@ -181,6 +181,7 @@ mod tests {
                 std::array::from_fn(|day| (day as f32 / 20.0).min(1.0));
                 20_000
             ]),
+            ..Forecast::default()
         };
         let metrics = |outcomes: Vec<Outcome>| {
             let shipments = Shipments {

@@ -74,6 +74,7 @@ pub fn evaluate(
     for forecast in comparison.forecasts() {
         forecast.check(comparison.shipments.len())?;
     }
+    comparison.check_days()?;
     let (model, with_roles) = comparison.with_roles(&matured)?;
     let over = matured.over_two_days();
     let overall = entries(&matured, &with_roles, &matured.rows, &matured.open);
@@ -104,6 +105,7 @@ pub fn evaluate(
         segments,
         weeks: weeks(&matured, &with_roles),
         nightly: None,
+        cut_off: Vec::new(),
         about: BTreeMap::new(),
     })
 }
@@ -114,6 +116,20 @@ type WithRoles<'a> = Vec<(Role, &'a Forecast)>;
 impl<'a> Comparison<'a> {
     fn forecasts(&self) -> impl Iterator<Item = &'a Forecast> {
         self.candidates.iter().chain(self.champion).chain(self.baselines)
+    }
+
+    /// Scores by day are compared only between forecasts for the same days.
+    fn check_days(&self) -> Result<(), Error> {
+        let mut by_day = self.forecasts().filter(|forecast| forecast.probability_by_day.is_some());
+        let Some(first) = by_day.next() else { return Ok(()) };
+        match by_day.find(|forecast| forecast.days != first.days) {
+            None => Ok(()),
+            Some(other) => Err(Error::Days {
+                forecast: other.name.clone(),
+                expected: first.days.last_day(),
+                found: other.days.last_day(),
+            }),
+        }
     }
 
     /// The model, and all forecasts.
@@ -372,6 +388,35 @@ mod tests {
         let read: Evaluation = serde_json::from_str(&text).unwrap();
         assert_eq!(read.to_json().unwrap(), text);
         assert!(text.starts_with("{\n  \"schema_version\": 2,\n  \"model\": \"good\","));
+    }
+
+    #[test]
+    fn probabilities_by_different_days_are_not_compared() {
+        let shipments = shipments();
+        let by_day = |name: &str, days| Forecast {
+            probability_by_day: Some(vec![[0.5; terms::DAYS_AHEAD]; 60]),
+            days,
+            ..forecast(name, 70.0)
+        };
+        let evaluated = |days: terms::DayGrid| {
+            let candidates = [by_day("own", terms::DayGrid::DAILY)];
+            let baselines = [by_day("lane", days), forecast("point", 90.0)];
+            let comparison = Comparison {
+                shipments: &shipments,
+                candidates: &candidates,
+                chosen: None,
+                champion: None,
+                baselines: &baselines,
+            };
+            evaluate(&comparison, &Settings::default(), None)
+        };
+        assert!(evaluated(terms::DayGrid::DAILY).is_ok());
+        let error = evaluated(terms::DayGrid::up_to(180).unwrap()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "probability_by_day of lane: expected days up to 60 as the others have, found days up to \
+             180"
+        );
     }
 
     #[test]

@@ -26,6 +26,19 @@ pub enum Error {
         /// The value.
         found: f32,
     },
+    /// Forecasts give probabilities of delivery by different days.
+    #[error(
+        "probability_by_day of {forecast}: expected days up to {expected} as the others have, found \
+         days up to {found}"
+    )]
+    Days {
+        /// The forecast.
+        forecast: String,
+        /// The last day of the others.
+        expected: u32,
+        /// Its last day.
+        found: u32,
+    },
     /// No outcome is known yet.
     #[error(
         "shipments to evaluate: expected at least one known outcome, found none in {rows} rows"
@@ -68,6 +81,7 @@ impl Error {
             Self::NothingMatured { .. } | Self::NoHistory { .. } => ErrorClass::Input,
             Self::Length { .. }
             | Self::NotFinite { .. }
+            | Self::Days { .. }
             | Self::NoCandidate { .. }
             | Self::NoBaseline
             | Self::Json { .. } => ErrorClass::Internal,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::bootstrap::Estimate;
+use crate::cut_off::CutOff;
 use crate::nightly::NightlyComparison;
 use crate::segment::SegmentScores;
 use crate::{Error, GateSettings, Metrics, Settings, Verdict};
@@ -40,6 +41,9 @@ pub struct Evaluation {
     pub weeks: Vec<Week>,
     /// What was predicted night by night, if the caller added it and some of it has matured.
     pub nightly: Option<NightlyComparison>,
+    /// Settings of the network that cut off more than 1% of recent shipments, if the caller added any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cut_off: Vec<CutOff>,
     /// What was evaluated, by names of the caller's; empty unless it is set.
     pub about: BTreeMap<String, String>,
 }

@@ -2,7 +2,7 @@
 //!
 //! Both are plain columns of equal length, with their rows in the same order, whichever it is.
 
-use terms::{DAYS_AHEAD, Instant, N_LEVELS, Outcome};
+use terms::{DAYS_AHEAD, DayGrid, Instant, N_LEVELS, Outcome};
 
 use crate::Error;
 
@@ -15,13 +15,15 @@ pub struct Forecast {
     pub hours: Vec<[f32; N_LEVELS]>,
     /// Predicted probability of more than two days.
     pub probability_over_2d: Option<Vec<f32>>,
-    /// Predicted probability of delivery within d days, d = 1 … [`DAYS_AHEAD`].
+    /// Predicted probability of delivery within d days, for each d of `days`.
     pub probability_by_day: Option<Vec<[f32; DAYS_AHEAD]>>,
+    /// The days of these probabilities.
+    pub days: DayGrid,
 }
 
 impl Forecast {
     /// Appends the rows of `other`, such as those of the next origin of a backtest. Probabilities are
-    /// kept only if both have them; a forecast without rows becomes `other`, under its own name.
+    /// kept only if both have them, those by day only if they are of the same days; a forecast without rows becomes `other`, under its own name.
     pub fn append(&mut self, other: Self) {
         if self.hours.is_empty() {
             *self = Self { name: std::mem::take(&mut self.name), ..other };
@@ -30,7 +32,8 @@ impl Forecast {
         self.hours.extend(other.hours);
         self.probability_over_2d =
             joined(self.probability_over_2d.take(), other.probability_over_2d);
-        self.probability_by_day = joined(self.probability_by_day.take(), other.probability_by_day);
+        let by_day = other.probability_by_day.filter(|_| other.days == self.days);
+        self.probability_by_day = joined(self.probability_by_day.take(), by_day);
     }
 
     pub(crate) fn check(&self, rows: usize) -> Result<(), Error> {
@@ -148,6 +151,7 @@ mod tests {
             hours: vec![[50.0; N_LEVELS]; rows],
             probability_over_2d: Some(vec![0.5; rows]),
             probability_by_day: None,
+            days: DayGrid::DAILY,
         }
     }
 
@@ -175,5 +179,19 @@ mod tests {
         both.append(Forecast { probability_over_2d: None, ..forecast(1) });
         assert_eq!(both.probability_over_2d, None);
         assert_eq!(both.hours.len(), 4);
+    }
+
+    #[test]
+    fn probabilities_of_different_days_are_not_put_together() {
+        let by_day = Some(vec![[0.5; DAYS_AHEAD]]);
+        let daily = Forecast { probability_by_day: by_day, ..forecast(1) };
+        let weekly = Forecast { days: DayGrid::up_to(420).unwrap(), ..daily.clone() };
+        let joined = |first: &Forecast, second: &Forecast| {
+            let mut both = first.clone();
+            both.append(second.clone());
+            (both.probability_by_day.map(|rows| rows.len()), both.hours.len())
+        };
+        assert_eq!(joined(&weekly, &weekly), (Some(2), 2));
+        assert_eq!(joined(&daily, &weekly), (None, 2));
     }
 }

@@ -20,6 +20,7 @@ pub mod baseline;
 mod bootstrap;
 mod censoring_weights;
 mod comparison;
+mod cut_off;
 mod error;
 mod evaluation;
 mod forecast;
@@ -37,6 +38,7 @@ mod verdict;
 pub use bootstrap::{Estimate, Range};
 pub use censoring_weights::censoring_weights;
 pub use comparison::{Comparison, evaluate};
+pub use cut_off::CutOff;
 pub use error::Error;
 pub use evaluation::{
     Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,

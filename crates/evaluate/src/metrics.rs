@@ -120,7 +120,7 @@ impl Metrics {
             share_below: total.below.map(mean),
             crossing_share: mean(total.crossing),
             brier_over_2d: over_2d.map(|over| brier_over_2d(matured, over, &with_open)),
-            by_day: by_day.map(|by_day| brier_by_day(matured, by_day, &with_open)),
+            by_day: by_day.map(|by_day| brier_by_day(matured, (by_day, forecast.days), &with_open)),
             promise: at_equal_mean(matured, forecast, rows),
             spread: Spread::of(&scored.resampled),
         }

@@ -5,10 +5,9 @@
 //! up to there; later days are those of the others, with weights that stand for it.
 
 use serde::{Deserialize, Serialize};
-use terms::{DAYS_AHEAD, TWO_DAYS_HOURS};
+use terms::{DAYS_AHEAD, DayGrid, TWO_DAYS_HOURS};
 
 use crate::matured_rows::MaturedRows;
-use crate::tally::DAY_HOURS;
 
 /// Brier scores of "delivered within d days".
 ///
@@ -17,17 +16,20 @@ use crate::tally::DAY_HOURS;
 /// Schmoor, Sauerbrei and Schumacher, Statistics in Medicine 18, 1999.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DayScores {
-    /// Mean over d = 1 … [`DAYS_AHEAD`].
+    /// Mean over all days of the grid.
     pub mean_brier: f64,
-    /// At d = 1 … [`DAYS_SCORED`].
+    /// At its first [`DAYS_SCORED`] days.
     pub at: Vec<DayScore>,
+    /// The last day of the grid, if it is not of every day up to the sixtieth.
+    #[serde(default, skip_serializing_if = "DayGrid::is_daily")]
+    pub days_ahead: DayGrid,
 }
 
 /// The Brier score of one day.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DayScore {
     /// Days from the order.
-    pub day: usize,
+    pub day: u32,
     /// The score.
     pub brier: f64,
     /// The share of the lane baseline's score that it saves: above 0 it is better. `None` without that
@@ -35,7 +37,7 @@ pub struct DayScore {
     pub skill: Option<f64>,
 }
 
-/// Days at which the Brier score is given beside its mean over all of [`DAYS_AHEAD`].
+/// For how many days the Brier score is given beside its mean over all of [`DAYS_AHEAD`].
 pub(crate) const DAYS_SCORED: usize = 30;
 const _: () = assert!(DAYS_SCORED <= DAYS_AHEAD);
 
@@ -48,7 +50,7 @@ impl DayScores {
     }
 
     /// The day from `from` on with the smallest skill.
-    pub(crate) fn least_skill(&self, from: usize) -> Option<(usize, f64)> {
+    pub(crate) fn least_skill(&self, from: u32) -> Option<(u32, f64)> {
         let skills = self.at.iter().filter(|score| score.day >= from);
         let skills = skills.filter_map(|score| Some((score.day, score.skill?)));
         skills.min_by(|(_, one), (_, other)| one.total_cmp(other))
@@ -63,16 +65,18 @@ pub(crate) fn brier_over_2d(matured: &MaturedRows<'_>, over: &[f32], rows: &[usi
 /// Mean squared error of P(delivered within d days). A day is 24 hours from the order.
 pub(crate) fn brier_by_day(
     matured: &MaturedRows<'_>,
-    by_day: &[[f32; DAYS_AHEAD]],
+    (by_day, days): (&[[f32; DAYS_AHEAD]], DayGrid),
     rows: &[usize],
 ) -> DayScores {
-    let briers: [f64; DAYS_AHEAD] = std::array::from_fn(|day| {
-        brier(matured, rows, (day + 1) as f64 * DAY_HOURS, |row| f64::from(by_day[row][day]))
+    let briers: [f64; DAYS_AHEAD] = std::array::from_fn(|point| {
+        brier(matured, rows, days.hours(point), |row| f64::from(by_day[row][point]))
     });
-    let score = |(day, &brier): (usize, &f64)| DayScore { day: day + 1, brier, skill: None };
+    let score =
+        |(point, &brier): (usize, &f64)| DayScore { day: days.day(point), brier, skill: None };
     DayScores {
         mean_brier: briers.iter().sum::<f64>() / DAYS_AHEAD as f64,
         at: briers[..DAYS_SCORED].iter().enumerate().map(score).collect(),
+        days_ahead: days,
     }
 }
 
@@ -124,11 +128,30 @@ mod tests {
         // Delivered within 2 and within 4 days; both are predicted to be delivered from day 3 on.
         let mut by_day = [1.0; DAYS_AHEAD];
         by_day[..2].fill(0.0);
-        let scores = brier_by_day(&matured, &[by_day, by_day], &matured.rows);
-        let briers: Vec<(usize, f64)> = scores.at.iter().map(|at| (at.day, at.brier)).collect();
+        let by_day = [by_day, by_day];
+        let scores = brier_by_day(&matured, (&by_day, DayGrid::DAILY), &matured.rows);
+        let briers: Vec<(u32, f64)> = scores.at.iter().map(|at| (at.day, at.brier)).collect();
         assert_eq!(briers[..4], [(1, 0.0), (2, 0.5), (3, 0.5), (4, 0.0)]);
-        assert_eq!(briers.last(), Some(&(DAYS_SCORED, 0.0)));
+        assert_eq!(briers.last(), Some(&(DAYS_SCORED as u32, 0.0)));
         assert!((scores.mean_brier - 1.0 / 60.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_coarser_grid_is_scored_at_its_own_days() {
+        let shipments =
+            Shipments { outcomes: known_or_open(&[Some(48.0), Some(24.0 * 70.0)]), ..shipments() };
+        let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
+        let weekly = DayGrid::up_to(420).unwrap();
+        // Both are predicted to be delivered from day 63 on, which is one week too early for one.
+        let by_day = std::array::from_fn(|point| if point >= 8 { 1.0 } else { 0.0 });
+        let scores = brier_by_day(&matured, (&[by_day, by_day], weekly), &matured.rows);
+        let briers: Vec<(u32, f64)> = scores.at.iter().map(|at| (at.day, at.brier)).collect();
+        assert_eq!(briers[..3], [(7, 0.5), (14, 0.5), (21, 0.5)]);
+        assert_eq!(briers[7..11], [(56, 0.5), (63, 0.5), (70, 0.0), (77, 0.0)]);
+        assert_eq!(scores.days_ahead, weekly);
+        assert!((scores.mean_brier - 0.5 * 9.0 / 60.0).abs() < 1e-12);
+        let text = serde_json::to_string(&scores).unwrap();
+        assert!(text.contains("\"days_ahead\":420"), "{text}");
     }
 
     #[test]
@@ -138,7 +161,8 @@ mod tests {
             ..shipments()
         };
         let matured = MaturedRows::new(&shipments, &Settings::default()).unwrap();
-        let scores = brier_by_day(&matured, &[[0.0; DAYS_AHEAD]; 2], &[0, 1]);
+        let none = [[0.0; DAYS_AHEAD]; 2];
+        let scores = brier_by_day(&matured, (&none, DayGrid::DAILY), &[0, 1]);
         let briers: Vec<f64> = scores.at.iter().map(|at| at.brier).collect();
         assert_eq!(briers[..4], [0.0, 0.5, 0.5, 1.0]);
     }
@@ -146,8 +170,10 @@ mod tests {
     #[test]
     fn skill_is_the_share_of_the_lanes_score_that_is_saved() {
         let scores = |briers: [f64; 3]| {
-            let score = |day: usize| DayScore { day: day + 1, brier: briers[day], skill: None };
-            DayScores { mean_brier: 0.0, at: (0..3).map(score).collect() }
+            let score =
+                |day: usize| DayScore { day: day as u32 + 1, brier: briers[day], skill: None };
+            let at = (0..3).map(score).collect();
+            DayScores { mean_brier: 0.0, at, days_ahead: DayGrid::DAILY }
         };
         let mut own = scores([0.1, 0.1, 0.3]);
         own.set_skill(&scores([0.0, 0.2, 0.2]));

@@ -33,7 +33,7 @@ pub(crate) struct Totals {
     pub(crate) count: i64,
     /// Sum of seconds (or of ones).
     pub(crate) sum: i64,
-    /// Sum of squared minutes: 60 days squared, ten million times, still fits.
+    /// Sum of squared minutes: 180 days squared, a hundred million times, still fits.
     pub(crate) squares: i64,
 }
 

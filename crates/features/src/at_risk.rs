@@ -2,7 +2,8 @@
 //! [level of the network](crate::level) is made of.
 //!
 //! As known at the midnight after a day, a shipment has been at risk from its order until its
-//! delivery, until the record of its exclusion, or else until that midnight, for 60 days at most.
+//! delivery, until the record of its exclusion, or else until that midnight, and until it is lost at
+//! most.
 //! What a day adds is what is known after it less what was known before: the hours of the day of
 //! what is open, and what a late or corrected record gives or takes back. So sums over days depend
 //! on what was recorded in them, and not on how many days are ingested at once.
@@ -15,22 +16,27 @@ use terms::{Day, Instant, KeyIdx};
 
 use crate::Error;
 use crate::as_of::{CumulativeTotals, Event, Totals};
-use crate::events::{SECOND_MICROS, STOCK_DAYS_MAX};
+use crate::events::SECOND_MICROS;
 use crate::timeline::{State, Timelines, Version};
 
 const HOUR_SECONDS: i64 = 3600;
 
-/// Age intervals, in steps of so many hours up to an age in hours: fine where most deliveries are.
-const STEPS: [(i64, i64); 3] = [(3, 96), (6, 480), (24, STOCK_DAYS_MAX as i64 * 24)];
+/// Age intervals, in steps of so many hours up to an age in hours: a step is at most a twentieth of the
+/// age at which it begins, but for the first day or two.
+const STEPS: [(i64, i64); 4] = [(3, 96), (6, 480), (24, 1440), (72, i64::MAX)];
 
-/// Start and width of each age interval in seconds, ascending.
-fn intervals() -> Vec<(i64, i64)> {
+/// Start and width of each age interval in seconds, ascending, up to the age at which a shipment is
+/// lost.
+fn intervals(lost_after_days: i32) -> Vec<(i64, i64)> {
+    let oldest = i64::from(lost_after_days) * 24;
     let mut intervals = Vec::new();
     let mut start = 0;
     for (step, end) in STEPS {
+        let end = end.min(oldest);
         while start < end {
-            intervals.push((start * HOUR_SECONDS, step * HOUR_SECONDS));
-            start += step;
+            let width = step.min(end - start);
+            intervals.push((start * HOUR_SECONDS, width * HOUR_SECONDS));
+            start += width;
         }
     }
     intervals
@@ -44,7 +50,7 @@ struct DayCounts {
 
 /// Adds what the versions of active shipments change on `days` to `totals`, of which each key is an
 /// age interval. `ordered_at` and `timelines` are of the same shipments, and complete up to the end
-/// of `days`.
+/// of `days`. A shipment is at risk for `lost_after_days` at most.
 ///
 /// # Errors
 /// If the page of the month is evicted.
@@ -52,10 +58,10 @@ pub(crate) fn add(
     totals: &mut CumulativeTotals,
     ordered_at: &[Instant],
     timelines: &Timelines,
-    days: &Range<Day>,
+    (days, lost_after_days): (&Range<Day>, i32),
 ) -> Result<(), Error> {
     const ROWS_AT_A_TIME: usize = 4096;
-    let intervals = intervals();
+    let intervals = intervals(lost_after_days);
     let n_days = days.end.days_since(days.start) as usize;
     let none = || -> Vec<DayCounts> {
         let zeros = || vec![0; intervals.len()];
@@ -66,7 +72,13 @@ pub(crate) fn add(
         .par_chunks(ROWS_AT_A_TIME)
         .fold(none, |mut counts, rows| {
             for &row in rows {
-                count(&mut counts, &intervals, ordered_at[row], timelines.of(row), days);
+                let versions = timelines.of(row);
+                count(
+                    &mut counts,
+                    &intervals,
+                    (ordered_at[row], versions),
+                    (days, lost_after_days),
+                );
             }
             counts
         })
@@ -98,15 +110,15 @@ struct AtRisk {
 }
 
 impl AtRisk {
-    /// As known at the midnight after `day`, at which `last` is its last version.
-    fn known_after(day: Day, last: Option<&Version>, ordered_at: Instant) -> Self {
+    /// As known at the midnight after `day`, at which `last` is its last version; at the age `oldest`
+    /// it is lost.
+    fn known_after(day: Day, last: Option<&Version>, ordered_at: Instant, oldest: i64) -> Self {
         let Some(last) = last else { return Self::default() };
         let (end, is_delivered) = match last.state {
             State::Delivered { at, .. } => (at, true),
             State::Excluded => (last.recorded_at, false),
             State::Waiting | State::HandedOver { .. } => (day.next().start(), false),
         };
-        let oldest = i64::from(STOCK_DAYS_MAX) * 24 * HOUR_SECONDS;
         let until = (end.micros() - ordered_at.micros()).div_euclid(SECOND_MICROS).max(0);
         Self { until: until.min(oldest), is_delivered: is_delivered && until < oldest }
     }
@@ -116,23 +128,23 @@ impl AtRisk {
 fn count(
     counts: &mut [DayCounts],
     intervals: &[(i64, i64)],
-    ordered_at: Instant,
-    versions: &[Version],
-    days: &Range<Day>,
+    (ordered_at, versions): (Instant, &[Version]),
+    (days, lost_after_days): (&Range<Day>, i32),
 ) {
     let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return };
-    // Nothing can change any more: not what is closed, nor what has been at risk for 60 days.
+    // Nothing can change any more: not what is closed, nor what is lost.
     let is_open = matches!(last.state, State::Waiting | State::HandedOver { .. });
-    let open_until = ordered_at.day().plus(STOCK_DAYS_MAX + 1);
+    let open_until = ordered_at.day().plus(lost_after_days + 1);
     let ends = if is_open { last.day().next().max(open_until) } else { last.day().next() };
     let days_changed = days.start.max(first.day())..days.end.min(ends);
     if days_changed.start >= days_changed.end {
         return;
     }
     let mut n_known = versions.partition_point(|version| version.day() < days_changed.start);
+    let oldest = i64::from(lost_after_days) * 24 * HOUR_SECONDS;
     let of = |day: Day, n_known: usize| {
         let last = n_known.checked_sub(1).map(|last| &versions[last]);
-        AtRisk::known_after(day, last, ordered_at)
+        AtRisk::known_after(day, last, ordered_at, oldest)
     };
     let mut before = of(days_changed.start.plus(-1), n_known);
     let skipped = days_changed.start.days_since(days.start) as usize;
@@ -170,7 +182,11 @@ fn add_at_risk(counts: &mut DayCounts, intervals: &[(i64, i64)], from: i64, to: 
 
 /// The life table of what was recorded on `days`, in hours; `None` if a page that it needs is
 /// evicted.
-pub(crate) fn life_table(totals: &CumulativeTotals, days: Range<Day>) -> Option<Vec<AgeInterval>> {
+pub(crate) fn life_table(
+    totals: &CumulativeTotals,
+    days: Range<Day>,
+    lost_after_days: i32,
+) -> Option<Vec<AgeInterval>> {
     let of = |(interval, (_, width)): (usize, (i64, i64))| {
         let key = KeyIdx(interval as u32);
         let recorded = totals.before(key, days.end)? - totals.before(key, days.start)?;
@@ -180,7 +196,7 @@ pub(crate) fn life_table(totals: &CumulativeTotals, days: Range<Day>) -> Option<
             events: recorded.count as f64,
         })
     };
-    intervals().into_iter().enumerate().map(of).collect()
+    intervals(lost_after_days).into_iter().enumerate().map(of).collect()
 }
 
 #[cfg(test)]
@@ -206,15 +222,26 @@ mod tests {
     /// Of shipments that are ordered at hour 6: (deliveries, hours at risk) by interval, of
     /// everything recorded on the days before `until`.
     fn counted(timelines: &[&[Version]], steps: &[i32], until: i32) -> Vec<(usize, i64, f64)> {
+        counted_up_to(60, timelines, steps, until)
+    }
+
+    /// The same in a network in which a shipment is lost after so many days.
+    fn counted_up_to(
+        lost_after_days: i32,
+        timelines: &[&[Version]],
+        steps: &[i32],
+        until: i32,
+    ) -> Vec<(usize, i64, f64)> {
         let mut all = Timelines::default();
         timelines.iter().for_each(|versions| all.push(versions.iter().copied()));
         let ordered_at = vec![hours(6); timelines.len()];
         let mut totals = CumulativeTotals::default();
         totals.start_month(day(0)).unwrap();
         for days in steps.windows(2) {
-            add(&mut totals, &ordered_at, &all, &(day(days[0])..day(days[1]))).unwrap();
+            let days = day(days[0])..day(days[1]);
+            add(&mut totals, &ordered_at, &all, (&days, lost_after_days)).unwrap();
         }
-        let table = life_table(&totals, day(0)..day(until)).unwrap();
+        let table = life_table(&totals, day(0)..day(until), lost_after_days).unwrap();
         let rows = table.iter().enumerate().map(|(i, row)| (i, row.events as i64, row.at_risk));
         rows.filter(|&(_, events, at_risk)| events != 0 || at_risk != 0.0).collect()
     }
@@ -248,6 +275,28 @@ mod tests {
         assert_eq!(total(&counted(&[&lost], &[0, 99], 99)), (0, 60.0 * 24.0));
         let very_late = [version(7, State::Waiting), version(80 * 24, delivered(79 * 24))];
         assert_eq!(total(&counted(&[&very_late], &[0, 99], 99)), (0, 60.0 * 24.0));
+        // In a slower network it is a delivery like others.
+        let slower = counted_up_to(120, &[&very_late], &[0, 99], 99);
+        assert_eq!(total(&slower), (1, 79.0 * 24.0 - 6.0));
+        let quicker = counted_up_to(10, &[&very_late], &[0, 99], 99);
+        assert_eq!(total(&quicker), (0, 240.0));
+    }
+
+    #[test]
+    fn age_intervals_reach_to_where_a_shipment_is_lost_and_end_there() {
+        let ends = |lost_after_days: i32| {
+            let intervals = intervals(lost_after_days);
+            let is_gapless = |pair: &[(i64, i64)]| pair[0].0 + pair[0].1 == pair[1].0;
+            assert!(intervals[0].0 == 0 && intervals.windows(2).all(is_gapless));
+            let (start, width) = intervals[intervals.len() - 1];
+            (intervals.len(), (start + width) / (24 * HOUR_SECONDS))
+        };
+        // The first 136 are those of a network of 60 days, whatever follows.
+        assert_eq!(ends(60), (32 + 64 + 40, 60));
+        assert_eq!(ends(180), (136 + 40, 180));
+        assert_eq!((ends(100), ends(730)), ((136 + 14, 100), (136 + 224, 730)));
+        assert_eq!((ends(7), ends(1)), ((32 + 12, 7), (8, 1)));
+        assert_eq!(intervals(180)[..136], intervals(60));
     }
 
     #[test]

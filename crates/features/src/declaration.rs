@@ -12,6 +12,7 @@ use crate::calendar::{CalendarFeature, ClockDeclaration};
 use crate::declared_name::DeclaredName;
 use crate::facts::{Category, Fact, PROMISE_FEATURE};
 use crate::level::LevelDeclaration;
+use crate::limits::Limits;
 use crate::quantity::{Quantity, Statistic};
 
 /// Which features are built.
@@ -34,6 +35,9 @@ pub struct Declaration {
     pub level: Option<LevelDeclaration>,
     /// Features of history.
     pub history: Vec<HistoryFeature>,
+    /// For how long a shipment is followed: a setting of the network, and not of the file.
+    #[serde(skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
 }
 
 /// A declaration as it is written, with names that may not exist.
@@ -101,6 +105,7 @@ impl Declaration {
             clock: file.clock,
             level: file.level,
             history: file.history,
+            limits: Limits::default(),
         };
         declared.clock.iter().try_for_each(ClockDeclaration::check)?;
         declared.level.iter().try_for_each(LevelDeclaration::check)?;
@@ -177,6 +182,12 @@ impl Declaration {
         self
     }
 
+    /// The same for a network with these limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// The declaration of one group alone, to measure what it costs to build; of no feature at all
     /// without a name.
     #[must_use]
@@ -193,6 +204,7 @@ impl Declaration {
             clock: self.clock.clone().filter(|_| group == Some("clock")),
             level: self.level.clone().filter(|_| group == Some("level")),
             history: self.history.iter().filter(of_group).cloned().collect(),
+            limits: self.limits,
         }
     }
 }
@@ -359,6 +371,18 @@ mod tests {
         let lane = declared.only(Some("lane"));
         assert_eq!([lane.facts.len(), lane.history.len()], [0, 1]);
         assert!(declared.only(None).groups().is_empty());
+    }
+
+    #[test]
+    fn limits_belong_to_what_identifies_a_state_unless_they_are_the_usual_ones() {
+        let declared = Declaration::read(LANE).unwrap();
+        let text = |declared: &Declaration| toml::to_string(declared).unwrap();
+        assert!(!text(&declared).contains("limits"));
+        assert_eq!(text(&declared.clone().with_limits(Limits::default())), text(&declared));
+        let limits = Limits { lost_after_days: 60, history_days: 91 };
+        let slower = declared.with_limits(limits);
+        assert!(text(&slower).contains("[limits]\nlost_after_days = 60\nhistory_days = 91\n"));
+        assert_eq!(slower.only(None).limits, limits);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use crate::as_of::Totals;
 use crate::quantity::Quantity;
 use crate::timeline::{State, Timelines, Version};
 
-/// A shipment open for longer is lost, and in no stock any more.
-pub(crate) const STOCK_DAYS_MAX: i32 = 60;
 pub(crate) const SECOND_MICROS: i64 = 1_000_000;
 
 /// A dated difference of a quantity, of one shipment.
@@ -27,9 +25,10 @@ pub(crate) struct Change {
 }
 
 /// The differences of `quantity` that are dated on `days`. `ordered_at` and `timelines` are of the
-/// same shipments, and complete up to the end of `days`.
+/// same shipments, and complete up to the end of `days`. A shipment is in a stock for
+/// `stock_days_max` days.
 pub(crate) fn of(
-    quantity: Quantity,
+    (quantity, stock_days_max): (Quantity, i32),
     ordered_at: &[Instant],
     timelines: &Timelines,
     days: &Range<Day>,
@@ -52,31 +51,31 @@ pub(crate) fn of(
                     add(checked_on, change);
                 }
             }
-            None if can_change(quantity, versions, days) => {
-                of_timeline(quantity, ordered_at, versions, &mut add);
+            None => {
+                let leaves_stock_on = (versions.first())
+                    .filter(|_| quantity.is_stock())
+                    .map(|first| first.day().plus(stock_days_max));
+                if can_change(leaves_stock_on, versions, days) {
+                    of_timeline(quantity, ordered_at, (versions, leaves_stock_on), &mut add);
+                }
             }
-            None => {}
         }
     }
     changes
 }
 
 /// Whether anything can be dated on `days`: of most shipments nothing is, since they are finished.
-fn can_change(quantity: Quantity, versions: &[Version], days: &Range<Day>) -> bool {
-    let (Some(first), Some(last)) = (versions.first(), versions.last()) else { return false };
-    let leaves_stock = quantity.is_stock() && days.contains(&first.day().plus(STOCK_DAYS_MAX));
-    last.day() >= days.start || leaves_stock
+fn can_change(leaves_stock_on: Option<Day>, versions: &[Version], days: &Range<Day>) -> bool {
+    let is_recorded = versions.last().is_some_and(|last| last.day() >= days.start);
+    is_recorded || leaves_stock_on.is_some_and(|day| days.contains(&day))
 }
 
 fn of_timeline(
     quantity: Quantity,
     ordered_at: Instant,
-    versions: &[Version],
+    (versions, leaves_stock_on): (&[Version], Option<Day>),
     add: &mut impl FnMut(Day, Totals),
 ) {
-    let leaves_stock_on = (versions.first())
-        .filter(|_| quantity.is_stock())
-        .map(|first| first.day().plus(STOCK_DAYS_MAX));
     let is_before = |version: &&Version| leaves_stock_on.is_none_or(|day| version.day() < day);
     let mut current: Option<Totals> = None;
     for version in versions.iter().take_while(is_before) {
@@ -180,7 +179,7 @@ mod tests {
         let mut timelines = Timelines::default();
         timelines.push(versions.iter().copied());
         let days = Day::since_epoch(days.start)..Day::since_epoch(days.end);
-        let changes = of(quantity, &[EPOCH], &timelines, &days);
+        let changes = of((quantity, 60), &[EPOCH], &timelines, &days);
         let change = |c: &Change| (c.day.days_since_epoch(), c.change.count, c.change.sum);
         changes.iter().map(change).collect()
     }

@@ -29,7 +29,7 @@ pub fn build(
     if built.0.iter().all(|month| month.n_rows() == 0) {
         return Err(Error::NothingKnown { as_of });
     }
-    assemble(&built.0)
+    assemble(&built.0, declared.limits)
 }
 
 /// The months built so far. Their pages stay in the state, which evicts none here.

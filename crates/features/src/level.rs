@@ -58,20 +58,20 @@ impl LevelDeclaration {
     }
 }
 
-/// The declared columns. `before` has for each row the day before which facts count. Units: hours,
-/// and multiples.
+/// The declared columns. `before` has for each row the day before which facts count; the totals are
+/// of ages up to `lost_after_days`. Units: hours, and multiples.
 ///
 /// # Errors
 /// If a page that they need is evicted.
 pub(crate) fn columns(
     declared: &LevelDeclaration,
     totals: &CumulativeTotals,
-    before: &[Day],
+    (before, lost_after_days): (&[Day], i32),
 ) -> Result<Vec<Column>, Error> {
     let mut by_day: BTreeMap<Day, Vec<Option<f64>>> = BTreeMap::new();
     for &day in before {
         if let Entry::Vacant(entry) = by_day.entry(day) {
-            entry.insert(of_day(declared, totals, day)?);
+            entry.insert(of_day(declared, totals, (day, lost_after_days))?);
         }
     }
     let names = declared.columns().into_iter().enumerate();
@@ -82,11 +82,11 @@ pub(crate) fn columns(
     Ok(names.map(column).collect())
 }
 
-/// The values of the declared columns on a day.
+/// The values of the declared columns on a day; totals are of ages up to so many days.
 fn of_day(
     declared: &LevelDeclaration,
     totals: &CumulativeTotals,
-    day: Day,
+    day: (Day, i32),
 ) -> Result<Vec<Option<f64>>, Error> {
     let longest = level(totals, day, declared.longest())?;
     let mut values = vec![longest];
@@ -98,10 +98,14 @@ fn of_day(
 }
 
 /// The level of a window of days; `None` if too little was delivered in it.
-fn level(totals: &CumulativeTotals, day: Day, window: u16) -> Result<Option<f64>, Error> {
+fn level(
+    totals: &CumulativeTotals,
+    (day, lost_after_days): (Day, i32),
+    window: u16,
+) -> Result<Option<f64>, Error> {
     let days = day.plus(-i32::from(window))..day;
     let evicted = Error::PageMissing { month: day.first_of_month() };
-    let table = life_table(totals, days).ok_or(evicted)?;
+    let table = life_table(totals, days, lost_after_days).ok_or(evicted)?;
     let deliveries: f64 = table.iter().map(|interval| interval.events).sum();
     let level = (deliveries >= DELIVERIES_MIN).then(|| life_table_quantile(&table, 0.5));
     Ok(level.flatten())

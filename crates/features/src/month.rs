@@ -4,8 +4,9 @@ use polars::prelude::*;
 use terms::{Instant, column};
 
 use crate::columns::{required_instants, texts};
+use crate::limits::Limits;
 use crate::outcomes::Outcomes;
-use crate::parquet::{from_parquet, to_parquet};
+use crate::parquet::{columns_from_parquet, from_parquet, to_parquet};
 use crate::shipment_version::{SOURCE, ShipmentVersion, to_frame};
 use crate::timeline::{State, Timelines, Version, from_columns};
 use crate::{Error, Frame};
@@ -79,6 +80,16 @@ impl Month {
     pub fn read(rows: &[u8], versions: &[u8]) -> Result<Self, Error> {
         Ok(Self { rows: from_parquet(rows)?, versions: from_parquet(versions)? })
     }
+
+    /// The same without features: enough for [outcomes](Outcomes), at a part of the cost.
+    ///
+    /// # Errors
+    /// If they are no Parquet.
+    pub fn read_outcomes(rows: &[u8], versions: &[u8]) -> Result<Self, Error> {
+        let keys = [column::SHIPMENT_ID, column::ORDERED_AT, column::RECORDED_AT];
+        let rows = columns_from_parquet(rows, &keys)?;
+        Ok(Self { rows, versions: from_parquet(versions)? })
+    }
 }
 
 fn sorted(rows: &DataFrame) -> Result<DataFrame, Error> {
@@ -87,19 +98,21 @@ fn sorted(rows: &DataFrame) -> Result<DataFrame, Error> {
 }
 
 /// The rows of all months by (ordered_at, shipment_id), and the timeline of each row's outcome.
-/// `months` are in the order of time, and [sorted](Month::sorted) themselves.
+/// `months` are in the order of time, and [sorted](Month::sorted) themselves; `limits` are those of
+/// the network.
 ///
 /// # Errors
 /// If they are of different declarations.
-pub fn assemble(months: &[Month]) -> Result<(Frame, Outcomes), Error> {
+pub fn assemble(months: &[Month], limits: Limits) -> Result<(Frame, Outcomes), Error> {
     let Some(rows) = rows_of(months)? else {
-        return Ok((Frame(DataFrame::default()), Outcomes::new(Vec::new(), Timelines::default())));
+        let none = Outcomes::new(Vec::new(), Timelines::default(), limits);
+        return Ok((Frame(DataFrame::default()), none));
     };
     let frame = Frame(sorted(&rows)?);
     drop(rows);
     let ordered_at = frame.ordered_at()?;
     let timelines = timelines_of(months, &frame)?;
-    Ok((frame, Outcomes::new(ordered_at, timelines)))
+    Ok((frame, Outcomes::new(ordered_at, timelines, limits)))
 }
 
 /// The rows of all months, if there are any.

@@ -1,13 +1,31 @@
 //! The outcome of each shipment as known at any moment: labels for training and evaluation.
 
-use terms::{AsOf, HOUR_MICROS, Instant, LOST_AFTER_HOURS, Outcome};
+use terms::{AsOf, HOUR_MICROS, Instant, Outcome};
 
+use crate::limits::Limits;
 use crate::timeline::{State, Timelines, Version};
 
 /// Timelines of outcomes, one for each row of the feature frame.
 pub struct Outcomes {
     ordered_at: Vec<Instant>,
     timelines: Timelines,
+    limits: Limits,
+}
+
+/// How many shipments of some time exceed limits of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Exceeding {
+    /// Deliveries that were first recorded in that time.
+    pub delivered: usize,
+    /// Those of them that took longer than [`Limits::lost_after_days`].
+    pub after_lost: usize,
+    /// Those of them that took longer than the last day of P(delivered by day).
+    pub after_days_ahead: usize,
+    /// Shipments of which anything was recorded in that time.
+    pub recorded: usize,
+    /// Those of them of which something was recorded [`Limits::history_days`] after their first
+    /// record, or later.
+    pub after_history: usize,
 }
 
 /// A delivery as known at some moment.
@@ -22,8 +40,8 @@ pub struct Delivery {
 }
 
 impl Outcomes {
-    pub(crate) fn new(ordered_at: Vec<Instant>, timelines: Timelines) -> Self {
-        Self { ordered_at, timelines }
+    pub(crate) fn new(ordered_at: Vec<Instant>, timelines: Timelines, limits: Limits) -> Self {
+        Self { ordered_at, timelines, limits }
     }
 
     /// When each row was ordered.
@@ -70,6 +88,35 @@ impl Outcomes {
         (0..self.ordered_at.len()).filter_map(open).collect()
     }
 
+    /// Which shipments of the `days` before `as_of` exceed the limits, or were delivered later than
+    /// `days_ahead` days after their order. It counts by when things were recorded: among recent orders
+    /// the slow ones are open still.
+    pub fn exceeding(&self, as_of: AsOf, days: i64, days_ahead: u32) -> Exceeding {
+        let since = as_of.plus_days(-days).instant();
+        let lost_after = f64::from(self.limits.lost_after_days) * 24.0;
+        let mut found = Exceeding::default();
+        for (row, ordered_at) in self.ordered_at.iter().enumerate() {
+            let versions = self.timelines.of(row);
+            let n_known = versions.partition_point(|version| as_of.knows(version.recorded_at));
+            let known = &versions[..n_known];
+            let recent = &known[known.partition_point(|version| version.recorded_at < since)..];
+            let Some((first, last)) = known.first().zip(recent.last()) else { continue };
+            let counts_until = first.day().plus(self.limits.history_days());
+            found.recorded += 1;
+            found.after_history += usize::from(last.day() >= counts_until);
+            let mut deliveries = known.iter().filter_map(|v| Some((v, v.state.delivered_at()?)));
+            if let Some((delivery, at)) = deliveries.next()
+                && delivery.recorded_at >= since
+            {
+                let hours = at.hours_since(*ordered_at);
+                found.delivered += 1;
+                found.after_lost += usize::from(hours > lost_after);
+                found.after_days_ahead += usize::from(hours > f64::from(days_ahead) * 24.0);
+            }
+        }
+        found
+    }
+
     /// The 95th percentile of hours from delivery to its first record, as known at `as_of`.
     fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
         let lag = |row: usize| {
@@ -96,13 +143,14 @@ impl Outcomes {
         }
         let age = as_of.hours_since(ordered_at);
         let open_until = (age - lag_hours).max(0.0);
+        let lost_after_hours = f64::from(self.limits.lost_after_days) * 24.0;
         match last.state {
             State::Excluded => Outcome::Excluded,
             State::Delivered { at, .. } => match at.hours_since(ordered_at) {
                 hours if hours <= open_until => Outcome::Delivered(hours as f32),
                 _ => Outcome::Censored(open_until as f32),
             },
-            State::Waiting | State::HandedOver { .. } if age > LOST_AFTER_HOURS => {
+            State::Waiting | State::HandedOver { .. } if age > lost_after_hours => {
                 Outcome::Excluded
             }
             State::Waiting | State::HandedOver { .. } => Outcome::Censored(open_until as f32),
@@ -135,7 +183,7 @@ mod tests {
     fn outcomes(timelines: &[&[Version]]) -> Outcomes {
         let mut all = Timelines::default();
         timelines.iter().for_each(|versions| all.push(versions.iter().copied()));
-        Outcomes::new(vec![EPOCH; timelines.len()], all)
+        Outcomes::new(vec![EPOCH; timelines.len()], all, Limits::default())
     }
 
     fn known_on(outcomes: &Outcomes, day: i32) -> Vec<Outcome> {
@@ -157,6 +205,44 @@ mod tests {
         assert_eq!(known_on(5), Outcome::Delivered(96.0));
         assert_eq!(known_on(7), Outcome::Delivered(90.0), "corrected");
         assert_eq!(known_on(10), Outcome::Excluded, "returned");
+    }
+
+    #[test]
+    fn what_is_open_for_longer_than_the_network_takes_is_lost() {
+        let mut outcomes = outcomes(&[&[on(1, State::Waiting), on(80, delivered(79 * 24))]]);
+        let known = |outcomes: &Outcomes| [60, 61, 81].map(|day| known_on(outcomes, day)[0]);
+        let open = |days: i32| Outcome::Censored(24.0 * days as f32);
+        let delivered = Outcome::Delivered(79.0 * 24.0);
+        assert_eq!(known(&outcomes), [open(60), Outcome::Excluded, delivered]);
+        outcomes.limits.lost_after_days = 90;
+        assert_eq!(known(&outcomes), [open(60), open(61), delivered]);
+    }
+
+    #[test]
+    fn shipments_beyond_the_limits_are_counted_by_when_they_were_recorded() {
+        let outcomes = outcomes(&[
+            &[on(1, State::Waiting), on(80, delivered(79 * 24))],
+            &[on(1, State::Waiting), on(80, delivered(50 * 24)), on(95, delivered(50 * 24))],
+            &[on(70, State::Waiting), on(75, delivered(74 * 24))],
+            &[on(1, State::Waiting), on(20, delivered(19 * 24)), on(91, State::Excluded)],
+            &[on(1, State::Waiting), on(9, delivered(8 * 24))],
+            &[on(1, State::Waiting), on(99, State::Waiting)],
+        ]);
+        let exceeding =
+            |day, days| outcomes.exceeding(AsOf::start_of(Day::since_epoch(day)), days, 60);
+        let expected = Exceeding {
+            delivered: 3,
+            after_lost: 2,
+            after_days_ahead: 2,
+            recorded: 5,
+            after_history: 3,
+        };
+        assert_eq!(exceeding(100, 40), expected);
+        let by_then = Exceeding { recorded: 3, after_history: 0, ..expected };
+        assert_eq!(exceeding(81, 40), by_then, "before day 91 nothing is too late");
+        let longer = outcomes.exceeding(AsOf::start_of(Day::since_epoch(100)), 40, 75);
+        assert_eq!(longer, Exceeding { after_days_ahead: 1, ..expected });
+        assert_eq!(exceeding(0, 40), Exceeding::default());
     }
 
     #[test]

@@ -22,3 +22,9 @@ pub(crate) fn to_parquet(mut frame: DataFrame) -> Result<Vec<u8>, Error> {
 pub(crate) fn from_parquet(bytes: &[u8]) -> Result<DataFrame, Error> {
     Ok(ParquetReader::new(Cursor::new(bytes)).finish()?)
 }
+
+/// Some columns of it, in the order in which it has them.
+pub(crate) fn columns_from_parquet(bytes: &[u8], names: &[&str]) -> Result<DataFrame, Error> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    Ok(ParquetReader::new(Cursor::new(bytes)).with_columns(Some(names)).finish()?)
+}

@@ -17,11 +17,11 @@ pub enum Quantity {
     WithinTwoDays,
     /// 1 for each shipment, dated when it was first recorded: volume.
     Ordered,
-    /// A stock: ordered and not handed over yet, at most 60 days old.
+    /// A stock: ordered and not handed over yet, at most until it is lost.
     Unshipped,
-    /// A stock: handed over and not delivered yet, at most 60 days old.
+    /// A stock: handed over and not delivered yet, at most until it is lost.
     InTransit,
-    /// A stock: ordered and not delivered yet, at most 60 days old; its mean is the age in hours.
+    /// A stock: ordered and not delivered yet, at most until it is lost; its mean is the age in hours.
     Open,
     /// 1 if an order was known to be delivered when it was five days old, else 0, dated that day.
     /// Open shipments count as 0, so it shows a slowdown before the late deliveries arrive.

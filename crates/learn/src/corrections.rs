@@ -118,8 +118,7 @@ impl Corrections<'_> {
         if found < needed {
             return Ok(Err(CalibrationBasis::TooFewMatured { found, needed }));
         }
-        let earlier =
-            Population::at(moment, matrix, ordered_at, self.outcomes, self.settings.seed)?;
+        let earlier = Population::at(moment, matrix, ordered_at, self.outcomes, self.settings)?;
         let kept = (name, self.checkpoints);
         match Regressors::train(&earlier, self.family, self.settings, Which::First, kept) {
             Ok(regressors) => {

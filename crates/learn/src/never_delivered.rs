@@ -8,7 +8,7 @@
 //! Source: the share that is never delivered is the cured fraction of a mixture cure model, Farewell,
 //! Biometrics 38(4), 1982; it is estimated from fates that are known, not from the shape of a tail.
 
-use terms::{AsOf, LOST_AFTER_HOURS, Outcome};
+use terms::{AsOf, Outcome};
 
 /// So many moments of the past, a week from one to the next, are looked at.
 const MOMENTS: i64 = 4;
@@ -29,16 +29,17 @@ pub(crate) struct NeverDelivered {
 }
 
 impl NeverDelivered {
-    /// What is known of it at `moment`, at which `outcomes` are known.
+    /// What is known of it at `moment`, at which `outcomes` are known; what is open for so many days is
+    /// lost.
     pub(crate) fn of(
         moment: AsOf,
         outcomes: &[Outcome],
         outcomes_at: &dyn Fn(AsOf) -> Vec<Outcome>,
+        lost_after_days: u32,
     ) -> Self {
-        let lost_days = (LOST_AFTER_HOURS / 24.0).ceil() as i64;
         let mut fates = Vec::new();
         for week in 0..MOMENTS {
-            let before = outcomes_at(moment.plus_days(-lost_days - 7 * week));
+            let before = outcomes_at(moment.plus_days(-i64::from(lost_after_days) - 7 * week));
             for (then, now) in before.iter().zip(outcomes) {
                 match (*then, now) {
                     (Outcome::Censored(age), Outcome::Delivered(_)) => fates.push((age, false)),
@@ -109,7 +110,7 @@ mod tests {
             assert!(at <= moment.plus_days(-60), "{at}");
             vec![Outcome::Censored(240.0); 400]
         };
-        let found = NeverDelivered::of(moment, &now, &outcomes_at);
+        let found = NeverDelivered::of(moment, &now, &outcomes_at, 60);
         assert!((found.share(240.0) - 0.75).abs() < 1e-9);
         assert_eq!(Day::since_epoch(200).start(), moment.instant());
     }

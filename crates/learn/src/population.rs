@@ -37,7 +37,7 @@ pub(crate) struct Durations {
 
 impl<'a> Population<'a> {
     /// The rows with their outcomes as known at `moment`. Open rows of which experience says that they
-    /// will never be delivered are excluded, drawn with `seed`.
+    /// will never be delivered are excluded.
     ///
     /// # Errors
     /// If times or outcomes are not one a row of the matrix.
@@ -46,7 +46,7 @@ impl<'a> Population<'a> {
         matrix: &'a Matrix,
         ordered_at: &'a [Instant],
         outcomes_at: &dyn Fn(AsOf) -> Vec<Outcome>,
-        seed: u64,
+        settings: &Settings,
     ) -> Result<Self, Error> {
         let outcomes = outcomes_at(moment);
         let expected = matrix.n_rows();
@@ -58,9 +58,10 @@ impl<'a> Population<'a> {
         let grain = Grain::Instant;
         let mut population =
             Self { moment, matrix, ordered_at, outcomes, grain, never_delivered: 0 };
-        let never_delivered = NeverDelivered::of(moment, &population.outcomes, outcomes_at);
-        population.exclude(&never_delivered, seed);
-        population.spread_over_days(seed);
+        let never_delivered =
+            NeverDelivered::of(moment, &population.outcomes, outcomes_at, settings.lost_after_days);
+        population.exclude(&never_delivered, settings.seed);
+        population.spread_over_days(settings.seed);
         Ok(population)
     }
 
@@ -192,7 +193,8 @@ mod tests {
         let ordered_at: Vec<Instant> = cases.iter().map(|case| case.0).collect();
         let outcomes = |_| cases.iter().map(|case| case.1).collect();
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 7]] };
-        let population = Population::at(moment, &matrix, &ordered_at, &outcomes, 0).unwrap();
+        let population =
+            Population::at(moment, &matrix, &ordered_at, &outcomes, &Settings::default()).unwrap();
         let settings = Settings { history_days: Some(60), ..Settings::default() };
         let history = population.history(&settings);
         assert_eq!(history, [1, 2, 3, 4, 5]);
@@ -215,7 +217,8 @@ mod tests {
             (0..199).map(delivered).chain([Outcome::Censored(72.0)]).collect()
         };
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 200]] };
-        let population = Population::at(moment, &matrix, &ordered_at, &outcomes, 0).unwrap();
+        let population =
+            Population::at(moment, &matrix, &ordered_at, &outcomes, &Settings::default()).unwrap();
         assert_eq!(population.grain, Grain::WholeDays);
         let mut sum = 0.0;
         for (row, outcome) in population.outcomes[..199].iter().enumerate() {
@@ -237,7 +240,8 @@ mod tests {
         let none = |_| Vec::new();
         let start = Instant::from_micros(0);
         let ordered_at = [start; 2];
-        let refused = Population::at(AsOf::at(start), &matrix, &ordered_at, &none, 0);
+        let refused =
+            Population::at(AsOf::at(start), &matrix, &ordered_at, &none, &Settings::default());
         assert!(matches!(
             refused.err(),
             Some(Error::RowCount { what: "outcomes", expected: 2, found: 0 })

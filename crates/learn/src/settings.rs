@@ -53,6 +53,10 @@ pub struct Settings {
     pub history_days: Option<u32>,
     /// An order older than this is matured: its outcome is known, but for exceptions.
     pub maturity_days: u32,
+    /// A shipment that is open for so many days is lost: of orders so long ago all fates are known. It
+    /// is the network's (`network.lost_after_days`), not a setting of training.
+    #[serde(skip, default = "lost_after_days")]
+    pub lost_after_days: u32,
     /// With fewer observed deliveries of more than two days nothing is trained.
     pub rows_min: usize,
     /// Rounds after which the boosted regressor leaves a checkpoint, from which a training that was
@@ -188,11 +192,16 @@ impl Default for Settings {
             network_share_min: 0.5,
             history_days: None,
             maturity_days: 30,
+            lost_after_days: lost_after_days(),
             rows_min: 500,
             checkpoint_rounds: 0,
             seed: 0,
         }
     }
+}
+
+fn lost_after_days() -> u32 {
+    60
 }
 
 impl Default for ForestSettings {

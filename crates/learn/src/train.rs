@@ -11,7 +11,7 @@
 //! 5. The tail beyond the last quantile.
 
 use scorer::{Calibration, Parts, Scorer};
-use terms::{AsOf, Instant, Matrix, N_LEVELS, Outcome};
+use terms::{AsOf, DayGrid, Instant, Matrix, N_LEVELS, Outcome};
 
 use crate::calibration::Matured;
 use crate::checkpoints::Checkpoints;
@@ -43,7 +43,8 @@ pub struct Trained {
 ///
 /// `outcomes` gives, for each row of the matrix, the outcome as known at a moment; it is called for
 /// the origin and for one earlier moment. Shapes: one `ordered_at` and one outcome a row. The same
-/// inputs give the same bytes on any number of threads, with and without `checkpoints`.
+/// inputs give the same bytes on any number of threads, with and without `checkpoints`. The model's
+/// probabilities are by every day up to the sixtieth (`scorer::Parts::days`).
 ///
 /// As of: only rows ordered before the origin are used; `outcomes` must use no later knowledge.
 ///
@@ -60,7 +61,7 @@ pub fn train_as_of(
     checkpoints: &dyn Checkpoints,
 ) -> Result<Trained, Error> {
     settings.check()?;
-    let population = Population::at(origin, matrix, ordered_at, outcomes, settings.seed)?;
+    let population = Population::at(origin, matrix, ordered_at, outcomes, settings)?;
     let history = population.history(settings);
     let kept = ("regressor", checkpoints);
     let regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
@@ -99,6 +100,7 @@ pub fn train_as_of(
     let importance = importance(matrix, &regressors);
     let parts = Parts {
         features: matrix.features.clone(),
+        days: DayGrid::DAILY,
         gate,
         regressors: regressors.regressors,
         tail_ratio,

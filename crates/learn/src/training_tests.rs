@@ -186,7 +186,7 @@ fn every_family_comes_near_the_true_quantiles() {
             assert!((covered - LEVELS[level]).abs() < 0.035, "{name:?} {level}: {covered}");
         }
         let top = &trained.importance[0].0;
-        assert_eq!(top, "distance", "{name:?}");
+        assert!(["distance", "near"].contains(&top.as_str()), "{name:?}: {top}");
     }
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn folds(
             holdout.rows.len(),
             started.elapsed().as_secs_f64()
         ));
-        let baselines = stages::baselines(feature_set, &holdout, origin)?;
+        let baselines = stages::baselines(feature_set, &holdout, (origin, model.scorer.days()))?;
         let parts = model.scorer.parts();
         folds.push(Fold {
             origin,
@@ -140,7 +140,8 @@ pub(crate) fn evaluate_folds(
     let shipments = stages::shipments(feature_set, &rows, context.as_of)?;
     let all: Vec<Distribution> =
         folds.iter().flat_map(|fold| fold.distributions.iter().copied()).collect();
-    let model = stages::forecast(&stages::family_name(resolved.settings.backtest.family), &all);
+    let name = stages::family_name(resolved.settings.backtest.family);
+    let model = stages::forecast(&name, resolved.settings.network.days(), &all);
     let comparison = Comparison {
         shipments: &shipments,
         candidates: &[model],

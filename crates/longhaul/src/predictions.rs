@@ -3,7 +3,7 @@
 use anyhow::Result;
 use polars::prelude::*;
 use scorer::Distribution;
-use terms::{AsOf, DAYS_AHEAD, Instant, column};
+use terms::{AsOf, DAYS_AHEAD, DayGrid, Instant, column};
 
 /// Predictions, column by column. Shapes: every column n_rows.
 #[derive(Default)]
@@ -18,11 +18,18 @@ pub(crate) struct Predictions {
     pub(crate) model_id: Vec<String>,
     /// The predicted distribution.
     pub(crate) distributions: Vec<Distribution>,
+    /// The days of their probabilities.
+    days: DayGrid,
     /// Further columns, as of a backtest.
     pub(crate) more: Vec<Column>,
 }
 
 impl Predictions {
+    /// None yet, with probabilities by these days.
+    pub(crate) fn on_days(days: DayGrid) -> Self {
+        Self { days, ..Self::default() }
+    }
+
     /// Adds the prediction of one shipment.
     pub(crate) fn push(
         &mut self,
@@ -52,7 +59,7 @@ impl Predictions {
         let distributions: Vec<&Distribution> = self.distributions.iter().collect();
         let n_rows = distributions.len();
         columns.extend(distribution_columns(&distributions));
-        columns.push(by_day_column(&distributions));
+        columns.push(by_day_column(self.days, &distributions));
         columns.extend(self.more);
         Ok(DataFrame::new(n_rows, columns)?)
     }
@@ -69,11 +76,11 @@ pub(crate) fn distribution_columns(distributions: &[&Distribution]) -> Vec<Colum
     columns
 }
 
-/// The probability of delivery within 1, 2, … days, as lists.
-pub(crate) fn by_day_column(distributions: &[&Distribution]) -> Column {
+/// The probabilities of delivery by each of these days, as lists, in a column that is named after them.
+pub(crate) fn by_day_column(days: DayGrid, distributions: &[&Distribution]) -> Column {
     let n_rows = distributions.len();
     let mut by_day = ListPrimitiveChunkedBuilder::<Float32Type>::new(
-        column::PROBABILITY_BY_DAY.into(),
+        days.column().into(),
         n_rows,
         n_rows * DAYS_AHEAD,
         DataType::Float32,

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
-use terms::{Feature, FeatureKind, FeatureList, Grain, Matrix, N_LEVELS};
+use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, Matrix, N_LEVELS};
 
 const N_FEATURES: usize = 80;
 const LEAVES: usize = 31;
@@ -63,6 +63,7 @@ fn main() {
     let base = (0..N_LEVELS).map(|level| 60.0 + 30.0 * level as f32).collect();
     let scorer = Scorer::from_parts(Parts {
         features: features.clone(),
+        days: DayGrid::DAILY,
         gate: Model::new(vec![1.0], gate, N_FEATURES, OutputOrder::AsAdded).unwrap(),
         regressors: vec![Regressor {
             trees: Model::new(base, regressor, N_FEATURES, OutputOrder::Rising).unwrap(),

@@ -1,7 +1,7 @@
 //! The files of a model: trees as bytes, everything else as readable JSON.
 //!
 //! `features.json` is the signature, `gate.bin` and `regressor_0.bin` (and so on) are trees,
-//! `mixture.json` holds levels, tail, corrections and the regressors' time scales. The same model gives the same bytes.
+//! `mixture.json` holds levels, days, tail, grain, corrections and the regressors' time scales. The same model gives the same bytes.
 //! `manifest.json` names every file with its size and digest; it is written by `artifact`, and
 //! only read here.
 
@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use terms::{Digest, FeatureList, Fingerprint, Grain, LEVELS};
+use terms::{DayGrid, Digest, FeatureList, Fingerprint, Grain, LEVELS};
 
 use crate::calibration::Calibration;
 use crate::error::Error;
@@ -40,6 +40,10 @@ const FILES: [&str; 3] = [FEATURES_FILE, GATE_FILE, MIXTURE_FILE];
 #[serde(deny_unknown_fields)]
 struct MixtureFile {
     levels: Vec<f64>,
+    /// The last of the days for which P(delivered by day) is given, if they are not every day up to
+    /// the sixtieth.
+    #[serde(default, skip_serializing_if = "DayGrid::is_daily")]
+    days_ahead: DayGrid,
     tail_ratio: f32,
     calibration: Calibration,
     recalibration: Recalibration,
@@ -67,6 +71,7 @@ impl Scorer {
         let parts = self.parts();
         let mixture = MixtureFile {
             levels: LEVELS.to_vec(),
+            days_ahead: parts.days,
             tail_ratio: parts.tail_ratio,
             calibration: parts.calibration.clone(),
             recalibration: parts.recalibration.clone(),
@@ -120,6 +125,7 @@ impl Scorer {
         let regressors = regressors.collect::<Result<_, Error>>()?;
         Self::from_parts(Parts {
             features,
+            days: mixture.days_ahead,
             gate: trees(GATE_FILE)?,
             regressors,
             tail_ratio: mixture.tail_ratio,

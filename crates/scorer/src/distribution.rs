@@ -1,6 +1,6 @@
 //! The published form of a distribution of delivery time, and the pooling of several.
 
-use terms::{DAYS_AHEAD, LEVELS, N_LEVELS};
+use terms::{DAYS_AHEAD, DayGrid, LEVELS, N_LEVELS};
 
 /// A distribution of delivery time as it is published: one probability, the quantiles, and the
 /// distribution function day by day.
@@ -22,17 +22,24 @@ pub struct Distribution {
     pub probability_over_2d: f32,
     /// Quantiles at [`LEVELS`], in hours from `ordered_at`, ascending.
     pub hours: [f32; N_LEVELS],
-    /// P(delivered within d days) for d = 1 … 60, never descending.
+    /// P(delivered within d days) for each d of `days`, never descending.
     pub by_day: [f32; DAYS_AHEAD],
+    /// The days of these probabilities.
+    pub days: DayGrid,
 }
 
 impl Distribution {
     /// The distribution of an order drawn at random from several, each with its own: their equal
-    /// mixture. `None` of none; of one it is that one.
+    /// mixture. `None` of none, and of some whose probabilities are of different days; of one it is
+    /// that one.
     ///
     /// Probabilities are means. Quantiles are the weighted quantiles of all the quantiles given, in
     /// which the quantile at a level weighs as much as the levels that are nearest to it.
     pub fn pooled(distributions: &[Self]) -> Option<Self> {
+        let days = distributions.first()?.days;
+        if distributions.iter().any(|distribution| distribution.days != days) {
+            return None;
+        }
         let n = distributions.len() as f64;
         let mean = |of: &dyn Fn(&Self) -> f32| {
             (distributions.iter().map(|d| f64::from(of(d))).sum::<f64>() / n) as f32
@@ -55,6 +62,7 @@ impl Distribution {
             probability_over_2d: mean(&|d| d.probability_over_2d),
             hours,
             by_day: std::array::from_fn(|day| mean(&|d| d.by_day[day])),
+            days,
         })
     }
 }
@@ -79,6 +87,7 @@ mod tests {
             probability_over_2d: if hours > 48.0 { 1.0 } else { 0.0 },
             hours: std::array::from_fn(|level| hours + level as f32),
             by_day: std::array::from_fn(|day| if (day * 24) as f32 > hours { 1.0 } else { 0.0 }),
+            days: DayGrid::DAILY,
         }
     }
 
@@ -89,6 +98,13 @@ mod tests {
             assert_eq!(Distribution::pooled(&[around(hours)]), Some(around(hours)));
             assert_eq!(Distribution::pooled(&[around(hours); 7]), Some(around(hours)));
         }
+    }
+
+    #[test]
+    fn probabilities_of_different_days_are_not_pooled() {
+        let weekly = Distribution { days: DayGrid::up_to(420).unwrap(), ..around(10.0) };
+        assert_eq!(Distribution::pooled(&[weekly, around(10.0)]), None);
+        assert_eq!(Distribution::pooled(&[weekly; 2]), Some(weekly));
     }
 
     #[test]

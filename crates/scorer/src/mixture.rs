@@ -18,7 +18,7 @@
 //! Everything here is computed through the survival function `S = 1 - F`, which keeps its
 //! precision where `F` is near 1. Units: hours from `ordered_at`, in f64.
 
-use terms::{DAYS_AHEAD, Grain, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
+use terms::{DAYS_AHEAD, DayGrid, Grain, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::distribution::Distribution;
 
@@ -72,6 +72,8 @@ pub struct Mixture {
     age: f64,
     /// Unconditional survival at `age`.
     survived: f64,
+    /// The days of the probabilities that are published.
+    days: DayGrid,
 }
 
 impl Mixture {
@@ -114,6 +116,7 @@ impl Mixture {
             over_of_quantiles: 0.0,
             age: 0.0,
             survived: 1.0,
+            days: DayGrid::DAILY,
         };
         mixture.over_of_quantiles = mixture.survival_of_quantiles(mixture.two_days);
         mixture.with_over_2d(mixture.over_of_quantiles)
@@ -126,6 +129,12 @@ impl Mixture {
         self.over = over.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
         (self.age, self.survived) = (0.0, 1.0);
         self
+    }
+
+    /// The same, to be published with the probabilities by these days.
+    #[must_use]
+    pub fn on_days(self, days: DayGrid) -> Self {
+        Self { days, ..self }
     }
 
     /// The distribution of a shipment that is known to be undelivered `age` hours after the order.
@@ -180,8 +189,8 @@ impl Mixture {
         let mut by_day = [0.0; DAYS_AHEAD];
         // The running maxima only undo the last bit of rounding: neither may ever fall.
         let mut so_far = 0.0f32;
-        for (day, share) in by_day.iter_mut().enumerate() {
-            so_far = so_far.max(self.cdf((day + 1) as f64 * 24.0) as f32);
+        for (point, share) in by_day.iter_mut().enumerate() {
+            so_far = so_far.max(self.cdf(self.days.hours(point)) as f32);
             *share = so_far;
         }
         let mut so_far = 0.0f32;
@@ -189,7 +198,8 @@ impl Mixture {
             so_far = so_far.max(self.quantile(level) as f32);
             so_far
         });
-        Distribution { probability_over_2d: self.probability_over_2d() as f32, hours, by_day }
+        let probability_over_2d = self.probability_over_2d() as f32;
+        Distribution { probability_over_2d, hours, by_day, days: self.days }
     }
 
     fn is_in_tail(&self, hours: f64) -> bool {
@@ -350,6 +360,20 @@ mod tests {
         assert_eq!(mixture.quantile(0.51), 72.0);
         // Open for two days: not delivered on the second one.
         assert_eq!(mixture.given_open_for(48.0).cdf(71.9), 0.0);
+    }
+
+    #[test]
+    fn a_coarser_grid_has_the_same_probabilities_at_its_days() {
+        let quantiles = [60.0, 240.0, 480.0, 720.0, 1440.0, 2160.0, 2880.0, 3600.0, 4000.0];
+        let mixture = Mixture::new(0.9, quantiles, 0.5);
+        let monthly = DayGrid::up_to(1_800).unwrap();
+        let published = mixture.on_days(monthly).distribution();
+        assert_eq!(published.days, monthly);
+        for (point, &share) in published.by_day.iter().enumerate() {
+            assert_eq!(share, mixture.cdf(monthly.hours(point)) as f32, "point {point}");
+        }
+        assert_eq!(published.by_day[0], mixture.distribution().by_day[29]);
+        assert_eq!(published.hours, mixture.distribution().hours);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! scoring of rows with it.
 
 use rayon::prelude::*;
-use terms::{Feature, FeatureList, Grain, Matrix, N_LEVELS, column};
+use terms::{DayGrid, Feature, FeatureList, Grain, Matrix, N_LEVELS, column};
 
 use crate::calibration::Calibration;
 use crate::distribution::Distribution;
@@ -20,12 +20,13 @@ const ROWS_AT_A_TIME: usize = 256;
 /// ```
 /// use boost::{Model, OutputOrder};
 /// use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList, Grain};
+/// use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain};
 ///
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
 /// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let parts = Parts {
 ///     features: FeatureList(vec![distance]),
+///     days: DayGrid::DAILY,
 ///     // Models without trees predict their base values for every row.
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
@@ -47,6 +48,8 @@ const ROWS_AT_A_TIME: usize = 256;
 pub struct Parts {
     /// The features, in the order of a row's values.
     pub features: FeatureList,
+    /// The days for which P(delivered by day) is given.
+    pub days: DayGrid,
     /// Predicts the log-odds of more than two days.
     pub gate: boost::Model,
     /// Predict the quantiles of delivery time; their weighted mean, in hours, is what counts.
@@ -67,13 +70,14 @@ pub struct Parts {
 /// ```
 /// use boost::{Model, OutputOrder};
 /// use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
-/// use terms::{Feature, FeatureKind, FeatureList, Grain, MEDIAN};
+/// use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, MEDIAN};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
 /// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
 /// let scorer = Scorer::from_parts(Parts {
 ///     features: FeatureList(vec![distance]),
+///     days: DayGrid::DAILY,
 ///     gate: Model::new(vec![0.0], Vec::new(), 1, OutputOrder::AsAdded)?,
 ///     regressors: vec![Regressor {
 ///         trees: Model::new(quantiles, Vec::new(), 1, OutputOrder::Rising)?,
@@ -146,6 +150,19 @@ impl Scorer {
         Ok(scorer)
     }
 
+    /// The same model with probabilities by other days, as to compare it with others on theirs. It
+    /// keeps its id.
+    #[must_use]
+    pub fn on_days(mut self, days: DayGrid) -> Self {
+        self.parts.days = days;
+        self
+    }
+
+    /// The days for which P(delivered by day) is given.
+    pub fn days(&self) -> DayGrid {
+        self.parts.days
+    }
+
     /// The same model with the id that the registry gave it.
     #[must_use]
     pub fn with_model_id(mut self, model_id: impl Into<String>) -> Self {
@@ -188,13 +205,13 @@ impl Scorer {
         self.parts.gate.predict_row(row, &mut log_odds);
         let order_hour = self.week_hours.map(|at| f64::from(row[at]) % 24.0);
         let order_hour = order_hour.filter(|hour| hour.is_finite()).unwrap_or(0.0);
-        let Parts { tail_ratio, grain, .. } = &self.parts;
+        let Parts { tail_ratio, grain, days, .. } = &self.parts;
         let quantiles = self.quantiles_row(row);
         let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, order_hour);
         // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
         let of_quantiles = log_odds_of(mixture.probability_over_2d());
         let mean = f64::midpoint(f64::from(log_odds[0]), of_quantiles);
-        mixture.with_over_2d(1.0 / (1.0 + (-mean).exp()))
+        mixture.with_over_2d(1.0 / (1.0 + (-mean).exp())).on_days(*days)
     }
 
     /// The corrected quantiles of one row, in hours, ascending.

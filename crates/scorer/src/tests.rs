@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::datatypes::Int32Type;
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use terms::{
-    Digest, ErrorClass, Feature, FeatureKind, FeatureList, Grain, LEVELS, Matrix, N_LEVELS,
+    DayGrid, Digest, ErrorClass, Feature, FeatureKind, FeatureList, Grain, LEVELS, Matrix, N_LEVELS,
 };
 
 use crate::{
@@ -47,6 +47,7 @@ fn parts() -> Parts {
     let trees = vec![stump(1, 0.5, &fast, &slow)];
     Parts {
         features: features(),
+        days: DayGrid::DAILY,
         gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).unwrap(),
         regressors: vec![Regressor {
             trees: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising).unwrap(),
@@ -176,6 +177,34 @@ fn files_come_back_as_the_same_model_and_the_same_bytes() {
     assert_eq!(back.encode(), files);
     assert_eq!(back.model_id(), scorer.model_id());
     assert_eq!(back.score(&matrix()).unwrap(), scorer.score(&matrix()).unwrap());
+}
+
+#[test]
+fn the_days_of_the_probabilities_are_in_the_files() {
+    let days = DayGrid::up_to(180).unwrap();
+    let daily = scorer();
+    let scorer = Scorer::from_parts(Parts { days, ..parts() }).unwrap();
+    let back = Scorer::decode(&scorer.encode()).unwrap();
+    assert_eq!((back.days(), back.model_id()), (days, scorer.model_id()));
+    assert_ne!(scorer.model_id(), daily.model_id());
+    let row = [700.0, 1.0];
+    assert_eq!(back.score_row(&row).days, days);
+    assert_eq!(back.score_row(&row).by_day[0], daily.score_row(&row).by_day[2], "day 3");
+    // On the days of another model it gives what that gives, and remains the model that it is.
+    let compared = back.on_days(DayGrid::DAILY);
+    assert_eq!(compared.score_row(&row), daily.score_row(&row));
+    assert_eq!(compared.model_id(), scorer.model_id());
+
+    let mut files = scorer.encode();
+    let text = String::from_utf8(files[MIXTURE_FILE].clone()).unwrap();
+    let text = text.replacen("\"days_ahead\": 180", "\"days_ahead\": 100", 1);
+    files.insert(MIXTURE_FILE.into(), text.into_bytes());
+    let error = Scorer::decode(&files).unwrap_err();
+    assert!(
+        matches!(&error, Error::Json { source, .. } if source.to_string().contains("found 100"))
+    );
+    let text = String::from_utf8(daily.encode()[MIXTURE_FILE].clone()).unwrap();
+    assert!(!text.contains("days_ahead"), "a bundle of every day is as it was");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The words of the field as types, shared by every other crate but `boost` and `statistics`.
 //!
 //! What is here: moments and days ([`Instant`], [`Day`]), the moment whose knowledge may be used
-//! ([`AsOf`]), what became of a shipment ([`Outcome`]) and to what resolution it is recorded ([`Grain`]), the levels that are predicted ([`LEVELS`]),
+//! ([`AsOf`]), what became of a shipment ([`Outcome`]) and to what resolution it is recorded ([`Grain`]), the levels that are predicted ([`LEVELS`]), the days of
+//! P(delivered by day) ([`DayGrid`]),
 //! the feature matrix ([`Matrix`]), holidays in it ([`HolidaysAhead`]), digests, names of columns ([`column`]), and the kinds of errors
 //! ([`ErrorClass`]).
 //!
@@ -11,6 +12,7 @@ pub mod column;
 
 mod as_of;
 mod day;
+mod day_grid;
 mod digest;
 mod distance;
 mod error_class;
@@ -25,6 +27,7 @@ mod text;
 
 pub use as_of::{AsOf, AsOfError};
 pub use day::Day;
+pub use day_grid::DayGrid;
 pub use digest::{Digest, Fingerprint};
 pub use distance::{EARTH_RADIUS_KM, haversine_km};
 pub use error_class::ErrorClass;
@@ -33,6 +36,6 @@ pub use holidays_ahead::HolidaysAhead;
 pub use index::{KeyIdx, ShipmentIdx};
 pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};
 pub use matrix::{Feature, FeatureKind, FeatureList, Matrix};
-pub use outcome::{LOST_AFTER_HOURS, Outcome, TWO_DAYS_HOURS};
+pub use outcome::{Outcome, TWO_DAYS_HOURS};
 pub use quantile::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, pinball_loss};
 pub use text::count;

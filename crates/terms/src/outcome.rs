@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 /// Below this a delivery is a look-up in inventory and routes; above it an estimate is learned.
 pub const TWO_DAYS_HOURS: f64 = 48.0;
 
-/// A shipment open for longer counts as lost, a competing outcome, and not as a long delivery.
-pub const LOST_AFTER_HOURS: f64 = 60.0 * 24.0;
-
 /// A shipment's delivery time as known as of one moment. Units: hours from `ordered_at`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Outcome {

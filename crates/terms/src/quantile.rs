@@ -9,7 +9,7 @@ pub const N_LEVELS: usize = 9;
 /// Position of the median in [`LEVELS`].
 pub const MEDIAN: usize = 4;
 
-/// `probability_by_day` says P(delivered within d days) for d = 1 … this.
+/// For how many days P(delivered within d days) is given; [`crate::DayGrid`] says which.
 pub const DAYS_AHEAD: usize = 60;
 
 /// Pinball loss of one predicted quantile, in the unit of the outcome.

@@ -153,6 +153,11 @@ fn rows(evaluation: &Evaluation) -> Markup {
             (count(counts.over_two_days)) " took more than two days. Those with an outcome were "
             "ordered on " (count(counts.order_days)) " days."
         }
+        @for found in &evaluation.cut_off {
+            p.warning {
+                strong { "A limit of the network cuts off shipments." } " " (found.says()) "."
+            }
+        }
         @if counts.open > 0 {
             p {
                 "The open ones are the slow ones. A slow delivery that is known stands for those beside "
@@ -301,6 +306,22 @@ mod tests {
         let page = report(&evaluation, &extras);
         assert!(!page.contains("<script"));
         assert!(page.contains("&lt;script&gt;alert('&amp;')&lt;/script&gt;"));
+    }
+
+    #[test]
+    fn a_setting_that_cuts_off_shipments_is_in_the_report_and_in_the_metrics() {
+        let mut evaluation = evaluation(70, 1, "lane");
+        assert!(!report(&evaluation, &ReportExtras::default()).contains("cuts off"));
+        assert!(!evaluation.to_json().unwrap().contains("cut_off"));
+        let what = "deliveries took longer";
+        evaluation.cut_off.extend(crate::CutOff::found("network.days_ahead", 60, what, (9, 90)));
+        let page = report(&evaluation, &ReportExtras::default());
+        let says = "9 of 90 (10.0%) deliveries took longer than network.days_ahead = 60";
+        assert!(page.contains(says), "{page}");
+        let text = evaluation.to_json().unwrap();
+        let read: Evaluation = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.cut_off, evaluation.cut_off);
+        assert!(text.contains("\"setting\": \"network.days_ahead\""), "{text}");
     }
 
     #[test]

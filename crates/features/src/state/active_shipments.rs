@@ -8,8 +8,9 @@ use polars::prelude::*;
 use terms::{Day, Instant, ShipmentIdx, column};
 
 use crate::columns::{required_instants, texts};
-use crate::events::{Change, STOCK_DAYS_MAX};
+use crate::events::Change;
 use crate::legs::{self, Leg};
+use crate::limits::Limits;
 use crate::quantity::Quantity;
 use crate::shipment_version::{ShipmentVersion, Source};
 use crate::state::id_lookup::IdLookup;
@@ -23,6 +24,7 @@ use crate::{Error, Tables};
 pub(super) struct ActiveShipments {
     pub(super) orders: Orders,
     pub(super) shipments: Shipments,
+    pub(super) limits: Limits,
 }
 
 /// What the tables of some days add.
@@ -49,9 +51,10 @@ struct Ingested {
 
 impl ActiveShipments {
     /// Nothing yet, of orders with the columns of a table.
-    pub(super) fn with_columns_of(orders: &DataFrame, n_keys: usize) -> Self {
+    pub(super) fn with_columns_of(orders: &DataFrame, n_keys: usize, limits: Limits) -> Self {
         let shipments = Shipments { keys: vec![Vec::new(); n_keys], ..Shipments::default() };
-        Self { orders: Orders::with_columns_of(orders), shipments }
+        let orders = Orders::with_columns_of(orders, limits.history_days());
+        Self { orders, shipments, limits }
     }
 
     /// Ingests what was recorded on some days after those ingested before. New shipments have no
@@ -265,17 +268,18 @@ impl ActiveShipments {
         let is_active = |&shipment: &usize| {
             // A shipment leaves its stock on a dated day, even if its order does not count then.
             let first_day = self.shipments.first_recorded_at(shipment).day();
-            self.counts(ShipmentIdx(shipment as u32), day) || first_day.plus(STOCK_DAYS_MAX) >= day
+            self.counts(ShipmentIdx(shipment as u32), day)
+                || first_day.plus(self.limits.stock_days_max()) >= day
         };
         let kept: Vec<usize> = (0..self.shipments.len()).filter(is_active).collect();
-        let Self { orders, shipments } = self;
+        let Self { orders, shipments, limits } = self;
         let mut kept_orders: Vec<bool> =
             (0..orders.len() as u32).map(|order| orders.is_active(OrderIdx(order), day)).collect();
         kept.iter().for_each(|&shipment| kept_orders[shipments.orders[shipment].as_usize()] = true);
         let n_all = orders.len() + shipments.len();
         let n_kept = kept_orders.iter().filter(|kept| **kept).count() + kept.len();
         if (n_all - n_kept) * 10 <= n_all {
-            return Ok(Self { orders, shipments });
+            return Ok(Self { orders, shipments, limits });
         }
         let mut next = 0;
         let renumber = |&kept: &bool| {
@@ -285,7 +289,7 @@ impl ActiveShipments {
         };
         let new_orders: Vec<Option<OrderIdx>> = kept_orders.iter().map(renumber).collect();
         let shipments = shipments.only(&kept, &new_orders);
-        Ok(Self { orders: orders.only(&kept_orders, &new_orders)?, shipments })
+        Ok(Self { orders: orders.only(&kept_orders, &new_orders)?, shipments, limits })
     }
 }
 

@@ -46,7 +46,7 @@ impl HistoryState {
     /// # Errors
     /// If Polars cannot write it.
     pub fn save(&self) -> Result<StateFiles, Error> {
-        let Some(ActiveShipments { orders, shipments }) = &self.active else {
+        let Some(ActiveShipments { orders, shipments, .. }) = &self.active else {
             return Ok(StateFiles::new());
         };
         let versions = to_columns(shipments.timelines.versions.iter()).to_vec();
@@ -66,7 +66,8 @@ impl HistoryState {
         Ok(files)
     }
 
-    /// What was saved when it had ingested everything before `until`. `months` are the first days
+    /// What was saved when it had ingested everything before `until`, of the same declaration with the
+    /// same limits. `months` are the first days
     /// of the months that were started by then, ascending.
     ///
     /// # Errors
@@ -88,12 +89,13 @@ impl HistoryState {
         state.months = months.to_vec();
         state.totals.iter_mut().for_each(|totals| *totals = CumulativeTotals::evicted(months));
         state.restore_keys(&frames[KEYS])?;
-        let orders = restore_orders(&frames[ORDERS], &frames[CANCELLED])?;
+        let limits = declared.limits;
+        let orders = restore_orders(&frames[ORDERS], &frames[CANCELLED], limits.history_days())?;
         let n_keys = state.keys.len();
         let mut shipments =
             restore_shipments(&frames[SHIPMENTS], &frames[VERSIONS], &orders, n_keys)?;
         shipments.legs = CountedLegs::from_frame(&frames[LEGS])?;
-        state.active = Some(ActiveShipments { orders, shipments });
+        state.active = Some(ActiveShipments { orders, shipments, limits });
         state.reference = ReferenceData::from_parquet([bytes(NODES)?, bytes(HOLIDAYS)?])?;
         Ok(state)
     }
@@ -143,7 +145,11 @@ fn frame_of_shipments(shipments: &Shipments) -> Result<DataFrame, Error> {
     frame_of(columns)
 }
 
-fn restore_orders(firsts: &DataFrame, cancelled: &DataFrame) -> Result<Orders, Error> {
+fn restore_orders(
+    firsts: &DataFrame,
+    cancelled: &DataFrame,
+    history_days: i32,
+) -> Result<Orders, Error> {
     let orders = required_positions(cancelled, ORDER)?.into_iter().map(OrderIdx);
     let cancellation =
         |(order, recorded_at): (OrderIdx, Instant)| Cancellation { order, recorded_at };
@@ -152,6 +158,7 @@ fn restore_orders(firsts: &DataFrame, cancelled: &DataFrame) -> Result<Orders, E
         ordered_at: required_instants(firsts, column::ORDERED_AT)?,
         cancellations: orders.zip(required_instants(cancelled, AT)?).map(cancellation).collect(),
         firsts: firsts.clone(),
+        history_days,
     })
 }
 

@@ -173,7 +173,10 @@ impl HistoryState {
         self.start_month(days.start.first_of_month())?;
         let mut active = match self.active.take() {
             Some(active) => active,
-            None => ActiveShipments::with_columns_of(&tables.orders, self.keys.len()),
+            None => {
+                let limits = self.declared.limits;
+                ActiveShipments::with_columns_of(&tables.orders, self.keys.len(), limits)
+            }
         };
         let n_before = active.shipments.len();
         self.reference.ingest(&tables.nodes, &tables.holidays)?;
@@ -211,6 +214,7 @@ impl HistoryState {
         days: &Range<Day>,
     ) -> Result<(), Error> {
         let shipments = &active.shipments;
+        let lost_after_days = self.declared.limits.stock_days_max();
         let mut quantities: Vec<Quantity> = Vec::new();
         for (quantity, _) in &self.plan.totals {
             if !quantities.contains(quantity) {
@@ -223,6 +227,7 @@ impl HistoryState {
                     let of_mile = legs.iter().filter(|(mile, _)| *mile == quantity);
                     return of_mile.map(|(_, change)| *change).collect();
                 }
+                let quantity = (quantity, lost_after_days);
                 events::of(quantity, &shipments.ordered_at, &shipments.timelines, days)
             })
             .collect();
@@ -238,7 +243,10 @@ impl HistoryState {
             totals.add(of_quantity.flat_map(|(_, changes)| changes).map(event).collect())
         })?;
         match self.totals.get_mut(self.plan.totals.len()) {
-            Some(by_age) => at_risk::add(by_age, &shipments.ordered_at, &shipments.timelines, days),
+            Some(by_age) => {
+                let days = (days, lost_after_days);
+                at_risk::add(by_age, &shipments.ordered_at, &shipments.timelines, days)
+            }
             None => Ok(()),
         }
     }
@@ -287,7 +295,8 @@ impl HistoryState {
         if let (Some(level), Some(by_age)) =
             (&self.declared.level, self.totals.get(self.plan.totals.len()))
         {
-            columns.extend(level::columns(level, by_age, &shipments.history_before)?);
+            let days = (&shipments.history_before[..], self.declared.limits.stock_days_max());
+            columns.extend(level::columns(level, by_age, days)?);
         }
         columns.extend(history_columns?);
         let rows = DataFrame::new(shipments.len(), columns)?;

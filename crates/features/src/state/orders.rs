@@ -7,13 +7,9 @@ use crate::Error;
 use crate::columns::{required_instants, texts};
 use crate::state::id_lookup::IdLookup;
 
-/// Records of an order so many days after its first one do not count in history: they do not show
-/// how fast deliveries are now.
-const COUNTS_DAYS: i32 = 90;
-
-/// An order stays active for a month longer than it counts, since a month may be ingested at once:
-/// an order without a row that is recorded again after that is a new order.
-const ACTIVE_DAYS: i32 = COUNTS_DAYS + 31;
+/// An order stays active for so many days longer than it counts, since a month may be ingested at
+/// once: an order without a row that is recorded again after that is a new order.
+const MONTH_DAYS: i32 = 31;
 
 /// The position of an order among the active ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +30,8 @@ pub(super) struct Orders {
     pub(super) ordered_at: Vec<Instant>,
     /// Cancellations that count, by when they were recorded.
     pub(super) cancellations: Vec<Cancellation>,
+    /// Records of an order so many days after its first one do not count in history.
+    pub(super) history_days: i32,
 }
 
 /// A record of an order as cancelled.
@@ -45,12 +43,13 @@ pub(super) struct Cancellation {
 
 impl Orders {
     /// None yet, with the columns of a table.
-    pub(super) fn with_columns_of(table: &DataFrame) -> Self {
+    pub(super) fn with_columns_of(table: &DataFrame, history_days: i32) -> Self {
         Self {
             firsts: table.clear(),
             recorded_at: Vec::new(),
             ordered_at: Vec::new(),
             cancellations: Vec::new(),
+            history_days,
         }
     }
 
@@ -75,13 +74,13 @@ impl Orders {
     /// Whether a record of the order on `day` counts in history.
     pub(super) fn counts(&self, order: OrderIdx, day: Day) -> bool {
         let first = self.first_day(order);
-        (first..first.plus(COUNTS_DAYS)).contains(&day)
+        (first..first.plus(self.history_days)).contains(&day)
     }
 
     /// Whether the order is active on `day`: a record of its id then is another version of it, and
     /// not a new order.
     pub(super) fn is_active(&self, order: OrderIdx, day: Day) -> bool {
-        day < self.first_day(order).plus(ACTIVE_DAYS)
+        day < self.first_day(order).plus(self.history_days + MONTH_DAYS)
     }
 
     /// Orders in the table that are not active, and old enough to have been active once.
@@ -96,7 +95,7 @@ impl Orders {
             let is_active =
                 |id: &str| lookup.get(id).is_some_and(|order| self.is_active(order, day));
             let id = id.filter(|id| !is_active(id))?;
-            (day.days_since(ordered_at.day()) >= COUNTS_DAYS).then(|| id.to_owned())
+            (day.days_since(ordered_at.day()) >= self.history_days).then(|| id.to_owned())
         };
         Ok(ids.iter().zip(times).filter_map(unknown).collect())
     }
@@ -156,6 +155,7 @@ impl Orders {
             recorded_at: of_kept(self.recorded_at),
             ordered_at: of_kept(self.ordered_at),
             cancellations: self.cancellations.into_iter().filter_map(renumbered).collect(),
+            history_days: self.history_days,
         })
     }
 }

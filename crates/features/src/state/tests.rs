@@ -10,7 +10,7 @@ use terms::{AsOf, Day};
 
 use self::by_definition::Records;
 use self::fixture::{FIRST_DAY, N_DAYS};
-use crate::{Declaration, Error, HistoryState, Tables, build};
+use crate::{Declaration, Error, HistoryState, Limits, Tables, build};
 
 const DECLARED: &str = r#"
     facts = ["n_units", "n_shipments", "origin_daily_capacity"]
@@ -54,15 +54,26 @@ fn declared() -> Declaration {
     Declaration::read(DECLARED).unwrap()
 }
 
+/// Limits of networks whose deliveries take days, weeks and months.
+const LIMITS: [(u16, u16); 4] = [(60, 90), (14, 35), (45, 45), (120, 150)];
+
+/// The declaration for one of these networks.
+fn declared_for(network: usize) -> Declaration {
+    let (lost_after_days, history_days) = LIMITS[network];
+    declared().with_limits(Limits { lost_after_days, history_days })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(10))]
 
     #[test]
-    fn a_full_build_and_any_nights_give_the_same_bytes(seed: u64, nights: u64) {
-        let (tables, declared) = (fixture::tables(seed), declared());
+    fn a_full_build_and_any_nights_give_the_same_bytes(
+        seed: u64, nights: u64, network in 0..LIMITS.len(),
+    ) {
+        let (tables, declared) = (fixture::tables(seed), declared_for(network));
         let (whole, outcomes) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
         let nightly = nightly_runs::run(&tables, &declared, nights);
-        let (assembled, nightly_outcomes) = nightly.assemble();
+        let (assembled, nightly_outcomes) = nightly.assemble(declared.limits);
         prop_assert_eq!(whole.to_parquet().unwrap(), assembled.to_parquet().unwrap());
         for as_of in (0..8).map(|n| AsOf::start_of(START.plus(40 * n))) {
             prop_assert_eq!(outcomes.as_of(as_of), nightly_outcomes.as_of(as_of));
@@ -73,10 +84,10 @@ proptest! {
     }
 
     #[test]
-    fn history_is_equal_to_its_definition(seed: u64) {
-        let (tables, declared) = (fixture::tables(seed), declared());
+    fn history_is_equal_to_its_definition(seed: u64, network in 0..LIMITS.len()) {
+        let (tables, declared) = (fixture::tables(seed), declared_for(network));
         let (frame, _) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
-        let records = Records::of(&tables, &frame);
+        let records = Records::of(&tables, &frame, declared.limits);
         let regions = frame.texts("origin_region").unwrap();
         let column = |name: &str| frame.numbers(name).unwrap();
         let deliveries = column("origin_region_delivery_hours_count_7d");

@@ -8,14 +8,14 @@ use evaluate::{Drift, Evaluation, Forecast, ReportExtras};
 use polars::prelude::*;
 use scorer::Distribution;
 use serde_json::{Value, json};
-use terms::{AsOf, Instant, Outcome, column, count};
+use terms::{AsOf, DayGrid, Instant, Outcome, column, count};
 
 use crate::command_output::envelope;
 use crate::folds::{Fold, Span, evaluate_folds, folds};
 use crate::predictions::{Predictions, by_day_column, distribution_columns, instants, to_parquet};
 use crate::report::table;
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext};
+use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::{self, FeatureSet, NetworkLevel, REPORT};
 
 /// File name of the predictions.
@@ -39,7 +39,7 @@ pub(crate) fn run(
     inputs.insert("export".to_owned(), export.to_string());
     let done = stage::run_backtest(context, inputs, || {
         let feature_set = FeatureSet::read(context, resolved, &features)?;
-        work(context, resolved, &feature_set, span, export)
+        work(context, resolved, &feature_set, (span, export), &features)
     })?;
     let url = context.store.url().trim_end_matches('/');
     let summary = &done.manifest.summary;
@@ -75,30 +75,32 @@ fn work(
     context: &RunContext<'_>,
     resolved: &Resolved,
     feature_set: &FeatureSet,
-    span: Span,
-    export: bool,
+    (span, export): (Span, bool),
+    features: &StageResult,
 ) -> Result<Output> {
     let family = resolved.settings.backtest.family;
+    let days = resolved.settings.network.days();
     let folds = folds(context, resolved, feature_set, span)?;
     let mut files = BTreeMap::new();
     if export {
         let labels = Labels::of(feature_set, &folds).into_frame()?;
         files.insert("labels.parquet".to_owned(), to_parquet(labels)?);
         files.insert("matrix.parquet".to_owned(), to_parquet(matrix(feature_set)?)?);
-        files.insert("baselines.parquet".to_owned(), to_parquet(baselines(&folds)?)?);
+        files.insert("baselines.parquet".to_owned(), to_parquet(baselines(&folds, days)?)?);
         let features = serde_json::to_vec(&feature_set.matrix.features)?;
         files.insert("features.json".to_owned(), features);
         let scale = |fold: &Fold| json!({ "origin": fold.origin, "time_scale": fold.time_scale });
         let scales: Vec<Value> = folds.iter().map(scale).collect();
         files.insert("time_scales.json".to_owned(), serde_json::to_vec_pretty(&scales)?);
     }
-    let evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
+    let mut evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
+    evaluation.cut_off = stages::cut_off_of(features)?;
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
     let report = report(context, resolved, feature_set, span, &folds, &evaluation);
     files.insert(REPORT.to_owned(), report.into_bytes());
     files.insert(
         PREDICTIONS.to_owned(),
-        predictions(context, feature_set, &stages::family_name(family), folds)?,
+        predictions(context, feature_set, (&stages::family_name(family), days), folds)?,
     );
     let scores = stages::scores(&evaluation);
     let line = format!("{} shipments judged", count(evaluation.counts.judged));
@@ -150,13 +152,13 @@ fn report(
 fn predictions(
     context: &RunContext<'_>,
     feature_set: &FeatureSet,
-    family: &str,
+    (family, days): (&str, DayGrid),
     folds: Vec<Fold>,
 ) -> Result<Vec<u8>> {
     let outcomes = feature_set.outcomes.as_of(context.as_of);
     let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
     let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
-    let mut predictions = Predictions::default();
+    let mut predictions = Predictions::on_days(days);
     let (mut origins, mut ordered_at, mut of_rows) = (Vec::new(), Vec::new(), Vec::new());
     for fold in folds {
         for (row, distribution) in fold.rows.into_iter().zip(fold.distributions) {
@@ -185,7 +187,7 @@ fn predictions(
 
 /// The forecasts of the baselines, one row for each baseline, origin and row to predict, as
 /// `labels.parquet` numbers them.
-fn baselines(folds: &[Fold]) -> Result<DataFrame> {
+fn baselines(folds: &[Fold], days: DayGrid) -> Result<DataFrame> {
     let (mut names, mut origins, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let mut distributions = Vec::new();
     for fold in folds {
@@ -206,7 +208,7 @@ fn baselines(folds: &[Fold]) -> Result<DataFrame> {
         Column::new("row".into(), &rows),
     ];
     columns.extend(distribution_columns(&distributions));
-    columns.push(by_day_column(&distributions));
+    columns.push(by_day_column(days, &distributions));
     Ok(DataFrame::new(names.len(), columns)?)
 }
 
@@ -216,6 +218,7 @@ fn distribution(baseline: &Forecast, row: usize) -> Option<Distribution> {
         probability_over_2d: *baseline.probability_over_2d.as_ref()?.get(row)?,
         hours: *baseline.hours.get(row)?,
         by_day: *baseline.probability_by_day.as_ref()?.get(row)?,
+        days: baseline.days,
     })
 }
 

@@ -207,7 +207,7 @@ fn line(scorer: &Scorer, ids: &Ids, distribution: &Distribution) -> Value {
     for (name, hours) in column::HOURS.into_iter().zip(distribution.hours) {
         line.insert(name.to_owned(), json!(hours));
     }
-    line.insert(column::PROBABILITY_BY_DAY.to_owned(), json!(distribution.by_day.as_slice()));
+    line.insert(distribution.days.column(), json!(distribution.by_day.as_slice()));
     line.into()
 }
 
@@ -224,7 +224,7 @@ fn frame(scorer: &Scorer, scored: &[(Ids, Distribution)]) -> Result<DataFrame> {
     columns.push(Series::new(column::MODEL_ID.into(), model_ids).into());
     let distributions: Vec<&Distribution> = scored.iter().map(|(_, d)| d).collect();
     columns.extend(distribution_columns(&distributions));
-    columns.push(by_day_column(&distributions));
+    columns.push(by_day_column(scorer.days(), &distributions));
     Ok(DataFrame::new(scored.len(), columns)?)
 }
 

@@ -4,7 +4,9 @@
 //! flag, variable, file, default, and reads the files that the settings name.
 
 mod dotted_key;
+mod network;
 mod pipeline_file;
 mod resolved;
 
+pub(crate) use network::NetworkSection;
 pub(crate) use resolved::Resolved;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use learn::FamilyName;
 use serde::{Deserialize, Serialize};
 
+use super::network::NetworkSection;
+
 /// A pipeline file, with defaults for everything that it does not set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -15,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) as_of: String,
     /// Where tables, runs and models are stored.
     pub(crate) store: StoreSection,
+    /// For how long shipments of the network are followed.
+    pub(crate) network: NetworkSection,
     /// The simulated network, for `simulate`.
     pub(crate) simulate: simulate::NetworkSettings,
     /// The check stage.
@@ -62,7 +66,7 @@ pub(crate) struct EvaluateSection {
     /// Length of the hold-out in days of orders.
     pub(crate) holdout_days: u32,
     /// Days between the end of the hold-out and the as-of, so that most outcomes have matured; absent:
-    /// from data, those after which 99% of the orders of the last 120 days are delivered, at most 60.
+    /// from data, those after which 99% of recent orders are delivered, at most those until one is lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) maturity_days: Option<u32>,
     /// Rounds of the block bootstrap.
@@ -95,6 +99,7 @@ impl Default for Settings {
             name: String::new(),
             as_of: String::new(),
             store: StoreSection::default(),
+            network: NetworkSection::default(),
             simulate: simulate::NetworkSettings::default(),
             check: CheckSection::default(),
             features: FeaturesSection::default(),

@@ -14,6 +14,7 @@ use terms::AsOf;
 use toml::{Table, Value};
 
 use super::dotted_key::{flatten, set};
+use super::network::{NetworkSection, OutOfRange};
 use super::pipeline_file::Settings;
 use crate::flags::Global;
 use crate::refusal::Refusal;
@@ -30,6 +31,9 @@ const OPTIONAL: [&str; 4] = [
     "train.boost.memory_mib",
     "evaluate.maturity_days",
 ];
+
+/// The key whose default depends on the network.
+const MATURITY_DAYS: &str = "train.maturity_days";
 
 /// The tables that are checked.
 const TABLES: [&str; 5] = ["orders", "shipments", "nodes", "legs", "holidays"];
@@ -92,11 +96,23 @@ impl Resolved {
             origins.insert("store.url".to_owned(), "--store".to_owned());
         }
         refuse_unknown(&table, &origins)?;
-        let settings: Settings =
+        let mut settings: Settings =
             Value::Table(table).try_into().map_err(|error: toml::de::Error| {
                 let place = pipeline.map_or_else(String::new, |path| path.display().to_string());
                 Refusal::Configuration { place, problem: error.to_string().trim().to_owned() }
             })?;
+        settings.network.check().map_err(|OutOfRange { key, problem }| {
+            let origin = origins.get(key).map(String::as_str).unwrap_or("default");
+            Refusal::Configuration { place: format!("{key} ({origin})"), problem }
+        })?;
+        settings.train.lost_after_days = settings.network.lost_after_days as u32;
+        if !origins.contains_key(MATURITY_DAYS) {
+            settings.train.maturity_days = settings.network.maturity_days();
+            if let Some(origin) = origins.get(NetworkSection::LOST_AFTER_DAYS) {
+                let origin = format!("half of {}, {origin}", NetworkSection::LOST_AFTER_DAYS);
+                origins.insert(MATURITY_DAYS.to_owned(), origin);
+            }
+        }
         Ok(Self { settings, origins, folder, variables })
     }
 
@@ -144,7 +160,7 @@ impl Resolved {
         TABLES.into_iter().map(read).collect()
     }
 
-    /// The declaration of the features, and its text.
+    /// The declaration of the features, with the limits of the network, and its text.
     ///
     /// # Errors
     /// If the file cannot be read or is not a declaration.
@@ -153,7 +169,7 @@ impl Resolved {
         let text = read_text(&path)?;
         let declared = Declaration::read(&text)
             .map_err(|error| anyhow::Error::new(error).context(path.display().to_string()))?;
-        Ok((declared, text))
+        Ok((declared.with_limits(self.settings.network.limits()), text))
     }
 
     /// Every key, its value and its origin.
@@ -254,6 +270,26 @@ mod tests {
         let wrong = global(&["train.monotone.distance_km=up"]);
         let refused = Resolved::new(None, &wrong, BTreeMap::new()).unwrap_err().to_string();
         assert!(refused.contains("`rising`"), "{refused}");
+    }
+
+    #[test]
+    fn orders_mature_in_half_of_the_days_after_which_they_are_lost_unless_it_is_set() {
+        let resolved = |set: &[&str]| Resolved::new(None, &global(set), BTreeMap::new());
+        let slow = ["network.lost_after_days=180", "network.history_days=240"];
+        let found = resolved(&slow).unwrap();
+        assert_eq!(found.settings.train.maturity_days, 90);
+        let shown = found.show();
+        let shown = shown.iter().find(|(key, ..)| key == "train.maturity_days").unwrap();
+        assert_eq!(shown.2, "half of network.lost_after_days, --set");
+        assert_eq!(found.settings.network.limits().history_days, 240);
+        let set = [&slow[..], &["train.maturity_days=50"]].concat();
+        assert_eq!(resolved(&set).unwrap().settings.train.maturity_days, 50);
+        assert_eq!(resolved(&[]).unwrap().settings.train.maturity_days, 30);
+
+        let error = resolved(&slow[..1]).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Configuration);
+        let expected = "network.history_days (default): expected at least 180 days";
+        assert!(error.to_string().starts_with(expected), "{error}");
     }
 
     #[test]

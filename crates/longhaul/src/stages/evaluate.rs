@@ -16,7 +16,7 @@ use terms::{AsOf, Digest, Fingerprint, count};
 use crate::settings::Resolved;
 use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
-use crate::stages::features::FeatureSet;
+use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
 use crate::stages::nightly;
 use crate::stages::train;
@@ -79,10 +79,11 @@ pub(crate) fn run(
         .collect();
     let ids: Vec<&str> = earlier.iter().map(|model| model.model_id.as_str()).collect();
     inputs.insert("models".to_owned(), Digest::of(ids.join("\n").as_bytes()).to_string());
-    let nights = nightly::stored_nights(context)?;
+    let nights = nightly::stored_nights(context, resolved.settings.network.lost_after_days)?;
     let paths: Vec<&str> = nights.iter().map(|night| night.path.as_str()).collect();
     inputs.insert("nights".to_owned(), Digest::of(paths.join("\n").as_bytes()).to_string());
     let training = training(resolved)?;
+    let days = resolved.settings.network.days();
 
     stage::run(context, "evaluate", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
@@ -104,7 +105,7 @@ pub(crate) fn run(
                 &NoCheckpoints,
             )?;
             let scored = family.scorer.score(&feature_set.matrix.take(&holdout.rows))?;
-            candidates.push(forecast(&name, &scored));
+            candidates.push(forecast(&name, days, &scored));
             trained.push(family);
         }
         // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
@@ -115,8 +116,10 @@ pub(crate) fn run(
             None => None,
             Some(artifact::Manifest { model_id, .. }) => {
                 let bundle = artifact::read(context.store, model_id)?;
-                let scored = nightly::score(context, &feature_set, &bundle, &holdout.rows);
-                scored.map(|scored| forecast(model_id, &scored))
+                // On the days of this run, whichever its own are.
+                let rows = (&holdout.rows[..], days);
+                let scored = nightly::score(context, &feature_set, &bundle, rows);
+                scored.map(|scored| forecast(model_id, days, &scored))
             }
         };
         let comparison = Comparison {
@@ -124,16 +127,17 @@ pub(crate) fn run(
             candidates: &candidates,
             chosen: None,
             champion: champion.as_ref(),
-            baselines: &baselines(&feature_set, &holdout, start)?,
+            baselines: &baselines(&feature_set, &holdout, (start, days))?,
         };
         let mut evaluation = ::evaluate::evaluate(
             &comparison,
             &evaluation_settings(resolved),
             Some(&settings.gates),
         )?;
-        nightly::store(context, &feature_set, &earlier, METRICS)?;
+        nightly::store(context, &feature_set, &earlier, (METRICS, days))?;
         let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
         evaluation.add_nightly(of_nights.compared()?, &settings.gates);
+        evaluation.cut_off = cut_off_of(features)?;
         evaluation.about.insert(nightly::TRAINING.to_owned(), training);
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
@@ -176,12 +180,13 @@ pub(crate) fn evaluation_settings(resolved: &Resolved) -> ::evaluate::Settings {
     }
 }
 
-/// How models are trained: a digest of the code, the settings and the features.
+/// How models are trained: a digest of the code, the settings, the network and the features.
 fn training(resolved: &Resolved) -> Result<String> {
     let (_, declaration) = resolved.declaration()?;
     let parts = Fingerprint::new()
         .with("code", CODE_VERSION)
         .with("train", serde_json::to_string(&resolved.settings.train)?)
+        .with("network", serde_json::to_string(&resolved.settings.network)?)
         .with("declaration", declaration);
     Ok(parts.finish().to_string())
 }

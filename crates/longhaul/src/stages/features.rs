@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use features::{Declaration, Frame, Month, Outcomes, assemble, encode, feature_list};
+use evaluate::CutOff;
+use features::{Declaration, Frame, Limits, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
 use terms::{Digest, Instant, Matrix, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::check::Checked;
+use crate::stages::cut_off;
 use crate::stages::history::{self, StoredMonth};
 
 /// The months, with the digests of their rows and versions.
@@ -28,6 +30,9 @@ pub(crate) struct Summary {
     pub(crate) features: usize,
     /// Versions recorded so long after their order that history does not count them.
     pub(crate) late: usize,
+    /// Settings of the network that cut off more than 1% of recent shipments.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) cut_off: Vec<CutOff>,
 }
 
 /// Builds the features of every shipment known at the as-of.
@@ -40,20 +45,26 @@ pub(crate) fn run(
     checked: &Checked,
 ) -> Result<StageResult> {
     let declared = checked.declared(resolved)?;
+    let network = &resolved.settings.network;
     let inputs = BTreeMap::from([
+        ("network".to_owned(), serde_json::to_string(network)?),
         ("tables".to_owned(), checked.content()?),
         ("declaration".to_owned(), Digest::of(&serde_json::to_vec(&declared)?).to_string()),
     ]);
     stage::run(context, "features", inputs, || {
         let history = history::update(context, checked, &declared)?;
-        let summary = Summary {
+        let mut summary = Summary {
             rows: history.months.iter().map(StoredMonth::n_rows).sum(),
             features: declared.groups().iter().map(|group| group.features.len()).sum(),
             late: history.months.iter().map(StoredMonth::late).sum(),
+            cut_off: Vec::new(),
         };
         if summary.rows == 0 {
             return Err(features::Error::NothingKnown { as_of: context.as_of }.into());
         }
+        let outcomes = outcomes(context, &history.months, declared.limits)?;
+        summary.cut_off = cut_off::cut_off(&outcomes, network, context.as_of);
+        cut_off::warn(context, &summary.cut_off);
         let days = history.days;
         let mut line = format!("{} shipments, {} features", count(summary.rows), summary.features);
         line += &format!(", {days} days read");
@@ -66,6 +77,20 @@ pub(crate) fn run(
             files: BTreeMap::from([(MONTHS.to_owned(), serde_json::to_vec(&history.months)?)]),
         })
     })
+}
+
+/// The outcomes of all months, read without their features.
+fn outcomes(context: &RunContext<'_>, months: &[StoredMonth], limits: Limits) -> Result<Outcomes> {
+    let months = months.iter().map(|month| month.read_outcomes(context));
+    Ok(assemble(&months.collect::<Result<Vec<_>>>()?, limits)?.1)
+}
+
+/// What the limits of the network cut off, as the stage found it.
+///
+/// # Errors
+/// If the summary is not that of the stage.
+pub(crate) fn cut_off_of(result: &StageResult) -> Result<Vec<CutOff>> {
+    Ok(result.summary::<Summary>()?.cut_off)
 }
 
 /// The built features and outcomes of all shipments, as later stages read them.
@@ -95,7 +120,7 @@ impl FeatureSet {
             .with_context(|| format!("{}/{MONTHS}", result.folder))?;
         let months: Vec<Month> =
             months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
-        let (frame, outcomes) = assemble(&months)?;
+        let (frame, outcomes) = assemble(&months, declaration.limits)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
         Ok(Self { declaration, frame, matrix, outcomes })

@@ -7,7 +7,8 @@
 //! state/memory/<digest>.parquet                    orders and shipments that can still change
 //! ```
 //!
-//! The id of a state is a digest of the code, the declaration and the findings of the check on each
+//! The id of a state is a digest of the code, the declaration with the limits of the network, and the
+//! findings of the check on each
 //! day up to it. So a partition that was altered, or came late, leads back to the last state before
 //! it. Everything else is named by its content: nothing is ever written over something else.
 

@@ -6,7 +6,7 @@ use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{Forecast, Shipments};
 use features::PROMISED_HOURS;
 use statistics::{Censored, kaplan_meier};
-use terms::{AsOf, DAYS_AHEAD, Instant, Outcome};
+use terms::{AsOf, DayGrid, Instant, Outcome};
 
 use crate::stages::features::FeatureSet;
 use crate::stages::segments::segments;
@@ -16,14 +16,11 @@ use crate::stages::speed_table::{LANE, lane_texts};
 /// orders warns of it.
 const PROMISE_MAX_HOURS: f32 = 365.0 * 24.0;
 
-/// Orders of so many days before the as-of say how long deliveries take to mature.
-const MATURITY_ORDERS_DAYS: i64 = 120;
+/// How long deliveries take to mature, orders of so many times the days say after which one is lost.
+const MATURITY_ORDERS: i64 = 2;
 
 /// The share of them that is delivered once they have matured.
 const MATURED_SHARE: f64 = 0.99;
-
-/// No hold-out ends longer before the as-of: what is open for so long is lost.
-const MATURITY_DAYS_MAX: u32 = DAYS_AHEAD as u32;
 
 /// How long before the as-of a hold-out ends, so that most of its outcomes are known.
 pub(crate) struct Maturity {
@@ -34,34 +31,37 @@ pub(crate) struct Maturity {
 }
 
 impl Maturity {
-    /// The days that the settings give; without them, those after which 99% of the orders of the last
-    /// 120 days are delivered by the product-limit estimate, open ones included, and 60 at most.
+    /// The days that the settings give; without them, those after which 99% of recent orders are
+    /// delivered by the product-limit estimate, open ones included. No hold-out ends longer before the
+    /// as-of than it takes until what is open is lost. Recent are the orders of twice as many days.
     pub(crate) fn of(feature_set: &FeatureSet, set: Option<u32>, as_of: AsOf) -> Self {
         if let Some(days) = set {
             return Self { days, says: format!("{days} days, as evaluate.maturity_days says") };
         }
         let outcomes = feature_set.outcomes.as_of(as_of);
-        let recent = as_of.plus_days(-MATURITY_ORDERS_DAYS).instant();
+        let days_max = u32::from(feature_set.declaration.limits.lost_after_days);
+        let recent_days = MATURITY_ORDERS * i64::from(days_max);
+        let recent = as_of.plus_days(-recent_days).instant();
         let rows = feature_set.ordered_between(recent, as_of.instant());
-        let days = days_to_mature(outcomes[rows].iter().copied());
+        let days = days_to_mature(outcomes[rows].iter().copied(), days_max);
         let says = format!(
-            "{days} days, after which 99% of the orders of the last {MATURITY_ORDERS_DAYS} days are \
-             delivered, at most {MATURITY_DAYS_MAX}"
+            "{days} days, after which 99% of the orders of the last {recent_days} days are \
+             delivered, at most {days_max}"
         );
         Self { days, says }
     }
 }
 
-/// Days after which 99% of outcomes are deliveries, from 1 to 60.
-fn days_to_mature(outcomes: impl Iterator<Item = Outcome>) -> u32 {
+/// Days after which 99% of outcomes are deliveries, from 1 to `days_max`.
+fn days_to_mature(outcomes: impl Iterator<Item = Outcome>, days_max: u32) -> u32 {
     let value = |outcome: Outcome| {
         let (value, observed) = outcome.known()?;
         Some(Censored { value, observed, weight: 1.0 })
     };
     let mut values: Vec<Censored<f32>> = outcomes.filter_map(value).collect();
     let hours = kaplan_meier(&mut values, &[MATURED_SHARE]).first().copied();
-    let days = hours.map_or(MATURITY_DAYS_MAX, |hours| (hours / 24.0).ceil() as u32);
-    days.clamp(1, MATURITY_DAYS_MAX)
+    let days = hours.map_or(days_max, |hours| (hours / 24.0).ceil() as u32);
+    days.clamp(1, days_max)
 }
 
 /// The orders of a span of time, which a model trained as of its start has not seen.
@@ -110,17 +110,22 @@ fn credible_promise(hours: Option<f32>) -> Option<f32> {
     hours.filter(|hours| *hours <= PROMISE_MAX_HOURS)
 }
 
-/// Distributions as a forecast.
-pub(crate) fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Forecast {
+/// Distributions as a forecast, with the probabilities by these days.
+pub(crate) fn forecast(
+    name: &str,
+    days: DayGrid,
+    distributions: &[scorer::Distribution],
+) -> Forecast {
     Forecast {
         name: name.to_owned(),
         hours: distributions.iter().map(|d| d.hours).collect(),
         probability_over_2d: Some(distributions.iter().map(|d| d.probability_over_2d).collect()),
         probability_by_day: Some(distributions.iter().map(|d| d.by_day).collect()),
+        days,
     }
 }
 
-/// The baselines for a hold-out, from deliveries known at `origin`. A lane is that of the speed
+/// The baselines for a hold-out, from deliveries known at `origin`, with shares by `days`. A lane is that of the speed
 /// table: regions, carrier and service; where that has too few deliveries, the pair of regions.
 ///
 /// # Errors
@@ -128,7 +133,7 @@ pub(crate) fn forecast(name: &str, distributions: &[scorer::Distribution]) -> Fo
 pub(crate) fn baselines(
     feature_set: &FeatureSet,
     holdout: &Holdout,
-    origin: AsOf,
+    (origin, days): (AsOf, DayGrid),
 ) -> Result<Vec<Forecast>> {
     let texts = lane_texts(feature_set)?;
     let lane = |row: usize| {
@@ -141,7 +146,7 @@ pub(crate) fn baselines(
     let lanes: Vec<_> = deliveries.iter().map(|delivery| lane(delivery.row)).collect();
     let known_at: Vec<Instant> = deliveries.iter().map(|delivery| delivery.recorded_at).collect();
     let hours: Vec<f32> = deliveries.iter().map(|delivery| delivery.hours).collect();
-    let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours };
+    let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours, days };
     let lanes: Vec<_> = holdout.rows.iter().map(|&row| lane(row)).collect();
     let global = baseline::global_quantiles(&past, origin, holdout.rows.len())?;
     let promise = baseline::promise(&holdout.shipments.promised_hours, &global)?;
@@ -156,7 +161,7 @@ mod tests {
     #[test]
     fn orders_have_matured_when_99_of_100_are_delivered_open_ones_included() {
         let delivered = |days: f32, n: usize| vec![Outcome::Delivered(24.0 * days); n];
-        let days = |parts: &[Vec<Outcome>]| days_to_mature(parts.concat().into_iter());
+        let days = |parts: &[Vec<Outcome>]| days_to_mature(parts.concat().into_iter(), 60);
         assert_eq!(days(&[delivered(5.0, 98), delivered(20.5, 2)]), 21);
         // Those that are open lately are like those that were open and then took long.
         let open = vec![Outcome::Censored(24.0 * 4.0); 100];
@@ -164,6 +169,9 @@ mod tests {
         assert_eq!(days(&[delivered(3.0, 1), vec![Outcome::Excluded; 50]]), 3);
         assert_eq!(days(&[delivered(3.0, 50), vec![Outcome::Censored(24.0 * 70.0)]]), 60);
         assert_eq!((days(&[]), days(&[delivered(0.0, 3)])), (60, 1));
+        let months = [delivered(90.0, 50), delivered(150.0, 50)].concat();
+        assert_eq!(days_to_mature(months.iter().copied(), 180), 150);
+        assert_eq!(days_to_mature(months.into_iter(), 120), 120);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod chain;
 mod check;
+mod cut_off;
 mod drift;
 mod evaluate;
 mod features;
@@ -33,7 +34,7 @@ use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
 pub(crate) use self::drift::{NetworkLevel, hazard_ratios};
 pub(crate) use self::evaluate::{REPORT, evaluation_settings, scores};
-pub(crate) use self::features::FeatureSet;
+pub(crate) use self::features::{FeatureSet, cut_off_of};
 pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 

@@ -14,7 +14,7 @@ use artifact::{Bundle, Manifest};
 use evaluate::NightlyForecasts;
 use polars::prelude::*;
 use scorer::Distribution;
-use terms::{AsOf, Digest, LOST_AFTER_HOURS, N_LEVELS, column};
+use terms::{AsOf, DayGrid, Digest, N_LEVELS, column};
 
 use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
@@ -52,12 +52,15 @@ pub(crate) struct StoredNight {
 }
 
 /// The nights that may be compared and for which nothing is stored from this as-of on, oldest first.
+/// A shipment is lost after `lost_after_days`: no later night waits for its outcomes.
 ///
 /// # Errors
 /// If the store cannot be read.
-pub(crate) fn stored_nights(context: &RunContext<'_>) -> Result<Vec<StoredNight>> {
-    let lost_days = (LOST_AFTER_HOURS / 24.0) as i64;
-    let since = context.as_of.plus_days(-NIGHTS_DAYS - lost_days);
+pub(crate) fn stored_nights(
+    context: &RunContext<'_>,
+    lost_after_days: i64,
+) -> Result<Vec<StoredNight>> {
+    let since = context.as_of.plus_days(-NIGHTS_DAYS - lost_after_days);
     let until = context.as_of.plus_days(-STORED_DAYS);
     let night = |path: String| {
         let as_of: AsOf = path.strip_prefix(FOLDER)?.split('/').nth(1)?.parse().ok()?;
@@ -71,8 +74,9 @@ pub(crate) fn stored_nights(context: &RunContext<'_>) -> Result<Vec<StoredNight>
 }
 
 /// Stores what challengers and champions of the last nights predict, where that was not done and the
-/// orders are recorded. `models` are those of moments before the as-of, newest first; `metrics` is
-/// the file in a bundle that says how it was trained.
+/// orders are recorded. `models` are those of moments before the as-of, newest first; `how` has the
+/// file in a bundle that says how it was trained, and the days for which all of them give
+/// probabilities.
 ///
 /// # Errors
 /// If the store fails, or a bundle is not what was published.
@@ -80,12 +84,12 @@ pub(crate) fn store(
     context: &RunContext<'_>,
     feature_set: &FeatureSet,
     models: &[Manifest],
-    metrics: &str,
+    how: (&str, DayGrid),
 ) -> Result<()> {
     for contenders in contenders(models, context.as_of) {
         let folder = format!("{FOLDER}/{}", contenders.challenger.about.as_of);
         if context.store.list(&folder)?.is_empty()
-            && let Some(predictions) = predictions(context, feature_set, &contenders, metrics)?
+            && let Some(predictions) = predictions(context, feature_set, &contenders, how)?
         {
             let bytes = to_parquet(predictions.into_frame()?)?;
             let path = format!("{folder}/{}.parquet", Digest::of(&bytes));
@@ -129,7 +133,7 @@ fn predictions(
     context: &RunContext<'_>,
     feature_set: &FeatureSet,
     contenders: &Contenders<'_>,
-    metrics: &str,
+    (metrics, days): (&str, DayGrid),
 ) -> Result<Option<Predictions>> {
     let &Contenders { challenger, champion, orders_end } = contenders;
     let night = challenger.about.as_of;
@@ -137,11 +141,12 @@ fn predictions(
     let rows: Vec<usize> = rows.collect();
     let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
     let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
-    let mut predictions = Predictions::default();
+    let mut predictions = Predictions::on_days(days);
     let (mut roles, mut training) = (Vec::new(), Vec::new());
     for (role, model) in [(CHALLENGER, challenger), (CHAMPION, champion)] {
         let bundle = artifact::read(context.store, &model.model_id)?;
-        let Some(scored) = score(context, feature_set, &bundle, &rows) else { return Ok(None) };
+        let scored = score(context, feature_set, &bundle, (&rows, days));
+        let Some(scored) = scored else { return Ok(None) };
         let of_bundle = training_of(&bundle, metrics);
         for (&row, distribution) in rows.iter().zip(scored) {
             let ids = (&shipment_ids[row], &order_ids[row]);
@@ -162,16 +167,16 @@ fn training_of(bundle: &Bundle, metrics: &str) -> Option<String> {
     metrics["about"][TRAINING].as_str().map(str::to_owned)
 }
 
-/// The predictions of a published model for some rows; `None`, with a note, if this program or this
+/// The predictions of a published model for some rows, with probabilities by these days; `None`, with a note, if this program or this
 /// feature set is too different from those of the model.
 pub(crate) fn score(
     context: &RunContext<'_>,
     feature_set: &FeatureSet,
     bundle: &Bundle,
-    rows: &[usize],
+    (rows, days): (&[usize], DayGrid),
 ) -> Option<Vec<Distribution>> {
     let scored = || -> Result<Vec<Distribution>> {
-        let scorer = bundle.scorer()?;
+        let scorer = bundle.scorer()?.on_days(days);
         let matrix = features::encode(&feature_set.frame, scorer.features())?;
         Ok(scorer.score(&matrix.take(rows))?)
     };

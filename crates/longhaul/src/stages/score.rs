@@ -111,7 +111,7 @@ fn score(
         Some(hours) => scorer.score_open(&matrix.take(&rows), hours)?,
         None => scorer.score(&matrix.take(&rows))?,
     };
-    let mut predictions = Predictions::default();
+    let mut predictions = Predictions::on_days(scorer.days());
     for (row, distribution) in rows.into_iter().zip(distributions) {
         let ids = (&shipment_ids[row], &order_ids[row]);
         let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());

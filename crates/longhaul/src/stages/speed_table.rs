@@ -69,6 +69,6 @@ pub(crate) fn speed_table(
     let counts: Vec<i64> = lanes.values().map(|of_lane| of_lane.len() as i64).collect();
     table.push(Column::new(N_SHIPMENTS.into(), counts));
     table.extend(distribution_columns(&of_lanes));
-    table.push(by_day_column(&of_lanes));
+    table.push(by_day_column(scorer.days(), &of_lanes));
     Ok(DataFrame::new(lanes.len(), table)?)
 }

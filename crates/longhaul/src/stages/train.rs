@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use features::Outcomes;
 use learn::{CheckpointError, Checkpoints, FamilyName, Trained};
+use scorer::{Parts, Scorer};
 use store::Store;
 use terms::{AsOf, Matrix};
 
@@ -76,6 +77,7 @@ pub(crate) fn inputs(
 ) -> Result<BTreeMap<String, String>> {
     let mut inputs = FeatureSet::inputs(features);
     inputs.insert("train".to_owned(), serde_json::to_string(&resolved.settings.train)?);
+    inputs.insert("network".to_owned(), serde_json::to_string(&resolved.settings.network)?);
     Ok(inputs)
 }
 
@@ -87,7 +89,7 @@ pub(crate) fn name(family: FamilyName) -> String {
         .unwrap_or_default()
 }
 
-/// Trains one family as of `origin`.
+/// Trains one family as of `origin`, for probabilities by the days of the network.
 ///
 /// # Errors
 /// If it cannot be trained.
@@ -102,7 +104,7 @@ pub(crate) fn train(
     let settings = &resolved.settings.train;
     let name = name(family);
     let family = learn::family(family, settings)?;
-    learn::train_as_of(
+    let trained = learn::train_as_of(
         matrix,
         outcomes.ordered_at(),
         &|moment| outcomes.as_of(moment),
@@ -111,7 +113,10 @@ pub(crate) fn train(
         settings,
         checkpoints,
     )
-    .with_context(|| format!("family {name} as of {origin}"))
+    .with_context(|| format!("family {name} as of {origin}"))?;
+    let days = resolved.settings.network.days();
+    let parts = Parts { days, ..trained.scorer.parts().clone() };
+    Ok(Trained { scorer: Scorer::from_parts(parts)?, ..trained })
 }
 
 /// The files of a trained model that become part of its bundle.

@@ -9,11 +9,12 @@ use terms::{Day, Instant};
 
 use crate::columns::{required_instants, required_integers, texts};
 use crate::timeline::{State, Version, states};
-use crate::{Frame, Tables};
+use crate::{Frame, Limits, Tables};
 
 /// Everything that was recorded of each row.
 pub(super) struct Records {
     rows: Vec<Row>,
+    lost_after_days: i32,
 }
 
 struct Row {
@@ -39,7 +40,9 @@ struct LegRecord {
 type OrderRecords = Vec<(Instant, bool)>;
 
 impl Records {
-    pub(super) fn of(tables: &Tables, frame: &Frame) -> Self {
+    pub(super) fn of(tables: &Tables, frame: &Frame, limits: Limits) -> Self {
+        let (lost_after_days, history_days) =
+            (i32::from(limits.lost_after_days), i32::from(limits.history_days));
         let ids = frame.texts("shipment_id").unwrap();
         let order_ids = frame.texts("order_id").unwrap();
         let ordered_at = frame.ordered_at().unwrap();
@@ -47,8 +50,8 @@ impl Records {
         let row = |row: usize| {
             let first_recorded_at = recorded_at[row];
             let of_order = order_records(tables, order_ids[row].as_deref());
-            let order_first = first_record(&of_order, first_recorded_at);
-            let counts_until = order_first.day().plus(90);
+            let order_first = first_record(&of_order, first_recorded_at, history_days);
+            let counts_until = order_first.day().plus(history_days);
             let id = ids[row].as_deref();
             let mut versions = versions(tables, id, first_recorded_at);
             for &(at, is_cancelled) in &of_order {
@@ -67,7 +70,7 @@ impl Records {
                 legs: legs(tables, id, first_recorded_at.day()..counts_until),
             }
         };
-        Self { rows: (0..ids.len()).map(row).collect() }
+        Self { rows: (0..ids.len()).map(row).collect(), lost_after_days }
     }
 
     /// The day before which the history of a row counts.
@@ -80,11 +83,11 @@ impl Records {
         i64::from(matches!(self.state_before(row, day), Some(State::Delivered { .. })))
     }
 
-    /// Whether the shipment was open at the start of `day`, and not for longer than 60 days.
+    /// Whether the shipment was open at the start of `day`, and is not lost.
     pub(super) fn is_open_before(&self, row: usize, day: Day) -> bool {
         let state = self.state_before(row, day);
         let is_open = matches!(state, Some(State::Waiting | State::HandedOver { .. }));
-        is_open && day <= self.rows[row].first_day.plus(60)
+        is_open && day <= self.rows[row].first_day.plus(self.lost_after_days)
     }
 
     /// Whether the delivery was checked on one of `days`, at an age of `age` days.
@@ -104,6 +107,7 @@ impl Records {
     /// The median of the life table of what was recorded on some days: of what is known after them
     /// less what was known before, hour by hour of age.
     pub(super) fn median_of_period(&self, days: Range<Day>) -> Option<f64> {
+        let oldest = f64::from(self.lost_after_days) * 24.0;
         let hour = |row: &Row, day: Day| {
             let known = row.versions.iter().rfind(|version| version.day() < day)?;
             let (end, is_delivered) = match known.state {
@@ -111,20 +115,23 @@ impl Records {
                 State::Excluded => (known.recorded_at, false),
                 State::Waiting | State::HandedOver { .. } => (day.start(), false),
             };
-            Some((end.hours_since(row.ordered_at).clamp(0.0, 1440.0), is_delivered))
+            Some((end.hours_since(row.ordered_at).clamp(0.0, oldest), is_delivered))
         };
-        // Age intervals of 3 hours to four days, of 6 to twenty, then of 24.
+        // Age intervals of 3 hours to four days, of 6 to twenty, of 24 to sixty, then of 72.
         let starts = (0..96).step_by(3).chain((96..480).step_by(6)).chain((480..1440).step_by(24));
-        let ends: Vec<f64> = starts.clone().skip(1).chain([1440]).map(f64::from).collect();
+        let starts =
+            starts.chain((1440..).step_by(72)).take_while(|start| f64::from(*start) < oldest);
+        let starts: Vec<f64> = starts.map(f64::from).collect();
+        let ends: Vec<f64> = starts.iter().copied().skip(1).chain([oldest]).collect();
         let mut deliveries = 0.0;
         let mut table = Vec::new();
-        for (start, end) in starts.map(f64::from).zip(ends) {
+        for (start, end) in starts.into_iter().zip(ends) {
             let mut interval = AgeInterval { width: end - start, ..AgeInterval::default() };
             for row in &self.rows {
                 for (day, sign) in [(days.start, -1.0), (days.end, 1.0)] {
                     let Some((until, is_delivered)) = hour(row, day) else { continue };
                     interval.at_risk += sign * (until.min(end) - start).max(0.0);
-                    if is_delivered && until < 1440.0 && (start..end).contains(&until) {
+                    if is_delivered && until < oldest && (start..end).contains(&until) {
                         interval.events += sign;
                     }
                 }
@@ -154,11 +161,15 @@ fn order_records(tables: &Tables, order_id: Option<&str>) -> OrderRecords {
 }
 
 /// The first record of the order that a shipment belongs to: an order without a row that is
-/// recorded again after 121 days is a new one.
-fn first_record(records: &[(Instant, bool)], shipment_first: Instant) -> Instant {
+/// recorded again a month after it counts is a new one.
+fn first_record(
+    records: &[(Instant, bool)],
+    shipment_first: Instant,
+    history_days: i32,
+) -> Instant {
     let mut first: Option<Instant> = None;
     for &(at, _) in records {
-        let is_new = first.is_none_or(|first| at.day() >= first.day().plus(121));
+        let is_new = first.is_none_or(|first| at.day() >= first.day().plus(history_days + 31));
         if is_new && at.day() <= shipment_first.day() {
             first = Some(at);
         }

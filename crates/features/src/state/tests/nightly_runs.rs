@@ -8,8 +8,8 @@ use terms::Day;
 
 use super::fixture::Draws;
 use crate::{
-    Declaration, Error, Frame, HistoryState, Month, MonthStore, Outcomes, StateFiles, Tables,
-    assemble, by_month,
+    Declaration, Error, Frame, HistoryState, Limits, Month, MonthStore, Outcomes, StateFiles,
+    Tables, assemble, by_month,
 };
 
 /// What a store has after some nights, as bytes. Months are by their first day.
@@ -59,9 +59,9 @@ impl NightlyStore {
         state.evict_pages();
     }
 
-    pub(super) fn assemble(&self) -> (Frame, Outcomes) {
+    pub(super) fn assemble(&self, limits: Limits) -> (Frame, Outcomes) {
         let months: Vec<Month> = self.months.keys().map(|&first| self.month(first)).collect();
-        assemble(&months).unwrap()
+        assemble(&months, limits).unwrap()
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use polars::prelude::{DataType, Field, Schema};
 use serde_yaml_ng::Value;
-use terms::{Digest, column};
+use terms::{DayGrid, Digest, column};
 
 use self::source_text::SourceText;
 use super::Contract;
@@ -45,6 +45,20 @@ impl Contract {
     /// If it cannot be parsed, which a test rules out.
     pub fn shipped(table: &str) -> Option<Result<Self, Error>> {
         shipped(table).map(|text| Self::parse(&format!("shipped {table}.odcs.yaml"), text))
+    }
+
+    /// The same of an output whose probabilities of delivery are by `days`: their column is named after
+    /// the days.
+    ///
+    /// # Errors
+    /// As [`Contract::shipped`].
+    pub fn shipped_on(table: &str, days: DayGrid) -> Option<Result<Self, Error>> {
+        let (first, second, last) = (days.day(0), days.day(1), days.last_day());
+        let text = shipped(table)?
+            .replace(column::PROBABILITY_BY_DAY, &days.column())
+            .replace("1, 2, … 60 days", &format!("{first}, {second}, … {last} days"));
+        let origin = format!("shipped {table}.odcs.yaml, days up to {last}");
+        Some(Self::parse(&origin, &text))
     }
 }
 

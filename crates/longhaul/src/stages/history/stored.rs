@@ -57,6 +57,14 @@ impl StoredMonth {
         Ok(Month::read(&self.rows.read(context)?, &self.versions.read(context)?)?)
     }
 
+    /// The same without features, verified.
+    ///
+    /// # Errors
+    /// If it is not what was written.
+    pub(crate) fn read_outcomes(&self, context: &RunContext<'_>) -> Result<Month> {
+        Ok(Month::read_outcomes(&self.rows.read(context)?, &self.versions.read(context)?)?)
+    }
+
     /// Its shipments.
     pub(crate) fn n_rows(&self) -> usize {
         self.n_rows
