@@ -32,6 +32,7 @@ mod report;
 mod segment;
 mod settings;
 mod tally;
+mod unjudged;
 mod verdict;
 
 pub use bootstrap::{Estimate, Range};

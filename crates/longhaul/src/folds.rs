@@ -111,7 +111,7 @@ pub(crate) fn folds(
             holdout.rows.len(),
             started.elapsed().as_secs_f64()
         ));
-        let baselines = stages::baselines(feature_set, &holdout, origin)?;
+        let baselines = stages::baselines(feature_set, &holdout, origin)??;
         let parts = model.scorer.parts();
         folds.push(Fold {
             origin,

@@ -13,6 +13,7 @@ mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod left_out;
 mod predictions;
 mod refusal;
 mod report;
