@@ -86,8 +86,11 @@ impl Family for Baseline {
 /// The product-limit quantiles of some rows; `None` if too few of them were delivered.
 fn quantiles(rows: &TrainingRows<'_>, some: &[usize]) -> Option<Vec<f32>> {
     let n_observed = some.iter().filter(|&&row| rows.observed[row]).count();
-    let value =
-        |&row: &usize| Censored { value: rows.times[row], observed: rows.observed[row], weight: 1.0 };
+    let value = |&row: &usize| Censored {
+        value: rows.times[row],
+        observed: rows.observed[row],
+        weight: 1.0,
+    };
     let mut values: Vec<Censored<f32>> = some.iter().map(value).collect();
     (n_observed >= DELIVERIES_MIN).then(|| kaplan_meier(&mut values, &LEVELS))
 }

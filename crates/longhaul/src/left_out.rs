@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
+use terms::AsOf;
 
 use crate::report::Reporter;
 
@@ -25,8 +26,28 @@ impl LeftOut {
             return Err(error);
         }
         let left_out = Self { name: name.to_owned(), reason: format!("{error:#}") };
-        reporter.note(&format!("warning: left out: {}", left_out.text()));
+        left_out.warn(reporter);
         Ok(left_out)
+    }
+
+    /// Leaves an origin out at which nothing was delivered yet, with a warning.
+    pub(crate) fn without_history(
+        origin: AsOf,
+        reason: &evaluate::Error,
+        reporter: &Reporter,
+    ) -> Self {
+        let left_out = Self { name: origin.to_string(), reason: reason.to_string() };
+        left_out.warn(reporter);
+        left_out
+    }
+
+    fn warn(&self, reporter: &Reporter) {
+        reporter.note(&format!("warning: left out: {}", self.text()));
+    }
+
+    /// As a row of the report.
+    pub(crate) fn row(&self) -> (String, String) {
+        (format!("left out: {}", self.name), self.reason.clone())
     }
 
     /// In words.

@@ -20,6 +20,7 @@ mod report;
 mod settings;
 mod stage;
 mod stages;
+mod stored_models;
 
 use std::process::ExitCode;
 

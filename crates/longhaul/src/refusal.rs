@@ -2,6 +2,8 @@
 
 use terms::{AsOf, ErrorClass};
 
+use crate::left_out::LeftOut;
+
 /// What the program refuses, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -61,6 +63,24 @@ pub(crate) enum Refusal {
         /// The gates that refused it.
         gates: Vec<String>,
     },
+    /// A backtest has nothing to judge.
+    #[error(
+        "a backtest: expected an origin at which a model can be trained, found none among {}, first {}",
+        left_out.len(), left_out.first().map_or_else(String::new, LeftOut::text)
+    )]
+    EveryOriginLeftOut {
+        /// The origins, and why each was left out.
+        left_out: Vec<LeftOut>,
+    },
+    /// A backtest is done, without some of its origins.
+    #[error(
+        "{} origins of the backtest are left out and the others judged, first {}",
+        left_out.len(), left_out.first().map_or_else(String::new, LeftOut::text)
+    )]
+    OriginsLeftOut {
+        /// The origins, and why each was left out.
+        left_out: Vec<LeftOut>,
+    },
     /// Changes of a contract are not compatible.
     #[error("{contract}: {n_breaking} of its changes break what fitted before")]
     Breaking {
@@ -109,7 +129,9 @@ impl Refusal {
         match self {
             Self::Usage { .. } => ErrorClass::Usage,
             Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
-            Self::Missing { .. } => ErrorClass::Input,
+            Self::Missing { .. }
+            | Self::EveryOriginLeftOut { .. }
+            | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
             Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => {
                 ErrorClass::Contract
@@ -129,6 +151,11 @@ impl Refusal {
                 "choose another --store, empty this one, or replace partitions with --force".into(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
+                "choose a later --from, or the family that any rows can train: backtest.family = \
+                 \"baseline\""
+                    .to_owned(),
+            ),
             Self::GateRefused { .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"

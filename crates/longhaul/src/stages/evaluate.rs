@@ -153,7 +153,7 @@ pub(crate) fn run(
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
         let mut header = header(context, resolved, features, (start, &maturity));
-        header.extend(left_out.iter().map(|one| (format!("left out: {}", one.name), one.reason.clone())));
+        header.extend(left_out.iter().map(LeftOut::row));
         let extras = ReportExtras {
             title: &format!("{} as of {}", resolved.settings.name, context.as_of),
             header: &header,

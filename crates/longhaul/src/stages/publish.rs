@@ -149,9 +149,11 @@ mod tests {
     use crate::left_out::LeftOut;
 
     fn evaluated() -> evaluate::Summary {
-        let score = |name: &str| serde_json::json!({
-            "name": name, "mae_days": 1.0, "mean_pinball_days": 1.0, "coverage_80": 0.8,
-        });
+        let score = |name: &str| {
+            serde_json::json!({
+                "name": name, "mae_days": 1.0, "mean_pinball_days": 1.0, "coverage_80": 0.8,
+            })
+        };
         let summary = serde_json::json!({
             "family": "boost", "passed": true, "refused": [], "rows": 900, "open_share": 0.0,
             "first_day": "", "last_day": "", "left_out": [],

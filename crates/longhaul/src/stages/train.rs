@@ -55,15 +55,14 @@ pub(crate) fn run(
             let storage =
                 StoredCheckpoints { store: context.store, folder: format!("{checkpoints}/{name}") };
             let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-            let trained =
-                match train(matrix, outcomes, resolved, family, context.as_of, &storage) {
-                    Ok(trained) => trained,
-                    Err(error) => {
-                        let left_out = LeftOut::because(&name, error, context.reporter)?;
-                        summary.left_out.push(left_out);
-                        continue;
-                    }
-                };
+            let trained = match train(matrix, outcomes, resolved, family, context.as_of, &storage) {
+                Ok(trained) => trained,
+                Err(error) => {
+                    let left_out = LeftOut::because(&name, error, context.reporter)?;
+                    summary.left_out.push(left_out);
+                    continue;
+                }
+            };
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
             }
