@@ -137,7 +137,7 @@ fn columns_that_are_not_as_the_contract_says() {
 
 #[test]
 fn rows_that_break_each_kind_of_rule() {
-    message_is("rule_missing", with("shipments", text("origin_zone", None)));
+    message_is("rule_missing", with("orders", text("destination_zone", None)));
     message_is("rule_allowed_values", with("orders", text("status", Some("shipped"))));
     message_is(
         "rule_range",

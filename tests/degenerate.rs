@@ -2,13 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
 
 use crate::program::{Ended, Folder, longhaul, read_frame, root};
 
 /// An invented network, by what it lacks.
 #[derive(Clone, Copy)]
 struct Network {
-    /// Orders each day, for 120 days from 2025-01-01 on.
+    /// Orders each day, from 2025-01-01 on.
     orders_a_day: usize,
     /// Whether instants are dates: midnights.
     dates_only: bool,
@@ -111,8 +114,17 @@ impl Network {
         }
         let (imports, from) = (files.url(), import.to_str().expect("UTF-8"));
         let store_url = store.url();
-        longhaul(&["import", "parcels", "--imports", imports, "--from", from, "--store", store_url])
-            .ok();
+        longhaul(&[
+            "import",
+            "parcels",
+            "--imports",
+            imports,
+            "--from",
+            from,
+            "--store",
+            store_url,
+        ])
+        .ok();
         fs::write(store.path().join("pipeline.toml"), pipeline()).expect("a file");
         store
     }
@@ -134,23 +146,129 @@ fn run(store: &Folder, verb: &str, more: &[&str]) -> Ended {
     longhaul(&[arguments.as_slice(), more].concat())
 }
 
-#[test]
-fn explore() {
-    for (name, network) in [
-        ("plain", NETWORK),
-        ("dates", Network { dates_only: true, ..NETWORK }),
-        ("nocarrier", Network { carriers: false, ..NETWORK }),
-        ("noorigin", Network { origins: false, ..NETWORK }),
-        ("onelane", Network { regions: 1, ..NETWORK }),
-        ("within", Network { hours: (2.0, 40.0), ..NETWORK }),
-        ("none", Network { delivered: 0, ..NETWORK }),
-        ("few", Network { orders_a_day: 1, ..NETWORK }),
-        ("tiny", Network { orders_a_day: 1, delivered: 20, ..NETWORK }),
-    ] {
-        let store = network.store();
-        let started = std::time::Instant::now();
-        let ended = run(&store, "run", &[]);
-        eprintln!("=== {name} {} {:?}\n{}\n{}", ended.code, started.elapsed(), ended.stdout, ended.stderr);
-        let _ = read_frame;
+/// What a run says, whatever its end: no panic, and a prediction for each open shipment if a model was
+/// published, or a gate that says why not.
+#[track_caller]
+fn ends_well(network: Network) -> (Folder, Ended) {
+    let store = network.store();
+    let ended = run(&store, "run", &[]);
+    assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
+    match ended.code {
+        0 => {
+            let predictions = ended.stdout.lines().find_map(|line| {
+                let (_, path) = line.split_once("predictions  file://")?;
+                path.split_once(' ').map(|(path, _)| path.to_owned())
+            });
+            let frame = read_frame(Path::new(&predictions.expect("predictions")));
+            assert!(frame.height() > 0);
+            for name in ["hours_p05", "hours_p50", "hours_p95"] {
+                let hours = frame.column(name).expect("a column").f32().expect("numbers").clone();
+                assert!(hours.iter().all(|hours| hours.is_some_and(|h| h.is_finite() && h > 0.0)));
+            }
+        }
+        12 => ended.refuses(12, &["is kept but not current", "hint:"]),
+        code => panic!("{code}\n{}\n{}", ended.stdout, ended.stderr),
     }
+    (store, ended)
+}
+
+/// The metrics of the evaluation of a run.
+fn metrics(store: &Folder) -> Value {
+    let is_metrics = |name: &&String| name.ends_with("evaluate/metrics.json");
+    let names = store.names();
+    let name = names.iter().find(is_metrics).expect("metrics");
+    serde_json::from_slice(&fs::read(store.path().join(name)).expect("a file")).expect("JSON")
+}
+
+/// The family of the only model.
+fn family(store: &Folder) -> String {
+    let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
+    listed["models"][0]["family"].as_str().expect("a family").to_owned()
+}
+
+#[test]
+fn dates_without_a_clock_are_learned_from() {
+    ends_well(Network { dates_only: true, ..NETWORK });
+}
+
+#[test]
+fn no_origins_and_no_carriers_leave_what_needs_them_missing() {
+    let (store, ended) = ends_well(Network { origins: false, carriers: false, ..NETWORK });
+    assert!(ended.stderr.contains("0 in quarantine"), "{}", ended.stderr);
+    let segments = metrics(&store)["segments"].clone();
+    assert!(!segments.to_string().contains("\"carrier\""), "{segments}");
+}
+
+#[test]
+fn one_lane_is_enough() {
+    ends_well(Network { regions: 1, origins: false, carriers: false, ..NETWORK });
+}
+
+#[test]
+fn where_all_take_less_than_two_days_a_baseline_is_published() {
+    let (store, ended) = ends_well(Network { hours: (2.0, 40.0), ..NETWORK });
+    for family in ["boost", "forest"] {
+        let warning = format!("warning: left out: {family}: ");
+        assert!(ended.stderr.contains(&warning), "{}", ended.stderr);
+        assert!(metrics(&store)["about"]["left_out"].to_string().contains(family));
+    }
+    assert_eq!(family(&store), "baseline");
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("left out     boost, forest"), "{}", ended.stdout);
+    let report = store.names().into_iter().find(|name| name.ends_with("evaluate/report.html"));
+    let report = fs::read_to_string(store.path().join(report.expect("a report"))).expect("HTML");
+    assert!(report.contains("left out: boost") && report.contains("more than two days, found 0"));
+}
+
+#[test]
+fn where_nothing_is_delivered_the_gates_say_so_and_a_baseline_is_kept() {
+    let (store, ended) = ends_well(Network { delivered: 0, ..NETWORK });
+    ended.refuses(12, &["deliveries known at the start of the hold-out", "found 0.000"]);
+    assert_eq!(family(&store), "baseline");
+    assert_eq!(metrics(&store)["verdict"]["passed"], false);
+    // What is kept is not what scores.
+    run(&store, "score", &[]).refuses(11, &["a published model"]);
+    let again = run(&store, "run", &[]);
+    again.refuses(12, &["deliveries known at the start of the hold-out"]);
+}
+
+#[test]
+fn a_few_dozen_orders_are_a_baseline_that_smaller_gates_publish() {
+    let (store, ended) = ends_well(Network { orders_a_day: 1, ..NETWORK });
+    ended.refuses(12, &["shipments whose outcome is known: found", "needed at least 500"]);
+    assert_eq!(family(&store), "baseline");
+    let smaller =
+        ["--set", "evaluate.gates.rows_min=10", "--set", "evaluate.gates.baseline_worse_max=0.3"];
+    let published = run(&store, "run", &smaller).ok();
+    assert!(published.stdout.contains("(baseline)"), "{}", published.stdout);
+}
+
+#[test]
+fn an_origin_without_enough_deliveries_is_left_out_of_a_backtest_and_the_others_are_judged() {
+    let store = NETWORK.store();
+    let origins = ["--from", "2025-01-20", "--to", "2025-04-14", "--every", "21d"];
+    let set = ["--set", "train.rows_min=700", "--json"];
+    let backtest = || run(&store, "backtest", &[origins.as_slice(), &set].concat());
+    let ended = backtest();
+    let left_out = "the backtest was judged without 2 of its origins, first 2025-01-20";
+    ended.refuses(11, &[left_out, "warning: left out: 2025-02-10: family boost", "hint:"]);
+    let text = ended.stdout.split_once("\n{\n  \"schema_version\": 1,\n  \"error\"");
+    let (result, _) = text.expect("the result comes first, then the error");
+    let result: Value = serde_json::from_str(result).expect("JSON");
+    let summary = &result["result"]["summary"];
+    assert_eq!(summary["left_out"].as_array().expect("a list").len(), 2);
+    let folder = store.path().join(result["result"]["folder"].as_str().expect("a folder"));
+    let frame = read_frame(&folder.join("predictions.parquet"));
+    assert_eq!(frame.column("origin").expect("origins").n_unique().expect("a count"), 2);
+    let metrics = fs::read_to_string(folder.join("metrics.json")).expect("metrics");
+    let report = fs::read_to_string(folder.join("report.html")).expect("a report");
+    assert!(metrics.contains("2025-01-20: ") && report.contains("left out: 2025-02-10"));
+    // Done before: the same end.
+    let again = backtest();
+    again.refuses(11, &[left_out, "skipped"]);
+    // With a family that any rows can train, none is.
+    let baseline = ["--set", "backtest.family=baseline"];
+    run(&store, "backtest", &[origins.as_slice(), &baseline].concat()).ok();
+    let early = ["--from", "2024-12-20", "--to", "2025-01-03", "--every", "7d"];
+    run(&store, "backtest", &early).refuses(11, &["found none among 2", "2024-12-20", "hint:"]);
 }

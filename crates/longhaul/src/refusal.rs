@@ -74,7 +74,7 @@ pub(crate) enum Refusal {
     },
     /// A backtest is done, without some of its origins.
     #[error(
-        "{} origins of the backtest are left out and the others judged, first {}",
+        "the backtest was judged without {} of its origins, first {}",
         left_out.len(), left_out.first().map_or_else(String::new, LeftOut::text)
     )]
     OriginsLeftOut {
