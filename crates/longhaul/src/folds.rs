@@ -146,7 +146,8 @@ pub(crate) fn folds(
         });
     }
     if folds.is_empty() {
-        return Err(Refusal::EveryOriginLeftOut { left_out }.into());
+        let first = left_out.first().map_or_else(String::new, LeftOut::text);
+        return Err(Refusal::EveryOriginLeftOut { n: left_out.len(), first }.into());
     }
     Ok(Folds { folds, left_out })
 }

@@ -2,8 +2,6 @@
 
 use terms::{AsOf, ErrorClass};
 
-use crate::left_out::LeftOut;
-
 /// What the program refuses, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -65,21 +63,22 @@ pub(crate) enum Refusal {
     },
     /// A backtest has nothing to judge.
     #[error(
-        "a backtest: expected an origin at which a model can be trained, found none among {}, first {}",
-        left_out.len(), left_out.first().map_or_else(String::new, LeftOut::text)
+        "a backtest: expected an origin at which a model can be trained, found none among {n}, \
+         first {first}"
     )]
     EveryOriginLeftOut {
-        /// The origins, and why each was left out.
-        left_out: Vec<LeftOut>,
+        /// How many origins.
+        n: usize,
+        /// The first, and why it was left out.
+        first: String,
     },
     /// A backtest is done, without some of its origins.
-    #[error(
-        "the backtest was judged without {} of its origins, first {}",
-        left_out.len(), left_out.first().map_or_else(String::new, LeftOut::text)
-    )]
+    #[error("the backtest was judged without {n} of its origins, first {first}")]
     OriginsLeftOut {
-        /// The origins, and why each was left out.
-        left_out: Vec<LeftOut>,
+        /// How many.
+        n: usize,
+        /// The first, and why it was left out.
+        first: String,
     },
     /// Changes of a contract are not compatible.
     #[error("{contract}: {n_breaking} of its changes break what fitted before")]

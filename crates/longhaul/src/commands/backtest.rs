@@ -55,9 +55,12 @@ pub(crate) fn run(
         format!("{}\n\n{folder}/{PREDICTIONS}\n{folder}/{REPORT}", overview(summary))
     });
     let left_out: Vec<LeftOut> = serde_json::from_value(summary["left_out"].clone())?;
-    match left_out.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::OriginsLeftOut { left_out }.into()),
+    match left_out.first() {
+        None => Ok(()),
+        Some(first) => {
+            let (n, first) = (left_out.len(), first.text());
+            Err(Refusal::OriginsLeftOut { n, first }.into())
+        }
     }
 }
 

@@ -16,7 +16,8 @@ const NEW_ORIGIN_DAYS: u16 = 400;
 /// The segments of some rows of the feature set.
 ///
 /// # Errors
-/// If the feature set lacks a column that is declared.
+/// If the declaration has no count of the origin's deliveries, or the feature set lacks a column that
+/// is declared.
 pub(crate) fn segments(feature_set: &FeatureSet, rows: &[usize]) -> Result<Vec<SegmentFamily>> {
     let FeatureSet { declaration, frame, outcomes, .. } = feature_set;
     let mut families = Vec::new();
@@ -41,18 +42,14 @@ pub(crate) fn segments(feature_set: &FeatureSet, rows: &[usize]) -> Result<Vec<S
         let distances = frame.numbers(Fact::DistanceKm.into())?;
         divide("distance", &|row| distance_band(distances[row]).to_owned());
     }
-    let count_of_origin = declaration.column_of(
+    let deliveries = frame.numbers(&declaration.column_of(
         &[column::ORIGIN_NODE_ID],
         Quantity::DeliveryHours,
         Statistic::Count,
         Some(NEW_ORIGIN_DAYS),
-    );
-    // A declaration of one's own need not have it.
-    if let Ok(count_of_origin) = count_of_origin {
-        let deliveries = frame.numbers(&count_of_origin)?;
-        let is_new = |row: usize| deliveries[row].unwrap_or(0.0) < NEW_ORIGIN_DELIVERIES;
-        divide("origin", &|row| if is_new(row) { "new" } else { "known" }.to_owned());
-    }
+    )?)?;
+    let is_new = |row: usize| deliveries[row].unwrap_or(0.0) < NEW_ORIGIN_DELIVERIES;
+    divide("origin", &|row| if is_new(row) { "new" } else { "known" }.to_owned());
     Ok(families)
 }
 
