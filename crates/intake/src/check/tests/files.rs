@@ -87,7 +87,7 @@ fn a_missing_column_is_named() {
     fails(
         &store,
         "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
-         \"n_units\": expected text (schemas/shipments.odcs.yaml line 146), found no such column",
+         \"n_units\": expected int64 (schemas/shipments.odcs.yaml line 219), found no such column",
         ErrorClass::Contract,
     );
 }
