@@ -163,7 +163,7 @@ mod tests {
     }
 
     fn trained(names: &[&str]) -> train::Summary {
-        let basis = serde_json::json!("disabled");
+        let basis = serde_json::json!({ "basis": "disabled" });
         let sizes = serde_json::json!({
             "rows": 1, "excluded": 0, "open": 0, "beyond_observed": 1, "beyond_open": 0, "gate": 1,
             "gate_over_2d": 1, "within_2d": 0, "calibration": basis, "recalibration": basis,
