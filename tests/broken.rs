@@ -129,7 +129,7 @@ fn files_that_are_not_a_partition_of_the_table() {
 
 #[test]
 fn columns_that_are_not_as_the_contract_says() {
-    message_is("column_missing", with("shipments", |frame| frame.drop("origin_zone").unwrap()));
+    message_is("column_missing", with("orders", |frame| frame.drop("destination_zone").unwrap()));
     message_is("column_narrowed", with("shipments", cast("n_units", DataType::String)));
     let zoneless = DataType::Datetime(TimeUnit::Microseconds, None);
     message_is("column_without_zone", with("orders", cast("promised_at", zoneless)));
@@ -137,7 +137,7 @@ fn columns_that_are_not_as_the_contract_says() {
 
 #[test]
 fn rows_that_break_each_kind_of_rule() {
-    message_is("rule_missing", with("shipments", text("origin_zone", None)));
+    message_is("rule_missing", with("orders", text("destination_zone", None)));
     message_is("rule_allowed_values", with("orders", text("status", Some("shipped"))));
     message_is(
         "rule_range",

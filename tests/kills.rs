@@ -86,3 +86,42 @@ fn a_training_that_was_killed_resumes_from_its_checkpoint_to_the_same_bytes() {
     assert!(!expected.keys().any(is_checkpoint), "checkpoints go once they are not needed");
     assert!(found == expected, "{:?}", found.keys().collect::<Vec<_>>());
 }
+
+#[test]
+fn a_backtest_that_was_killed_goes_on_with_its_finished_origins_to_the_same_bytes() {
+    let backtest = |store: &Folder| {
+        let mut command = command(&["backtest", PIPELINE, "--store", store.url()]);
+        command.args(["--from", "2025-09-01", "--to", "2025-10-06", "--every", "7d", "--export"]);
+        command.args(["--set", "train.boost.rounds=120"]);
+        command
+    };
+    let is_model = |name: &String| name.contains("/origins/") && !name.contains('#');
+    let whole = Folder::with_simulated_tables();
+    let unbroken = ended(&mut backtest(&whole)).ok();
+    assert!(!unbroken.stderr.contains("goes on"), "{}", unbroken.stderr);
+
+    let killed = Folder::with_simulated_tables();
+    let mut child = backtest(&killed)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let started = Instant::now();
+    // The first origin is whole once the second one is begun.
+    while !killed.names().iter().any(|name| is_model(name) && name.contains("2025-09-08")) {
+        assert!(started.elapsed() < Duration::from_secs(120), "no model was kept");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.try_wait().expect("a child").is_none(), "it ended before it was killed");
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+
+    let resumed = ended(&mut backtest(&killed)).ok();
+    let goes_on = "backtest 2025-09-01: goes on with the model that was kept";
+    assert!(resumed.stderr.contains(goes_on), "{}", resumed.stderr);
+    assert!(!resumed.stderr.contains("2025-09-29: goes on"), "{}", resumed.stderr);
+    let (mut found, expected) = (killed.files(), whole.files());
+    found.retain(|name, _| expected.contains_key(name) || !name.contains('#'));
+    assert!(!expected.keys().any(is_model), "models go once they are not needed");
+    assert!(found == expected, "{:?}", found.keys().collect::<Vec<_>>());
+}

@@ -7,6 +7,8 @@ mod bad_input;
 mod broken;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
+/// Networks that lack origins, carriers, lanes, deliveries: a forecast or a refusal, never a crash.
+mod degenerate;
 /// No circles between the files of a crate.
 mod file_cycles;
 /// A small simulated network from simulate to score, by hand and at once; reruns, and the same bytes.

@@ -14,6 +14,10 @@ use terms::{AsOf, DAYS_AHEAD, DayGrid, Instant, LEVELS, N_LEVELS, TWO_DAYS_HOURS
 use crate::forecast::same_length;
 use crate::{Error, Forecast};
 
+/// The name of the family of models that are baselines: trees of lanes, published where nothing better
+/// can be trained.
+pub const FAMILY: &str = "baseline";
+
 /// The name of the baseline of lanes.
 pub const LANE_MEDIAN_28D: &str = "lane_median_28d";
 

@@ -239,7 +239,8 @@ fn verdict(overall: &[Entry], gates: &GateSettings) -> Result<Verdict, Error> {
     let champion = of(Role::Champion).next();
     let baselines: Vec<(&str, &Metrics)> =
         of(Role::Baseline).map(|entry| (entry.forecast.as_str(), &entry.metrics)).collect();
-    Verdict::of(&model.metrics, champion.map(|entry| &entry.metrics), &baselines, gates)
+    let model = (model.forecast.as_str(), &model.metrics);
+    Verdict::of(model, champion.map(|entry| &entry.metrics), &baselines, gates)
 }
 
 fn weeks(matured: &MaturedRows<'_>, with_roles: &[(Role, &Forecast)]) -> Vec<Week> {

@@ -33,6 +33,7 @@ mod report;
 mod segment;
 mod settings;
 mod tally;
+mod unjudged;
 mod verdict;
 
 pub use bootstrap::{Estimate, Range};

@@ -77,7 +77,9 @@ fn main() {
 
     let only = std::env::args().nth(1);
     let settings = Settings::default();
-    for name in [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees] {
+    for name in
+        [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees, FamilyName::Baseline]
+    {
         let family = family(name, &settings).unwrap();
         if only.as_ref().is_some_and(|only| only != family.name()) {
             continue;

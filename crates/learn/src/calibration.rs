@@ -21,6 +21,9 @@ use crate::settings::CalibrationSettings;
 /// Corrections are kept within this factor, up and down: a larger one is a fault in the data.
 const FACTOR_MAX: f64 = 4.0;
 
+/// Times and quantiles are taken to be no smaller, and no larger than its reciprocal.
+const VALUE_MIN: f64 = 1e-6;
+
 /// Rows that were predicted and have matured since. Shapes: one value a row.
 pub(crate) struct Matured {
     /// Raw quantiles, ascending.
@@ -40,7 +43,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
     });
     let pooled = logs(matured, &by_median, [0.0; N_LEVELS], settings.shrink_rows);
     let mut segments = Vec::new();
-    let mut from = 0;
+    let (mut from, mut end) = (0, 0.0);
     for band in 1..=settings.bands {
         let is_last = band == settings.bands;
         let mut to = by_median.len() * band / settings.bands;
@@ -51,6 +54,10 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
             false => Some((matured.predicted[by_median[to - 1]][MEDIAN] as f32).next_up()),
         };
         if let Some(upper) = upper {
+            // What no band can end at is left to the next one.
+            if !(upper.is_finite() && upper > end) {
+                continue;
+            }
             let inside = |&row: &usize| matured.predicted[row][MEDIAN] <= f64::from(upper);
             to = by_median.partition_point(inside);
         }
@@ -61,6 +68,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
         let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
         let factors = factors(band, settings);
         segments.push(Segment { upper_median: upper, factors });
+        end = upper.unwrap_or(f32::INFINITY);
         from = to;
     }
     Calibration { segments, pooled: factors(pooled, settings) }
@@ -79,9 +87,12 @@ fn logs(
     let n = rows.len() as f64;
     let weight = n / (n + shrink_rows);
     let mut logs = prior;
+    // The logarithm of what is at or below 0 is no number; `max` takes not-a-number away, too.
+    let positive = |value: f64| value.max(VALUE_MIN).min(VALUE_MIN.recip());
     for (level, log) in logs.iter_mut().enumerate() {
         let score = |&row: &usize| {
-            let ratio = f64::from(matured.times[row]) / matured.predicted[row][level];
+            let actual = positive(matured.times[row].into());
+            let ratio = actual / positive(matured.predicted[row][level]);
             Censored { value: ratio.ln(), observed: matured.observed[row], weight: 1.0 }
         };
         let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
@@ -105,6 +116,8 @@ fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Predictions for two kinds of shipments, of which the slow kind takes 1.5 times as long as
@@ -194,5 +207,63 @@ mod tests {
         let found = calibration(&same, &CalibrationSettings { bands: 3, ..settings() });
         assert!(found.check().is_ok());
         assert_eq!(found.segments.len(), 2);
+    }
+
+    /// Where an eighth of the predictions had quantiles below 0, as sums of trees have where the tail is
+    /// long, the logarithm of actual over predicted was no number, and no model could be made.
+    #[test]
+    fn quantiles_at_or_below_zero_make_a_valid_correction_near_that_without_them() {
+        let without = calibration(&shifted(), &settings());
+        let mut matured = shifted();
+        for (row, predicted) in matured.predicted.iter_mut().enumerate() {
+            if row % 8 == 0 {
+                predicted[0] = 0.0;
+            } else if row % 8 == 1 {
+                predicted[..3].fill(-5.0);
+            }
+        }
+        let found = calibration(&matured, &settings());
+        assert!(found.check().is_ok(), "{found:?}");
+        for level in 0..N_LEVELS {
+            let (found, without) = (found.pooled[level], without.pooled[level]);
+            assert!((found / without - 1.0).abs() < 0.1, "{level}: {found} {without}");
+        }
+        matured.predicted.fill([0.0; N_LEVELS]);
+        matured.times.fill(0.0);
+        assert!(calibration(&matured, &settings()).check().is_ok());
+    }
+
+    fn any_time() -> impl Strategy<Value = f32> {
+        prop_oneof![proptest::num::f32::ANY, -2.0f32..500.0, Just(0.0), Just(f32::MAX)]
+            .prop_filter("finite", |time| time.is_finite())
+    }
+
+    fn any_quantile() -> impl Strategy<Value = f64> {
+        prop_oneof![proptest::num::f64::ANY, -2.0f64..500.0, Just(0.0), Just(f64::MAX)]
+            .prop_filter("finite", |quantile| quantile.is_finite())
+    }
+
+    proptest! {
+        #[test]
+        fn any_finite_rows_make_a_valid_correction(
+            rows in proptest::collection::vec(
+                (proptest::array::uniform9(any_quantile()), any_time(), any::<bool>()), 0..40),
+            (damping, location_damping, shrink_rows) in (0.0f64..=1.0, 0.0f64..=1.0, 0.0f64..1e3),
+            bands in 1usize..8,
+        ) {
+            let mut matured = Matured { predicted: vec![], times: vec![], observed: vec![] };
+            for (predicted, time, observed) in rows {
+                matured.predicted.push(predicted);
+                matured.times.push(time);
+                matured.observed.push(observed);
+            }
+            let settings = CalibrationSettings {
+                damping, location_damping, shrink_rows, bands, ..CalibrationSettings::default()
+            };
+            let found = calibration(&matured, &settings);
+            prop_assert!(found.check().is_ok(), "{found:?}");
+            let ends = found.segments.iter().filter_map(|segment| segment.upper_median);
+            prop_assert!(ends.clone().all(f32::is_finite), "infinity is not written to a bundle");
+        }
     }
 }

@@ -131,6 +131,16 @@ impl Error {
         }
     }
 
+    /// Whether it concerns this family or these rows only, so that other families may still be trained: a
+    /// wrong setting, and a checkpoint that cannot be kept, are for a person to mend.
+    pub fn is_of_family(&self) -> bool {
+        let not_kept = matches!(
+            self,
+            Self::Checkpoint { .. } | Self::Boost { source: boost::Error::Save { .. }, .. }
+        );
+        self.class() != ErrorClass::Configuration && !not_kept
+    }
+
     /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -1,5 +1,6 @@
 //! Makes a family of regressors from its name in the settings.
 
+use crate::baseline::Baseline;
 use crate::boosted::Boosted;
 use crate::error::Error;
 use crate::family::Family;
@@ -13,6 +14,7 @@ use crate::settings::{FamilyName, Settings};
 pub fn family(name: FamilyName, settings: &Settings) -> Result<Box<dyn Family>, Error> {
     settings.check()?;
     Ok(match name {
+        FamilyName::Baseline => Box::new(Baseline),
         FamilyName::Boost => Box::new(Boosted::new(settings)),
         FamilyName::Forest => {
             Box::new(Forest::new(Kind::RandomForest, &settings.forest, settings.seed))

@@ -7,6 +7,8 @@ use terms::Matrix;
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
+use crate::gate;
+use crate::settings::Settings;
 
 /// Training rows of a regressor: shipments that took more than two days, or are known to take more.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +30,11 @@ pub trait Family: Sync {
     /// Its name in settings, files and reports.
     fn name(&self) -> &'static str;
 
+    /// The settings with which a model of this family is trained, of those that are set.
+    fn settings(&self, settings: &Settings) -> Settings {
+        settings.clone()
+    }
+
     /// Trains a model that predicts the quantiles of `times` at [`terms::LEVELS`]. The same rows and
     /// settings give the same model on any number of threads.
     ///
@@ -42,4 +49,17 @@ pub trait Family: Sync {
         regressor: &str,
         checkpoints: &dyn Checkpoints,
     ) -> Result<boost::Model, Error>;
+
+    /// Trains the model of the log-odds of more than two days. Shapes: one `over` a row of the matrix.
+    ///
+    /// # Errors
+    /// If the rows cannot be learned from.
+    fn train_gate(
+        &self,
+        matrix: &Matrix,
+        over: &[bool],
+        settings: &Settings,
+    ) -> Result<boost::Model, Error> {
+        gate::train(matrix, over, settings)
+    }
 }

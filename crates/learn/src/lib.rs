@@ -11,6 +11,7 @@
 //! Limits: the matrix is in memory, and the rows of the gate and of each regressor are copied out
 //! of it one after the other.
 
+mod baseline;
 mod boosted;
 mod calibration;
 mod checkpoints;
@@ -23,6 +24,7 @@ mod forest_structure;
 mod gate;
 mod gate_rules;
 mod imputation;
+mod lane_trees;
 mod network_features;
 mod never_delivered;
 mod population;

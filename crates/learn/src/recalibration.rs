@@ -61,6 +61,8 @@ pub(crate) fn recalibration(spells: &[Spell], settings: &RecalibrationSettings) 
     }
     let ratio = |(seen, expected): (&f64, &f64)| {
         let ratio = (seen + settings.prior_deliveries) / (expected + settings.prior_deliveries);
+        // Nothing seen of nothing expected says nothing.
+        let ratio = if ratio.is_nan() { 1.0 } else { ratio };
         Recalibration::bounded(ratio.powf(settings.damping))
     };
     Recalibration {
@@ -71,6 +73,8 @@ pub(crate) fn recalibration(spells: &[Spell], settings: &RecalibrationSettings) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use statistics::SplitMix64;
 
@@ -126,5 +130,39 @@ mod tests {
         let half = recalibration(&spells(1.5, 60_000), &half);
         assert!((half.ratios[0] - 1.5_f32.sqrt()).abs() < 0.05, "{half:?}");
         assert!(recalibration(&[], &RecalibrationSettings::default()).is_identity());
+    }
+
+    #[test]
+    fn a_stretch_that_nobody_lived_through_is_not_corrected() {
+        // Without a prior, 0 / 0 deliveries made a ratio that is no number.
+        let found = recalibration(&[], &settings());
+        assert!(found.check().is_ok() && found.is_identity(), "{found:?}");
+    }
+
+    fn any_number() -> impl Strategy<Value = f64> {
+        prop_oneof![proptest::num::f64::ANY, -2.0f64..500.0, Just(0.0)]
+            .prop_filter("finite", |number| number.is_finite())
+    }
+
+    proptest! {
+        #[test]
+        fn any_finite_spells_make_a_valid_correction(
+            spells in proptest::collection::vec(
+                (proptest::array::uniform9(any_number()), any_number(), any_number(), any::<bool>()), 0..40),
+            (damping, prior_deliveries) in (0.0f64..=1.0, 0.0f64..100.0),
+            (stretches, hazard_max) in (1u32..20, 0.1f64..10.0),
+        ) {
+            let spell = |(quantiles, entered, left, delivered)| {
+                Spell { quantiles, entered, left, delivered }
+            };
+            let spells: Vec<Spell> = spells.into_iter().map(spell).collect();
+            for prior_deliveries in [prior_deliveries, 0.0] {
+                let settings = RecalibrationSettings {
+                    damping, prior_deliveries, stretches, hazard_max, ..Default::default()
+                };
+                let found = recalibration(&spells, &settings);
+                prop_assert!(found.check().is_ok(), "{found:?}");
+            }
+        }
     }
 }

@@ -16,6 +16,8 @@ pub enum FamilyName {
     Forest,
     /// Extremely randomised trees.
     ExtraTrees,
+    /// What lanes did: the family that can always be trained. It competes without being named.
+    Baseline,
 }
 
 /// The settings of training.
@@ -264,7 +266,7 @@ impl Settings {
     /// With the first setting out of range.
     pub fn check(&self) -> Result<(), Error> {
         let (forest, gate, calibration) = (&self.forest, &self.gate, &self.calibration);
-        within("families", self.families.len() as f64, 1.0, 3.0, "one to three names")?;
+        within("families", self.families.len() as f64, 1.0, 4.0, "one to four names")?;
         let days = "1 to 36500 days";
         within("history_days", self.history_days.unwrap_or(1).into(), 1.0, 36_500.0, days)?;
         within("maturity_days", self.maturity_days.into(), 1.0, 36_500.0, days)?;

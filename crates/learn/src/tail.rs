@@ -27,7 +27,7 @@ pub(crate) fn ratio<'a>(
         let excess = f64::from(hours) - quantiles[N_LEVELS - 1];
         // A width of less than a hundredth of the median is mostly rounding.
         let width = quantiles[N_LEVELS - 1] - quantiles[MEDIAN];
-        let width = width.max(0.01 * quantiles[MEDIAN]);
+        let width = width.max(0.01 * quantiles[MEDIAN]).max(f64::MIN_POSITIVE);
         if excess > 0.0 {
             sum += excess / width;
             n_observed += usize::from(observed);
@@ -39,6 +39,8 @@ pub(crate) fn ratio<'a>(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -49,5 +51,16 @@ mod tests {
         let found = ratio(hours.iter().map(|&hours| (&quantiles, hours, true))).unwrap();
         assert!((found - RATIO_ASSUMED).abs() < 0.01, "{found}");
         assert_eq!(ratio(hours[..100].iter().map(|&hours| (&quantiles, hours, false))), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_finite_rows_give_a_ratio_within_the_bounds_or_none(
+            rows in proptest::collection::vec(
+                (proptest::array::uniform9(-1e30f64..1e30), -1e30f32..1e30, any::<bool>()), 0..80),
+        ) {
+            let found = ratio(rows.iter().map(|(quantiles, hours, seen)| (quantiles, *hours, *seen)));
+            prop_assert!(found.is_none_or(|ratio| (0.099..2.001).contains(&ratio)), "{found:?}");
+        }
     }
 }

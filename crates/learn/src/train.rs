@@ -24,7 +24,7 @@ use crate::population::Population;
 use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
 use crate::sizes::{Sizes, TailBasis};
-use crate::{gate, gate_rules, tail};
+use crate::{gate_rules, tail};
 
 /// The result of training.
 #[derive(Debug, Clone)]
@@ -61,6 +61,7 @@ pub fn train_as_of(
     checkpoints: &dyn Checkpoints,
 ) -> Result<Trained, Error> {
     settings.check()?;
+    let settings = &family.settings(settings);
     let population = Population::at(origin, matrix, ordered_at, outcomes, settings)?;
     let history = population.history(settings);
     let kept = ("regressor", checkpoints);
@@ -76,7 +77,7 @@ pub fn train_as_of(
     let (gate_rows, over) = population.decided(&history, settings.gate.undecided_days);
     let mut gate_matrix = matrix.take(&gate_rows);
     hide(&mut gate_matrix, &population.network_features(&history, settings));
-    let gate = gate::train(&gate_matrix, &over, settings)?;
+    let gate = family.train_gate(&gate_matrix, &over, settings)?;
     let gate_rules = gate_rules::train(&gate_matrix, &over, &settings.gate, settings.seed)?;
     tracing::info!(rows = gate_rows.len(), "gate trained");
 

@@ -397,6 +397,54 @@ fn too_few_rows_are_refused_with_what_was_found_and_needed() {
 }
 
 #[test]
+fn the_baseline_is_trained_on_any_rows_and_knows_its_lanes() {
+    let with_regions = |n_rows: usize| {
+        let mut orders = orders(n_rows, None);
+        orders.matrix.features.0[1].name = terms::column::DESTINATION_REGION.into();
+        orders
+    };
+    let many = with_regions(9_000);
+    let trained = many.train(FamilyName::Baseline, &quick()).unwrap();
+    for level in [0, MEDIAN, N_LEVELS - 1] {
+        let covered = many.coverage(&trained.scorer, level);
+        assert!((covered - LEVELS[level]).abs() < 0.04, "{level}: {covered}");
+    }
+    let median = |region: f32| trained.scorer.score_row(&[0.5, region, 0.5, 0.5]).hours[MEDIAN];
+    assert!(median(1.0) > 1.2 * median(0.0), "{} {}", median(1.0), median(0.0));
+    assert_eq!(trained.sizes.calibration, CalibrationBasis::Disabled);
+    for n_rows in [1, 30] {
+        let few = with_regions(n_rows);
+        let trained = few.train(FamilyName::Baseline, &quick()).unwrap();
+        assert!(few.matrix.n_rows() == n_rows && trained.importance.is_empty());
+    }
+    // Nothing is delivered, and nothing is ordered yet.
+    let open = |as_of: AsOf| {
+        let outcomes = many.outcomes(as_of);
+        let opened = |(outcome, &at): (Outcome, &Instant)| match outcome {
+            Outcome::Delivered(_) => Outcome::Censored(as_of.hours_since(at) as f32),
+            other => other,
+        };
+        outcomes.into_iter().zip(&many.ordered_at).map(opened).collect()
+    };
+    let trained = many.train_with(FamilyName::Baseline, &quick(), &open).unwrap();
+    let scored = trained.scorer.score_row(&[0.5, 1.0, 0.5, 0.5]);
+    assert!(scored.hours[MEDIAN] > 1000.0 && scored.hours.is_sorted(), "{scored:?}");
+    let nothing = |as_of: AsOf| vec![Outcome::Excluded; many.outcomes(as_of).len()];
+    let trained = many.train_with(FamilyName::Baseline, &quick(), &nothing).unwrap();
+    assert_eq!(trained.scorer.score_row(&[0.5, 1.0, 0.5, 0.5]).probability_over_2d, 0.5);
+}
+
+#[test]
+fn a_failure_of_one_family_leaves_the_others_and_a_wrong_setting_does_not() {
+    let few = orders(500, None).train(FamilyName::Boost, &quick()).unwrap_err();
+    assert!(few.is_of_family(), "{few}");
+    let settings = Settings { rows_min: 0, ..quick() };
+    assert!(!settings.check().unwrap_err().is_of_family());
+    let not_kept = Error::Checkpoint { source: "the disk is full".into() };
+    assert!(!not_kept.is_of_family());
+}
+
+#[test]
 fn a_short_history_is_not_calibrated_and_says_so() {
     let orders = orders(2_400, None);
     let trained = orders.train(FamilyName::Boost, &quick()).unwrap();

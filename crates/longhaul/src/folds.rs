@@ -8,14 +8,16 @@ use std::time::Instant;
 use anyhow::Result;
 use evaluate::{Comparison, Evaluation, Forecast};
 use learn::NoCheckpoints;
-use scorer::{Distribution, Recalibration, TimeScale};
+use scorer::{Distribution, Recalibration, Scorer, TimeScale};
 use terms::AsOf;
 
 use crate::flags::Origins;
+use crate::left_out::LeftOut;
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::RunContext;
 use crate::stages::{self, FeatureSet, Holdout};
+use crate::stored_models::StoredModels;
 
 /// The origins of a backtest: from which to which, and in which steps.
 #[derive(Debug, Clone, Copy)]
@@ -80,39 +82,60 @@ pub(crate) struct Fold {
     pub(crate) recalibration: Recalibration,
 }
 
-/// Trains at the origins and predicts what followed each.
+/// The folds of a backtest, and the origins that were left out.
+pub(crate) struct Folds {
+    /// Those that can be judged, in the order of their origins; at least one.
+    pub(crate) folds: Vec<Fold>,
+    /// The other origins, and why.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// Trains at the origins and predicts what followed each. An origin at which no model can be trained, or
+/// nothing was delivered yet, is left out; the next one is trained anew. Models that `stored` has are not
+/// trained again.
 ///
 /// # Errors
-/// If a training fails, or the feature set lacks a column.
+/// If all origins are left out, a setting is wrong, the store fails, or the feature set lacks a column.
 #[expect(clippy::disallowed_methods, reason = "the reporter shows how long it takes")]
 pub(crate) fn folds(
     context: &RunContext<'_>,
     resolved: &Resolved,
     feature_set: &FeatureSet,
     span: Span,
-) -> Result<Vec<Fold>> {
-    let family = resolved.settings.backtest.family;
+    stored: Option<&StoredModels<'_>>,
+) -> Result<Folds> {
     let train_every = span.train_every_days / span.every_days;
-    let mut folds: Vec<Fold> = Vec::new();
-    let mut trained = None;
+    let (mut folds, mut left_out) = (Vec::new(), Vec::new());
+    let mut trained: Option<(AsOf, Scorer)> = None;
     for (number, (origin, next)) in span.origins().into_iter().enumerate() {
         let started = Instant::now();
         let holdout = Holdout::new(feature_set, (origin, next), context.as_of)?;
+        let days = resolved.settings.network.days();
+        let baselines = match stages::baselines(feature_set, &holdout, (origin, days))? {
+            Ok(baselines) => baselines,
+            Err(no_history) => {
+                left_out.push(LeftOut::without_history(origin, &no_history, context.reporter));
+                continue;
+            }
+        };
         if (number as u32).is_multiple_of(train_every) || trained.is_none() {
-            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-            let model =
-                stages::train_family(matrix, outcomes, resolved, family, origin, &NoCheckpoints)?;
-            trained = Some((origin, model));
+            trained = match model(context, resolved, feature_set, origin, stored) {
+                Ok(model) => Some((origin, model)),
+                Err(error) => {
+                    let name = origin.to_string();
+                    left_out.push(LeftOut::because(&name, error, context.reporter)?);
+                    None
+                }
+            };
         }
         let Some((trained_at, model)) = &trained else { continue };
-        let distributions = model.scorer.score(&feature_set.matrix.take(&holdout.rows))?;
+        let distributions = model.score(&feature_set.matrix.take(&holdout.rows))?;
         context.reporter.progress(format!(
             "backtest {origin}: {} shipments, trained as of {trained_at}, {:.1} s",
             holdout.rows.len(),
             started.elapsed().as_secs_f64()
         ));
-        let baselines = stages::baselines(feature_set, &holdout, (origin, model.scorer.days()))?;
-        let parts = model.scorer.parts();
+        let parts = model.parts();
         folds.push(Fold {
             origin,
             next,
@@ -123,7 +146,32 @@ pub(crate) fn folds(
             recalibration: parts.recalibration.clone(),
         });
     }
-    Ok(folds)
+    if folds.is_empty() {
+        let first = left_out.first().map_or_else(String::new, LeftOut::text);
+        return Err(Refusal::EveryOriginLeftOut { n: left_out.len(), first }.into());
+    }
+    Ok(Folds { folds, left_out })
+}
+
+/// The model as of an origin: the stored one, or trained now and stored.
+fn model(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    feature_set: &FeatureSet,
+    origin: AsOf,
+    stored: Option<&StoredModels<'_>>,
+) -> Result<Scorer> {
+    if let Some(model) = stored.map(|stored| stored.read(origin)).transpose()?.flatten() {
+        context.reporter.note(&format!("backtest {origin}: goes on with the model that was kept"));
+        return Ok(model);
+    }
+    let family = resolved.settings.backtest.family;
+    let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
+    let trained = stages::train_family(matrix, outcomes, resolved, family, origin, &NoCheckpoints)?;
+    if let Some(stored) = stored {
+        stored.write(origin, &trained.scorer)?;
+    }
+    Ok(trained.scorer)
 }
 
 /// The evaluation of all folds together, with outcomes as known at the as-of.
@@ -162,7 +210,7 @@ pub(crate) fn mean_pinball_days(
     feature_set: &FeatureSet,
     span: Span,
 ) -> Result<f64> {
-    let folds = folds(context, resolved, feature_set, span)?;
+    let Folds { folds, .. } = folds(context, resolved, feature_set, span, None)?;
     let evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
     let model = evaluation.model_entry();
     Ok(model.map_or(f64::NAN, |model| model.metrics.mean_pinball_days))

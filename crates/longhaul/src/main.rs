@@ -13,12 +13,14 @@ mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod left_out;
 mod predictions;
 mod refusal;
 mod report;
 mod settings;
 mod stage;
 mod stages;
+mod stored_models;
 
 use std::process::ExitCode;
 

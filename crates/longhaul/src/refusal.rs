@@ -61,6 +61,25 @@ pub(crate) enum Refusal {
         /// The gates that refused it.
         gates: Vec<String>,
     },
+    /// A backtest has nothing to judge.
+    #[error(
+        "a backtest: expected an origin at which a model can be trained, found none among {n}, \
+         first {first}"
+    )]
+    EveryOriginLeftOut {
+        /// How many origins.
+        n: usize,
+        /// The first, and why it was left out.
+        first: String,
+    },
+    /// A backtest is done, without some of its origins.
+    #[error("the backtest was judged without {n} of its origins, first {first}")]
+    OriginsLeftOut {
+        /// How many.
+        n: usize,
+        /// The first, and why it was left out.
+        first: String,
+    },
     /// Changes of a contract are not compatible.
     #[error("{contract}: {n_breaking} of its changes break what fitted before")]
     Breaking {
@@ -109,7 +128,9 @@ impl Refusal {
         match self {
             Self::Usage { .. } => ErrorClass::Usage,
             Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
-            Self::Missing { .. } => ErrorClass::Input,
+            Self::Missing { .. }
+            | Self::EveryOriginLeftOut { .. }
+            | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
             Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => {
                 ErrorClass::Contract
@@ -129,6 +150,11 @@ impl Refusal {
                 "choose another --store, empty this one, or replace partitions with --force".into(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
+                "choose a later --from, or the family that any rows can train: backtest.family = \
+                 \"baseline\""
+                    .to_owned(),
+            ),
             Self::GateRefused { .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"

@@ -138,7 +138,15 @@ pub(crate) fn run_backtest(
     work: impl FnOnce() -> Result<Output>,
 ) -> Result<StageResult> {
     let id = id(context.as_of, "backtest", &inputs);
-    run_in(context, format!("backtests/{id}"), id, "backtest", inputs, work)
+    run_in(context, backtest_folder(context, &inputs), id, "backtest", inputs, work)
+}
+
+/// The folder of the outputs of a backtest with these inputs.
+pub(crate) fn backtest_folder(
+    context: &RunContext<'_>,
+    inputs: &BTreeMap<String, String>,
+) -> String {
+    format!("backtests/{}", id(context.as_of, "backtest", inputs))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the reporter shows how long a stage takes")]

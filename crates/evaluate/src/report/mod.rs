@@ -68,8 +68,13 @@ fn opening(evaluation: &Evaluation, title: &str) -> Markup {
         header {
             h1 { (title) }
             p.lead {
-                "The model is " code { (evaluation.model) } ", judged on " (count(counts.judged))
-                " shipments ordered from " (counts.first_day) " to " (counts.last_day) "."
+                "The model is " code { (evaluation.model) }
+                @if evaluation.overall.is_empty() {
+                    ". It cannot be judged yet: the gate says what is missing."
+                } @else {
+                    ", judged on " (count(counts.judged)) " shipments ordered from "
+                    (counts.first_day) " to " (counts.last_day) "."
+                }
             }
             @if let Some(verdict) = &evaluation.verdict {
                 @let passed = verdict.gates.iter().filter(|gate| gate.passed).count();
@@ -92,6 +97,22 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             @if !extras.header.is_empty() { (tables::header(extras.header)) }
             (rows(evaluation))
         }))
+        @if !evaluation.overall.is_empty() { (of_forecasts(evaluation, extras)) }
+        @if !extras.importance.is_empty() {
+            (section("Features", &tables::importance(extras.importance)))
+        }
+        @if !extras.gate_rules.is_empty() {
+            (section("Rules of the two-day gate", &html! {
+                p { "The shallow tree that a person can audit." }
+                pre tabindex="0" { (extras.gate_rules) }
+            }))
+        }
+    }
+}
+
+/// The sections on forecasts that were judged.
+fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
+    html! {
         (section("Against baselines and families", &html! {
             (tables::points("Error of the median, all judged rows", &evaluation.overall))
             (tables::distributions(
@@ -129,15 +150,6 @@ fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             (section("Segments", &segment_table::segments(evaluation)))
         }
         (section("The promise", &promise_table::promises(&evaluation.overall)))
-        @if !extras.importance.is_empty() {
-            (section("Features", &tables::importance(extras.importance)))
-        }
-        @if !extras.gate_rules.is_empty() {
-            (section("Rules of the two-day gate", &html! {
-                p { "The shallow tree that a person can audit." }
-                pre tabindex="0" { (extras.gate_rules) }
-            }))
-        }
     }
 }
 

@@ -11,20 +11,24 @@ use serde_json::{Value, json};
 use terms::{AsOf, DayGrid, Instant, Outcome, column, count};
 
 use crate::command_output::envelope;
-use crate::folds::{Fold, Span, evaluate_folds, folds};
+use crate::folds::{Fold, Folds, Span, evaluate_folds, folds};
+use crate::left_out::{self, LeftOut};
 use crate::predictions::{Predictions, by_day_column, distribution_columns, instants, to_parquet};
+use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::{self, FeatureSet, NetworkLevel, REPORT};
+use crate::stored_models::StoredModels;
 
 /// File name of the predictions.
 const PREDICTIONS: &str = "predictions.parquet";
 
-/// Runs a backtest, or finds that it was done, and writes its files to `backtests/<id>/`.
+/// Runs a backtest, or finds that it was done, and writes its files to `backtests/<id>/`. One that was
+/// killed goes on after the last origin that it trained.
 ///
 /// # Errors
-/// If a stage fails.
+/// If a stage fails, or, after the result is printed, if some origins were left out.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -37,10 +41,12 @@ pub(crate) fn run(
     inputs.insert("backtest".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
     inputs.insert("export".to_owned(), export.to_string());
+    let stored = StoredModels::of(context, &stage::backtest_folder(context, &inputs));
     let done = stage::run_backtest(context, inputs, || {
         let feature_set = FeatureSet::read(context, resolved, &features)?;
-        work(context, resolved, &feature_set, (span, export), &features)
+        work(context, resolved, &feature_set, span, (export, &stored, &features))
     })?;
+    stored.delete()?;
     let url = context.store.url().trim_end_matches('/');
     let summary = &done.manifest.summary;
     let result = json!({ "id": done.manifest.id, "folder": done.folder, "summary": summary });
@@ -48,7 +54,14 @@ pub(crate) fn run(
         let folder = format!("{url}/{}", done.folder);
         format!("{}\n\n{folder}/{PREDICTIONS}\n{folder}/{REPORT}", overview(summary))
     });
-    Ok(())
+    let left_out: Vec<LeftOut> = serde_json::from_value(summary["left_out"].clone())?;
+    match left_out.first() {
+        None => Ok(()),
+        Some(first) => {
+            let (n, first) = (left_out.len(), first.text());
+            Err(Refusal::OriginsLeftOut { n, first }.into())
+        }
+    }
 }
 
 /// The table of scores.
@@ -75,12 +88,12 @@ fn work(
     context: &RunContext<'_>,
     resolved: &Resolved,
     feature_set: &FeatureSet,
-    (span, export): (Span, bool),
-    features: &StageResult,
+    span: Span,
+    (export, stored, features): (bool, &StoredModels<'_>, &StageResult),
 ) -> Result<Output> {
     let family = resolved.settings.backtest.family;
     let days = resolved.settings.network.days();
-    let folds = folds(context, resolved, feature_set, span)?;
+    let Folds { folds, left_out } = folds(context, resolved, feature_set, span, Some(stored))?;
     let mut files = BTreeMap::new();
     if export {
         let labels = Labels::of(feature_set, &folds).into_frame()?;
@@ -95,16 +108,24 @@ fn work(
     }
     let mut evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
     evaluation.cut_off = stages::cut_off_of(features)?;
+    if !left_out.is_empty() {
+        evaluation.about.insert("left_out".to_owned(), left_out::texts(&left_out));
+    }
     files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
-    let report = report(context, resolved, feature_set, span, &folds, &evaluation);
+    let report = report(context, resolved, feature_set, span, (&folds, &left_out), &evaluation);
     files.insert(REPORT.to_owned(), report.into_bytes());
     files.insert(
         PREDICTIONS.to_owned(),
         predictions(context, feature_set, (&stages::family_name(family), days), folds)?,
     );
     let scores = stages::scores(&evaluation);
-    let line = format!("{} shipments judged", count(evaluation.counts.judged));
-    Ok(Output { files, summary: json!({ "counts": evaluation.counts, "scores": scores }), line })
+    let mut line = format!("{} shipments judged", count(evaluation.counts.judged));
+    if !left_out.is_empty() {
+        line += &format!("; origins left out: {}", left_out::names(&left_out));
+    }
+    let counts = evaluation.counts;
+    let summary = json!({ "counts": counts, "scores": scores, "left_out": left_out });
+    Ok(Output { files, summary, line })
 }
 
 /// The report of a backtest, with level and recalibration by origin.
@@ -113,7 +134,7 @@ fn report(
     resolved: &Resolved,
     feature_set: &FeatureSet,
     span: Span,
-    folds: &[Fold],
+    (folds, left_out): (&[Fold], &[LeftOut]),
     evaluation: &Evaluation,
 ) -> String {
     let Span { from, to, every_days, train_every_days } = span;
@@ -126,8 +147,9 @@ fn report(
         ("family", stages::family_name(resolved.settings.backtest.family)),
         ("seed", resolved.settings.train.seed.to_string()),
     ];
-    let header: Vec<(String, String)> =
+    let mut header: Vec<(String, String)> =
         header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    header.extend(left_out.iter().map(LeftOut::row));
     let level = NetworkLevel::of(feature_set);
     let level_at = |fold: &Fold| level.and_then(|level| level.at(fold.origin, fold.next));
     let drift = Drift {

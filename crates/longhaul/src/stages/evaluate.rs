@@ -13,6 +13,7 @@ use learn::{NoCheckpoints, Trained};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint, count};
 
+use crate::left_out::{self, LeftOut};
 use crate::settings::Resolved;
 use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
@@ -45,6 +46,8 @@ pub(crate) struct Summary {
     pub(crate) last_day: String,
     /// Scores of the model, the other families, the champion, the baselines.
     pub(crate) scores: Vec<Score>,
+    /// The families that could not be trained as of the start of the hold-out.
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// The main metrics of one forecast.
@@ -60,10 +63,11 @@ pub(crate) struct Score {
     pub(crate) coverage_80: f64,
 }
 
-/// Evaluates every family on the hold-out.
+/// Evaluates every family on the hold-out. One that cannot be trained as of its start is left out; where
+/// nothing can be judged yet, the gates refuse the model.
 ///
 /// # Errors
-/// If a family cannot be trained as of the hold-out's start, or no outcome of its orders is known.
+/// If a setting is wrong, or the store fails.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -93,17 +97,19 @@ pub(crate) fn run(
         let holdout = Holdout::new(&feature_set, (start, end), context.as_of)?;
         let mut candidates = Vec::new();
         let mut trained = Vec::new();
-        for &family in &resolved.settings.train.families {
+        let mut left_out = Vec::new();
+        for family in train::families(resolved) {
             let name = train::name(family);
             context.reporter.progress(format!("evaluate {name}"));
-            let family = train::train(
-                &feature_set.matrix,
-                &feature_set.outcomes,
-                resolved,
-                family,
-                start,
-                &NoCheckpoints,
-            )?;
+            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
+            let family =
+                match train::train(matrix, outcomes, resolved, family, start, &NoCheckpoints) {
+                    Ok(family) => family,
+                    Err(error) => {
+                        left_out.push(LeftOut::because(&name, error, context.reporter)?);
+                        continue;
+                    }
+                };
             let scored = family.scorer.score(&feature_set.matrix.take(&holdout.rows))?;
             candidates.push(forecast(&name, days, &scored));
             trained.push(family);
@@ -122,26 +128,36 @@ pub(crate) fn run(
                 scored.map(|scored| forecast(model_id, days, &scored))
             }
         };
-        let comparison = Comparison {
-            shipments: &holdout.shipments,
-            candidates: &candidates,
-            chosen: None,
-            champion: champion.as_ref(),
-            baselines: &baselines(&feature_set, &holdout, (start, days))?,
+        let with_settings = (&evaluation_settings(resolved), &settings.gates);
+        let judged = match baselines(&feature_set, &holdout, (start, days))? {
+            Err(no_history) => Err(no_history),
+            Ok(baselines) => {
+                let comparison = Comparison {
+                    shipments: &holdout.shipments,
+                    candidates: &candidates,
+                    chosen: None,
+                    champion: champion.as_ref(),
+                    baselines: &baselines,
+                };
+                ::evaluate::evaluate(&comparison, with_settings.0, Some(with_settings.1))
+            }
         };
-        let mut evaluation = ::evaluate::evaluate(
-            &comparison,
-            &evaluation_settings(resolved),
-            Some(&settings.gates),
-        )?;
+        let mut evaluation = judged.or_else(|error| {
+            let model = candidates.first().map_or("", |candidate| candidate.name.as_str());
+            Evaluation::unjudged(error, model, &holdout.shipments, with_settings)
+        })?;
         nightly::store(context, &feature_set, &earlier, (METRICS, days))?;
         let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
         evaluation.add_nightly(of_nights.compared()?, &settings.gates);
         evaluation.cut_off = cut_off_of(features)?;
         evaluation.about.insert(nightly::TRAINING.to_owned(), training);
+        if !left_out.is_empty() {
+            evaluation.about.insert("left_out".to_owned(), left_out::texts(&left_out));
+        }
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
-        let header = header(context, resolved, features, (start, &maturity));
+        let mut header = header(context, resolved, features, (start, &maturity));
+        header.extend(left_out.iter().map(LeftOut::row));
         let extras = ReportExtras {
             title: &format!("{} as of {}", resolved.settings.name, context.as_of),
             header: &header,
@@ -150,14 +166,17 @@ pub(crate) fn run(
             drift: Some(&drift),
         };
         let report = ::evaluate::report(&evaluation, &extras);
-        let summary = summary(&evaluation);
-        let line = format!(
+        let summary = summary(&evaluation, left_out);
+        let mut line = format!(
             "{} of {} families is best on {} shipments; gates {}",
             summary.family,
             candidates.len(),
             count(summary.rows),
             if summary.passed { "passed" } else { "refused" },
         );
+        if !summary.left_out.is_empty() {
+            line += &format!("; left out: {}", left_out::names(&summary.left_out));
+        }
         Ok(Output {
             summary: serde_json::to_value(&summary)?,
             files: BTreeMap::from([
@@ -191,7 +210,7 @@ fn training(resolved: &Resolved) -> Result<String> {
     Ok(parts.finish().to_string())
 }
 
-fn summary(evaluation: &Evaluation) -> Summary {
+fn summary(evaluation: &Evaluation, left_out: Vec<LeftOut>) -> Summary {
     let verdict = evaluation.verdict.as_ref();
     let refused = verdict.into_iter().flat_map(|verdict| &verdict.gates).filter(|g| !g.passed);
     Summary {
@@ -205,6 +224,7 @@ fn summary(evaluation: &Evaluation) -> Summary {
         first_day: evaluation.counts.first_day.clone(),
         last_day: evaluation.counts.last_day.clone(),
         scores: scores(evaluation),
+        left_out,
     }
 }
 

@@ -128,13 +128,15 @@ pub(crate) fn forecast(
 /// The baselines for a hold-out, from deliveries known at `origin`, with shares by `days`. A lane is that of the speed
 /// table: regions, carrier and service; where that has too few deliveries, the pair of regions.
 ///
+/// The inner result says that no delivery was known at `origin`.
+///
 /// # Errors
-/// If no delivery was known at `origin`, or the feature set lacks a column that is declared.
+/// If the feature set lacks a column that is declared.
 pub(crate) fn baselines(
     feature_set: &FeatureSet,
     holdout: &Holdout,
     (origin, days): (AsOf, DayGrid),
-) -> Result<Vec<Forecast>> {
+) -> Result<Result<Vec<Forecast>, evaluate::Error>> {
     let texts = lane_texts(feature_set)?;
     let lane = |row: usize| {
         let whole: [Option<&str>; LANE.len()] =
@@ -148,10 +150,12 @@ pub(crate) fn baselines(
     let hours: Vec<f32> = deliveries.iter().map(|delivery| delivery.hours).collect();
     let past = PastDeliveries { lanes: &lanes, known_at: &known_at, hours: &hours, days };
     let lanes: Vec<_> = holdout.rows.iter().map(|&row| lane(row)).collect();
-    let global = baseline::global_quantiles(&past, origin, holdout.rows.len())?;
-    let promise = baseline::promise(&holdout.shipments.promised_hours, &global)?;
-    let lane_median = baseline::lane_median_28d(&past, origin, &lanes)?;
-    Ok(promise.into_iter().chain([lane_median, global]).collect())
+    Ok((|| {
+        let global = baseline::global_quantiles(&past, origin, holdout.rows.len())?;
+        let promise = baseline::promise(&holdout.shipments.promised_hours, &global)?;
+        let lane_median = baseline::lane_median_28d(&past, origin, &lanes)?;
+        Ok(promise.into_iter().chain([lane_median, global]).collect())
+    })())
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use serde_json::json;
 use terms::count;
 
 use crate::command_output::{CommandOutput, envelope};
+use crate::left_out;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{RunContext, StageResult};
@@ -51,6 +52,7 @@ pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<C
     let summaries = json!({
         "as_of": context.as_of.to_string(),
         "check": summary(Stage::Check)?,
+        "train": summary(Stage::Train)?,
         "evaluate": summary(Stage::Evaluate)?,
         "publish": summary(Stage::Publish)?,
         "score": summary(Stage::Score)?,
@@ -126,13 +128,18 @@ fn overview(context: &RunContext<'_>, results: &Results) -> Result<String> {
         .collect();
     let header = ["forecast", "MAE, days", "mean pinball, days", "80% interval covers"];
     let url = context.store.url().trim_end_matches('/');
+    let trained: train::Summary = results.of(Stage::Train)?.summary()?;
+    let left_out = match left_out::names(&trained.left_out) {
+        names if names.is_empty() => String::new(),
+        names => format!("\nleft out     {names} (the manifest of the train stage says why)"),
+    };
     Ok(format!(
         "\nas of {as_of}: {rows_in} rows in, {rows_ok} ok, {quarantined} in quarantine\n\
          judged on {judged} shipments ordered {first} to {last}\n\n{table}\n\n\
          champion     {champion} ({family})\n\
          model        {url}/models/{champion}/\n\
          predictions  {url}/{score_folder}/predictions.parquet ({scored} open shipments)\n\
-         report       {url}/{evaluate_folder}/report.html",
+         report       {url}/{evaluate_folder}/report.html{left_out}",
         as_of = context.as_of,
         rows_in = count(check.rows_in),
         rows_ok = count(check.rows_ok),

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use artifact::{About, Bundle, Promotion};
 use serde::{Deserialize, Serialize};
-use terms::Digest;
+use terms::{AsOf, Digest};
 
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
-use crate::stages::{evaluate, features};
+use crate::stages::{evaluate, features, train};
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(crate) fn run(
     train: &StageResult,
     evaluate: &StageResult,
 ) -> Result<Published> {
-    let evaluated: evaluate::Summary = evaluate.summary()?;
+    let evaluated = with_a_model(evaluate.summary()?, &train.summary()?, context.as_of);
     let inputs = BTreeMap::from([
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
@@ -69,6 +69,30 @@ pub(crate) fn run(
         }
     };
     Ok(Published { result, refused })
+}
+
+/// What was evaluated, of a family that was trained: if the best one could not be trained as of tonight,
+/// the next one, which is kept and refused.
+fn with_a_model(
+    mut evaluated: evaluate::Summary,
+    trained: &train::Summary,
+    as_of: AsOf,
+) -> evaluate::Summary {
+    if trained.families.contains_key(&evaluated.family) {
+        return evaluated;
+    }
+    let best = std::mem::take(&mut evaluated.family);
+    let reason = trained.left_out.iter().find(|one| one.name == best);
+    let reason = reason.map_or("it was not trained", |one| one.reason.as_str());
+    evaluated.passed = false;
+    evaluated
+        .refused
+        .push(format!("{best}, the best of the families, has no model as of {as_of}: {reason}"));
+    let by_score = evaluated.scores.iter().map(|score| &score.name);
+    let mut others = by_score.chain(trained.families.keys());
+    let next = others.find(|name| trained.families.contains_key(*name));
+    evaluated.family = next.cloned().unwrap_or_default();
+    evaluated
 }
 
 fn bundle(
@@ -116,5 +140,51 @@ fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> 
             Ok((false, format!("kept; the champion {champion} is newer, as of {champion_as_of}")))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::left_out::LeftOut;
+
+    fn evaluated() -> evaluate::Summary {
+        let score = |name: &str| {
+            serde_json::json!({
+                "name": name, "mae_days": 1.0, "mean_pinball_days": 1.0, "coverage_80": 0.8,
+            })
+        };
+        let summary = serde_json::json!({
+            "family": "boost", "passed": true, "refused": [], "rows": 900, "open_share": 0.0,
+            "first_day": "", "last_day": "", "left_out": [],
+            "scores": [score("boost"), score("promise"), score("forest"), score("baseline")],
+        });
+        serde_json::from_value(summary).expect("a summary")
+    }
+
+    fn trained(names: &[&str]) -> train::Summary {
+        let basis = serde_json::json!({ "basis": "disabled" });
+        let sizes = serde_json::json!({
+            "rows": 1, "excluded": 0, "open": 0, "beyond_observed": 1, "beyond_open": 0, "gate": 1,
+            "gate_over_2d": 1, "within_2d": 0, "calibration": basis, "recalibration": basis,
+            "tail": "assumed",
+        });
+        let sizes: learn::Sizes = serde_json::from_value(sizes).expect("sizes");
+        let reason = "no memory".to_owned();
+        train::Summary {
+            families: names.iter().map(|name| ((*name).to_owned(), sizes.clone())).collect(),
+            left_out: vec![LeftOut { name: "boost".to_owned(), reason }],
+        }
+    }
+
+    #[test]
+    fn a_best_family_without_a_model_is_refused_and_the_next_one_kept() {
+        let as_of = "2026-03-01".parse().expect("a date");
+        let found = with_a_model(evaluated(), &trained(&["boost", "forest"]), as_of);
+        assert!(found.passed && found.family == "boost" && found.refused.is_empty());
+        let found = with_a_model(evaluated(), &trained(&["baseline", "forest"]), as_of);
+        assert_eq!((found.passed, found.family.as_str()), (false, "forest"));
+        let expected = "boost, the best of the families, has no model as of 2026-03-01: no memory";
+        assert_eq!(found.refused, [expected]);
     }
 }

@@ -5,19 +5,40 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use features::Outcomes;
-use learn::{CheckpointError, Checkpoints, FamilyName, Trained};
+use learn::{CheckpointError, Checkpoints, FamilyName, Sizes, Trained};
 use scorer::{Parts, Scorer};
+use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{AsOf, Matrix};
 
+use crate::left_out::{self, LeftOut};
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
 
-/// Trains every family of the settings.
+/// The summary in the stage's manifest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Summary {
+    /// How many rows each family was trained on.
+    pub(crate) families: BTreeMap<String, Sizes>,
+    /// The families that could not be trained.
+    pub(crate) left_out: Vec<LeftOut>,
+}
+
+/// The families of the settings, and the baseline, which can always be trained.
+pub(crate) fn families(resolved: &Resolved) -> Vec<FamilyName> {
+    let mut families = resolved.settings.train.families.clone();
+    if !families.contains(&FamilyName::Baseline) {
+        families.push(FamilyName::Baseline);
+    }
+    families
+}
+
+/// Trains every family of the settings, and the baseline. One that cannot be trained, for example
+/// because too few deliveries are known, is left out.
 ///
 /// # Errors
-/// If a family cannot be trained, for example because too few deliveries are known.
+/// If a setting is wrong, or the store fails.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
@@ -28,21 +49,31 @@ pub(crate) fn run(
     let result = stage::run(context, "train", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
         let mut files = BTreeMap::new();
-        let mut sizes = serde_json::Map::new();
-        for &family in &resolved.settings.train.families {
+        let mut summary = Summary { families: BTreeMap::new(), left_out: Vec::new() };
+        for family in families(resolved) {
             let name = name(family);
             context.reporter.progress(format!("train {name}"));
             let storage =
                 StoredCheckpoints { store: context.store, folder: format!("{checkpoints}/{name}") };
             let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-            let trained = train(matrix, outcomes, resolved, family, context.as_of, &storage)?;
-            sizes.insert(name.clone(), serde_json::to_value(&trained.sizes)?);
+            let trained = match train(matrix, outcomes, resolved, family, context.as_of, &storage) {
+                Ok(trained) => trained,
+                Err(error) => {
+                    let left_out = LeftOut::because(&name, error, context.reporter)?;
+                    summary.left_out.push(left_out);
+                    continue;
+                }
+            };
             for (file, bytes) in bundle_files(&trained)? {
                 files.insert(format!("{name}/{file}"), bytes);
             }
+            summary.families.insert(name, trained.sizes);
         }
-        let line = sizes.keys().cloned().collect::<Vec<_>>().join(", ");
-        Ok(Output { files, summary: sizes.into(), line })
+        let mut line = summary.families.keys().cloned().collect::<Vec<_>>().join(", ");
+        if !summary.left_out.is_empty() {
+            line += &format!("; left out: {}", left_out::names(&summary.left_out));
+        }
+        Ok(Output { files, summary: serde_json::to_value(&summary)?, line })
     })?;
     if resolved.settings.train.checkpoint_rounds > 0 {
         // They are of no use once the manifest is there.

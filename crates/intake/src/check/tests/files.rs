@@ -82,12 +82,12 @@ fn a_file_without_rows_is_named() {
 #[test]
 fn a_missing_column_is_named() {
     let store = sound_store();
-    let frame = without(shipments_frame(&delivered()), "origin_zone");
+    let frame = without(shipments_frame(&delivered()), "n_units");
     put(&store, "shipments", "2026-01-05", frame);
     fails(
         &store,
         "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
-         \"origin_zone\": expected text (schemas/shipments.odcs.yaml line 146), found no such column",
+         \"n_units\": expected int64 (schemas/shipments.odcs.yaml line 219), found no such column",
         ErrorClass::Contract,
     );
 }
