@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benches" / "results"
 FILES = {
-    "README.md": ["demo", "quality", "boost", "boost-peers", "boost-scaling", "features"],
+    "README.md": ["demo", "quality", "networks", "boost", "boost-peers", "boost-scaling", "features"],
     "docs/guide-import.md": ["guide", "proof"],
 }
 
