@@ -29,6 +29,9 @@ pub(crate) struct Source {
     pub(crate) format: Option<Format>,
     /// The separator of the values of a CSV file.
     pub(crate) separator: Option<char>,
+    /// Texts of a CSV file that mean no value, as does none at all.
+    #[serde(default)]
+    pub(crate) nulls: Vec<String>,
     /// Columns that are read as text, even if all their values are numbers.
     #[serde(default)]
     pub(crate) text: Vec<String>,

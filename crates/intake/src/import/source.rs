@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use polars::error::PolarsError;
 use polars::prelude::{
     Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, Int64Chunked, IntoColumn,
-    IntoLazy, LazyFrame, NewChunkedArray, ParquetReader, PolarsResult, Schema, SerReader, TimeUnit,
+    IntoLazy, LazyFrame, NewChunkedArray, NullValues, ParquetReader, PolarsResult, Schema, SerReader, TimeUnit,
     TimeZone,
 };
 use terms::Instant;
@@ -143,9 +143,15 @@ fn read_csv(source: &Source, bytes: Vec<u8>) -> PolarsResult<DataFrame> {
         .with_has_header(true)
         .with_infer_schema_length(None)
         .with_schema_overwrite(Some(Arc::new(text)));
+    let mut parse = CsvParseOptions::default();
     if let Some(separator) = source.separator.and_then(|separator| u8::try_from(separator).ok()) {
-        options = options.with_parse_options(CsvParseOptions::default().with_separator(separator));
+        parse = parse.with_separator(separator);
     }
+    if !source.nulls.is_empty() {
+        let nulls = source.nulls.iter().map(|text| text.as_str().into()).collect();
+        parse = parse.with_null_values(Some(NullValues::AllColumns(nulls)));
+    }
+    options = options.with_parse_options(parse);
     options.into_reader_with_file_handle(Cursor::new(bytes)).finish()
 }
 
