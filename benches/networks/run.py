@@ -58,7 +58,7 @@ class Network:
         found = {}
         why = self.say("simulate", "--quiet")[1]
         if why:
-            raise SystemExit(f"{self.folder}: {why}")
+            return {"why": f"simulate: {why}", "why_no_backtest": "not simulated", "seconds": self.seconds}
         said, why = self.say("run", "--json")
         if why:
             found["why"] = why
@@ -133,6 +133,7 @@ def main():
     program = str(pathlib.Path(arguments.longhaul).resolve())
     folder = arguments.folder.resolve()
     path = folder / "bench-networks.json"
+    folder.mkdir(parents=True, exist_ok=True)
     before = json.loads(path.read_text())["networks"] if path.exists() else {}
 
     networks = {}
@@ -142,13 +143,13 @@ def main():
         print(f"{name} …", flush=True)
         place = folder / "networks" / re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         networks[name] = Network(program, place, network).judged()
+        # At once, so that what is killed keeps what it has.
+        report = {"machine": machine(), "networks": before | networks}
+        report["rows"] = {name: {"lines": list(lines(name, of))} for name, of in networks.items()}
+        write(path, report, list(NETWORKS))
     if not networks:
         raise SystemExit(f"no network of {arguments.only}: expected some of {'; '.join(NETWORKS)}")
     show(networks)
-    report = {"machine": machine(), "networks": before | networks}
-    report["rows"] = {name: {"lines": list(lines(name, found))} for name, found in networks.items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, report, list(NETWORKS))
     finish(report, "default settings on simulated networks", arguments.check)
 
 
