@@ -43,6 +43,8 @@ def exported(arguments, network, settings):
         "German shop": ("shop_de", arguments.shop, arguments.shop_export),
         "simulated": (None, None, arguments.simulated_export),
     }[network]
+    if not any(is_wanted(arguments.only, window, settings["windows"]) for window in settings["windows"]):
+        return None
     if given or (name and not source):
         return given
     if not arguments.longhaul:
