@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-peers test-olist olist figures check-figures s3 lint audit release fuzz \
-  bench-quality bench-variants bench-boost bench-features clean
+  bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -85,15 +85,22 @@ fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++
 	$(TARGET)/fuzz/$(HOST)/release/fuzz-boost .fuzz/boost -max_len=2048 \
 	  -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/
 
-QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
+QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(SHOP),--shop $(abspath $(SHOP))) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
   $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT)) \
+  $(if $(SHOP_EXPORT),--shop-export $(SHOP_EXPORT)) \
   $(if $(BEFORE_EXPORT),--before-export $(BEFORE_EXPORT)) $(if $(LIGHTGBM),--peers $(LIGHTGBM))
 
-bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts against their peers, window by window: [DIR=<Olist CSVs>] [ONLY=…] [CHECK=1]
+bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts against their peers, window by window: [DIR=<Olist CSVs>] [SHOP=<shop_de>] [ONLY=…] [CHECK=1]
 	.venv-bench/bin/python -m unittest discover -q -s benches/quality
 	.venv-bench/bin/python benches/quality/run.py --longhaul $(or $(PROGRAM),$(LONGHAUL)) $(QUALITY_FLAGS)
 	python3 benches/figures.py record quality .bench/bench-quality.json
+
+bench-networks: $(if $(PROGRAM),,build) .venv-bench/quality ## Default settings on simulated networks of every kind: [ONLY=…] [CHECK=1]
+	.venv-bench/bin/python -m unittest discover -q -s benches/quality
+	.venv-bench/bin/python benches/networks/run.py --longhaul $(or $(PROGRAM),$(LONGHAUL)) \
+	  $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check)
+	python3 benches/figures.py record networks .bench/bench-networks.json
 
 bench-variants: $(if $(PROGRAM),,build) .venv-bench/quality ## What each part of the method is worth on Olist: DIR=<Olist CSVs> [ONLY=…] [EVERY=14d]
 	@test -n "$(DIR)" || { echo 'make bench-variants DIR=<folder with the public CSVs>'; exit 2; }

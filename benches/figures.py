@@ -1,7 +1,7 @@
 """`make figures`: writes the figures that README and guides quote, or checks them.
 
 usage: figures.py write|check --longhaul PROGRAM [--only BLOCKS]
-       figures.py record boost|features|quality FILE
+       figures.py record boost|features|networks|quality FILE
 
 A block is what is between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `demo`, `guide`
 and `proof` are what the program prints: it is run for them. The others are tables of benchmarks that
@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benches" / "results"
 FILES = {
-    "README.md": ["demo", "quality", "boost", "boost-peers", "boost-scaling", "features"],
+    "README.md": ["demo", "quality", "networks", "boost", "boost-peers", "boost-scaling", "features"],
     "docs/guide-import.md": ["guide", "proof"],
 }
 
@@ -197,8 +197,30 @@ def quality():
     return table(heads, [cells for _, cells in sorted(rows)])
 
 
+def networks():
+    """A row a simulated network: ours over each baseline, and coverage."""
+    rows = []
+    for name, found in results("networks").items():
+        scores, cells = found.get("scores"), [name, "no" if found.get("why") else "yes"]
+        if scores:
+            ours = scores["longhaul"]["mean_pinball_days"]
+            cells += [f"{found['rows']:,}", f"{found['within_two_days']:.0%}", f"{found['median_days']:.1f}"]
+            cells.append(f"**{ours:.3f}**")
+            for baseline in ("lane_median_28d", "global_quantiles", "promise"):
+                theirs = scores.get(baseline, {}).get("mean_pinball_days")
+                cells.append(ratio(ours / theirs) if theirs else "–")
+            cells.append(f"{found['coverage_80']:.1%}" + (" of days" if found["by_days"] else ""))
+        else:
+            cells += ["–"] * 8
+        rows.append([*cells, "yes" if found["met"] else "no", f"{sum(found['seconds'].values()):.0f} s"])
+    heads = ["network", "runs", "shipments judged", "within two days", "median, days"]
+    heads += ["mean pinball, days", "of the lane's", "of global quantiles'", "of the promise's"]
+    return table([*heads, "80% covers", "all met", "time"], rows)
+
+
 TABLES = {
     "quality": quality,
+    "networks": networks,
     "boost": boost,
     "boost-peers": boost_peers,
     "boost-scaling": boost_scaling,
@@ -250,9 +272,17 @@ def record(name, file):
             for window, found in windows.items():
                 if found:
                     kept = {key: found[key] for key in ("origins", "predicted", "rows", "scores", "weeks")}
-                    kept |= {"brier_skill": found.get("brier_skill"), "commit": commit()}
+                    more = ("brier_skill", "coverage_of_days", "gates")
+                    kept |= {key: found[key] for key in more if key in found} | {"commit": commit()}
                     of[network, window] = {"network": network, "window": window} | kept
         known = {"lightgbm_version": report["lightgbm_version"], "windows": list(of.values())}
+    elif name == "networks":
+        known = results(name) if path.exists() else {}
+        report = json.loads(pathlib.Path(file).read_text())
+        # What was measured this time; the others keep their commit.
+        for network, lines in report["rows"].items():
+            met = all(line["met"] for line in lines["lines"])
+            known[network] = report["networks"][network] | {"met": met, "commit": commit()}
     else:
         known = results(name)
         for row in json.loads(pathlib.Path(file).read_text())["rows"].values():
@@ -275,7 +305,7 @@ def main():
         of.add_argument("--longhaul", required=True)
         of.add_argument("--only", default="")
     of = whats.add_parser("record")
-    of.add_argument("name", choices=["boost", "features", "quality"])
+    of.add_argument("name", choices=["boost", "features", "networks", "quality"])
     of.add_argument("file")
     arguments = parser.parse_args()
     if arguments.what == "record":

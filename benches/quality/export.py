@@ -104,6 +104,7 @@ class Export:
 def forecast_of(frame):
     """Quantiles in hours, and P(by day 1, 2, …) if the frame has them."""
     forecast = {"hours": frame.select(HOURS).to_numpy().astype(float)}
+    forecast["over_two_days"] = frame["probability_over_2d"].cast(pl.Float64).to_numpy()
     if "probability_by_day" in frame.columns and not frame["probability_by_day"].null_count():
         by_day = frame["probability_by_day"].explode().to_numpy().astype(float)
         forecast["by_day"] = by_day.reshape(len(frame), -1)

@@ -9,7 +9,7 @@ import numpy as np
 from export import LEVELS
 
 LOW, MEDIAN, HIGH = 1, 4, 7  # Positions of 0.1, 0.5 and 0.9.
-DAYS = range(3, 31)
+DAYS, DATES = range(3, 31), range(1, 31)
 SEGMENT_ROWS = 500
 WEEK_COVERAGE_MIN = 0.68
 
@@ -33,6 +33,25 @@ def score(actual, weight, quantiles):
         "below_median": mean(miss[:, MEDIAN] <= 0, weight),
         "width_80_days": mean(quantiles[:, HIGH] - quantiles[:, LOW], weight) / 24,
     }
+
+
+def coverage_of_days(actual, by_day):
+    """Where times are dates: the share of each outcome's day that lies inside [0.1, 0.9] of its forecast,
+    that is how likely a randomised probability integral transform is inside (Brockwell, Universal
+    residuals, 2007). Its mean is 0.8 if the forecast is right, however coarse days are.
+
+    The day of an outcome is what is between P(by the day before) and P(by its day). What comes on the
+    day of the order counts as the first day, and beyond the last day there is the rest.
+    """
+    day = np.maximum(np.round(actual / 24).astype(int), 1)
+    edges = np.concatenate([np.zeros((len(by_day), 1)), by_day, np.ones((len(by_day), 1))], axis=1)
+    edges = np.maximum.accumulate(np.clip(edges, 0, 1), axis=1)
+    day, rows = np.minimum(day, by_day.shape[1] + 1), np.arange(len(actual))
+    low, high = edges[rows, day - 1], edges[rows, day]
+    within = np.clip(np.minimum(high, 0.9) - np.maximum(low, 0.1), 0, None)
+    width = high - low
+    point = (low >= 0.1) & (low <= 0.9)
+    return np.where(width > 1e-9, within / np.maximum(width, 1e-9), point)
 
 
 def width_at(coverage, actual, weight, quantiles):
@@ -64,10 +83,10 @@ def coverages(groups, actual, weight, quantiles, rows_min=0):
     return found
 
 
-def brier_skill(actual, weight, ours, theirs):
-    """1 - ours/theirs of the Brier scores of P(by day d), for d from 3 to 30; `None` without any loss."""
+def brier_skill(actual, weight, ours, theirs, days=DAYS):
+    """1 - ours/theirs of the Brier scores of P(by day d), by day; `None` without any loss."""
     skill = {}
-    for day in DAYS:
+    for day in days:
         happened = actual <= 24 * day
         scores = [mean((by_day[:, day - 1] - happened) ** 2, weight) for by_day in (ours, theirs)]
         skill[day] = 1 - scores[0] / scores[1] if scores[1] > 0 else None
@@ -83,6 +102,16 @@ def weeks_running_below(weeks):
         if np.datetime64(b) - np.datetime64(a) <= np.timedelta64(7, "D")
         and max(weeks[a]["coverage_80"], weeks[b]["coverage_80"]) < WEEK_COVERAGE_MIN
     ]
+
+
+def gates(origins, actual, weight, over_two_days):
+    """Of each origin: the mean probability of more than two days, and the share that took more."""
+    found = {}
+    for origin in np.unique(origins):
+        rows = origins == origin
+        probability = mean(over_two_days[rows], weight[rows])
+        found[str(origin)] = {"mean": probability, "share": mean(actual[rows] > 48, weight[rows])}
+    return found
 
 
 def segments_of(export, rows, ordered_at):
@@ -101,10 +130,11 @@ def segments_of(export, rows, ordered_at):
     return families
 
 
-def judge(export, rows, forecasts):
+def judge(export, rows, forecasts, dates_only=False):
     """Everything about the rows of one window: positions among the predicted ones.
 
-    `forecasts`: by name, `hours` for each predicted row, and maybe `by_day`.
+    `forecasts`: by name, `hours` for each predicted row, and maybe `by_day`. Where times are dates,
+    coverage is that of days too, and the first two days count.
     """
     known = rows[export.weight[rows] > 0]
     actual, weight = export.actual[known], export.weight[known]
@@ -132,5 +162,14 @@ def judge(export, rows, forecasts):
     }
     by_day = [forecasts.get(name, {}).get("by_day") for name in ("longhaul", "lane_median_28d")]
     if all(probabilities is not None for probabilities in by_day):
-        result["brier_skill"] = brier_skill(actual, weight, *(p[known] for p in by_day))
+        days = DATES if dates_only else DAYS
+        result["brier_skill"] = brier_skill(actual, weight, *(p[known] for p in by_day), days)
+    if dates_only:
+        result["coverage_of_days"] = {
+            name: mean(coverage_of_days(actual, forecast["by_day"][known]), weight)
+            for name, forecast in forecasts.items()
+            if "by_day" in forecast and name != "promise"
+        }
+        over_two_days = forecasts["longhaul"]["over_two_days"][known]
+        result["gates"] = gates(export.origin[known], actual, weight, over_two_days)
     return result

@@ -1,6 +1,7 @@
 """`make bench-quality`: our forecasts against their peers in every window of every network.
 
 usage: run.py --longhaul PROGRAM [--olist FOLDER | --olist-export FOLDER]
+              [--shop FOLDER | --shop-export FOLDER]
               [--simulated-export FOLDER] [--before-export FOLDER] [--only WINDOWS] [--peers NAMES]
               [--check]
               [--workers 2] [--folder .bench]
@@ -37,12 +38,18 @@ from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
 def exported(arguments, network, settings):
     """The folder of the network's backtest, made if it is not there; none if it is not wanted."""
-    given = {"Olist": arguments.olist_export, "simulated": arguments.simulated_export}[network]
-    if given or (network == "Olist" and not arguments.olist):
+    name, source, given = {
+        "Olist": ("olist", arguments.olist, arguments.olist_export),
+        "German shop": ("shop_de", arguments.shop, arguments.shop_export),
+        "simulated": (None, None, arguments.simulated_export),
+    }[network]
+    if not any(is_wanted(arguments.only, window, settings["windows"]) for window in settings["windows"]):
+        return None
+    if given or (name and not source):
         return given
     if not arguments.longhaul:
         return None
-    store = arguments.folder / f"quality-{network.lower()}"
+    store = arguments.folder / f"quality-{name or network}"
 
     def say(*words):
         command = [arguments.longhaul, *map(str, words), "--store", str(store)]
@@ -51,8 +58,8 @@ def exported(arguments, network, settings):
             raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
         return done.stdout
 
-    if network == "Olist":
-        say("import", "olist", "--from", arguments.olist)
+    if name:
+        say("import", name, "--from", source)
     else:
         say("simulate", settings["pipeline"])
     first = min(low for low, _ in settings["windows"].values())
@@ -130,7 +137,8 @@ def judged(arguments, network, settings, folder):
     found = {}
     for name, known in within.items():
         rows = np.flatnonzero(np.isin(export.origin, known))
-        result = judge(export, rows, export.forecasts) if len(rows) else None
+        dates_only = settings.get("dates_only", False)
+        result = judge(export, rows, export.forecasts, dates_only) if len(rows) else None
         if result:
             result["origins"] = [known[0], known[-1], len(known)]
         found[name] = result
@@ -184,7 +192,14 @@ def show(results):
         print(f"80% interval covers by week, %: {weeks}")
         skills = [s for s in found.get("brier_skill", {}).values() if s is not None]
         if skills:
-            print(f"Brier skill of P(by day 3 to 30) against the lane: {min(skills):.3f} to {max(skills):.3f}")
+            first = min(found["brier_skill"])
+            span = f"{min(skills):.3f} to {max(skills):.3f}"
+            print(f"Brier skill of P(by day {first} to 30) against the lane: {span}")
+        if "coverage_of_days" in found:
+            covers = (f"{TITLES.get(name, name)} {c:.1%}" for name, c in found["coverage_of_days"].items())
+            print(f"[0.1, 0.9] covers of days: {', '.join(covers)}")
+            pairs = (f"{100 * gate['mean']:.0f}/{100 * gate['share']:.0f}" for gate in found["gates"].values())
+            print(f"the gate's mean/the share over two days by week, %: {' '.join(pairs)}")
 
 
 def main():
@@ -192,6 +207,8 @@ def main():
     parser.add_argument("--longhaul")
     parser.add_argument("--olist", type=pathlib.Path)
     parser.add_argument("--olist-export", type=pathlib.Path)
+    parser.add_argument("--shop", type=pathlib.Path)
+    parser.add_argument("--shop-export", type=pathlib.Path)
     parser.add_argument("--simulated-export", type=pathlib.Path)
     parser.add_argument("--before-export", type=pathlib.Path, help="Olist by an earlier commit")
     parser.add_argument("--only", default="")

@@ -10,7 +10,7 @@ HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from export import LEVELS  # noqa: E402
-from metrics import brier_skill, score, weeks_running_below, width_at  # noqa: E402
+from metrics import brier_skill, coverage_of_days, score, weeks_running_below, width_at  # noqa: E402
 from peers import corrections  # noqa: E402
 from working_time import WorkingTime  # noqa: E402
 
@@ -100,6 +100,21 @@ class Metrics(unittest.TestCase):
         self.assertEqual(set(skill.values()), {1.0})
         same = np.full((2, 60), 0.3)
         self.assertEqual(brier_skill(actual, np.ones(2), same, same)[10], 0)
+
+    def test_days_that_are_forecast_rightly_are_covered_to_four_fifths(self):
+        # Four of five on the first day, the rest by the third: intervals of days cover all or nearly so.
+        by_day = np.array([0.8, 0.8, 1.0])
+        outcomes = 24.0 * np.array([0, 1, 3, 4])
+        found = coverage_of_days(outcomes, np.tile(by_day, (4, 1)))
+        np.testing.assert_allclose(found, [0.7 / 0.8, 0.7 / 0.8, 0.5, 0.0])
+        self.assertAlmostEqual(0.8 * found[1] + 0.2 * found[2], 0.8)
+        # Nothing was expected on that day: covered by where it lies.
+        self.assertEqual(coverage_of_days(np.array([48.0]), by_day[None])[0], 1)
+        random = np.random.default_rng(4)
+        shares = random.dirichlet(np.ones(6), 20_000)
+        drawn = (random.random((20_000, 1)) > np.cumsum(shares, axis=1)).sum(axis=1) + 1
+        mean = coverage_of_days(24.0 * drawn, np.cumsum(shares, axis=1)).mean()
+        self.assertAlmostEqual(mean, 0.8, delta=0.01)
 
     def test_only_weeks_that_follow_each_other_run(self):
         weeks = dict.fromkeys(("2018-01-01", "2018-01-08", "2018-01-29"), {"coverage_80": 0.6})

@@ -18,6 +18,17 @@ NETWORKS = {
             "29 weeks": ("2017-10-02", "2018-04-16"),
         },
     },
+    "German shop": {
+        "pipeline": "pipelines/shop_de.toml",
+        "as_of": "2009-04-01",
+        "dates_only": True,
+        "windows": {
+            # The orders of the last origin's week end before 2008-11-24.
+            "20 weeks": ("2008-07-07", "2008-11-17"),
+            "summer": ("2008-07-07", "2008-09-08"),
+            "autumn": ("2008-09-15", "2008-11-17"),
+        },
+    },
     "simulated": {
         "pipeline": "pipelines/seasons.toml",
         "as_of": None,  # That of the pipeline.
@@ -57,6 +68,8 @@ JOINT = [
 ]
 README_PINBALL_DAYS = 1.86
 RECOVERY_RATIO = 0.94
+# Of the German shop: at most so many times (a), and how far the gate's mean may be from the truth.
+SHOP_RATIO, GATE_DISTANCE = 0.90, 0.05
 WORDS = {"mean_pinball_days": "mean pinball, days", "mae_days": "MAE, days"}
 
 
@@ -116,6 +129,28 @@ def judged_lines(title, found):
     yield plain(f"{work}: {day}", f"{skills[day]:.3f}", None, "> 0", skills[day] > 0)
 
 
+def dates_lines(title, found):
+    """The targets of a network whose times are dates."""
+    scores = found["scores"]
+    yield against(title, scores, "mean_pinball_days", "lightgbm", SHOP_RATIO)
+    for peer in ("lightgbm_tuned", "lightgbm_level", "lane_median_28d", "promise"):
+        # An export may have no level; all others are to be there.
+        if peer in scores or peer != "lightgbm_level":
+            yield against(title, scores, "mean_pinball_days", peer, 1.0, strict=True)
+    coverage = found["coverage_of_days"]["longhaul"]
+    yield within(f"{title}: coverage of the days", coverage, *COVERAGE)
+    skills = {day: skill for day, skill in found["brier_skill"].items() if skill is not None}
+    day = min(skills, key=skills.get)
+    work = f"{title}: Brier skill of P(by day d) against the lane, d from 1 to 30, the least: {day}"
+    yield plain(work, f"{skills[day]:.3f}", None, "> 0", skills[day] > 0)
+    off = {origin: abs(gate["mean"] - gate["share"]) for origin, gate in found["gates"].items()}
+    origin = max(off, key=off.get)
+    work = f"{title}: the gate's mean against the share over two days, the farthest: {origin}"
+    gate = found["gates"][origin]
+    met = off[origin] <= GATE_DISTANCE
+    yield plain(work, f"{gate['mean']:.3f}", f"{gate['share']:.3f}", f"within {GATE_DISTANCE}", met)
+
+
 def lines(network, window, found):
     title = f"{network} {window}"
     if not found:
@@ -125,6 +160,8 @@ def lines(network, window, found):
     ours = scores["longhaul"]["mean_pinball_days"]
     if window in JUDGED:
         yield from judged_lines(title, found)
+    if network == "German shop" and window == "20 weeks":
+        yield from dates_lines(title, found)
     if (network, window) in BEFORE:
         before = BEFORE[network, window]
         work = f"{title}: mean pinball, days, longhaul at {before['commit']}"

@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.shipments = shipments.parse()?;
     settings.days = days.parse()?;
     if let Some(share) = rest.first() {
-        settings.share_within_two_days = share.parse()?;
+        settings.share_within_two_days = Some(share.parse()?);
     }
     if let Some(seed) = rest.get(1) {
         settings.seed = seed.parse()?;

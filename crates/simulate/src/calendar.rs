@@ -11,6 +11,7 @@ pub(crate) struct OpenDays(pub(crate) u8);
 impl OpenDays {
     pub(crate) const MONDAY_TO_FRIDAY: Self = Self(0b001_1111);
     pub(crate) const MONDAY_TO_SATURDAY: Self = Self(0b011_1111);
+    pub(crate) const EVERY_DAY: Self = Self(0b111_1111);
 
     pub(crate) fn contains(self, day: i64) -> bool {
         (self.0 >> weekday(day)) & 1 == 1

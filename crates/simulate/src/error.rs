@@ -28,6 +28,17 @@ pub enum Error {
         /// The last date allowed.
         max: Day,
     },
+    /// Both settings of the network's speed are given.
+    #[error(
+        "simulate settings share_within_two_days and median_days: expected one of them, \
+         found {share} and {median_days}"
+    )]
+    TwoSpeeds {
+        /// The share within two days.
+        share: f64,
+        /// The median of the days until delivery.
+        median_days: f64,
+    },
     /// A key of one of the episodes is missing, out of range or out of place.
     #[error("simulate setting episodes[{index}].{key}: expected {expected}, found {found}")]
     Episode {
@@ -66,9 +77,10 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::OutOfRange { .. } | Self::FirstDay { .. } | Self::Episode { .. } => {
-                ErrorClass::Configuration
-            }
+            Self::OutOfRange { .. }
+            | Self::FirstDay { .. }
+            | Self::TwoSpeeds { .. }
+            | Self::Episode { .. } => ErrorClass::Configuration,
             Self::Columns { .. } | Self::Write { .. } => ErrorClass::Internal,
         }
     }
@@ -78,6 +90,9 @@ impl Error {
         match self {
             Self::OutOfRange { name, .. } => Some(format!("set simulate.{name} within the range")),
             Self::FirstDay { .. } => Some("set simulate.first_day within the range".into()),
+            Self::TwoSpeeds { .. } => {
+                Some("leave simulate.share_within_two_days or simulate.median_days out".into())
+            }
             Self::Episode { index, key, .. } => {
                 Some(format!("change {key} of entry {index}, from 0, of simulate.episodes"))
             }

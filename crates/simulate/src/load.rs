@@ -11,8 +11,9 @@ pub(crate) const CAPACITY: f64 = 1.35;
 pub(crate) const OVERTIME: f64 = 1.35;
 /// Factor on capacity on Sundays.
 const SUNDAY: f64 = 0.5;
-/// The longest wait.
-const WAIT_HOURS_MAX: f64 = 96.0;
+/// The longest wait, and that where every day is a working day: there help comes at once.
+pub(crate) const WAIT_HOURS_MAX: f64 = 96.0;
+pub(crate) const WAIT_HOURS_MAX_EVERY_DAY: f64 = 2.0;
 
 /// The backlog of each server, a node or a carrier. Units: shipments.
 #[derive(Debug, Clone)]
@@ -20,15 +21,16 @@ pub(crate) struct Load {
     /// Units: shipments a day.
     capacity: Vec<f64>,
     backlog: Vec<f64>,
+    wait_hours_max: f64,
     arrivals: Vec<f64>,
 }
 
 impl Load {
-    /// Servers without a backlog, by their mean arrivals a day.
-    pub(crate) fn new(mean_a_day: impl IntoIterator<Item = f64>) -> Self {
+    /// Servers without a backlog, by their mean arrivals a day; nothing waits longer than the most.
+    pub(crate) fn new(mean_a_day: impl IntoIterator<Item = f64>, wait_hours_max: f64) -> Self {
         let capacity: Vec<f64> = mean_a_day.into_iter().map(|mean| CAPACITY * mean + 1.0).collect();
         let nothing = vec![0.0; capacity.len()];
-        Self { backlog: nothing.clone(), arrivals: nothing, capacity }
+        Self { backlog: nothing.clone(), wait_hours_max, arrivals: nothing, capacity }
     }
 
     pub(crate) fn capacity(&self, server: usize) -> f64 {
@@ -42,7 +44,7 @@ impl Load {
 
     /// How long today's arrivals wait for the backlog before them.
     pub(crate) fn wait_hours(&self, server: usize) -> f64 {
-        (24.0 * self.backlog[server] / self.capacity[server]).min(WAIT_HOURS_MAX)
+        (24.0 * self.backlog[server] / self.capacity[server]).min(self.wait_hours_max)
     }
 
     /// Ends a day (since the epoch): works off what its capacity allows.
@@ -62,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_rush_delays_the_days_after_it_and_passes() {
-        let mut load = Load::new([100.0]);
+        let mut load = Load::new([100.0], WAIT_HOURS_MAX);
         let mut waits = Vec::new();
         // From a Monday; the rush is on Wednesday, and Sunday comes when it is nearly over.
         const MONDAY: i64 = 4;

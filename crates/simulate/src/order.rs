@@ -39,6 +39,16 @@ pub(crate) struct Order {
     pub(crate) cancelled_at: Option<i64>,
 }
 
+impl Order {
+    /// Replaces each instant by what the shop knows of it.
+    fn know(&mut self, known: impl Fn(i64) -> i64) {
+        self.ordered_at = known(self.ordered_at);
+        self.promised_at = known(self.promised_at);
+        self.paid_at = self.paid_at.map(&known);
+        self.cancelled_at = self.cancelled_at.map(&known);
+    }
+}
+
 /// How a shipment ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
@@ -57,6 +67,8 @@ pub(crate) struct Shipment {
     pub(crate) node: u32,
     pub(crate) carrier: u8,
     pub(crate) service: Service,
+    /// The region of the customer.
+    pub(crate) region: usize,
     pub(crate) goods: Goods,
     pub(crate) freight_value: f64,
     pub(crate) ordered_at: i64,
@@ -74,6 +86,15 @@ impl Shipment {
     pub(crate) fn is_within_two_days(&self) -> bool {
         let hours = (self.ended_at - self.ordered_at) as f64 / HOUR;
         self.ending == Ending::Delivered && hours <= TWO_DAYS_HOURS
+    }
+
+    /// Replaces each instant by what the shop knows of it.
+    fn know(&mut self, known: impl Fn(i64) -> i64) {
+        self.ordered_at = known(self.ordered_at);
+        self.ship_by_at = known(self.ship_by_at);
+        self.handed_over_at = self.handed_over_at.map(&known);
+        self.at_station_at = self.at_station_at.map(&known);
+        self.ended_at = known(self.ended_at);
     }
 }
 
@@ -132,6 +153,9 @@ pub(crate) fn draw(
     if cancelled {
         cancel(&mut order, &mut shipments, first_handover_at, cancelled_share);
     }
+    let known = |at: i64| plan.known(zone.region, at);
+    order.know(known);
+    shipments.iter_mut().for_each(|shipment| shipment.know(known));
     (order, shipments)
 }
 
@@ -189,10 +213,10 @@ fn draw_shipment(
     let Times { handed_over_at, at_station_at, delivered_at } = times;
     let fate = random.share();
     let (ending, ended_at) = if fate < plan.settings.lost_rate {
-        let days = random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
+        let days = plan.patience() * random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
         (Ending::Lost, handed_over_at + (days * DAY as f64) as i64)
     } else if fate < plan.settings.lost_rate + plan.settings.returned_rate {
-        let days = random.between(BACK_DAYS.0, BACK_DAYS.1);
+        let days = plan.patience() * random.between(BACK_DAYS.0, BACK_DAYS.1);
         (Ending::Returned, delivered_at + (days * DAY as f64) as i64)
     } else {
         (Ending::Delivered, delivered_at)
@@ -203,6 +227,7 @@ fn draw_shipment(
         node: route.node as u32,
         carrier: route.carrier as u8,
         service: route.service,
+        region: plan.geography.zones[route.zone].region,
         goods,
         freight_value: freight(plan, &goods, route, random),
         ordered_at: order.ordered_at,

@@ -1,46 +1,81 @@
 //! The pilot: a small simulation before the first day, which sets the capacities of nodes and carriers
-//! and the pace at which the wanted share of orders is delivered within two days.
+//! and the pace at which deliveries take as long as the settings want.
 //!
 //! Order of work:
 //! 1. Draw some thousand orders over all days and count those of each node and carrier, which gives
 //!    their capacities.
 //! 2. Go through the days again with the expected backlogs, drawing the same orders at several paces.
-//! 3. Interpolate the pace at which the wanted share is delivered within two days.
+//! 3. If even the fastest pace is too slow, let nodes and zones work every day, and do so again.
+//! 4. Interpolate the pace at which the wanted share is delivered within two days, or at which the
+//!    median is the wanted one.
 //!
 //! Limits: the share in the simulation differs from the wanted one by the pilot's noise and by random
-//! backlogs, about one percentage point.
+//! backlogs, about one percentage point, and the median by a tenth of itself; where it is little more
+//! than a day, vans that leave once a day make it coarser.
 
+use terms::TWO_DAYS_HOURS;
+
+use crate::calendar::HOUR;
 use crate::carriers::CARRIERS;
 use crate::load::Load;
 use crate::order::{self, Ending, Shipment};
-use crate::plan::{Plan, Waiting};
+use crate::plan::{Plan, USUAL_PACE_MAX, Waiting};
 use crate::random::{Random, Stream};
+use crate::settings::Speed;
 
 /// Orders of the pilot.
 const N_ORDERS: u64 = 6_000;
-/// Paces that are compared: geometric, from fast to slow.
-const N_PACES: usize = 14;
-const PACES: (f64, f64) = (0.12, 4.0);
+
+/// Paces that are compared: the fastest, the slowest, and how many in geometric steps.
+#[derive(Debug, Clone, Copy)]
+struct Paces(f64, f64, usize);
+
+const FOR_SHARE: Paces = Paces(0.12, USUAL_PACE_MAX, 14);
+const FOR_MEDIAN: Paces = Paces(0.05, 100.0, 20);
 
 /// Sets the plan's pace, and returns nodes and carriers with their capacities and without backlog.
 pub(crate) fn settle(plan: &mut Plan) -> Waiting {
     let (nodes, carriers) = count(plan);
+    let speed = plan.settings.speed();
+    let (paces, wanted) = match speed {
+        Speed::ShareWithinTwoDays(share) => (FOR_SHARE, share),
+        Speed::MedianDays(days) => (FOR_MEDIAN, -libm::log(24.0 * days)),
+    };
+    let mut known = swiftness(plan, (&nodes, &carriers), paces, speed);
+    if known[0] < wanted {
+        plan.open_every_day();
+        known = swiftness(plan, (&nodes, &carriers), paces, speed);
+    }
+    plan.pace = paces.at(step_of(&known, wanted));
+    idle(plan, (&nodes, &carriers))
+}
+
+/// Nodes and carriers without backlog, by their shares of all shipments.
+fn idle(plan: &Plan, (nodes, carriers): (&[f64], &[f64])) -> Waiting {
     let days = f64::from(plan.settings.days);
     let scale = plan.settings.shipments as f64 / days;
-    let load = |shares: &[f64]| Load::new(shares.iter().map(|share| share * scale));
-    let idle = || Waiting { nodes: load(&nodes), carriers: load(&carriers) };
+    let load =
+        |shares: &[f64]| Load::new(shares.iter().map(|share| share * scale), plan.wait_hours_max);
+    Waiting { nodes: load(nodes), carriers: load(carriers) }
+}
 
-    let mut waiting = idle();
-    let mut within = [0_u64; N_PACES];
-    let mut delivered = [0_u64; N_PACES];
+/// How swift deliveries are at each pace, in what sets the speed: the share within two days, or minus
+/// the logarithm of the median in hours. It falls from pace to pace.
+fn swiftness(
+    plan: &mut Plan,
+    (nodes, carriers): (&[f64], &[f64]),
+    paces: Paces,
+    speed: Speed,
+) -> Vec<f64> {
+    let mut waiting = idle(plan, (nodes, carriers));
+    let mut hours = vec![Vec::new(); paces.2];
     for day in 0..plan.settings.days {
         for number in orders_of(plan, day) {
-            for step in 0..N_PACES {
-                plan.pace = pace(step as f64);
+            for (step, hours) in hours.iter_mut().enumerate() {
+                plan.pace = paces.at(step as f64);
                 for shipment in draw(plan, &waiting, day, number) {
                     if shipment.ending == Ending::Delivered {
-                        delivered[step] += 1;
-                        within[step] += u64::from(shipment.is_within_two_days());
+                        hours.push((shipment.ended_at - shipment.ordered_at) as f64 / HOUR);
                     }
                 }
             }
@@ -54,13 +89,20 @@ pub(crate) fn settle(plan: &mut Plan) -> Waiting {
         }
         waiting.end_day(plan.rhythm.first_day + i64::from(day));
     }
-    let shares: Vec<f64> = within
-        .iter()
-        .zip(delivered)
-        .map(|(&within, delivered)| within as f64 / delivered.max(1) as f64)
-        .collect();
-    plan.pace = pace(step_of(&shares, plan.settings.share_within_two_days));
-    idle()
+    hours
+        .iter_mut()
+        .map(|hours| match speed {
+            Speed::ShareWithinTwoDays(_) => {
+                let within = hours.iter().filter(|&&hours| hours <= TWO_DAYS_HOURS).count();
+                within as f64 / hours.len().max(1) as f64
+            }
+            Speed::MedianDays(_) => {
+                let middle = hours.len() / 2;
+                hours.sort_unstable_by(f64::total_cmp);
+                -libm::log(hours.get(middle).map_or(1.0, |&median| median.max(1.0)))
+            }
+        })
+        .collect()
 }
 
 /// Shares of all shipments that each node and each carrier gets.
@@ -68,8 +110,8 @@ fn count(plan: &Plan) -> (Vec<f64>, Vec<f64>) {
     let mut nodes = vec![0.0; plan.nodes.all.len()];
     let mut carriers = vec![0.0; CARRIERS.len()];
     let idle = Waiting {
-        nodes: Load::new(nodes.iter().copied()),
-        carriers: Load::new(carriers.iter().copied()),
+        nodes: Load::new(nodes.iter().copied(), plan.wait_hours_max),
+        carriers: Load::new(carriers.iter().copied(), plan.wait_hours_max),
     };
     let mut n_shipments = 0.0;
     for day in 0..plan.settings.days {
@@ -104,21 +146,23 @@ fn draw(plan: &Plan, waiting: &Waiting, day: u32, number: u64) -> Vec<Shipment> 
     order::draw(plan, waiting, day, number, 2, &mut random).1
 }
 
-/// The pace at a step, which may be between two.
-fn pace(step: f64) -> f64 {
-    let share = step / (N_PACES - 1) as f64;
-    PACES.0 * libm::pow(PACES.1 / PACES.0, share)
+impl Paces {
+    /// The pace at a step, which may be between two.
+    fn at(self, step: f64) -> f64 {
+        let Self(fast, slow, n) = self;
+        fast * libm::pow(slow / fast, step / (n - 1) as f64)
+    }
 }
 
-/// The step, between two, at which the falling `shares` cross `wanted`; the nearest end if none.
-fn step_of(shares: &[f64], wanted: f64) -> f64 {
-    let Some(after) = shares.iter().position(|&share| share < wanted) else {
-        return (shares.len() - 1) as f64;
+/// The step, between two, at which the falling figures cross `wanted`; the nearest end if none.
+fn step_of(known: &[f64], wanted: f64) -> f64 {
+    let Some(after) = known.iter().position(|&swift| swift < wanted) else {
+        return (known.len() - 1) as f64;
     };
     if after == 0 {
         return 0.0;
     }
-    let (above, below) = (shares[after - 1], shares[after]);
+    let (above, below) = (known[after - 1], known[after]);
     (after - 1) as f64 + (above - wanted) / (above - below)
 }
 
@@ -131,7 +175,9 @@ mod tests {
         assert_eq!(step_of(&[0.4, 0.3, 0.1], 0.2), 1.5);
         assert_eq!(step_of(&[0.4, 0.3], 0.9), 0.0);
         assert_eq!(step_of(&[0.4, 0.3], 0.05), 1.0);
-        assert!((pace(0.0) - PACES.0).abs() < 1e-12);
-        assert!((pace((N_PACES - 1) as f64) - PACES.1).abs() < 1e-12);
+        for paces in [FOR_SHARE, FOR_MEDIAN] {
+            assert!((paces.at(0.0) - paces.0).abs() < 1e-12);
+            assert!((paces.at((paces.2 - 1) as f64) - paces.1).abs() < 1e-9);
+        }
     }
 }

@@ -150,8 +150,10 @@ fn misread(plan: &Plan, shipment: &Shipment, ended: Fact, random: &mut Random) -
     let earliest = shipment.handed_over_at? + HOUR as i64;
     let latest = plan.midnight(ended.night) - 1;
     let at = (shipment.ended_at + sign * off as i64).clamp(earliest, latest.max(earliest));
+    let at = plan.known(shipment.region, at);
     let night = ended.night + 1 + random.below(MISREAD_NIGHTS_MAX) as u32;
-    (at != shipment.ended_at && at <= latest).then_some(Fact { at, night })
+    let is_over = at <= latest && plan.night(at) <= ended.night;
+    (at != shipment.ended_at && is_over).then_some(Fact { at, night })
 }
 
 impl OrderRecord {
@@ -250,6 +252,7 @@ pub(crate) const ODD_KINDS: [&str; 6] = [
 
 /// Puts an impossible value into a version, of one of the kinds that its facts allow; returns which.
 pub(crate) fn make_odd(
+    plan: &Plan,
     version: &mut ShipmentVersion,
     shipment: &Shipment,
     recorded_at: i64,
@@ -262,13 +265,14 @@ pub(crate) fn make_odd(
         (Some(_), Some(_)) => ODD_KINDS.len(),
     };
     let kind = random.below(n_kinds);
+    let known = |at: i64| plan.known(shipment.region, at);
     match kind {
         0 => version.weight_g = Some(-shipment.goods.weight_g),
         1 => version.n_units = 0,
-        2 => version.handed_over_at = Some(shipment.ordered_at - hours),
-        3 => version.delivered_at = version.handed_over_at.map(|at| at - hours),
+        2 => version.handed_over_at = Some(known(shipment.ordered_at - hours)),
+        3 => version.delivered_at = version.handed_over_at.map(|at| known(at - hours)),
         4 => version.delivered_at = None,
-        _ => version.delivered_at = Some(recorded_at + hours + DAY),
+        _ => version.delivered_at = Some(known(recorded_at + hours + DAY)),
     }
     ODD_KINDS[kind]
 }

@@ -11,6 +11,9 @@ use crate::error::Error;
 /// Average shipments a day beyond which one nightly extract no longer fits in memory.
 const SHIPMENTS_A_DAY_MAX: f64 = 500_000.0;
 
+/// The share within two days if nothing else says how fast the network is.
+const SHARE: f64 = 0.2;
+
 /// What is simulated. Rates are shares of 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,8 +26,17 @@ pub struct NetworkSettings {
     pub days: u32,
     /// How many shipments are created, exactly.
     pub shipments: u64,
-    /// Share of delivered shipments that take no more than two days, were there no episodes.
-    pub share_within_two_days: f64,
+    /// Share of delivered shipments that take no more than two days, were there no episodes; 0.2
+    /// unless `median_days` is set. Either one sets the speed of the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share_within_two_days: Option<f64>,
+    /// Median of the days until delivery, were there no episodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_days: Option<f64>,
+    /// Whether times are dates, as in a source without a clock: each instant of an order and of its
+    /// shipments is the midnight, in the local time of the destination, that begins its day, and is
+    /// recorded after the end of that day.
+    pub dates_only: bool,
     /// Share of shipments with a fact that is recorded nights later.
     pub late_rate: f64,
     /// Share of deliveries whose first recorded time is wrong and corrected nights later.
@@ -60,7 +72,9 @@ impl Default for NetworkSettings {
             first_day: day(2025, 7, 1),
             days: 180,
             shipments: 200_000,
-            share_within_two_days: 0.2,
+            share_within_two_days: None,
+            median_days: None,
+            dates_only: false,
             late_rate: 0.02,
             corrected_rate: 0.005,
             odd_rate: 0.002,
@@ -91,12 +105,13 @@ impl NetworkSettings {
         let ranges = [
             ("days", days, 1.0, 3_660.0),
             ("shipments", self.shipments as f64, 1.0, SHIPMENTS_A_DAY_MAX * days),
-            ("share_within_two_days", self.share_within_two_days, 0.05, 0.4),
+            ("share_within_two_days", self.share_within_two_days.unwrap_or(SHARE), 0.05, 0.85),
+            ("median_days", self.median_days.unwrap_or(1.0), 1.0, 120.0),
             ("late_rate", self.late_rate, 0.0, 0.5),
             ("corrected_rate", self.corrected_rate, 0.0, 0.5),
             ("odd_rate", self.odd_rate, 0.0, 0.5),
             ("cancelled_rate", self.cancelled_rate, 0.0, 0.2),
-            ("lost_rate", self.lost_rate, 0.0, 0.2),
+            ("lost_rate", self.lost_rate, 0.0, 0.5),
             ("returned_rate", self.returned_rate, 0.0, 0.2),
             ("split_rate", self.split_rate, 0.0, 1.0),
             ("n_nodes", f64::from(self.n_nodes), 8.0, 5_000.0),
@@ -108,12 +123,30 @@ impl NetworkSettings {
                 return Err(Error::OutOfRange { name, found, min, max });
             }
         }
+        if let (Some(share), Some(median_days)) = (self.share_within_two_days, self.median_days) {
+            return Err(Error::TwoSpeeds { share, median_days });
+        }
         let last_day = self.first_day.plus(self.days as i32 - 1);
         for (index, episode) in self.episodes.iter().enumerate() {
             episode.check(index, self.first_day, last_day)?;
         }
         Ok(CheckedNetwork(self))
     }
+
+    /// How fast the network is to be.
+    pub(crate) fn speed(&self) -> Speed {
+        match (self.median_days, self.share_within_two_days) {
+            (Some(days), _) => Speed::MedianDays(days),
+            (None, share) => Speed::ShareWithinTwoDays(share.unwrap_or(SHARE)),
+        }
+    }
+}
+
+/// What sets the speed of a network: one of two figures of its deliveries.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Speed {
+    ShareWithinTwoDays(f64),
+    MedianDays(f64),
 }
 
 fn day(year: i32, month: u32, day: u32) -> Day {
@@ -163,8 +196,12 @@ mod tests {
     #[test]
     fn a_setting_out_of_range_is_refused_by_name_and_value() {
         check_refused(
-            settings("share_within_two_days", 0.9).unwrap(),
-            "simulate setting share_within_two_days: expected 0.05 to 0.4, found 0.9",
+            NetworkSettings { share_within_two_days: Some(0.9), ..NetworkSettings::default() },
+            "simulate setting share_within_two_days: expected 0.05 to 0.85, found 0.9",
+        );
+        check_refused(
+            NetworkSettings { median_days: Some(0.5), ..NetworkSettings::default() },
+            "simulate setting median_days: expected 1 to 120, found 0.5",
         );
         check_refused(
             settings("late_rate", f64::NAN).unwrap(),
@@ -179,6 +216,23 @@ mod tests {
             "simulate setting first_day: expected a date from 1970-01-02 to 2200-12-31, \
              found 1492-10-12",
         );
+    }
+
+    #[test]
+    fn two_settings_of_the_speed_contradict_each_other() {
+        let both = NetworkSettings {
+            share_within_two_days: Some(0.2),
+            median_days: Some(8.0),
+            ..NetworkSettings::default()
+        };
+        check_refused(
+            both,
+            "simulate settings share_within_two_days and median_days: expected one of them, \
+             found 0.2 and 8",
+        );
+        assert_eq!(settings("seed", 1_u64).unwrap().speed(), Speed::ShareWithinTwoDays(0.2));
+        let slow = NetworkSettings { median_days: Some(8.0), ..NetworkSettings::default() };
+        assert_eq!(slow.speed(), Speed::MedianDays(8.0));
     }
 
     #[test]

@@ -224,7 +224,13 @@ impl Simulation {
             let mut random = Random::new(self.plan.settings.seed, Stream::Odd, index);
             if random.chance(self.plan.settings.odd_rate) {
                 let shipment = &record.shipment;
-                let kind = recording::make_odd(&mut version, shipment, recorded_at, &mut random);
+                let kind = recording::make_odd(
+                    &self.plan,
+                    &mut version,
+                    shipment,
+                    recorded_at,
+                    &mut random,
+                );
                 *self.summary.odd_versions.entry(kind).or_default() += 1;
             }
             rows.push(&self.plan, &record, &version, recorded_at);

@@ -25,7 +25,9 @@ const ENV_PREFIX: &str = "LONGHAUL__";
 const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
 
 /// Keys without a default.
-const OPTIONAL: [&str; 4] = [
+const OPTIONAL: [&str; 6] = [
+    "simulate.share_within_two_days",
+    "simulate.median_days",
     "train.history_days",
     "train.boost.threads",
     "train.boost.memory_mib",
