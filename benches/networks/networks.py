@@ -18,7 +18,7 @@ BASE = {
 # Mondays. The carrier that is disrupted in every simulated network is so long before.
 FIRST_ORIGIN, ORIGINS = "2025-07-14", 5
 SMALL = {"shipments": 2_000, "n_nodes": 40, "n_zones": 60}
-MONTHS = {"lost_after_days": 365, "history_days": 365, "days_ahead": 365}
+MONTHS = {"lost_after_days": 365, "history_days": 365, "days_ahead": 360}
 
 # By name: settings of `[simulate]`, `[network]` where it is not the default, and the first origin where
 # it is another.

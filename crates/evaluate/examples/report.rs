@@ -151,6 +151,7 @@ impl Orders {
                 .iter()
                 .map(|k| Some((k * 1.3 + 150.0) as f32))
                 .collect(),
+            grain: terms::Grain::Instant,
             segments: vec![
                 family("lane", self.lanes.concat()),
                 family("distance band", self.predictable.iter().map(band).collect()),

@@ -188,6 +188,7 @@ mod tests {
                 ordered_at: vec![Instant::from_micros(0); outcomes.len()],
                 promised_hours: vec![Some(250.0); outcomes.len()],
                 outcomes,
+                grain: terms::Grain::Instant,
                 segments: Vec::new(),
             };
             let settings = Settings { rounds: 0, ..Settings::default() };

@@ -46,6 +46,7 @@ pub struct Comparison<'a> {
 ///     ordered_at: vec![Day::since_epoch(0).start()],
 ///     outcomes: vec![Outcome::Delivered(60.0)],
 ///     promised_hours: vec![None],
+///     grain: terms::Grain::Instant,
 ///     segments: Vec::new(),
 /// };
 /// let forecast = |name: &str, hours| Forecast {
@@ -159,8 +160,7 @@ impl<'a> Comparison<'a> {
 
 /// Position of the forecast with the smallest mean pinball, the first of equals.
 fn least_pinball(matured: &MaturedRows<'_>, forecasts: &[Forecast]) -> Option<usize> {
-    let pinball =
-        |forecast: &Forecast| matured.tally(&forecast.hours, &matured.rows).mean_pinball();
+    let pinball = |forecast: &Forecast| matured.tally(forecast, &matured.rows).mean_pinball();
     forecasts
         .iter()
         .map(pinball)
@@ -245,7 +245,7 @@ fn verdict(overall: &[Entry], gates: &GateSettings) -> Result<Verdict, Error> {
 
 fn weeks(matured: &MaturedRows<'_>, with_roles: &[(Role, &Forecast)]) -> Vec<Week> {
     let score = |forecast: &Forecast, rows: &[usize]| {
-        let tally = matured.tally(&forecast.hours, rows);
+        let tally = matured.tally(forecast, rows);
         WeekScore {
             forecast: forecast.name.clone(),
             mae_hours: tally.mae(),
@@ -296,6 +296,7 @@ mod tests {
             ordered_at: (0..60).map(|row| Day::since_epoch(row / 3).start()).collect(),
             outcomes: (0..60).map(actual).collect(),
             promised_hours: vec![Some(90.0); 60],
+            grain: terms::Grain::Instant,
             segments: vec![SegmentFamily { name: "all".into(), values: vec!["x".into(); 60] }],
         }
     }

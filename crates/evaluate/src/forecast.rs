@@ -2,7 +2,7 @@
 //!
 //! Both are plain columns of equal length, with their rows in the same order, whichever it is.
 
-use terms::{DAYS_AHEAD, DayGrid, Instant, N_LEVELS, Outcome};
+use terms::{DAYS_AHEAD, DayGrid, Grain, Instant, N_LEVELS, Outcome};
 
 use crate::Error;
 
@@ -80,6 +80,8 @@ pub struct Shipments {
     pub ordered_at: Vec<Instant>,
     /// What is known of each delivery. Units: hours from `ordered_at`.
     pub outcomes: Vec<Outcome>,
+    /// To what resolution they are recorded.
+    pub grain: Grain,
     /// Hours from `ordered_at` to the shop's promise, where there is one.
     pub promised_hours: Vec<Option<f32>>,
     /// Divisions of them into segments, in the order of the report.

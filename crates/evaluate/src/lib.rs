@@ -35,6 +35,7 @@ mod settings;
 mod tally;
 mod unjudged;
 mod verdict;
+mod whole_days;
 
 pub use bootstrap::{Estimate, Range};
 pub use censoring_weights::censoring_weights;

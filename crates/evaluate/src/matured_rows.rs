@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use terms::{Day, N_LEVELS, Outcome, TWO_DAYS_HOURS};
+use terms::{Day, Outcome, TWO_DAYS_HOURS};
 
 use crate::bootstrap::Draws;
 use crate::censoring_weights::{CensoringWeights, KnownWithin, WEIGHT_MAX};
 use crate::tally::Tally;
+use crate::whole_days::Step;
 use crate::{Error, Forecast, Settings, Shipments};
 
 /// The rows of some shipments whose outcome is known.
@@ -102,11 +103,18 @@ impl<'a> MaturedRows<'a> {
         days.len()
     }
 
-    /// The weighted losses of predicted quantiles on some rows.
-    pub(crate) fn tally(&self, hours: &[[f32; N_LEVELS]], rows: &[usize]) -> Tally {
+    /// The losses of a forecast on one row.
+    pub(crate) fn tally_row(&self, forecast: &Forecast, row: usize) -> Tally {
+        let actual = self.actual(row);
+        let step = Step::of(forecast, row, actual, self.shipments.grain);
+        Tally::of(&forecast.hours[row], actual).on_step(step)
+    }
+
+    /// The weighted losses of a forecast on some rows.
+    pub(crate) fn tally(&self, forecast: &Forecast, rows: &[usize]) -> Tally {
         let mut total = Tally::default();
         for &row in rows {
-            total.add(&Tally::of(&hours[row], self.actual(row)), self.weight(row));
+            total.add(&self.tally_row(forecast, row), self.weight(row));
         }
         total
     }
@@ -115,7 +123,7 @@ impl<'a> MaturedRows<'a> {
     pub(crate) fn score(&self, forecast: &Forecast, rows: &[usize]) -> ResampledTally {
         let mut by_day = vec![Tally::default(); self.days.len()];
         for &row in rows {
-            let tally = Tally::of(&forecast.hours[row], self.actual(row));
+            let tally = self.tally_row(forecast, row);
             by_day[self.day_of[row]].add(&tally, self.weight(row));
         }
         let mut total = Tally::default();
@@ -168,12 +176,14 @@ fn order_day(shipments: &Shipments, row: usize) -> Day {
 mod tests {
     use super::*;
     use crate::forecast::known_or_open;
+    use terms::N_LEVELS;
 
     fn shipments(days: &[i32], actual: &[Option<f32>]) -> Shipments {
         Shipments {
             ordered_at: days.iter().map(|&day| Day::since_epoch(day).start()).collect(),
             outcomes: known_or_open(actual),
             promised_hours: vec![None; days.len()],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         }
     }

@@ -171,6 +171,7 @@ mod tests {
             ordered_at: (0..actual.len() as i32).map(|day| Day::since_epoch(day).start()).collect(),
             outcomes: known_or_open(actual),
             promised_hours: vec![Some(promise); actual.len()],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         }
     }

@@ -53,7 +53,7 @@ impl NightlyForecasts {
             promised_hours: vec![None; rows],
             ordered_at: self.ordered_at,
             outcomes: self.outcomes,
-            segments: Vec::new(),
+            ..Shipments::default()
         };
         let forecast =
             |name: &str, hours| Forecast { name: name.into(), hours, ..Default::default() };
@@ -67,9 +67,8 @@ impl NightlyForecasts {
             Err(Error::NothingMatured { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let days = |forecast: &Forecast| {
-            matured.tally(&forecast.hours, &matured.rows).mean_pinball() / DAY_HOURS
-        };
+        let days =
+            |forecast: &Forecast| matured.tally(forecast, &matured.rows).mean_pinball() / DAY_HOURS;
         let (judged, open) = (matured.rows.len(), matured.open.len());
         Ok(Some(NightlyComparison {
             nights: self.nights,

@@ -109,6 +109,7 @@ mod tests {
             ordered_at: vec![Instant::from_micros(0); 2],
             outcomes: known_or_open(&[Some(48.0), Some(72.5)]),
             promised_hours: vec![None, None],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         }
     }

@@ -120,6 +120,7 @@ mod tests {
             ordered_at: vec![Instant::from_micros(0); 3],
             outcomes: known_or_open(&[Some(55.0), Some(155.0), Some(1.0)]),
             promised_hours: vec![Some(promised[0]), Some(promised[1]), None],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         };
         let hours = vec![TENS, TENS.map(|hours| hours + 100.0), TENS];

@@ -91,8 +91,7 @@ pub(crate) fn score_family(
 
 /// The ratio of the model's mean pinball loss to the baseline's, over all rows.
 fn overall_ratio(matured: &MaturedRows<'_>, model: &Forecast, baseline: &Forecast) -> f64 {
-    let pinball =
-        |forecast: &Forecast| matured.tally(&forecast.hours, &matured.rows).mean_pinball();
+    let pinball = |forecast: &Forecast| matured.tally(forecast, &matured.rows).mean_pinball();
     let baseline = pinball(baseline);
     if baseline > 0.0 { pinball(model) / baseline } else { 1.0 }
 }
@@ -104,13 +103,13 @@ fn score(
     baseline: &Forecast,
     ratio: f64,
 ) -> SegmentScore {
-    let total = matured.tally(&model.hours, rows);
+    let total = matured.tally(model, rows);
     let pinball_of = |forecast: &Forecast, row: usize| {
         Tally::of(&forecast.hours[row], matured.actual(row)).mean_pinball()
     };
     let gaps: Vec<f64> =
         rows.iter().map(|&row| pinball_of(model, row) - pinball_of(baseline, row)).collect();
-    let baseline_pinball = matured.tally(&baseline.hours, rows).mean_pinball();
+    let baseline_pinball = matured.tally(baseline, rows).mean_pinball();
     SegmentScore {
         segment: String::new(),
         pools: 1,
@@ -145,6 +144,7 @@ mod tests {
             ordered_at: vec![Instant::from_micros(0); rows],
             outcomes: vec![Outcome::Delivered(100.0); rows],
             promised_hours: vec![None; rows],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         };
         let hours = |value: &&str| if *value == "far" { [110.0; 9] } else { [100.0; 9] };

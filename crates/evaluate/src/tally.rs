@@ -5,6 +5,8 @@
 
 use terms::{LEVELS, MEDIAN, N_LEVELS, pinball_loss};
 
+use crate::whole_days::Step;
+
 /// Hours in a day, the unit of "within one day".
 pub(crate) const DAY_HOURS: f64 = 24.0;
 
@@ -24,7 +26,7 @@ pub(crate) struct Tally {
     pub(crate) within_1_day: f64,
     pub(crate) within_2_days: f64,
     pub(crate) pinball: [f64; N_LEVELS],
-    /// Rows whose outcome is at or below the quantile.
+    /// Rows whose outcome is at or below the quantile; of a day the share that is.
     pub(crate) below: [f64; N_LEVELS],
     pub(crate) crps: f64,
     pub(crate) inside_80: f64,
@@ -65,6 +67,14 @@ impl Tally {
             tally.below[k] = one_if(actual <= predicted[k]);
         }
         tally
+    }
+
+    /// The same of a row whose outcome is a day, of which the forecast says this.
+    pub(crate) fn on_step(self, step: Option<Step>) -> Self {
+        let Some(step) = step else { return self };
+        let below = step.below_levels();
+        let inside = |(low, high): (usize, usize)| below[high] - below[low];
+        Self { below, inside_80: inside(BOUNDS_80), inside_90: inside(BOUNDS_90), ..self }
     }
 
     /// Adds `other` `weight` times.

@@ -87,6 +87,7 @@ mod tests {
             ordered_at: vec![day.start(); 3],
             outcomes: vec![Outcome::Censored(5.0), Outcome::Excluded, Outcome::Delivered(60.0)],
             promised_hours: vec![None; 3],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         };
         let unjudged = |error| {

@@ -4,6 +4,10 @@
 //! in it in the days before, and how many deliveries happened. No order has to have matured for it,
 //! and a backlog that is worked off does not make it longer, as it does the mean of what arrived.
 //!
+//! Where many shipments are never delivered, half of all would be reached late or never. So where less
+//! than nine tenths of the table's shipments are delivered, it is the quantile of as much less than
+//! one half.
+//!
 //! Source: `statistics::life_table_quantile`.
 
 use std::collections::BTreeMap;
@@ -11,7 +15,7 @@ use std::collections::btree_map::Entry;
 
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
-use statistics::life_table_quantile;
+use statistics::{life_table_quantile, life_table_share};
 use terms::{Day, column};
 
 use crate::Error;
@@ -20,6 +24,9 @@ use crate::at_risk::life_table;
 
 /// With fewer deliveries a window has no level.
 const DELIVERIES_MIN: f64 = 30.0;
+
+/// Where so large a share is delivered, the level is the median of all shipments.
+const DELIVERED_SHARE: f64 = 0.9;
 
 /// Which windows the level of the network is estimated over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +114,9 @@ fn level(
     let evicted = Error::PageMissing { month: day.first_of_month() };
     let table = life_table(totals, days, lost_after_days).ok_or(evicted)?;
     let deliveries: f64 = table.iter().map(|interval| interval.events).sum();
-    let level = (deliveries >= DELIVERIES_MIN).then(|| life_table_quantile(&table, 0.5));
-    Ok(level.flatten())
+    if deliveries < DELIVERIES_MIN {
+        return Ok(None);
+    }
+    let share = (life_table_share(&table) / DELIVERED_SHARE).min(1.0);
+    Ok(life_table_quantile(&table, 0.5 * share))
 }

@@ -154,7 +154,7 @@ impl Default for RecalibrationSettings {
         Self {
             enabled: true,
             days: 28,
-            deliveries_min: 300,
+            deliveries_min: 100,
             damping: 0.5,
             prior_deliveries: 22.5,
             stretches: 8,
@@ -195,7 +195,7 @@ impl Default for Settings {
             history_days: None,
             maturity_days: 30,
             lost_after_days: lost_after_days(),
-            rows_min: 500,
+            rows_min: 200,
             checkpoint_rounds: 0,
             seed: 0,
         }
@@ -250,9 +250,9 @@ impl Default for CalibrationSettings {
         Self {
             enabled: true,
             days: 28,
-            rows_min: 300,
+            rows_min: 100,
             shrink_rows: 500.0,
-            damping: 0.5,
+            damping: 1.0,
             location_damping: 0.0,
             bands: 3,
         }

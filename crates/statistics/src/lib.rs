@@ -15,6 +15,6 @@ mod split_mix;
 
 pub use censoring::CensoringSurvival;
 pub use kaplan_meier::{Censored, kaplan_meier};
-pub use life_table::{AgeInterval, life_table_quantile};
+pub use life_table::{AgeInterval, life_table_quantile, life_table_share};
 pub use sample::{quantile, share_within};
 pub use split_mix::SplitMix64;

@@ -38,9 +38,7 @@ pub fn life_table_quantile(table: &[AgeInterval], level: f64) -> Option<f64> {
     let mut start = 0.0;
     let mut hazard = None;
     for interval in table {
-        if interval.at_risk >= EXPOSURE_MIN * interval.width {
-            hazard = Some(interval.events.max(0.0) / interval.at_risk);
-        }
+        hazard = hazard_of(interval).or(hazard);
         let of_interval = hazard.unwrap_or(0.0);
         if of_interval * interval.width >= left {
             return Some(start + left / of_interval);
@@ -49,6 +47,31 @@ pub fn life_table_quantile(table: &[AgeInterval], level: f64) -> Option<f64> {
         start += interval.width;
     }
     hazard.filter(|&hazard| hazard > 0.0).map(|hazard| start + left / hazard)
+}
+
+/// The share whose duration ends within the ages of the table, as in [`life_table_quantile`].
+///
+/// ```
+/// use statistics::{AgeInterval, life_table_share};
+///
+/// let interval = |at_risk, events| AgeInterval { width: 10.0, at_risk, events };
+/// let table = [interval(500.0, 0.0), interval(500.0, 50.0)];
+/// assert!((life_table_share(&table) - (1.0 - (-1.0_f64).exp())).abs() < 1e-12);
+/// ```
+pub fn life_table_share(table: &[AgeInterval]) -> f64 {
+    let mut hazard = None;
+    let mut sum = 0.0;
+    for interval in table {
+        hazard = hazard_of(interval).or(hazard);
+        sum += hazard.unwrap_or(0.0) * interval.width;
+    }
+    1.0 - (-sum).exp()
+}
+
+/// Events over time at risk; `None` where too few were.
+fn hazard_of(interval: &AgeInterval) -> Option<f64> {
+    (interval.at_risk >= EXPOSURE_MIN * interval.width)
+        .then(|| interval.events.max(0.0) / interval.at_risk)
 }
 
 #[cfg(test)]

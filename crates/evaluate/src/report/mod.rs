@@ -248,6 +248,7 @@ mod tests {
                 .map(|row| Outcome::Delivered(40.0 + (row * 37 % 120) as f32))
                 .collect(),
             promised_hours: vec![Some(150.0); rows],
+            grain: terms::Grain::Instant,
             segments: vec![SegmentFamily {
                 name: name.into(),
                 values: (0..rows).map(|row| format!("{name} {}", row % segments)).collect(),
@@ -351,6 +352,7 @@ mod tests {
             ordered_at: vec![Instant::from_micros(0)],
             outcomes: vec![Outcome::Delivered(30.0)],
             promised_hours: vec![None],
+            grain: terms::Grain::Instant,
             segments: Vec::new(),
         };
         let comparison = Comparison {

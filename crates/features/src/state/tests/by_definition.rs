@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use statistics::{AgeInterval, life_table_quantile};
+use statistics::{AgeInterval, life_table_quantile, life_table_share};
 use terms::{Day, Instant};
 
 use crate::columns::{required_instants, required_integers, texts};
@@ -139,7 +139,8 @@ impl Records {
             deliveries += interval.events;
             table.push(interval);
         }
-        (deliveries >= 30.0).then(|| life_table_quantile(&table, 0.5)).flatten()
+        let share = (life_table_share(&table) / 0.9).min(1.0);
+        (deliveries >= 30.0).then(|| life_table_quantile(&table, 0.5 * share)).flatten()
     }
 
     fn state_before(&self, row: usize, day: Day) -> Option<State> {
