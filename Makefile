@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-peers test-olist olist figures check-figures s3 lint audit release fuzz \
+.PHONY: help run test test-peers test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -49,6 +49,15 @@ olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folde
 test-olist: ## Runs the tests that need the Olist CSVs: DIR=folder
 	@test -n "$(DIR)" || { echo 'make test-olist DIR=<folder with the public CSVs>'; exit 2; }
 	OLIST_DIR=$(abspath $(DIR)) $(CARGO) test --workspace -- --ignored olist
+
+shop: build ## Imports the German shop's orders and runs the whole job on them: DIR=folder [STORE=…]
+	@test -n "$(DIR)" || { echo 'make shop DIR=<folder with orders.csv of the Data Mining Cup 2010>'; exit 2; }
+	$(LONGHAUL) import shop_de --from $(DIR) --store $(STORE)-shop
+	$(LONGHAUL) run pipelines/shop_de.toml --as-of 2008-12-01 --store $(STORE)-shop
+
+test-shop: ## Runs the tests that need the German shop's orders: DIR=folder
+	@test -n "$(DIR)" || { echo 'make test-shop DIR=<folder with orders.csv of the Data Mining Cup 2010>'; exit 2; }
+	SHOP_DIR=$(abspath $(DIR)) $(CARGO) test --workspace -- --ignored german_shop
 
 figures: build ## Writes the figures that README and the guide quote: runs the demo, takes what benchmarks recorded
 	python3 benches/figures.py write --longhaul $(LONGHAUL)
@@ -151,4 +160,4 @@ bench-features: $(if $(PROGRAM),,release) .venv-bench/features ## Our features a
 
 clean: ## Removes what was built and the default store
 	$(CARGO) clean
-	rm -rf store store-olist .s3 .bench .fuzz
+	rm -rf store store-olist store-shop .s3 .bench .fuzz

@@ -13,6 +13,7 @@ mod degenerate;
 mod file_cycles;
 /// A small simulated network from simulate to score, by hand and at once; reruns, and the same bytes.
 mod flow;
+mod german_shop;
 /// The import that the guide describes, with its odd files.
 mod guide;
 /// Killed at any moment, a rerun finishes the job with the same bytes.

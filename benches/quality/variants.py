@@ -36,7 +36,7 @@ VARIANTS = [
     ("clocks by region", ['train.time_scale.clock_by="destination_region"'], [14]),
     ("level of 28 days", [], [28]),
     ("level of 28 days, ratios of 7 and 14", [], [7, 14, 28]),
-    ("level sees features of the network", ["train.time_scale.hidden_from_level=[]"], [14]),
+    ("trees see features of the network", ["train.network_share_min=1"], [14]),
     ("no recalibration", ["train.recalibration.enabled=false"], [14]),
     ("recalibration undamped", ["train.recalibration.damping=1.0"], [14]),
     ("recalibration over 14 days", ["train.recalibration.days=14"], [14]),

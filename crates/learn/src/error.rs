@@ -30,10 +30,9 @@ pub enum Error {
         /// The name.
         name: String,
     },
-    /// Too few deliveries of more than two days are known to learn from.
+    /// Too few deliveries are known to learn from.
     #[error(
-        "training as of {origin}: expected at least {needed} observed deliveries of more than \
-         two days, found {found}"
+        "training as of {origin}: expected at least {needed} observed deliveries, found {found}"
     )]
     TooFewRows {
         /// The moment whose knowledge may be used.
@@ -44,10 +43,7 @@ pub enum Error {
         needed: usize,
     },
     /// A family that cannot learn from right-censored rows has no matured delivery to learn from.
-    #[error(
-        "{family}: expected deliveries of more than two days among matured orders, found none in \
-         {rows} rows"
-    )]
+    #[error("{family}: expected deliveries among matured orders, found none in {rows} rows")]
     NothingMatured {
         /// Which family.
         family: &'static str,

@@ -59,7 +59,7 @@ pub struct Settings {
     /// is the network's (`network.lost_after_days`), not a setting of training.
     #[serde(skip, default = "lost_after_days")]
     pub lost_after_days: u32,
-    /// With fewer observed deliveries of more than two days nothing is trained.
+    /// With fewer observed deliveries nothing is trained.
     pub rows_min: usize,
     /// Rounds after which the boosted regressor leaves a checkpoint, from which a training that was
     /// killed goes on; 0: none.
