@@ -190,7 +190,11 @@ def quality():
         cells += [ratio(quotients[peer]) if peer in quotients else "–" for peer in peers]
         cells += [f"{ours['mae_days']:.2f}"]
         cells += [f"{scores['promise']['mae_days']:.2f}" if "promise" in scores else "–"]
-        cells += [f"{ours['coverage_80']:.1%}", f"{ours['below_median']:.1%}"]
+        if "coverage_of_days" in window:
+            # Of whole days a yes or no says nothing, of the median least of all.
+            cells += [f"{window['coverage_of_days']['longhaul']:.1%} of days", "–"]
+        else:
+            cells += [f"{ours['coverage_80']:.1%}", f"{ours['below_median']:.1%}"]
         rows.append((-max(quotients.values(), default=0), cells))
     heads = ["window", "origins", "shipments", "mean pinball, days", "of a", "of b", "of c", "of d"]
     heads += ["MAE, days", "promise's", "80% interval covers", "below the median"]

@@ -41,7 +41,7 @@ VARIANTS = [
     ("recalibration undamped", ["train.recalibration.damping=1.0"], [14]),
     ("recalibration over 14 days", ["train.recalibration.days=14"], [14]),
     ("no calibration of spread", ["train.calibration.enabled=false"], [14]),
-    ("calibration undamped", ["train.calibration.damping=1.0"], [14]),
+    ("calibration damped by half", ["train.calibration.damping=0.5"], [14]),
     (
         "none of it",
         [

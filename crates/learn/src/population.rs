@@ -68,7 +68,7 @@ impl<'a> Population<'a> {
     fn exclude(&mut self, never_delivered: &NeverDelivered, seed: u64) {
         for (row, outcome) in self.outcomes.iter_mut().enumerate() {
             let Outcome::Censored(age) = *outcome else { continue };
-            if draw(seed, row) < never_delivered.share(age) {
+            if draw(seed, self.matrix, self.ordered_at, row) < never_delivered.share(age) {
                 *outcome = Outcome::Excluded;
                 self.never_delivered += 1;
             }
@@ -91,7 +91,7 @@ impl<'a> Population<'a> {
             *outcome = match *outcome {
                 Outcome::Delivered(hours) => {
                     // Never at the very beginning: no delivery takes no time.
-                    let share = 1.0 - draw(seed.wrapping_add(1), row);
+                    let share = 1.0 - draw(seed.wrapping_add(1), self.matrix, self.ordered_at, row);
                     Outcome::Delivered(self.grain.happened(hours.into(), hour, share) as f32)
                 }
                 Outcome::Censored(age) if age > 0.0 => {
@@ -166,9 +166,16 @@ impl<'a> Population<'a> {
     }
 }
 
-/// A number from 0 to 1 that a row keeps as it ages.
-fn draw(seed: u64, row: usize) -> f64 {
-    SplitMix64::new(seed).skip(row as u64).unit()
+/// A number from 0 to 1 that a shipment keeps as it ages, whichever rows are beside it: it follows from
+/// when it was ordered and from its numeric features, which do not change any more.
+fn draw(seed: u64, matrix: &Matrix, ordered_at: &[Instant], row: usize) -> f64 {
+    let features = matrix.features.0.iter().zip(&matrix.columns);
+    let numeric = features.filter(|(feature, _)| !feature.is_categorical());
+    let start = SplitMix64::mix(seed.wrapping_add(ordered_at[row].micros() as u64));
+    let key = numeric.fold(start, |key, (_, values)| {
+        SplitMix64::mix(key.wrapping_add(SplitMix64::GAMMA) ^ u64::from(values[row].to_bits()))
+    });
+    SplitMix64::new(key).unit()
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use terms::{
 };
 
 use crate::{
-    Calibration, Error, MIXTURE_FILE, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale,
-    regressor_file,
+    Calibration, Error, MIXTURE_FILE, Mixture, Parts, Recalibration, Regressor, Scorer, Segment,
+    TimeScale, regressor_file,
 };
 
 fn features() -> FeatureList {
@@ -84,8 +84,15 @@ fn many_rows_score_as_one_row_does() {
         assert_eq!(*scored, scorer.score_row(&row));
     }
     let far_by_road = &all[601];
-    let odds = f32::exp(2.5);
-    assert!((far_by_road.probability_over_2d - odds / (1.0 + odds)).abs() < 1e-6);
+    // The mean of the gate's log-odds and those of the quantiles.
+    matrix.row_into(601, &mut row);
+    let quantiles = scorer.quantiles_row(&row);
+    let of_quantiles = Mixture::of_quantiles(quantiles, 0.4, Grain::Instant, 0.0);
+    let over = of_quantiles.probability_over_2d();
+    assert!(over > 0.9 && over < 1.0, "{over}");
+    let odds = f64::midpoint(2.5, (over / (1.0 - over)).ln()).exp();
+    let found = f64::from(far_by_road.probability_over_2d);
+    assert!((found - odds / (1.0 + odds)).abs() < 1e-6);
 }
 
 #[test]

@@ -165,9 +165,8 @@ mod tests {
     fn trained(names: &[&str]) -> train::Summary {
         let basis = serde_json::json!({ "basis": "disabled" });
         let sizes = serde_json::json!({
-            "rows": 1, "excluded": 0, "open": 0, "beyond_observed": 1, "beyond_open": 0, "gate": 1,
-            "gate_over_2d": 1, "within_2d": 0, "calibration": basis, "recalibration": basis,
-            "tail": "assumed",
+            "rows": 1, "excluded": 0, "never_delivered": 0, "observed": 1, "open": 0, "gate": 1,
+            "gate_over_2d": 1, "calibration": basis, "recalibration": basis, "tail": "assumed",
         });
         let sizes: learn::Sizes = serde_json::from_value(sizes).expect("sizes");
         let reason = "no memory".to_owned();
