@@ -11,8 +11,11 @@ fn import(store: &Folder) -> Ended {
 }
 
 fn by<'a>(scores: &'a Value, name: &str) -> Vec<(&'a str, f64)> {
-    let scores = scores.as_array().unwrap().iter();
-    scores.map(|score| (score["name"].as_str().unwrap(), score[name].as_f64().unwrap())).collect()
+    let of = |score: &'a Value| {
+        let (of, value) = (score["name"].as_str(), score[name].as_f64());
+        (of.expect("a name"), value.expect("a number"))
+    };
+    scores.as_array().expect("a list").iter().map(of).collect()
 }
 
 #[test]

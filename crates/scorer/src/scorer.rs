@@ -23,7 +23,7 @@ const ROWS_AT_A_TIME: usize = 256;
 /// use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain};
 ///
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
-/// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let quantiles = vec![10.0, 20.0, 30.0, 40.0, 48.0, 60.0, 80.0, 120.0, 150.0];
 /// let parts = Parts {
 ///     features: FeatureList(vec![distance]),
 ///     days: DayGrid::DAILY,
@@ -74,7 +74,7 @@ pub struct Parts {
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let distance = Feature { name: "distance_km".into(), kind: FeatureKind::Numeric };
-/// let quantiles = vec![30.0, 72.0, 96.0, 120.0, 144.0, 168.0, 200.0, 300.0, 400.0];
+/// let quantiles = vec![10.0, 20.0, 30.0, 40.0, 48.0, 60.0, 80.0, 120.0, 150.0];
 /// let scorer = Scorer::from_parts(Parts {
 ///     features: FeatureList(vec![distance]),
 ///     days: DayGrid::DAILY,
