@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use terms::Grain;
 
 use crate::bootstrap::Estimate;
 use crate::cut_off::CutOff;
@@ -44,8 +45,16 @@ pub struct Evaluation {
     /// Settings of the network that cut off more than 1% of recent shipments, if the caller added any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut_off: Vec<CutOff>,
+    /// To what resolution deliveries are recorded; of days, coverage and levels count the share of a day.
+    #[serde(default, skip_serializing_if = "is_instant")]
+    pub grain: Grain,
     /// What was evaluated, by names of the caller's; empty unless it is set.
     pub about: BTreeMap<String, String>,
+}
+
+/// Whether nothing has to be said of the grain.
+fn is_instant(grain: &Grain) -> bool {
+    *grain == Grain::Instant
 }
 
 /// Numbers of rows.

@@ -75,6 +75,10 @@ fn opening(evaluation: &Evaluation, title: &str) -> Markup {
                     ", judged on " (count(counts.judged)) " shipments ordered from "
                     (counts.first_day) " to " (counts.last_day) "."
                 }
+                @if evaluation.grain.is_a_day() {
+                    " Deliveries are recorded by date: an outcome counts as inside an interval, or below "
+                    "a level, by the share of its day that the forecast has there."
+                }
             }
             @if let Some(verdict) = &evaluation.verdict {
                 @let passed = verdict.gates.iter().filter(|gate| gate.passed).count();
