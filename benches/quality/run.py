@@ -36,6 +36,14 @@ from table import finish, is_wanted, machine, write  # noqa: E402
 from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
 
+def wanted(only, network, settings):
+    """The names of the windows that are wanted: those named, or all of a network that is."""
+    of_network = network in only.split(",")
+    return [
+        name for name in settings["windows"] if of_network or is_wanted(only, name, settings["windows"])
+    ]
+
+
 def exported(arguments, network, settings):
     """The folder of the network's backtest, made if it is not there; none if it is not wanted."""
     name, source, given = {
@@ -43,7 +51,7 @@ def exported(arguments, network, settings):
         "German shop": ("shop_de", arguments.shop, arguments.shop_export),
         "simulated": (None, None, arguments.simulated_export),
     }[network]
-    if not any(is_wanted(arguments.only, window, settings["windows"]) for window in settings["windows"]):
+    if not wanted(arguments.only, network, settings):
         return None
     if given or (name and not source):
         return given
@@ -112,9 +120,7 @@ def trained(folder, origins, cache, workers, wanted):
 def judged(arguments, network, settings, folder):
     """Each wanted window of one network."""
     windows = {
-        name: window
-        for name, window in settings["windows"].items()
-        if is_wanted(arguments.only, name, settings["windows"])
+        name: settings["windows"][name] for name in wanted(arguments.only, network, settings)
     }
     export = Export(folder)
     export.read_forecasts()
