@@ -86,7 +86,7 @@ impl NightlyComparison {
         let name = "nightly_not_worse_than_champions";
         let (rows, nights) = comparison.map_or((0, 0), |found| (found.rows, found.nights));
         match comparison {
-            Some(found) if rows >= settings.rows_min => Gate::new(
+            Some(found) if rows >= settings.nightly_rows_min => Gate::new(
                 name,
                 format!(
                     "mean pinball loss of what models trained in this way predicted in {nights} \
@@ -103,7 +103,7 @@ impl NightlyComparison {
                 format!(
                     "matured shipments that models trained in this way predicted, in {nights} nights; \
                      from {} on they are compared with the champions",
-                    settings.rows_min
+                    settings.nightly_rows_min
                 ),
                 rows as f64,
                 Needed::AtLeast(0.0),
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_gate_refuses_what_predicted_worse_and_passes_what_is_not_known_yet() {
-        let settings = GateSettings { rows_min: 2, ..GateSettings::default() };
+        let settings = GateSettings { nightly_rows_min: 2, ..GateSettings::default() };
         let gate = |challenger, champion, rows| {
             let found = compared(challenger, champion, &vec![Some(60.0); rows]);
             NightlyComparison::gate(Some(&found), &settings)

@@ -16,6 +16,9 @@ pub struct GateSettings {
     pub coverage_80_max: f64,
     /// At least so many rows have a known outcome.
     pub rows_min: usize,
+    /// With fewer rows what was predicted night by night is not compared: a difference of a few percent
+    /// is noise then.
+    pub nightly_rows_min: usize,
     /// Mean pinball may exceed the champion's by at most this share of it.
     pub worse_than_champion_max: f64,
     /// A model that is a baseline itself ([`baseline::FAMILY`](crate::baseline::FAMILY)) need not beat
@@ -29,6 +32,7 @@ impl Default for GateSettings {
             coverage_80_min: 0.65,
             coverage_80_max: 0.92,
             rows_min: 200,
+            nightly_rows_min: 500,
             worse_than_champion_max: 0.02,
             baseline_worse_max: 0.1,
         }

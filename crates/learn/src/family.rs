@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::gate;
 use crate::settings::Settings;
 
-/// Training rows of a regressor: shipments that took more than two days, or are known to take more.
+/// Training rows of a regressor: shipments that were delivered, or are known to take longer than a time.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingRows<'a> {
     /// Their features.

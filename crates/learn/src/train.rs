@@ -1,4 +1,4 @@
-//! Training of a whole model as of a moment: regressor, calibration, gate, knots and tail.
+//! Training of a whole model as of a moment: regressors, corrections, gate and tail.
 //!
 //! Order of work:
 //! 1. The outcomes as known at the origin; rows ordered before it.

@@ -1,4 +1,4 @@
-//! A regressor: trees that predict the quantiles of delivery time beyond two days, and the time
+//! A regressor: trees that predict the quantiles of delivery time, and the time
 //! scale on which they do.
 //!
 //! A model has one or several, of whose quantiles the weighted mean is taken, in hours. Trees that
@@ -16,7 +16,7 @@ use crate::time_scale::{FeatureTimeScale, TimeScale};
 /// Trees and their time scale.
 #[derive(Debug, Clone)]
 pub struct Regressor {
-    /// Predicts the quantiles at [`terms::LEVELS`] given more than two days, on the time scale.
+    /// Predicts the quantiles at [`terms::LEVELS`] on the time scale.
     pub trees: boost::Model,
     /// What the quantiles are multiples of.
     pub time_scale: TimeScale,
