@@ -36,7 +36,7 @@ from table import finish, is_wanted, machine, write  # noqa: E402
 from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
 
-def wanted(only, network, settings):
+def windows_wanted(only, network, settings):
     """The names of the windows that are wanted: those named, or all of a network that is."""
     of_network = network in only.split(",")
     return [
@@ -51,7 +51,7 @@ def exported(arguments, network, settings):
         "German shop": ("shop_de", arguments.shop, arguments.shop_export),
         "simulated": (None, None, arguments.simulated_export),
     }[network]
-    if not wanted(arguments.only, network, settings):
+    if not windows_wanted(arguments.only, network, settings):
         return None
     if given or (name and not source):
         return given
@@ -120,7 +120,7 @@ def trained(folder, origins, cache, workers, wanted):
 def judged(arguments, network, settings, folder):
     """Each wanted window of one network."""
     windows = {
-        name: settings["windows"][name] for name in wanted(arguments.only, network, settings)
+        name: settings["windows"][name] for name in windows_wanted(arguments.only, network, settings)
     }
     export = Export(folder)
     export.read_forecasts()

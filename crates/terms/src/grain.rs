@@ -85,7 +85,7 @@ impl Grain {
     /// `share` of the day, from 0 to 1, says which. Clocks that change may move a midnight by an hour.
     pub fn happened(self, hours: f64, order_hour: f64, share: f64) -> f64 {
         let Some(since_midnight) = self.since_midnight(order_hour) else { return hours };
-        let days = ((hours + since_midnight) / DAY_HOURS).round();
+        let days = ((hours + since_midnight + TOLERANCE_HOURS) / DAY_HOURS).floor();
         let from = (days * DAY_HOURS - since_midnight).max(0.0);
         from + share * ((days + 1.0) * DAY_HOURS - since_midnight - from)
     }
