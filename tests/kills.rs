@@ -1,8 +1,32 @@
 //! A run that is killed at any moment: a rerun completes it, with the same bytes.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::program::{AS_OF, Folder, PIPELINE, command, ended};
+
+/// Runs a command and kills it as soon as the store has a file with such a name; `otherwise` says what
+/// there is none of.
+fn kill_once_there(
+    mut command: Command,
+    store: &Folder,
+    otherwise: &str,
+    is_awaited: impl Fn(&String) -> bool,
+) {
+    let mut child = command
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let started = Instant::now();
+    while !store.names().iter().any(&is_awaited) {
+        assert!(started.elapsed() < Duration::from_secs(120), "{otherwise}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.try_wait().expect("a child").is_none(), "it ended before it was killed");
+    child.kill().expect("a kill");
+    child.wait().expect("an end");
+}
 
 #[test]
 fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
@@ -62,22 +86,10 @@ fn a_training_that_was_killed_resumes_from_its_checkpoint_to_the_same_bytes() {
     assert!(!unbroken.stderr.contains("went on"), "{}", unbroken.stderr);
 
     let killed = Folder::with_simulated_tables();
-    let mut child = train(&killed)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the program starts");
     // A temporary file has a '#' in its name.
     let is_checkpoint =
         |name: &String| name.contains("/checkpoints/boost/regressor") && !name.contains('#');
-    let started = Instant::now();
-    while !killed.names().iter().any(is_checkpoint) {
-        assert!(started.elapsed() < Duration::from_secs(120), "no checkpoint was written");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(child.try_wait().expect("a child").is_none(), "it ended before it was killed");
-    child.kill().expect("a kill");
-    child.wait().expect("an end");
+    kill_once_there(train(&killed), &killed, "no checkpoint was written", is_checkpoint);
 
     let resumed = ended(&mut train(&killed)).ok();
     assert!(resumed.stderr.contains("went on from a checkpoint"), "{}", resumed.stderr);
@@ -101,20 +113,10 @@ fn a_backtest_that_was_killed_goes_on_with_its_finished_origins_to_the_same_byte
     assert!(!unbroken.stderr.contains("goes on"), "{}", unbroken.stderr);
 
     let killed = Folder::with_simulated_tables();
-    let mut child = backtest(&killed)
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let started = Instant::now();
     // The first origin is whole once the second one is begun.
-    while !killed.names().iter().any(|name| is_model(name) && name.contains("2025-09-08")) {
-        assert!(started.elapsed() < Duration::from_secs(120), "no model was kept");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    assert!(child.try_wait().expect("a child").is_none(), "it ended before it was killed");
-    child.kill().expect("a kill");
-    child.wait().expect("an end");
+    kill_once_there(backtest(&killed), &killed, "no model was kept", |name| {
+        is_model(name) && name.contains("2025-09-08")
+    });
 
     let resumed = ended(&mut backtest(&killed)).ok();
     let goes_on = "backtest 2025-09-01: goes on with the model that was kept";

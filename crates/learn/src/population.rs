@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use statistics::SplitMix64;
-use terms::{AsOf, DAY_MICROS, Grain, Instant, Matrix, Outcome, TWO_DAYS_HOURS, column};
+use terms::{AsOf, DAY_MICROS, Grain, Instant, Matrix, Outcome, TWO_DAYS_HOURS};
 
 use crate::error::Error;
 use crate::network_features::network_features;
@@ -77,17 +77,13 @@ impl<'a> Population<'a> {
 
     /// Finds the grain; where it is a day, puts each delivery somewhere in its day.
     fn spread_over_days(&mut self, seed: u64) {
-        let hours: Vec<Option<f64>> =
-            (0..self.outcomes.len()).map(|row| self.order_hour(row)).collect();
-        let deliveries = self.outcomes.iter().zip(&hours);
-        let deliveries =
-            deliveries.filter_map(|(outcome, hour)| Some((f64::from(outcome.delivered()?), *hour)));
-        self.grain = Grain::of(deliveries);
+        self.grain = Grain::of_outcomes(self.matrix, &self.outcomes);
         if !self.grain.is_a_day() {
             return;
         }
-        for (row, (outcome, hour)) in self.outcomes.iter_mut().zip(hours).enumerate() {
-            let hour = hour.unwrap_or(0.0);
+        let order_hour = self.matrix.order_hours();
+        for (row, outcome) in self.outcomes.iter_mut().enumerate() {
+            let hour = order_hour(row).unwrap_or(0.0);
             *outcome = match *outcome {
                 Outcome::Delivered(hours) => {
                     // Never at the very beginning: no delivery takes no time.
@@ -100,13 +96,6 @@ impl<'a> Population<'a> {
                 known => known,
             };
         }
-    }
-
-    /// The hour of the day at which a row was ordered, at its destination.
-    fn order_hour(&self, row: usize) -> Option<f64> {
-        let at = self.matrix.features.position(column::ORDERED_WEEK_HOURS)?;
-        let hours = f64::from(self.matrix.columns[at][row]);
-        hours.is_finite().then_some(hours % 24.0)
     }
 
     /// Rows ordered in the `history_days` before the moment, excluded ones included.
@@ -146,8 +135,9 @@ impl<'a> Population<'a> {
     /// them it is known of the fast ones only.
     pub(crate) fn decided(&self, among: &[usize], undecided_days: u32) -> (Vec<usize>, Vec<bool>) {
         let end = self.moment.instant().plus_days(-i64::from(undecided_days));
+        let order_hour = self.matrix.order_hours();
         let decided = |&row: &usize| {
-            let two_days = self.grain.until(TWO_DAYS_HOURS, self.order_hour(row).unwrap_or(0.0));
+            let two_days = self.grain.until(TWO_DAYS_HOURS, order_hour(row).unwrap_or(0.0));
             let over = match self.outcomes[row] {
                 _ if self.ordered_at[row] >= end => return None,
                 Outcome::Delivered(hours) => f64::from(hours) > two_days,

@@ -22,6 +22,8 @@ use crate::time_scale;
 pub(crate) struct Regressors {
     pub(crate) regressors: Vec<Regressor>,
     pub(crate) time_scales: Vec<FeatureTimeScale>,
+    /// Which features tell of the whole network.
+    pub(crate) network_features: Vec<bool>,
     /// The rows that they were trained on.
     pub(crate) durations: Durations,
 }
@@ -57,11 +59,15 @@ impl Regressors {
         let matured: Vec<bool> = (durations.rows.iter())
             .map(|&row| population.is_matured(row, settings.maturity_days))
             .collect();
-        let network = population.network_features(&history, settings);
-        let mut trained = Self { regressors: Vec::new(), time_scales: Vec::new(), durations };
+        let mut trained = Self {
+            regressors: Vec::new(),
+            time_scales: Vec::new(),
+            network_features: population.network_features(&history, settings),
+            durations,
+        };
         for (time_scale, weight) in time_scale::learn(population, &history, &settings.time_scale)? {
             let mut matrix = population.matrix.take(&trained.durations.rows);
-            hide(&mut matrix, &hidden(population.matrix, &time_scale, &network));
+            hide(&mut matrix, &hidden(population.matrix, &time_scale, &trained.network_features));
             let rows = TrainingRows {
                 matrix: &matrix,
                 times: &trained.durations.times(population.matrix, &time_scale),

@@ -76,7 +76,7 @@ pub fn train_as_of(
 
     let (gate_rows, over) = population.decided(&history, settings.gate.undecided_days);
     let mut gate_matrix = matrix.take(&gate_rows);
-    hide(&mut gate_matrix, &population.network_features(&history, settings));
+    hide(&mut gate_matrix, &regressors.network_features);
     let gate = family.train_gate(&gate_matrix, &over, settings)?;
     let gate_rules = gate_rules::train(&gate_matrix, &over, &settings.gate, settings.seed)?;
     tracing::info!(rows = gate_rows.len(), "gate trained");

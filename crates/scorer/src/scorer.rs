@@ -2,7 +2,7 @@
 //! scoring of rows with it.
 
 use rayon::prelude::*;
-use terms::{DayGrid, Feature, FeatureList, Grain, Matrix, N_LEVELS, column};
+use terms::{DayGrid, Feature, FeatureList, Grain, Matrix, N_LEVELS, column, order_hour};
 
 use crate::calibration::Calibration;
 use crate::distribution::Distribution;
@@ -203,11 +203,10 @@ impl Scorer {
     pub fn mixture_row(&self, row: &[f32]) -> Mixture {
         let mut log_odds = [0.0];
         self.parts.gate.predict_row(row, &mut log_odds);
-        let order_hour = self.week_hours.map(|at| f64::from(row[at]) % 24.0);
-        let order_hour = order_hour.filter(|hour| hour.is_finite()).unwrap_or(0.0);
+        let hour = self.week_hours.and_then(|at| order_hour(row[at])).unwrap_or(0.0);
         let Parts { tail_ratio, grain, days, .. } = &self.parts;
         let quantiles = self.quantiles_row(row);
-        let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, order_hour);
+        let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, hour);
         // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
         let of_quantiles = log_odds_of(mixture.probability_over_2d());
         let mean = f64::midpoint(f64::from(log_odds[0]), of_quantiles);

@@ -9,6 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::{Matrix, Outcome};
+
 const DAY_HOURS: f64 = 24.0;
 
 /// A delivery so near to midnight is on it: clocks that change in between move it by an hour.
@@ -61,6 +63,16 @@ impl Grain {
             _ if dates >= nearly_all => Self::Date,
             _ => Self::Instant,
         }
+    }
+
+    /// The grain of the deliveries among these outcomes. Shapes: one outcome a row of the matrix.
+    pub fn of_outcomes(matrix: &Matrix, outcomes: &[Outcome]) -> Self {
+        let order_hour = matrix.order_hours();
+        Self::of(
+            outcomes.iter().enumerate().filter_map(|(row, outcome)| {
+                Some((f64::from(outcome.delivered()?), order_hour(row)))
+            }),
+        )
     }
 
     /// Whether a delivery is recorded by its date.

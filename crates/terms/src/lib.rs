@@ -35,7 +35,7 @@ pub use grain::Grain;
 pub use holidays_ahead::HolidaysAhead;
 pub use index::{KeyIdx, ShipmentIdx};
 pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};
-pub use matrix::{Feature, FeatureKind, FeatureList, Matrix};
+pub use matrix::{Feature, FeatureKind, FeatureList, Matrix, order_hour};
 pub use outcome::{Outcome, TWO_DAYS_HOURS};
 pub use quantile::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, pinball_loss};
 pub use text::count;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::column;
+
 /// How the numbers of a feature are to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +70,11 @@ impl FeatureList {
     }
 }
 
+/// The hour of the day of an order, of its [`column::ORDERED_WEEK_HOURS`]; `None` where that is missing.
+pub fn order_hour(week_hours: f32) -> Option<f64> {
+    week_hours.is_finite().then_some(f64::from(week_hours) % 24.0)
+}
+
 /// Numbers for training or scoring.
 ///
 /// Shapes: `columns` is n_features × n_rows, column-major; missing is NaN.
@@ -83,6 +90,14 @@ impl Matrix {
     /// How many rows.
     pub fn n_rows(&self) -> usize {
         self.columns.first().map_or(0, Vec::len)
+    }
+
+    /// The hour of the day at which a row was ordered, at its destination, by its position; `None` where
+    /// it is not known.
+    pub fn order_hours(&self) -> impl Fn(usize) -> Option<f64> {
+        let week_hours = self.features.position(column::ORDERED_WEEK_HOURS);
+        let week_hours = week_hours.map(|at| &self.columns[at]);
+        move |row| order_hour(week_hours?[row])
     }
 
     /// The rows at `positions`, in that order.
@@ -110,6 +125,16 @@ impl Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_has_an_hour_where_the_matrix_says_so() {
+        let name = column::ORDERED_WEEK_HOURS.to_owned();
+        let features = FeatureList(vec![Feature { name, kind: FeatureKind::Numeric }]);
+        let matrix = Matrix { features, columns: vec![vec![49.5, f32::NAN]] };
+        let hour = matrix.order_hours();
+        assert_eq!((hour(0), hour(1)), (Some(1.5), None));
+        assert_eq!(Matrix::default().order_hours()(0), None);
+    }
 
     #[test]
     fn an_unlisted_level_is_missing() {

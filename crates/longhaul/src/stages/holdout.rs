@@ -6,7 +6,7 @@ use evaluate::baseline::{self, PastDeliveries};
 use evaluate::{Forecast, Shipments};
 use features::PROMISED_HOURS;
 use statistics::{Censored, kaplan_meier};
-use terms::{AsOf, DayGrid, Grain, Instant, Outcome, column};
+use terms::{AsOf, DayGrid, Grain, Instant, Outcome};
 
 use crate::stages::features::FeatureSet;
 use crate::stages::segments::segments;
@@ -98,27 +98,12 @@ pub(crate) fn shipments(feature_set: &FeatureSet, rows: &[usize], now: AsOf) -> 
     let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
     let ordered_at = feature_set.outcomes.ordered_at();
     Ok(Shipments {
-        grain: grain(feature_set, &outcomes),
+        grain: Grain::of_outcomes(&feature_set.matrix, &outcomes),
         ordered_at: rows.iter().map(|&row| ordered_at[row]).collect(),
         outcomes: rows.iter().map(|&row| outcomes[row]).collect(),
         promised_hours: rows.iter().map(|&row| credible_promise(promised[row])).collect(),
         segments: segments(feature_set, rows)?,
     })
-}
-
-/// To what resolution deliveries are recorded.
-fn grain(feature_set: &FeatureSet, outcomes: &[Outcome]) -> Grain {
-    let matrix = &feature_set.matrix;
-    let week_hours = matrix.features.position(column::ORDERED_WEEK_HOURS);
-    let order_hour = |row: usize| {
-        let hours = f64::from(matrix.columns[week_hours?][row]);
-        hours.is_finite().then_some(hours % 24.0)
-    };
-    let deliveries = outcomes.iter().enumerate();
-    Grain::of(
-        deliveries
-            .filter_map(|(row, outcome)| Some((f64::from(outcome.delivered()?), order_hour(row)))),
-    )
 }
 
 /// A promise that the shop can have meant.
