@@ -3,7 +3,7 @@
 //! What is here: moments and days ([`Instant`], [`Day`]), the moment whose knowledge may be used
 //! ([`AsOf`]), what became of a shipment ([`Outcome`]) and to what resolution it is recorded ([`Grain`]), the levels that are predicted ([`LEVELS`]), the days of
 //! P(delivered by day) ([`DayGrid`]),
-//! the feature matrix ([`Matrix`]), holidays in it ([`HolidaysAhead`]), digests, names of columns ([`column`]), and the kinds of errors
+//! the feature matrix ([`Matrix`]), holidays in it ([`HolidaysAhead`]), digests, control objects ([`Schema`]), names of columns ([`column`]), and the kinds of errors
 //! ([`ErrorClass`]).
 //!
 //! What is not: no I/O, no clock, no data frames.
@@ -23,6 +23,7 @@ mod instant;
 mod matrix;
 mod outcome;
 mod quantile;
+mod sealed;
 mod text;
 
 pub use as_of::{AsOf, AsOfError};
@@ -38,4 +39,5 @@ pub use instant::{DAY_MICROS, HOUR_MICROS, Instant, InstantError};
 pub use matrix::{Feature, FeatureKind, FeatureList, Matrix, order_hour};
 pub use outcome::{Outcome, TWO_DAYS_HOURS};
 pub use quantile::{DAYS_AHEAD, LEVELS, MEDIAN, N_LEVELS, pinball_loss};
+pub use sealed::{Schema, SealError};
 pub use text::count;
