@@ -38,6 +38,7 @@ mod remote;
 mod remote_write;
 mod response;
 mod retry;
+mod sealed;
 mod settings;
 mod store;
 mod variables;
