@@ -68,7 +68,7 @@ pub enum Error {
         /// Whether the request may have been carried out: it was sent, and its answer is not known.
         sent: bool,
     },
-    /// The server reported a fault of its own (5xx, 429, 408).
+    /// The server reported a fault of its own (5xx, 429, 408), or a write under way (409).
     #[error("{url}: {endpoint} failed: {status} {code}: {message}")]
     Unavailable {
         /// The object or prefix of the request.
@@ -260,7 +260,9 @@ impl Error {
     pub(crate) fn is_ambiguous(&self) -> bool {
         match self {
             Self::Unreachable { sent, .. } => *sent,
-            Self::Unavailable { .. } | Self::Truncated { .. } => true,
+            // 409: another write is under way, which this one gave way to.
+            Self::Unavailable { status, .. } => *status != 409,
+            Self::Truncated { .. } => true,
             _ => false,
         }
     }

@@ -51,9 +51,9 @@ impl Folder {
             return Err(Error::TooLarge { url: key::join(&self.url, key), size, limit });
         }
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(size as usize).map_err(|e| {
-            self.error(key, io::Error::new(ErrorKind::OutOfMemory, e))
-        })?;
+        bytes
+            .try_reserve_exact(size as usize)
+            .map_err(|e| self.error(key, io::Error::new(ErrorKind::OutOfMemory, e)))?;
         let file = File::open(&path).map_err(|e| self.error(key, e))?;
         // It may have grown since.
         file.take(limit).read_to_end(&mut bytes).map_err(|e| self.error(key, e))?;
@@ -275,8 +275,7 @@ mod tests {
         store.put("a/b", b"whole").unwrap();
         let next = N_TEMPORARY.load(Ordering::Relaxed);
         for n in next..next + 3 {
-            let name =
-                beside(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
+            let name = beside(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
             fs::write(name, b"ha").unwrap();
         }
         assert_eq!(store.list("").unwrap().len(), 1);

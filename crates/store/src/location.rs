@@ -104,11 +104,7 @@ pub fn masked(url: &str) -> String {
 }
 
 fn unusable(found: &str, expected: &str) -> Error {
-    Error::Setting {
-        name: "store".to_owned(),
-        expected: expected.to_owned(),
-        found: masked(found),
-    }
+    Error::Setting { name: "store".to_owned(), expected: expected.to_owned(), found: masked(found) }
 }
 
 #[cfg(test)]

@@ -191,8 +191,11 @@ impl Objects {
                         range: Some(GetRange::Bounded(range.clone())),
                         ..GetOptions::default()
                     };
-                    let response =
-                        self.client.get_opts(path, options).await.map_err(|e| self.error(key, e))?;
+                    let response = self
+                        .client
+                        .get_opts(path, options)
+                        .await
+                        .map_err(|e| self.error(key, e))?;
                     if response.meta.e_tag.as_deref() != etag || response.meta.size != size {
                         return Err(Error::Replaced { url: self.url(key) });
                     }

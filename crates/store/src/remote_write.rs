@@ -26,7 +26,7 @@ enum Answer {
     /// The condition does not hold.
     Refused,
     /// Another write is under way, and may yet fail (409).
-    Conflict,
+    Conflict(Error),
 }
 
 impl Objects {
@@ -56,12 +56,10 @@ impl Objects {
             let put = self.put_as(key, &path, &bytes, PutMode::Create);
             match attempts.attempt(bytes.len() as u64, put).await {
                 Ok(Answer::Written) => return Ok(PutOutcome::Created),
-                Ok(Answer::Conflict) if self.head(key).await?.is_none() => {
-                    if !attempts.pause_after_conflict().await {
-                        return Ok(PutOutcome::Exists);
-                    }
+                Ok(Answer::Conflict(error)) if self.head(key).await?.is_none() => {
+                    attempts.pause_after(error).await?;
                 }
-                Ok(Answer::Refused | Answer::Conflict) => {
+                Ok(Answer::Refused | Answer::Conflict(_)) => {
                     return Ok(match may_be_written && self.holds(key, &bytes).await? {
                         true => PutOutcome::Created,
                         false => PutOutcome::Exists,
@@ -110,11 +108,7 @@ impl Objects {
                     }
                     sent = bare;
                 }
-                Ok(Answer::Conflict) => {
-                    if !attempts.pause_after_conflict().await {
-                        return Ok(SwapOutcome::Moved);
-                    }
-                }
+                Ok(Answer::Conflict(error)) => attempts.pause_after(error).await?,
                 Err(error) => {
                     may_be_written |= error.is_ambiguous();
                     attempts.pause_after(error).await?;
@@ -138,7 +132,7 @@ impl Objects {
             Err(error) => error,
         };
         if ErrorResponse::of(&error).status == Some(409) {
-            return Ok(Answer::Conflict);
+            return Ok(Answer::Conflict(self.error(key, error)));
         }
         // A missing object is reported as a failed condition, a missing bucket likewise.
         let is_condition = match error {

@@ -70,7 +70,7 @@ pub(crate) fn translate(address: &Address, url: String, error: object_store::Err
             return Error::Forbidden { url, endpoint, code, message };
         }
         // A body may report an internal error after a status of 200.
-        Some(status @ (200 | 408 | 429 | 500..)) => {
+        Some(status @ (200 | 408 | 409 | 429 | 500..)) => {
             return Error::Unavailable { url, endpoint, status, code, message };
         }
         Some(status) => return Error::NotAccepted { url, endpoint, status, code, message },

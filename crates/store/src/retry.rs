@@ -112,15 +112,6 @@ impl Attempts<'_> {
         Ok(())
     }
 
-    /// Waits because of another write to the same object; false once that took too often.
-    pub(crate) async fn pause_after_conflict(&mut self) -> bool {
-        if self.n_attempts >= A_FEW {
-            return false;
-        }
-        self.pacing.timer.pause(self.next_pause()).await;
-        true
-    }
-
     fn next_pause(&self) -> Duration {
         let doublings = self.n_attempts.saturating_sub(1).min(10);
         let bound = (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE);

@@ -27,8 +27,8 @@ use crate::http::NotAList;
 
 /// Changes that a stale list may not show yet.
 const N_CHANGES: usize = 16;
-/// How long a request hangs: longer than any may take.
-const HANG: Duration = Duration::from_secs(3_600);
+/// How long a request hangs: longer than one may take by default.
+const HANG: Duration = Duration::from_secs(45);
 /// The longest outage.
 const OUTAGE_SECONDS: u64 = 400;
 
@@ -226,8 +226,7 @@ impl SimulatedClient {
         let now = self.shared.clock.now();
         let random = state.plan.random(number);
         let is_out = state.outage_until.is_some_and(|until| now < until);
-        let fault =
-            if is_out { Some(Fault::Refused) } else { state.plan.fault(number, kind) };
+        let fault = if is_out { Some(Fault::Refused) } else { state.plan.fault(number, kind) };
         if let Some(fault) = fault {
             *state.faults.entry(fault).or_default() += 1;
         }

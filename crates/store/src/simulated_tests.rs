@@ -199,8 +199,7 @@ fn a_hook_sees_each_operation_and_may_use_the_storage() {
     store.put("a", bytes("1")).unwrap();
     store.delete("a").unwrap();
     storage.remove_hook();
-    let expected =
-        [(OperationKind::Put, "a".to_owned()), (OperationKind::Delete, "a".to_owned())];
+    let expected = [(OperationKind::Put, "a".to_owned()), (OperationKind::Delete, "a".to_owned())];
     assert_eq!(*seen.lock().unwrap(), expected);
     assert_eq!(storage.objects().into_keys().collect::<Vec<_>>(), ["by the hook/a"]);
     assert_eq!(storage.clock().now(), Duration::from_secs(2));

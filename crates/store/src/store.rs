@@ -75,6 +75,8 @@ impl Store {
             }
             (Location::Memory | Location::S3 { .. }, _) => {
                 let client = Arc::new(SimulatedClient::default());
+                // In memory nothing is waited for.
+                let timer = Timer::of(VirtualClock::default());
                 return Ok(Self::of_client(url, client, limits, timer));
             }
         };
@@ -225,9 +227,7 @@ impl Store {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.get_versioned(path),
-            Backend::Remote(remote) => {
-                remote.executor.block_on(remote.objects.get_versioned(path))
-            }
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.get_versioned(path)),
         }
     }
 
@@ -270,7 +270,9 @@ impl Store {
             let (objects, path) = (remote.objects.clone(), path.clone());
             async move { objects.get(&path).await.map(|fetched| fetched.bytes) }
         };
-        remote.executor.in_order(&self.url, paths.iter().map(get), |position, bytes| visit(position, bytes?))
+        remote
+            .executor
+            .in_order(&self.url, paths.iter().map(get), |position, bytes| visit(position, bytes?))
     }
 
     /// Writes a whole object, and replaces it if it exists.

@@ -19,9 +19,8 @@ impl Objects {
     ) -> Result<(), Error> {
         let mut attempts = self.attempts("POST", key);
         let id = loop {
-            let create = async {
-                self.client.create_multipart(path).await.map_err(|e| self.error(key, e))
-            };
+            let create =
+                async { self.client.create_multipart(path).await.map_err(|e| self.error(key, e)) };
             match attempts.attempt(0, create).await {
                 Ok(id) => break id,
                 Err(error) => attempts.pause_after(error).await?,
@@ -51,21 +50,22 @@ impl Objects {
         bytes: &Bytes,
     ) -> Result<Vec<PartId>, Error> {
         let size = PART_BYTES as usize;
-        let parts = (0..bytes.len()).step_by(size).enumerate().map(|(position, start)| async move {
-            let part = bytes.slice(start..bytes.len().min(start + size));
-            let mut attempts = self.attempts("PUT", key);
-            loop {
-                let put = async {
-                    let payload = PutPayload::from_bytes(part.clone());
-                    let put = self.client.put_part(path, id, position, payload);
-                    put.await.map_err(|e| self.error(key, e))
-                };
-                match attempts.attempt(part.len() as u64, put).await {
-                    Ok(part) => return Ok(part),
-                    Err(error) => attempts.pause_after(error).await?,
+        let parts =
+            (0..bytes.len()).step_by(size).enumerate().map(|(position, start)| async move {
+                let part = bytes.slice(start..bytes.len().min(start + size));
+                let mut attempts = self.attempts("PUT", key);
+                loop {
+                    let put = async {
+                        let payload = PutPayload::from_bytes(part.clone());
+                        let put = self.client.put_part(path, id, position, payload);
+                        put.await.map_err(|e| self.error(key, e))
+                    };
+                    match attempts.attempt(part.len() as u64, put).await {
+                        Ok(part) => return Ok(part),
+                        Err(error) => attempts.pause_after(error).await?,
+                    }
                 }
-            }
-        });
+            });
         futures::stream::iter(parts).buffered(N_PARTS_AT_ONCE).try_collect().await
     }
 
