@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Result;
 use store::Store;
@@ -11,7 +12,7 @@ use crate::commands;
 use crate::flags::{Command, Config, Contract, Features, Flags, Global, Job, Models, Origins};
 use crate::folds::Span;
 use crate::lease::{Lease, Renewal};
-use crate::machine::SystemClock;
+use crate::machine::{Clock, SystemClock};
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
@@ -107,7 +108,9 @@ fn on_stages(
     let resolved = resolve(Some(&job.pipeline), global)?;
     let store = open(&resolved)?;
     let as_of = resolved.as_of(job.as_of)?;
-    let lease = under_lease(&resolved, &store, reporter)?;
+    let (pipeline, patience) = (&resolved.settings.name, resolved.settings.limits.lock_wait());
+    let clock = SystemClock::new();
+    let lease = under_lease(pipeline, &store, (&clock, patience, Renewal::InBackground), reporter)?;
     let context = RunContext {
         store: &store,
         as_of,
@@ -125,12 +128,15 @@ fn on_stages(
     }
 }
 
-/// Takes the lease of a pipeline. A pointer to its champion that is damaged is mended.
-fn under_lease(resolved: &Resolved, store: &Store, reporter: &Reporter) -> Result<Lease> {
-    let pipeline = &resolved.settings.name;
-    let patience = resolved.settings.limits.lock_wait();
-    let lease =
-        Lease::take(store, pipeline, (&SystemClock::new(), patience), Renewal::InBackground)?;
+/// Takes the lease of a pipeline, by a clock and waiting for so long. A pointer to its champion that
+/// is damaged is mended.
+pub(crate) fn under_lease(
+    pipeline: &str,
+    store: &Store,
+    (clock, patience, renewal): (&dyn Clock, Duration, Renewal),
+    reporter: &Reporter,
+) -> Result<Lease> {
+    let lease = Lease::take(store, pipeline, (clock, patience), renewal)?;
     if let Some(pointer) = artifact::rebuild(store, pipeline, lease.fence())? {
         let (path, model_id) = (artifact::pointer_path(pipeline), pointer.model_id);
         reporter.note(&format!(
@@ -175,5 +181,6 @@ fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
 }
 
 fn open(resolved: &Resolved) -> Result<Store> {
-    Ok(Store::open(&resolved.store()?)?)
+    let settings = resolved.store()?.with_limits(resolved.settings.limits.of_store());
+    Ok(Store::open(&settings)?)
 }

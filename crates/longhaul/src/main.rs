@@ -21,6 +21,8 @@ mod predictions;
 mod refusal;
 mod report;
 mod settings;
+#[cfg(test)]
+mod simulation;
 mod stage;
 mod stages;
 mod stored_models;
