@@ -80,7 +80,9 @@ fn a_wrong_secret_a_missing_bucket_and_a_closed_port_are_named() {
 
     let mut closed = right.clone();
     closed.insert("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned());
-    let unreachable = on_s3(&closed, &["run", PIPELINE, "--store", &url, "--as-of", AS_OF]);
+    let briefly = ["--set", "limits.storage_retry_seconds=1"];
+    let run = ["run", PIPELINE, "--store", &url, "--as-of", AS_OF];
+    let unreachable = on_s3(&closed, &[&run[..], &briefly].concat());
     unreachable.refuses(20, &["127.0.0.1:9", "hint:"]);
 
     assert_eq!(served.files(), before, "the store is unchanged");

@@ -168,6 +168,16 @@ pub enum Error {
         /// The digest of what was read.
         found: Digest,
     },
+    /// A control object of another schema, or not as it was written.
+    #[error("{url}: {source}")]
+    Sealed {
+        /// The object.
+        url: String,
+        /// The version that was read, by which it can be replaced.
+        version: crate::object::Version,
+        /// What is wrong with it.
+        source: terms::SealError,
+    },
     /// Fewer or more bytes came than were announced.
     #[error("{url}: expected {expected} bytes, found {found}")]
     Truncated {
@@ -271,10 +281,11 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Key { .. } => ErrorClass::Internal,
-            Self::Corrupt { .. } => ErrorClass::Contract,
-            Self::NotFound { .. } | Self::NotAList { .. } | Self::NotAFile { .. } => {
-                ErrorClass::Input
-            }
+            Self::Corrupt { .. }
+            | Self::Sealed { .. }
+            | Self::NotAList { .. }
+            | Self::NotAFile { .. } => ErrorClass::Contract,
+            Self::NotFound { .. } => ErrorClass::Input,
             Self::GaveUp { last, .. } => last.class(),
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 ErrorClass::Configuration
@@ -358,7 +369,12 @@ impl Error {
                  If-Match on put"
                     .to_owned()
             }
-            Self::Corrupt { .. } => "restore the object, or write it again".to_owned(),
+            Self::Sealed { source: terms::SealError::Schema { .. }, .. } => {
+                "it may have been written by another version of this program".to_owned()
+            }
+            Self::Corrupt { .. } | Self::Sealed { .. } => {
+                "restore the object, or write it again".to_owned()
+            }
             Self::Replaced { .. } | Self::Truncated { .. } => "run again".to_owned(),
             Self::ProfileMissing { .. } => {
                 "name a profile of these files, or unset AWS_PROFILE and set AWS_ACCESS_KEY_ID and \

@@ -54,13 +54,16 @@ mod remote_write;
 mod reserved_name;
 mod response;
 mod retry;
+mod sealed;
 mod settings;
 mod simulated;
 mod simulated_client;
+mod simulated_objects;
 mod store;
 mod temporary_file;
 mod upload_in_parts;
 mod variables;
+mod verified_read;
 
 #[cfg(test)]
 mod conformance;

@@ -1,5 +1,7 @@
 //! The command `doctor`: the settings of the store, and a probe of every operation on it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde_json::json;
 use store::Store;
@@ -8,12 +10,18 @@ use crate::command_output::envelope;
 use crate::report::{Reporter, table};
 use crate::settings::Resolved;
 
+/// A person waits for the result.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Prints the settings of the store and the result of a probe.
 ///
 /// # Errors
 /// The first operation that failed, after the result was printed.
 pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
     let settings = resolved.store()?;
+    let limits = settings.limits();
+    let settings =
+        settings.with_limits(store::Limits { retry_for: PATIENCE.min(limits.retry_for), ..limits });
     let shown = settings.describe();
     let store = Store::open(&settings)?;
     let steps = store.probe();
