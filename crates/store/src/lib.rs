@@ -68,6 +68,8 @@ mod verified_read;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod s3_fault_tests;
+#[cfg(test)]
 mod s3_tests;
 
 pub use clock::VirtualClock;

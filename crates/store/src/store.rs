@@ -98,7 +98,7 @@ impl Store {
 
     /// The URL of the object `path`, for error messages.
     pub fn url_of(&self, path: &str) -> String {
-        key::join(self.url.trim_end_matches('/'), path)
+        key::join(key::without_last_slash(&self.url), path)
     }
 
     /// Reads a whole object.
