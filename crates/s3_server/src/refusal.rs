@@ -1,7 +1,7 @@
 //! Answers in the form of S3's errors.
 
 use hyper::StatusCode;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use s3s::{Body, HttpResponse};
 
 pub(crate) fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {

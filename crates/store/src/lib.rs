@@ -64,6 +64,7 @@ mod temporary_file;
 mod upload_in_parts;
 mod variables;
 mod verified_read;
+mod weakness;
 
 #[cfg(test)]
 mod conformance;
@@ -83,3 +84,4 @@ pub use probe::ProbeStep;
 pub use settings::{Setting, StoreSettings};
 pub use simulated::SimulatedStorage;
 pub use store::Store;
+pub use weakness::Weakness;

@@ -25,6 +25,10 @@ pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
     let shown = settings.describe();
     let store = Store::open(&settings)?;
     let steps = store.probe();
+    let weak = match steps.iter().all(|step| step.result.is_ok()) {
+        true => store.weaknesses(&format!(".doctor/{}/weaknesses", std::process::id()))?,
+        false => Vec::new(),
+    };
     let result = json!({
         "settings": shown
             .iter()
@@ -37,6 +41,10 @@ pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
                 "ok": step.result.is_ok(),
                 "error": step.result.as_ref().err().map(ToString::to_string),
             }))
+            .collect::<Vec<_>>(),
+        "weaker": weak
+            .iter()
+            .map(|weak| json!({ "promise": weak.promise, "reason": weak.reason }))
             .collect::<Vec<_>>(),
     });
     reporter.result(&envelope("doctor", result), || {
@@ -51,11 +59,19 @@ pub(crate) fn run(resolved: &Resolved, reporter: &Reporter) -> Result<()> {
                 vec![step.name.to_string(), error.unwrap_or_else(|| "ok".to_owned())]
             })
             .collect();
-        format!(
+        let mut text = format!(
             "{}\n\n{}",
             table(&["setting", "value", "from"], &settings),
             table(&["probe", "result"], &probe)
-        )
+        );
+        if !weak.is_empty() {
+            let weak: Vec<Vec<String>> = weak
+                .iter()
+                .map(|weak| vec![weak.promise.to_owned(), weak.reason.to_owned()])
+                .collect();
+            text.push_str(&format!("\n\n{}", table(&["weaker on this store", "why"], &weak)));
+        }
+        text
     });
     match steps.into_iter().find_map(|step| step.result.err()) {
         Some(error) => Err(error.into()),
