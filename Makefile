@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-peers test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
+.PHONY: help run test test-peers test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -64,6 +64,13 @@ figures: build ## Writes the figures that README and the guide quote: runs the d
 
 check-figures: build ## Fails if README or the guide quote what is not so any more
 	python3 benches/figures.py check --longhaul $(LONGHAUL)
+
+test-ceph: ## Runs the tests that need an S3 server against a full Ceph gateway (needs ceph-mon, ceph-osd, radosgw)
+	tests/ceph.sh $(CARGO) test --workspace -- --ignored --nocapture \
+	  the_store_of_the_environment the_conformance_table
+
+conformance: ## Prints what each kind of store keeps to: [LONGHAUL_TEST_STORE=s3://bucket/prefix and AWS variables]
+	$(CARGO) test --workspace -- --ignored --nocapture the_conformance_table
 
 s3: build ## Starts an S3-compatible server on loopback and says how to use it
 	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo

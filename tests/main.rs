@@ -40,6 +40,8 @@ mod quarantine;
 mod reruns;
 /// The same over S3, and the errors of a wrong bucket, secret or endpoint.
 mod s3;
+/// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.
+mod s3_faults;
 /// The field's words: no retired word, a header on each file, files that the architecture names.
 mod vocabulary;
 

@@ -185,7 +185,8 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
     }
 }
 
-fn copy_all(from: &Path, to: &Path) {
+/// Copies all files of a folder, with their times.
+pub(crate) fn copy_all(from: &Path, to: &Path) {
     walk(from, &mut |path| {
         let target = to.join(path.strip_prefix(from).expect("inside"));
         std::fs::create_dir_all(target.parent().expect("a folder")).expect("a folder");

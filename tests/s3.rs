@@ -80,8 +80,28 @@ fn a_wrong_secret_a_missing_bucket_and_a_closed_port_are_named() {
 
     let mut closed = right.clone();
     closed.insert("AWS_ENDPOINT_URL".to_owned(), "http://127.0.0.1:9".to_owned());
-    let unreachable = on_s3(&closed, &["run", PIPELINE, "--store", &url, "--as-of", AS_OF]);
+    let briefly = ["--set", "limits.storage_retry_seconds=1"];
+    let run = ["run", PIPELINE, "--store", &url, "--as-of", AS_OF];
+    let unreachable = on_s3(&closed, &[&run[..], &briefly].concat());
     unreachable.refuses(20, &["127.0.0.1:9", "hint:"]);
 
     assert_eq!(served.files(), before, "the store is unchanged");
+}
+
+#[test]
+#[ignore = "needs a bucket: set LONGHAUL_TEST_STORE and the AWS variables, or make test-ceph"]
+fn the_same_run_over_the_store_of_the_environment_gives_the_same_model() {
+    let local = Folder::with_simulated_tables();
+    local.run("run", &[]).ok();
+    let variables: BTreeMap<String, String> =
+        std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect();
+    let store = std::env::var("LONGHAUL_TEST_STORE").expect("LONGHAUL_TEST_STORE");
+    let url = format!("{store}/whole-job-{}", std::process::id());
+    on_s3(&variables, &["doctor", "--store", &url]).ok();
+    on_s3(&variables, &["simulate", PIPELINE, "--store", &url]).ok();
+    let run = ["run", PIPELINE, "--store", &url, "--as-of", AS_OF, "--json"];
+    let result = on_s3(&variables, &run).ok().json();
+    assert_eq!(result["score"]["model_id"].as_str(), Some(local.model_id().as_str()));
+    let again = on_s3(&variables, &run).ok().json();
+    assert_eq!(again["skipped"].as_array().map(Vec::len), Some(6));
 }

@@ -10,7 +10,10 @@
 //! A thread with its own runtime accepts connections until the [`S3Server`] is dropped.
 #![expect(clippy::disallowed_methods, reason = "a server for tests, on a folder and a port")]
 
+mod faults;
+mod refusal;
 mod request_filter;
 mod server;
 
+pub use faults::{Fault, FaultRule};
 pub use server::{Options, S3Server};

@@ -6,13 +6,18 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, IF_MATCH};
+use hyper::header::{IF_MATCH, IF_NONE_MATCH};
 use hyper::{Method, Request, StatusCode};
 use s3s::service::S3Service;
 use s3s::{Body, HttpError, HttpResponse};
 use tokio::sync::RwLock;
+
+use crate::faults::{Fault, FaultRule, closed};
+use crate::refusal::refusal;
 
 /// Answers some requests itself and passes the others to the service, writes one at a time.
 pub(crate) struct RequestFilter {
@@ -24,6 +29,10 @@ pub(crate) struct RequestFilter {
     /// How many of the next requests are refused with 503.
     pub(crate) n_refusals: AtomicU32,
     pub(crate) n_requests: AtomicU64,
+    /// Connections are closed without an answer until then.
+    pub(crate) down_until: Mutex<Option<Instant>>,
+    pub(crate) rules: Mutex<Vec<FaultRule>>,
+    pub(crate) n_faults: AtomicU64,
 }
 
 impl RequestFilter {
@@ -33,8 +42,15 @@ impl RequestFilter {
         request: Request<Incoming>,
     ) -> Result<HttpResponse, HttpError> {
         self.n_requests.fetch_add(1, Ordering::SeqCst);
+        if self.is_network_down() {
+            return Err(closed());
+        }
         if self.is_to_be_refused() {
             return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "ordered by a test"));
+        }
+        let fault = self.fault_of(&request);
+        if let Some(fault) = fault.filter(|fault| fault.is_before()) {
+            return fault.answer(None).await;
         }
         // The file system would create the folder of an unknown bucket, and says "no such key"
         // where S3 says "no such bucket".
@@ -54,13 +70,38 @@ impl RequestFilter {
             return Ok(refusal(StatusCode::PRECONDITION_FAILED, "PreconditionFailed", message));
         }
         let request = request.map(Body::from);
-        if is_read {
+        let answer = if is_read {
             let _guard = self.write_lock.read().await;
             self.service.call(request).await
         } else {
             let _guard = self.write_lock.write().await;
             self.service.call(request).await
+        };
+        match fault {
+            Some(fault) => fault.answer(Some(answer?)).await,
+            None => answer,
         }
+    }
+
+    /// The fault that a request meets.
+    fn fault_of(&self, request: &Request<Incoming>) -> Option<Fault> {
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let headers = request.headers();
+        let is_conditional = headers.contains_key(IF_MATCH) || headers.contains_key(IF_NONE_MATCH);
+        let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rules = rules.iter_mut();
+        let rule = rules.find_map(|rule| {
+            rule.applies(request.method(), target, is_conditional).then_some(rule.fault)
+        });
+        if rule.is_some() {
+            self.n_faults.fetch_add(1, Ordering::SeqCst);
+        }
+        rule
+    }
+
+    fn is_network_down(&self) -> bool {
+        let down_until = self.down_until.lock().unwrap_or_else(PoisonError::into_inner);
+        down_until.is_some_and(|until| Instant::now() < until)
     }
 
     fn is_to_be_refused(&self) -> bool {
@@ -97,18 +138,6 @@ fn decoded(text: &str) -> String {
 fn has_quoted_condition(request: &Request<Incoming>) -> bool {
     request.method() == Method::PUT
         && request.headers().get(IF_MATCH).is_some_and(|etag| etag.as_bytes().starts_with(b"\""))
-}
-
-fn refusal(status: StatusCode, code: &str, message: &str) -> HttpResponse {
-    let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\
-         <Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    );
-    let mut response = HttpResponse::new(Body::from(body));
-    *response.status_mut() = status;
-    let xml = hyper::header::HeaderValue::from_static("application/xml");
-    response.headers_mut().insert(CONTENT_TYPE, xml);
-    response
 }
 
 #[cfg(test)]

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -18,6 +19,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::{RwLock, oneshot};
 
+use crate::faults::FaultRule;
 use crate::request_filter::RequestFilter;
 
 /// What is served, where and to whom.
@@ -105,6 +107,9 @@ impl S3Server {
             write_lock: RwLock::new(()),
             n_refusals: AtomicU32::new(0),
             n_requests: AtomicU64::new(0),
+            down_until: Mutex::default(),
+            rules: Mutex::default(),
+            n_faults: AtomicU64::new(0),
         });
 
         let runtime =
@@ -154,6 +159,22 @@ impl S3Server {
     /// Refuses the next `n_requests` requests with 503 (SlowDown), whatever they are.
     pub fn refuse_next(&self, n_requests: u32) {
         self.filter.n_refusals.store(n_requests, Ordering::SeqCst);
+    }
+
+    /// Requests meet faults by these rules from now on, instead of those of before.
+    pub fn inject(&self, rules: Vec<FaultRule>) {
+        *self.filter.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    /// How many requests met the fault of a rule so far.
+    pub fn n_faults(&self) -> u64 {
+        self.filter.n_faults.load(Ordering::SeqCst)
+    }
+
+    /// Closes each connection without an answer, for a while.
+    pub fn go_down_for(&self, time: Duration) {
+        let until = Instant::now() + time;
+        *self.filter.down_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
 
     /// How many requests were received so far.

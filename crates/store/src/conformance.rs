@@ -11,20 +11,35 @@ use crate::store::Store;
 /// More than two pages of an S3 list.
 const N_LISTED: usize = 2_300;
 
+/// The suite: what is checked, on an empty store that is empty again afterwards.
+const CHECKS: [(&str, fn(&Store)); 13] = [
+    ("objects come back as they were put", objects_come_back_as_they_were_put),
+    ("absent objects are absent", absent_objects_are_absent),
+    ("large objects come back whole", large_objects_come_back_whole),
+    ("odd keys are kept apart", odd_keys_are_kept_apart),
+    ("lists are complete and sorted", |store| lists_are_complete_and_sorted(store, 70)),
+    ("many objects come in order", many_objects_come_in_order),
+    ("a wrong digest names the object", a_wrong_digest_names_the_object),
+    ("listed objects are read verified", listed_objects_are_read_verified),
+    ("one of concurrent creators succeeds", one_of_concurrent_creators_succeeds),
+    ("no update is lost", no_update_is_lost),
+    ("a stale version is refused", a_stale_version_is_refused),
+    ("texts that are not keys are refused", texts_that_are_not_keys_are_refused),
+    ("the probe passes and leaves nothing", the_probe_passes_and_leaves_nothing),
+];
+
 /// Runs the suite on an empty store.
 pub(crate) fn check_store(store: &Store) {
-    objects_come_back_as_they_were_put(store);
-    absent_objects_are_absent(store);
-    large_objects_come_back_whole(store);
-    odd_keys_are_kept_apart(store);
-    lists_are_complete_and_sorted(store, 70);
-    many_objects_come_in_order(store);
-    a_wrong_digest_names_the_object(store);
-    one_of_concurrent_creators_succeeds(store);
-    no_update_is_lost(store);
-    a_stale_version_is_refused(store);
-    texts_that_are_not_keys_are_refused(store);
-    the_probe_passes_and_leaves_nothing(store);
+    CHECKS.iter().for_each(|(_, check)| check(store));
+}
+
+/// Runs the suite and returns what was checked, and whether it held.
+pub(crate) fn results(store: &Store) -> Vec<(&'static str, bool)> {
+    let passes = |check: fn(&Store)| {
+        let checked = std::panic::AssertUnwindSafe(|| check(store));
+        std::panic::catch_unwind(checked).is_ok()
+    };
+    CHECKS.iter().map(|(name, check)| (*name, passes(*check))).collect()
 }
 
 /// A list that comes in pages.
@@ -156,6 +171,25 @@ fn a_wrong_digest_names_the_object(store: &Store) {
     store.delete("digest").unwrap();
 }
 
+fn listed_objects_are_read_verified(store: &Store) {
+    store.put("fresh/1", bytes("one")).unwrap();
+    store.put("fresh/2", bytes("two")).unwrap();
+    let listed = store.list("fresh").unwrap();
+    let read = store.get_many_fresh(&listed).unwrap();
+    let expected = ["one", "two"].map(|text| (bytes(text), Digest::of(text.as_bytes())));
+    assert_eq!(read, expected);
+    store.put("fresh/1", bytes("longer")).unwrap();
+    let error = store.get_fresh(&listed[0]).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Storage, "{error:?}");
+    let known: Vec<_> = expected.iter().map(|(_, digest)| ("fresh/2", digest)).collect();
+    let known: Vec<_> = known.into_iter().map(|(key, d)| (key.to_owned(), d.clone())).collect();
+    assert_eq!(store.get_many_verified(&known[1..]).unwrap(), ["two"]);
+    let error = store.get_many_verified(&known).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error:?}");
+    store.delete("fresh/1").unwrap();
+    store.delete("fresh/2").unwrap();
+}
+
 fn one_of_concurrent_creators_succeeds(store: &Store) {
     for round in 0..3 {
         let key = format!("create/{round}");
@@ -260,6 +294,18 @@ mod tests {
         check_store(&open(&url));
         check_long_list(&open(&url));
         check_isolation(&open(&format!("{url}/a")), &open(&format!("{url}/ab")));
+    }
+
+    #[test]
+    fn a_simulated_storage_is_a_store_with_and_without_faults() {
+        use crate::{Fault, FaultPlan, Limits, SimulatedStorage, VirtualClock};
+        let open =
+            |plan| SimulatedStorage::new(plan, VirtualClock::default()).open(Limits::default());
+        check_store(&open(FaultPlan::none()));
+        check_long_list(&open(FaultPlan::none()));
+        // Faults that pass are not seen at all.
+        let faults = [Fault::Reset, Fault::Status503, Fault::BrokenBody, Fault::NotAList];
+        check_store(&open(FaultPlan::seeded(3, 50).only(&faults)));
     }
 
     #[test]

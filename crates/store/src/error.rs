@@ -281,10 +281,11 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Key { .. } => ErrorClass::Internal,
-            Self::Corrupt { .. } | Self::Sealed { .. } => ErrorClass::Contract,
-            Self::NotFound { .. } | Self::NotAList { .. } | Self::NotAFile { .. } => {
-                ErrorClass::Input
-            }
+            Self::Corrupt { .. }
+            | Self::Sealed { .. }
+            | Self::NotAList { .. }
+            | Self::NotAFile { .. } => ErrorClass::Contract,
+            Self::NotFound { .. } => ErrorClass::Input,
             Self::GaveUp { last, .. } => last.class(),
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 ErrorClass::Configuration

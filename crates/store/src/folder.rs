@@ -325,4 +325,68 @@ mod tests {
         store.delete("p/x").unwrap();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
+
+    #[test]
+    fn what_is_no_file_is_named_and_nothing_waits_for_it() {
+        let root = tempfile::tempdir().unwrap();
+        let store = folder(root.path());
+        store.put("a/file", b"1").unwrap();
+        std::os::unix::fs::symlink("file", root.path().join("a/link")).unwrap();
+        let listed: Vec<_> = store.list("").unwrap().into_iter().map(|entry| entry.path).collect();
+        assert_eq!(listed, ["a/file", "a/link"]);
+        assert_eq!(store.get("a/link").unwrap(), "1");
+        let pipe = root.path().join("a/pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let _socket = std::os::unix::net::UnixListener::bind(root.path().join("socket")).unwrap();
+        for (error, name) in [
+            (store.get("a/pipe").unwrap_err(), "a/pipe: expected a regular file, found a named"),
+            (store.list("a").unwrap_err(), "a/pipe"),
+            (store.head("a/pipe").unwrap_err(), "a/pipe"),
+            (store.get("socket").unwrap_err(), "a socket"),
+        ] {
+            assert!(matches!(error, Error::NotAFile { .. }), "{error:?}");
+            assert_eq!(error.class(), terms::ErrorClass::Contract);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_old_temporary_files_are_leftovers_to_remove() {
+        let root = tempfile::tempdir().unwrap();
+        let store = folder(root.path());
+        store.put("a/b", b"whole").unwrap();
+        let (_, version) = store.get_versioned("a/b").unwrap().unwrap();
+        let _ = store.compare_and_swap("a/b", Some(&version), b"again").unwrap();
+        let age = |name: &str, seconds| {
+            let file = File::create(root.path().join(name)).unwrap();
+            let written = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.set_modified(written).unwrap();
+            written
+        };
+        age("a/b#12.0", 1_000);
+        let young = age("a/c#12.1", 2_000);
+        let names = |leftovers: Vec<crate::leftovers::Leftover>| -> Vec<String> {
+            leftovers.into_iter().map(|leftover| leftover.path).collect()
+        };
+        assert_eq!(names(store.leftovers().unwrap()), ["a/b#12.0", "a/c#12.1"]);
+        assert_eq!(names(store.remove_leftovers(young).unwrap()), ["a/b#12.0"]);
+        assert_eq!(names(store.leftovers().unwrap()), ["a/c#12.1"]);
+        assert_eq!(store.get("a/b").unwrap(), "again");
+    }
+
+    #[test]
+    fn a_listed_file_of_another_length_or_above_the_limit_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let store = folder(root.path());
+        store.put("k", b"listed").unwrap();
+        let entry = store.list("").unwrap().remove(0);
+        assert_eq!(store.get_fresh(&entry).unwrap(), ("listed".into(), Digest::of(b"listed")));
+        store.put("k", b"other length").unwrap();
+        let error = store.get_fresh(&entry).unwrap_err();
+        assert!(matches!(error, Error::Truncated { expected: 6, found: 12, .. }), "{error:?}");
+        // Sparse: it takes no room.
+        File::create(root.path().join("large")).unwrap().set_len(9 << 40).unwrap();
+        let error = store.get("large").unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+    }
 }

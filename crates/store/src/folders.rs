@@ -65,3 +65,31 @@ pub(crate) fn can_sync(folder: &Path) -> io::Result<bool> {
         Err(e) => Err(e),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_was_made_again_is_synced_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders::default();
+        let (above, below) = (root.path().join("a"), root.path().join("a/b"));
+        folders.create(&below).unwrap();
+        folders.sync(&below).unwrap();
+        assert!(folders.durable().contains(&above) && folders.durable().contains(&below));
+        assert!(folders.durable().contains(root.path()));
+        fs::remove_dir_all(&above).unwrap();
+        folders.create(&below).unwrap();
+        assert!(!folders.durable().contains(&above) && !folders.durable().contains(&below));
+        assert!(folders.durable().contains(root.path()));
+        folders.sync(&below).unwrap();
+        assert!(folders.durable().contains(&above) && folders.durable().contains(&below));
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_needs_no_sync() {
+        let root = tempfile::tempdir().unwrap();
+        assert!(can_sync(&root.path().join("gone")).unwrap());
+    }
+}

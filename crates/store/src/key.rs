@@ -49,6 +49,11 @@ pub(crate) fn join(prefix: &str, key: &str) -> String {
     }
 }
 
+/// The URL of a store, to which keys are joined; that of a store without a name, `memory://`, stays.
+pub(crate) fn without_last_slash(url: &str) -> &str {
+    if url.ends_with("://") { url } else { url.trim_end_matches('/') }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

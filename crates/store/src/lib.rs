@@ -58,13 +58,18 @@ mod sealed;
 mod settings;
 mod simulated;
 mod simulated_client;
+mod simulated_objects;
 mod store;
 mod temporary_file;
 mod upload_in_parts;
 mod variables;
+mod verified_read;
+mod weakness;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod s3_fault_tests;
 #[cfg(test)]
 mod s3_tests;
 
@@ -79,3 +84,4 @@ pub use probe::ProbeStep;
 pub use settings::{Setting, StoreSettings};
 pub use simulated::SimulatedStorage;
 pub use store::Store;
+pub use weakness::Weakness;

@@ -56,7 +56,7 @@ impl Remote {
     /// Objects in memory.
     pub(crate) fn memory(url: &str, client: Arc<dyn Client>, limits: Limits, timer: Timer) -> Self {
         let address = Address {
-            url: url.trim_end_matches('/').to_owned(),
+            url: key::without_last_slash(url).to_owned(),
             bucket: String::new(),
             endpoint: "memory".to_owned(),
             region: String::new(),
@@ -89,7 +89,7 @@ impl Remote {
         let other = |source| Error::Other { url: url.to_owned(), source: Box::new(source) };
         let client = settings.apply(builder)?.build().map_err(other)?;
         let address = Address {
-            url: url.trim_end_matches('/').to_owned(),
+            url: key::without_last_slash(url).to_owned(),
             bucket: settings.bucket.clone(),
             endpoint: settings.endpoint.value.clone(),
             region: settings.region.value.clone(),

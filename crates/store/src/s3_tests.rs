@@ -9,7 +9,7 @@ use s3_server::{Options, S3Server};
 use terms::ErrorClass;
 
 use crate::clock::VirtualClock;
-use crate::conformance::{check_isolation, check_long_list, check_store};
+use crate::conformance::{check_isolation, check_long_list, check_store, results};
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::settings::StoreSettings;
@@ -222,4 +222,42 @@ fn the_store_of_the_environment_is_a_store() {
     check_store(&open(&url, &variables));
     check_long_list(&open(&url, &variables));
     check_isolation(&open(&url, &variables), &open(&format!("{url}b"), &variables));
+}
+
+#[test]
+#[ignore = "prints a table: make conformance, or make test-ceph with a full gateway in it"]
+#[expect(clippy::print_stdout, reason = "the table is what it is for")]
+fn the_conformance_table_by_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let quoted = server();
+    let served = tempfile::tempdir().unwrap();
+    let options = Options { unquoted_etags_only: true, ..Options::for_tests(served.path()) };
+    let unquoted = S3Server::start_with(options).unwrap();
+    unquoted.create_bucket(BUCKET).unwrap();
+    let simulated = crate::SimulatedStorage::new(crate::FaultPlan::none(), VirtualClock::default());
+    let none = BTreeMap::new();
+    let bucket = format!("s3://{BUCKET}");
+    let mut stores = vec![
+        ("folder", open(&crate::url_of("store", folder.path()).unwrap(), &none)),
+        ("memory", open("memory://", &none)),
+        ("simulated", simulated.open(Limits::default())),
+        ("S3", open(&bucket, &quoted.variables())),
+        ("S3 bare ETags", open(&bucket, &unquoted.variables())),
+    ];
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    if let Some(url) = variables.get("LONGHAUL_TEST_STORE") {
+        let url = format!("{url}/table-{}", std::process::id());
+        stores.push(("environment", open(&url, &variables)));
+    }
+    let all: Vec<_> = stores.iter().map(|(name, store)| (*name, results(store))).collect();
+    let names: Vec<String> = all.iter().map(|(name, _)| format!("{name:>14}")).collect();
+    println!("{:<36}{}", "check", names.concat());
+    for (position, (check, _)) in all[0].1.iter().enumerate() {
+        let cells =
+            all.iter().map(|(_, results)| if results[position].1 { "ok" } else { "FAILED" });
+        println!("{check:<36}{}", cells.map(|cell| format!("{cell:>14}")).collect::<String>());
+    }
+    let weak = stores.iter().map(|(_, store)| store.weaknesses(".weak/1").unwrap().len());
+    println!("{:<36}{}", "weaker promises", weak.map(|n| format!("{n:>14}")).collect::<String>());
+    assert!(all.iter().all(|(_, results)| results.iter().all(|(_, held)| *held)));
 }

@@ -173,3 +173,15 @@ fn every_variable_that_is_passed_on_is_one_of_the_client() {
         assert!(name.to_ascii_lowercase().parse::<AmazonS3ConfigKey>().is_ok(), "{name}");
     }
 }
+
+#[test]
+fn a_password_in_a_url_is_refused_or_masked_and_never_shown() {
+    let endpoint = [("AWS_ENDPOINT_URL_S3", "https://me:s3cret@host:9000")];
+    let text = refused(&variables(&endpoint));
+    assert!(text.contains("AWS_ENDPOINT_URL_S3") && text.contains("****@host:9000"), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+    let text = refused(&variables(&[("AWS_ENDPOINT_URL", "me:s3cret@host")]));
+    assert!(!text.contains("s3cret"), "{text}");
+    let others = [("AWS_ENDPOINT_URL_STS", "https://me:s3cret@host")];
+    check(&variables(&others), "AWS_ENDPOINT_URL_STS", "https://****@host", "as given");
+}

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use crate::clock::{Timer, VirtualClock};
 use crate::fault_plan::{Fault, FaultPlan, Operation, OperationKind};
 use crate::limits::Limits;
-use crate::simulated_client::{Shared, SimulatedClient};
+use crate::simulated_client::SimulatedClient;
+use crate::simulated_objects::Shared;
 use crate::store::Store;
 
 /// Objects in memory that several stores share.

@@ -150,7 +150,7 @@ fn an_answer_that_is_no_list_is_no_empty_list() {
     let storage = storage(FaultPlan::seeded(1, 1_000).only(&[Fault::NotAList]));
     storage.insert("k", bytes("x"));
     let error = open(&storage).list("").unwrap_err();
-    assert_eq!(error.class(), ErrorClass::Input);
+    assert_eq!(error.class(), ErrorClass::Contract);
     assert!(error.to_string().contains("<html>"), "{error}");
     storage.set_plan(FaultPlan::none().at(storage.n_operations() + 1, Fault::NotAList));
     assert_eq!(open(&storage).list("").unwrap().len(), 1);
@@ -239,7 +239,7 @@ fn count_under_faults(seed: u64) -> (BTreeMap<String, Bytes>, BTreeMap<Fault, u6
             Ok(SwapOutcome::Moved) => panic!("seed {seed}: nobody else writes"),
             Err(error) => {
                 assert!(
-                    matches!(error.class(), ErrorClass::Storage | ErrorClass::Input),
+                    matches!(error.class(), ErrorClass::Storage | ErrorClass::Contract),
                     "{error:?}"
                 );
                 refused += 1;

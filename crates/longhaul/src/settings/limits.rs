@@ -54,6 +54,15 @@ impl LimitsSection {
     pub(crate) fn lock_wait(&self) -> Duration {
         Duration::from_secs(self.lock_wait_seconds.unsigned_abs())
     }
+
+    /// The limits of requests to the store.
+    pub(crate) fn of_store(&self) -> store::Limits {
+        store::Limits {
+            retry_for: Duration::from_secs(self.storage_retry_seconds.unsigned_abs()),
+            until: Some(Duration::from_secs(self.night_minutes.unsigned_abs() * 60)),
+            ..store::Limits::default()
+        }
+    }
 }
 
 impl Default for LimitsSection {

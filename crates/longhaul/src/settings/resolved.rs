@@ -154,7 +154,8 @@ impl Resolved {
     pub(crate) fn store(&self) -> Result<StoreSettings, store::Error> {
         let here = std::env::current_dir().unwrap_or_default();
         let url = store::url_of(&self.settings.store.url, &here)?;
-        StoreSettings::resolve(&url, &self.variables)
+        let settings = StoreSettings::resolve(&url, &self.variables)?;
+        Ok(settings.with_limits(self.settings.limits.of_store()))
     }
 
     /// The contracts of the tables: those of the folder that the settings name, or the shipped ones.
