@@ -34,6 +34,8 @@ mod nights;
 mod olist;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.
 mod pipelines;
+/// Rows that no network makes go to quarantine, and end no night.
+mod plausible_rows;
 /// Explaining quarantined rows, and releasing them.
 mod quarantine;
 /// The same over S3, and the errors of a wrong bucket, secret or endpoint.
