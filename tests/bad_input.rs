@@ -97,7 +97,7 @@ fn too_few_matured_rows_to_train_leave_a_baseline_that_the_gates_refuse() {
     let store = Folder::with_simulated_tables();
     let early = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-07-04"];
     longhaul(&early).refuses(12, &["warning: left out: boost", "found 0", "hint:"]);
-    assert!(!store.path().join("models/current.json").exists());
+    assert!(!store.path().join("models/small/current.json").exists());
 }
 
 #[test]

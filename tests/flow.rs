@@ -268,7 +268,7 @@ fn a_model_that_the_gates_refuse_is_kept_but_not_current() {
     let store = Folder::with_simulated_tables();
     let refused = store.run("run", &["--set", "evaluate.gates.rows_min=1000000"]);
     refused.refuses(12, &["is kept but not current", "hint:"]);
-    assert!(!store.path().join("models/current.json").exists());
+    assert!(!store.path().join("models/small/current.json").exists());
     let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
     assert_eq!(listed["models"].as_array().unwrap().len(), 1, "{AS_OF}");
 }

@@ -50,8 +50,8 @@ fn a_run_killed_again_and_again_ends_with_the_same_bytes() {
         child.kill().expect("a kill");
         child.wait().expect("an end");
         kills += 1;
-        if let Ok(pointer) = std::fs::read(killed.path().join("models/current.json")) {
-            let whole = std::fs::read(whole.path().join("models/current.json")).expect("one");
+        if let Ok(pointer) = std::fs::read(killed.path().join("models/small/current.json")) {
+            let whole = std::fs::read(whole.path().join("models/small/current.json")).expect("one");
             assert_eq!(pointer, whole, "a pointer is whole or absent");
         }
     }

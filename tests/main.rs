@@ -38,6 +38,8 @@ mod pipelines;
 mod plausible_rows;
 /// Explaining quarantined rows, and releasing them.
 mod quarantine;
+/// Nights run again, damaged stores, two runs at once.
+mod reruns;
 /// The same over S3, and the errors of a wrong bucket, secret or endpoint.
 mod s3;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

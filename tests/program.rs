@@ -129,13 +129,14 @@ impl Folder {
         longhaul(&arguments)
     }
 
-    /// All files, by path from the store's root.
+    /// All files but leases, which say who worked when; by path from the store's root.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let read = |name: String| {
             let bytes = std::fs::read(self.path().join(&name)).expect("a file");
             (name, bytes)
         };
-        self.names().into_iter().map(read).collect()
+        let names = self.names().into_iter().filter(|name| !name.starts_with("locks/"));
+        names.map(read).collect()
     }
 
     /// The names of all files; may be called while a program writes and renames them.
@@ -170,7 +171,8 @@ impl Folder {
 
     /// The id of the champion.
     pub(crate) fn model_id(&self) -> String {
-        let bytes = std::fs::read(self.path().join("models/current.json")).expect("a champion");
+        let bytes =
+            std::fs::read(self.path().join("models/small/current.json")).expect("a champion");
         let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");
         pointer["model_id"].as_str().expect("an id").to_owned()
     }

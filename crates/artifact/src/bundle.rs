@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use scorer::Scorer;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Digest, Fingerprint};
+use terms::{AsOf, Digest, Fingerprint, Schema};
 
 use crate::Error;
-
-/// Version of the manifest's form.
-const SCHEMA_VERSION: u32 = 1;
 
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,8 +39,6 @@ pub struct FileEntry {
 /// What `manifest.json` holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this form.
-    pub schema_version: u32,
     /// A digest of the files' digests and of where the model comes from.
     pub model_id: String,
     /// Where the model comes from.
@@ -54,6 +49,9 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The form of `manifest.json`.
+    pub const SCHEMA: Schema = Schema { name: "model", version: 2 };
+
     /// The id that follows from the digests.
     fn id_of(about: &About, files: &BTreeMap<String, FileEntry>) -> String {
         let mut fingerprint = Fingerprint::new()
@@ -71,27 +69,40 @@ impl Manifest {
     /// The bytes that are written.
     pub fn to_bytes(&self) -> Vec<u8> {
         // A struct of strings and numbers always serialises.
-        let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
-        bytes.push(b'\n');
-        bytes
+        Self::SCHEMA.seal(self).unwrap_or_default()
     }
 
-    /// From its bytes at `path`.
-    ///
-    /// # Errors
-    /// If they are no manifest, or the id is not that of the files.
-    pub fn from_bytes(path: &str, bytes: &[u8]) -> Result<Self, Error> {
-        let manifest: Self = serde_json::from_slice(bytes).map_err(|source| Error::Unreadable {
+    /// From the form of version 1, which has no digest of its own.
+    pub(crate) fn of_version_1(path: &str, bytes: &[u8]) -> Result<Self, Error> {
+        #[derive(Deserialize)]
+        struct Version1 {
+            schema_version: u32,
+            #[serde(flatten)]
+            manifest: Manifest,
+        }
+        let unreadable = |source| Error::Unreadable {
             path: path.to_owned(),
-            expected: "a model manifest",
+            expected: "a model manifest, of schema longhaul/model/2 or of version 1",
             source,
-        })?;
-        let found = Self::id_of(&manifest.about, &manifest.files);
-        if found != manifest.model_id {
-            let expected = manifest.model_id;
+        };
+        let found: Version1 = serde_json::from_slice(bytes).map_err(unreadable)?;
+        if found.schema_version != 1 {
+            use serde::de::Error as _;
+            let version = found.schema_version;
+            let problem = format!("found schema_version {version}");
+            return Err(unreadable(serde_json::Error::custom(problem)));
+        }
+        Ok(found.manifest)
+    }
+
+    /// Itself, if its id is `model_id` and that of its files.
+    pub(crate) fn verified(self, path: &str, model_id: &str) -> Result<Self, Error> {
+        let found = Self::id_of(&self.about, &self.files);
+        if found != self.model_id || found != model_id {
+            let expected = model_id.to_owned();
             return Err(Error::WrongId { path: path.to_owned(), expected, found });
         }
-        Ok(manifest)
+        Ok(self)
     }
 }
 
@@ -115,7 +126,7 @@ impl Bundle {
             })
             .collect();
         let model_id = Manifest::id_of(&about, &entries);
-        let manifest = Manifest { schema_version: SCHEMA_VERSION, model_id, about, files: entries };
+        let manifest = Manifest { model_id, about, files: entries };
         Self { manifest, files }
     }
 

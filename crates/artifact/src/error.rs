@@ -35,10 +35,10 @@ pub enum Error {
         found: String,
     },
     /// Another process moved the pointer first.
-    #[error(
-        "models/current.json: moved by another run to model {model_id} while this one published"
-    )]
+    #[error("{path}: moved by another run to model {model_id} while this one published")]
     Moved {
+        /// The pointer.
+        path: String,
         /// What it points to now.
         model_id: String,
     },
@@ -81,6 +81,11 @@ impl Error {
             Self::Older { .. } => ErrorClass::Gate,
             Self::Store(error) => error.class(),
         }
+    }
+
+    /// Whether it says that a model is not as it was published, or is gone.
+    pub fn is_damage(&self) -> bool {
+        matches!(self.class(), ErrorClass::Contract | ErrorClass::Input)
     }
 
     /// What a person can do about it, where something usually helps.

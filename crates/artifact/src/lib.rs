@@ -6,7 +6,7 @@
 //! were trained and in whichever store they are.
 //!
 //! Order of writing: every file, then `manifest.json` (only if absent), and last, if the model is
-//! to be used, `models/current.json` by compare-and-swap. A bundle without its manifest does not
+//! to be used, `models/<pipeline>/current.json` by compare-and-swap. A bundle without its manifest does not
 //! exist; a crash between two steps leaves the champion that was.
 //!
 //! What is not here: the content of the files (see `scorer`), and the gates that decide whether a
@@ -19,5 +19,7 @@ mod registry;
 
 pub use bundle::{About, Bundle, FileEntry, Manifest};
 pub use error::Error;
-pub use pointer::{Pointer, Promotion, current, promote};
-pub use registry::{list, read, write};
+pub use pointer::{
+    Pointer, Promotion, current, fence, path as pointer_path, promote, raise_fence, rebuild,
+};
+pub use registry::{Models, list, read, read_manifest_of, write};

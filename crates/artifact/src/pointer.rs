@@ -1,19 +1,23 @@
-//! The pointer to the champion: one small object, replaced by compare-and-swap.
+//! The pointer to the champion of a pipeline: one small object, replaced by compare-and-swap.
+//!
+//! It carries the fencing number of the run that wrote it. A run that takes over from one that
+//! stopped answering raises the number first, so that the other, should it go on after all, finds
+//! the pointer moved (Kleppmann, Designing Data-Intensive Applications, chapter 8: fencing tokens).
 
 use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
-use terms::{AsOf, Digest};
+use terms::{AsOf, Digest, Schema};
 
-use crate::{Bundle, Error};
+use crate::{Bundle, Error, registry};
 
-const PATH: &str = "models/current.json";
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA: Schema = Schema { name: "champion", version: 2 };
 
-/// What `models/current.json` holds.
+/// The one pointer of a store, from before each pipeline had its own.
+const PATH_OF_ALL: &str = "models/current.json";
+
+/// The champion of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pointer {
-    /// Version of this form.
-    pub schema_version: u32,
     /// The champion.
     pub model_id: String,
     /// Digest of its manifest.
@@ -22,6 +26,19 @@ pub struct Pointer {
     pub as_of: AsOf,
     /// The champion before it.
     pub previous: Option<String>,
+}
+
+/// What `models/<pipeline>/current.json` holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Document {
+    pipeline: String,
+    /// The highest fencing number of a run that may write here.
+    fence: u64,
+    /// The fields of [`Pointer`]; `null` while there is no champion.
+    model_id: Option<String>,
+    manifest_sha256: Option<Digest>,
+    as_of: Option<AsOf>,
+    previous: Option<String>,
 }
 
 /// The result of a promotion.
@@ -36,23 +53,41 @@ pub enum Promotion {
     AlreadyCurrent,
 }
 
-/// The champion, if there is one.
-///
-/// # Errors
-/// If the store fails or the pointer cannot be read.
-pub fn current(store: &Store) -> Result<Option<Pointer>, Error> {
-    Ok(read(store)?.map(|(pointer, _)| pointer))
+/// The path of the pointer of a pipeline.
+pub fn path(pipeline: &str) -> String {
+    format!("models/{pipeline}/current.json")
 }
 
-/// Makes a model whose bundle was written the champion, in one step.
+/// The champion of a pipeline, if there is one.
+///
+/// # Errors
+/// If the store fails or the pointer is not as it was written; [`rebuild`] mends that.
+pub fn current(store: &Store, pipeline: &str) -> Result<Option<Pointer>, Error> {
+    Ok(read(store, pipeline)?.and_then(|(document, _)| document.pointer()))
+}
+
+/// Makes a model whose bundle was written the champion of its pipeline, in one step. `fence` is the
+/// fencing number of this run; `is_held` is asked last whether it may still write.
 ///
 /// # Errors
 /// If the champion is as of a later moment, if another run moved the pointer meanwhile, or if the
 /// store fails. The pointer is then as it was.
-pub fn promote(store: &Store, bundle: &Bundle) -> Result<Promotion, Error> {
-    let before = read(store)?;
-    let (model_id, as_of) = (bundle.model_id().to_owned(), bundle.manifest.about.as_of);
-    if let Some((champion, _)) = &before {
+pub fn promote(
+    store: &Store,
+    bundle: &Bundle,
+    fence: u64,
+    is_held: impl FnOnce() -> bool,
+) -> Result<Promotion, Error> {
+    let about = &bundle.manifest.about;
+    let (model_id, as_of) = (bundle.model_id().to_owned(), about.as_of);
+    let before = read(store, &about.pipeline)?;
+    let champion = before.as_ref().and_then(|(document, _)| document.pointer());
+    if let Some((document, _)) = &before
+        && document.fence > fence
+    {
+        return Err(moved(&about.pipeline, champion));
+    }
+    if let Some(champion) = &champion {
         if champion.model_id == model_id {
             return Ok(Promotion::AlreadyCurrent);
         }
@@ -61,32 +96,261 @@ pub fn promote(store: &Store, bundle: &Bundle) -> Result<Promotion, Error> {
             return Err(Error::Older { model_id, as_of, champion, champion_as_of });
         }
     }
-    let previous = before.as_ref().map(|(champion, _)| champion.model_id.clone());
+    if !is_held() {
+        return Err(moved(&about.pipeline, champion));
+    }
+    let previous = champion.map(|champion| champion.model_id);
     let pointer = Pointer {
-        schema_version: SCHEMA_VERSION,
-        model_id,
+        model_id: model_id.clone(),
         manifest_sha256: Digest::of(&bundle.manifest.to_bytes()),
         as_of,
         previous: previous.clone(),
     };
-    let mut bytes = serde_json::to_vec_pretty(&pointer).unwrap_or_default();
-    bytes.push(b'\n');
-    let expected = before.as_ref().map(|(_, version)| version);
-    match store.compare_and_swap(PATH, expected, bytes.into())? {
+    let fence = before.as_ref().map_or(0, |(document, _)| document.fence);
+    let expected = before.and_then(|(_, version)| version);
+    match write(store, &about.pipeline, fence, Some(pointer), expected.as_ref())? {
         SwapOutcome::Swapped => Ok(Promotion::Promoted { previous }),
-        SwapOutcome::Moved => {
-            let model_id = current(store)?.map_or_else(|| "none".to_owned(), |p| p.model_id);
-            Err(Error::Moved { model_id })
+        SwapOutcome::Moved => match current(store, &about.pipeline)? {
+            // Another run of the same night, with the same model.
+            Some(champion) if champion.model_id == model_id => Ok(Promotion::AlreadyCurrent),
+            champion => Err(moved(&about.pipeline, champion)),
+        },
+    }
+}
+
+/// The fencing number of a pipeline's pointer: the next run's is higher.
+///
+/// # Errors
+/// If the store fails.
+pub fn fence(store: &Store, pipeline: &str) -> Result<u64, Error> {
+    match read(store, pipeline) {
+        Ok(found) => Ok(found.map_or(0, |(document, _)| document.fence)),
+        // It is rebuilt with the number of the run that finds it.
+        Err(Error::Store(store::Error::Sealed { .. })) => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Raises the fencing number of a pipeline's pointer, so that no run with a smaller one moves it any
+/// more. The champion stays.
+///
+/// # Errors
+/// If the store fails, or the number is higher already.
+pub fn raise_fence(store: &Store, pipeline: &str, fence: u64) -> Result<(), Error> {
+    loop {
+        let before = read(store, pipeline)?;
+        let pointer = before.as_ref().and_then(|(document, _)| document.pointer());
+        if let Some((document, Some(_))) = &before
+            && document.fence >= fence
+        {
+            return match document.fence == fence {
+                true => Ok(()),
+                false => Err(moved(pipeline, pointer)),
+            };
+        }
+        let expected = before.and_then(|(_, version)| version);
+        if write(store, pipeline, fence, pointer, expected.as_ref())? == SwapOutcome::Swapped {
+            return Ok(());
         }
     }
 }
 
-fn read(store: &Store) -> Result<Option<(Pointer, Version)>, Error> {
-    let Some((bytes, version)) = store.get_versioned(PATH)? else { return Ok(None) };
-    let pointer = serde_json::from_slice(&bytes).map_err(|source| Error::Unreadable {
-        path: PATH.to_owned(),
+/// Writes a pointer that is not as it was written anew: to the newest model of the pipeline that
+/// passed. Returns it; `None` if there is no such model, or the pointer is whole.
+///
+/// # Errors
+/// If the store fails, or another run moved the pointer meanwhile.
+pub fn rebuild(store: &Store, pipeline: &str, fence: u64) -> Result<Option<Pointer>, Error> {
+    let damaged = match read(store, pipeline) {
+        Err(Error::Store(store::Error::Sealed { version, .. })) => version,
+        Ok(_) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let models = registry::list(store)?.manifests;
+    let mut passed =
+        models.into_iter().filter(|model| model.about.pipeline == pipeline && model.about.passed);
+    let newest = passed.next().map(|manifest| Pointer {
+        manifest_sha256: Digest::of(&manifest.to_bytes()),
+        as_of: manifest.about.as_of,
+        previous: passed.next().map(|before| before.model_id),
+        model_id: manifest.model_id,
+    });
+    match write(store, pipeline, fence, newest.clone(), Some(&damaged))? {
+        SwapOutcome::Swapped => Ok(newest),
+        SwapOutcome::Moved => Err(moved(pipeline, None)),
+    }
+}
+
+impl Document {
+    fn pointer(&self) -> Option<Pointer> {
+        Some(Pointer {
+            model_id: self.model_id.clone()?,
+            manifest_sha256: self.manifest_sha256.clone()?,
+            as_of: self.as_of?,
+            previous: self.previous.clone(),
+        })
+    }
+
+    fn of(pipeline: &str, fence: u64, pointer: Option<Pointer>) -> Self {
+        let pointer = pointer.as_ref();
+        Self {
+            pipeline: pipeline.to_owned(),
+            fence,
+            model_id: pointer.map(|pointer| pointer.model_id.clone()),
+            manifest_sha256: pointer.map(|pointer| pointer.manifest_sha256.clone()),
+            as_of: pointer.map(|pointer| pointer.as_of),
+            previous: pointer.and_then(|pointer| pointer.previous.clone()),
+        }
+    }
+}
+
+fn moved(pipeline: &str, champion: Option<Pointer>) -> Error {
+    let model_id = champion.map_or_else(|| "none".to_owned(), |champion| champion.model_id);
+    Error::Moved { path: path(pipeline), model_id }
+}
+
+fn write(
+    store: &Store,
+    pipeline: &str,
+    fence: u64,
+    pointer: Option<Pointer>,
+    expected: Option<&Version>,
+) -> Result<SwapOutcome, Error> {
+    let path = path(pipeline);
+    let document = Document::of(pipeline, fence, pointer);
+    let bytes = SCHEMA.seal(&document).map_err(|source| Error::Unreadable {
+        path: path.clone(),
         expected: "a pointer to a model",
         source,
     })?;
-    Ok(Some((pointer, version)))
+    Ok(store.compare_and_swap(&path, expected, bytes.into())?)
+}
+
+/// The pointer of a pipeline, and its version; without a version if it is the one of a store from
+/// before each pipeline had its own.
+fn read(store: &Store, pipeline: &str) -> Result<Option<(Document, Option<Version>)>, Error> {
+    let found = store.get_sealed::<Document>(&path(pipeline), SCHEMA)?;
+    if let Some((document, version)) = found {
+        return Ok(Some((document, Some(version))));
+    }
+    let Some((bytes, _)) = store.get_versioned(PATH_OF_ALL)? else { return Ok(None) };
+    let pointer: Pointer = serde_json::from_slice(&bytes).map_err(|source| Error::Unreadable {
+        path: PATH_OF_ALL.to_owned(),
+        expected: "a pointer to a model",
+        source,
+    })?;
+    let of_this = registry::read_manifest_of(store, &pointer.model_id)
+        .is_ok_and(|manifest| manifest.about.pipeline == pipeline);
+    Ok(of_this.then(|| (Document::of(pipeline, 0, Some(pointer)), None)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use store::StoreSettings;
+
+    use super::*;
+    use crate::About;
+
+    fn store() -> Store {
+        let settings = StoreSettings::resolve("memory://", &BTreeMap::new()).unwrap();
+        Store::open(&settings).unwrap()
+    }
+
+    fn bundle(store: &Store, pipeline: &str, as_of: &str, passed: bool) -> Bundle {
+        let about = About {
+            as_of: as_of.parse().unwrap(),
+            pipeline: pipeline.to_owned(),
+            family: "boost".to_owned(),
+            code_version: "0".to_owned(),
+            features_digest: Digest::of(b"features"),
+            seed: 1,
+            passed,
+        };
+        let files = BTreeMap::from([("model".to_owned(), as_of.as_bytes().to_vec())]);
+        let bundle = Bundle::new(about, files);
+        registry::write(store, &bundle).unwrap();
+        bundle
+    }
+
+    fn champion(store: &Store, pipeline: &str) -> Option<String> {
+        current(store, pipeline).unwrap().map(|pointer| pointer.model_id)
+    }
+
+    #[test]
+    fn each_pipeline_has_a_champion_of_its_own() {
+        let store = store();
+        let [north, south] =
+            ["north", "south"].map(|name| bundle(&store, name, "2025-09-01", true));
+        for model in [&north, &south] {
+            let promoted = promote(&store, model, 1, || true).unwrap();
+            assert_eq!(promoted, Promotion::Promoted { previous: None });
+        }
+        assert_eq!(champion(&store, "north").as_deref(), Some(north.model_id()));
+        assert_eq!(champion(&store, "south").as_deref(), Some(south.model_id()));
+        let next = bundle(&store, "north", "2025-09-02", true);
+        let previous = Some(north.model_id().to_owned());
+        let promoted = promote(&store, &next, 2, || true).unwrap();
+        assert_eq!(promoted, Promotion::Promoted { previous });
+        assert_eq!(champion(&store, "south").as_deref(), Some(south.model_id()));
+        let older = promote(&store, &north, 3, || true).unwrap_err();
+        assert!(matches!(older, Error::Older { .. }), "{older}");
+    }
+
+    #[test]
+    fn a_run_that_was_taken_over_cannot_publish() {
+        let store = store();
+        let paused = bundle(&store, "north", "2025-09-01", true);
+        // It is taken over before it reads the pointer, or between that and its swap.
+        raise_fence(&store, "north", 2).unwrap();
+        let error = promote(&store, &paused, 1, || true).unwrap_err();
+        assert!(matches!(error, Error::Moved { .. }), "{error}");
+        let raise = || raise_fence(&store, "north", 3).is_ok();
+        let error = promote(&store, &paused, 2, raise).unwrap_err();
+        assert!(matches!(error, Error::Moved { .. }), "{error}");
+        assert_eq!(champion(&store, "north"), None);
+        promote(&store, &paused, 3, || true).unwrap();
+        assert_eq!(champion(&store, "north").as_deref(), Some(paused.model_id()));
+        raise_fence(&store, "north", 4).unwrap();
+        assert_eq!(champion(&store, "north").as_deref(), Some(paused.model_id()));
+        raise_fence(&store, "north", 3).unwrap_err();
+    }
+
+    #[test]
+    fn a_damaged_pointer_is_rebuilt_to_the_newest_model_that_passed() {
+        let store = store();
+        let first = bundle(&store, "north", "2025-09-01", true);
+        let second = bundle(&store, "north", "2025-09-02", true);
+        bundle(&store, "north", "2025-09-03", false);
+        bundle(&store, "south", "2025-09-03", true);
+        promote(&store, &second, 1, || true).unwrap();
+        assert_eq!(rebuild(&store, "north", 1).unwrap(), None);
+        store.put(&path("north"), bytes::Bytes::new()).unwrap();
+        assert_eq!(current(&store, "north").unwrap_err().class(), terms::ErrorClass::Contract);
+        let rebuilt = rebuild(&store, "north", 2).unwrap().unwrap();
+        assert_eq!(rebuilt.model_id, second.model_id());
+        assert_eq!(rebuilt.previous.as_deref(), Some(first.model_id()));
+        assert_eq!(current(&store, "north").unwrap(), Some(rebuilt));
+    }
+
+    #[test]
+    fn the_one_pointer_of_an_older_store_is_that_of_its_pipeline() {
+        let store = store();
+        let model = bundle(&store, "north", "2025-09-01", true);
+        let text = format!(
+            r#"{{"schema_version": 1, "model_id": "{}", "manifest_sha256": "{}",
+                "as_of": "2025-09-01", "previous": null}}"#,
+            model.model_id(),
+            Digest::of(&model.manifest.to_bytes()),
+        );
+        store.put(PATH_OF_ALL, text.into_bytes().into()).unwrap();
+        assert_eq!(champion(&store, "north").as_deref(), Some(model.model_id()));
+        assert_eq!(champion(&store, "south"), None);
+        let next = bundle(&store, "north", "2025-09-02", true);
+        let previous = Some(model.model_id().to_owned());
+        let promoted = promote(&store, &next, 1, || true).unwrap();
+        assert_eq!(promoted, Promotion::Promoted { previous });
+        assert_eq!(champion(&store, "north").as_deref(), Some(next.model_id()));
+    }
 }

@@ -10,6 +10,8 @@ use crate::command_output::CommandOutput;
 use crate::commands;
 use crate::flags::{Command, Config, Contract, Features, Flags, Global, Job, Models, Origins};
 use crate::folds::Span;
+use crate::lease::{Lease, Renewal};
+use crate::machine::SystemClock;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
@@ -105,13 +107,38 @@ fn on_stages(
     let resolved = resolve(Some(&job.pipeline), global)?;
     let store = open(&resolved)?;
     let as_of = resolved.as_of(job.as_of)?;
-    let context = RunContext { store: &store, as_of, force: job.force, reporter };
+    let lease = under_lease(&resolved, &store, reporter)?;
+    let context = RunContext {
+        store: &store,
+        as_of,
+        force: job.force,
+        reporter,
+        lease: Some(&lease),
+        state_is_damaged: false,
+    };
     let CommandOutput { json, text, refused } = command(&context, &resolved)?;
+    drop(lease);
     reporter.result(&json, || text);
     match refused {
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
+}
+
+/// Takes the lease of a pipeline. A pointer to its champion that is damaged is mended.
+fn under_lease(resolved: &Resolved, store: &Store, reporter: &Reporter) -> Result<Lease> {
+    let pipeline = &resolved.settings.name;
+    let patience = resolved.settings.limits.lock_wait();
+    let lease =
+        Lease::take(store, pipeline, (&SystemClock::new(), patience), Renewal::InBackground)?;
+    if let Some(pointer) = artifact::rebuild(store, pipeline, lease.fence())? {
+        let (path, model_id) = (artifact::pointer_path(pipeline), pointer.model_id);
+        reporter.note(&format!(
+            "warning: {path} was not as it was written; it points to {model_id} again, the newest \
+             model that passed"
+        ));
+    }
+    Ok(lease)
 }
 
 /// Runs a command that trains as of past origins. Without `--as-of`, outcomes are those known at the
@@ -130,7 +157,15 @@ fn on_origins(
         Some(as_of) => as_of,
         None => stages::end_of_tables(&store)?,
     };
-    command(&RunContext { store: &store, as_of, force: job.force, reporter }, &resolved, span)
+    let context = RunContext {
+        store: &store,
+        as_of,
+        force: job.force,
+        reporter,
+        lease: None,
+        state_is_damaged: false,
+    };
+    command(&context, &resolved, span)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]

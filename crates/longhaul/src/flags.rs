@@ -137,7 +137,7 @@ pub(crate) enum Command {
     },
     /// Predicts rows of features, as JSON lines or Parquet
     Predict {
-        /// A model id in the store, "current", or a folder that holds a bundle
+        /// A model id in the store, "current" or "current:PIPELINE", or a folder that holds a bundle
         #[arg(long, default_value = "current")]
         model: String,
         /// The rows: a .parquet file, a .jsonl file, or - for JSON lines on stdin

@@ -7,13 +7,16 @@
 
 mod command_output;
 mod commands;
+mod damage;
 mod diagnosis;
 mod dispatch;
 mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod lease;
 mod left_out;
+mod machine;
 mod predictions;
 mod refusal;
 mod report;

@@ -104,6 +104,29 @@ pub(crate) enum Refusal {
         /// What differs.
         found: Vec<String>,
     },
+    /// Another run works on the pipeline.
+    #[error(
+        "pipeline {pipeline} is worked on by process {process} on {host}, since {started_at} \
+         ({age} ago)"
+    )]
+    Held {
+        /// The pipeline.
+        pipeline: String,
+        /// The machine of the other run.
+        host: String,
+        /// Its process there.
+        process: u32,
+        /// When it began.
+        started_at: String,
+        /// How long ago that is.
+        age: String,
+    },
+    /// Another run took over while this one did not renew its lease.
+    #[error("{path}: this run was paused for so long that another one has taken over")]
+    LeaseLost {
+        /// The lease.
+        path: String,
+    },
     /// A forced rerun of a stage gave other bytes.
     #[error("{path}: recomputing as of {as_of} made other bytes")]
     NotReproduced {
@@ -136,6 +159,7 @@ impl Refusal {
                 ErrorClass::Contract
             }
             Self::Input { .. } | Self::Unreadable { .. } => ErrorClass::Contract,
+            Self::Held { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
             Self::NotReproduced { .. } => ErrorClass::Internal,
         }
     }
@@ -173,6 +197,14 @@ impl Refusal {
                  that reads more than was recorded before its row's midnight"
                     .to_owned(),
             ),
+            Self::Held { .. } => Some(format!(
+                "wait for it, or raise limits.lock_wait_seconds; a run that was killed elsewhere \
+                 is taken over {} s after its last sign of life",
+                crate::lease::EXPIRES_AFTER.as_secs()
+            )),
+            Self::LeaseLost { .. } => {
+                Some("nothing to do: the other run does this night's work".to_owned())
+            }
             Self::NotReproduced { .. } => {
                 Some("a stage is not deterministic: please report it with the pipeline file".into())
             }

@@ -11,16 +11,21 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use store::{PutOutcome, Store};
-use terms::{AsOf, Digest, Fingerprint};
+use store::{PutOutcome, Store, SwapOutcome, Version};
+use terms::{AsOf, Digest, Fingerprint, Schema};
 
+use crate::lease::Lease;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 
 /// A digest of the sources that this program was built from.
 pub(crate) const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
 
+/// The form of the manifest of a stage.
+const MANIFEST: Schema = Schema { name: "stage", version: 2 };
+
 /// What all stages of one run share.
+#[derive(Clone, Copy)]
 pub(crate) struct RunContext<'a> {
     /// The store of all inputs and outputs.
     pub(crate) store: &'a Store,
@@ -30,13 +35,15 @@ pub(crate) struct RunContext<'a> {
     pub(crate) force: bool,
     /// Prints progress.
     pub(crate) reporter: &'a Reporter,
+    /// The right to work on the pipeline, of commands that may publish.
+    pub(crate) lease: Option<&'a Lease>,
+    /// Whether what is stored of the history state is damaged, and built again.
+    pub(crate) state_is_damaged: bool,
 }
 
 /// The manifest of a stage that is done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StageManifest {
-    /// Version of this format.
-    pub(crate) schema_version: u32,
     /// The stage.
     pub(crate) stage: String,
     /// Its id.
@@ -159,7 +166,11 @@ fn run_in(
     work: impl FnOnce() -> Result<Output>,
 ) -> Result<StageResult> {
     let path = format!("{folder}/manifest.json");
-    let before = read_manifest(context.store, &path)?;
+    let (before, damaged) = match read_manifest(context, &path)? {
+        Found::Manifest(manifest) => (Some(manifest), None),
+        Found::Damaged(version) => (None, Some(version)),
+        Found::Nothing => (None, None),
+    };
     if let (Some(manifest), false) = (&before, context.force) {
         context.reporter.skipped(stage, &id);
         return Ok(StageResult { folder, manifest: manifest.clone(), skipped: true });
@@ -177,7 +188,6 @@ fn run_in(
         return Err(Refusal::NotReproduced { path, as_of: context.as_of }.into());
     }
     let manifest = StageManifest {
-        schema_version: 1,
         stage: stage.to_owned(),
         as_of: context.as_of,
         code_version: CODE_VERSION.to_owned(),
@@ -190,18 +200,23 @@ fn run_in(
     context.store.put_many(
         files.map(|(name, bytes)| (format!("{folder}/{name}"), bytes.into())).collect(),
     )?;
-    let mut bytes = serde_json::to_vec_pretty(&manifest)?;
-    bytes.push(b'\n');
-    let outcome = context.store.put_if_absent(&path, bytes.into())?;
+    let bytes = MANIFEST.seal(&manifest)?.into();
+    let is_first = match &damaged {
+        Some(version) => {
+            let swapped = context.store.compare_and_swap(&path, Some(version), bytes)?;
+            swapped == SwapOutcome::Swapped
+        }
+        None => context.store.put_if_absent(&path, bytes)? == PutOutcome::Created,
+    };
     context.reporter.finished(stage, started.elapsed(), &output.line);
-    if outcome == PutOutcome::Exists && before.is_none() {
+    if !is_first && before.is_none() {
         context.reporter.note("another run finished this stage first, with the same inputs");
     }
     Ok(StageResult { folder, manifest, skipped: false })
 }
 
 /// The id of a stage with these inputs.
-fn id(as_of: AsOf, stage: &str, inputs: &BTreeMap<String, String>) -> String {
+pub(crate) fn id(as_of: AsOf, stage: &str, inputs: &BTreeMap<String, String>) -> String {
     let start = Fingerprint::new()
         .with("stage", stage)
         .with("code", CODE_VERSION)
@@ -210,11 +225,31 @@ fn id(as_of: AsOf, stage: &str, inputs: &BTreeMap<String, String>) -> String {
     all.finish().short().to_owned()
 }
 
-fn read_manifest(store: &Store, path: &str) -> Result<Option<StageManifest>> {
-    let Some((bytes, _)) = store.get_versioned(path)? else { return Ok(None) };
-    let manifest = serde_json::from_slice(&bytes).map_err(|_| Refusal::Unreadable {
-        path: path.to_owned(),
-        expected: "the manifest of a stage",
-    })?;
-    Ok(Some(manifest))
+/// Takes the manifest of a stage away, so that the stage is run again.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) fn retire(context: &RunContext<'_>, folder: &str) -> Result<()> {
+    Ok(context.store.delete(&format!("{folder}/manifest.json"))?)
+}
+
+/// What is at the place of a manifest.
+enum Found {
+    Manifest(StageManifest),
+    /// Something else, which a manifest may replace.
+    Damaged(Version),
+    Nothing,
+}
+
+/// A manifest that is not as it was written is as good as none: the stage is run again.
+fn read_manifest(context: &RunContext<'_>, path: &str) -> Result<Found> {
+    match context.store.get_sealed(path, MANIFEST) {
+        Ok(Some((manifest, _))) => Ok(Found::Manifest(manifest)),
+        Ok(None) => Ok(Found::Nothing),
+        Err(store::Error::Sealed { version, source, .. }) => {
+            context.reporter.note(&format!("{path}: {source}; the stage is run again"));
+            Ok(Found::Damaged(version))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

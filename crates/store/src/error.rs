@@ -1,8 +1,8 @@
 //! The errors of a store, the class of each, and a hint what to do about it.
 
-use terms::{Digest, ErrorClass};
+use std::time::Duration;
 
-use crate::retry::N_RETRIES;
+use terms::{Digest, ErrorClass};
 
 /// An error of a store. Every one names the URL it happened at; none holds a secret.
 #[derive(Debug, thiserror::Error)]
@@ -56,33 +56,85 @@ pub enum Error {
         /// How the request to the instance failed.
         cause: String,
     },
-    /// No response came.
-    #[error("{url}: cannot reach {endpoint}, attempts: {n_attempts}: {cause}")]
+    /// No response came, or it broke off.
+    #[error("{url}: cannot reach {endpoint}: {cause}")]
     Unreachable {
         /// The object or prefix of the request.
         url: String,
         /// The server.
         endpoint: String,
-        /// How many requests were made.
-        n_attempts: u32,
-        /// How the last attempt failed.
+        /// How the attempt failed.
         cause: String,
+        /// Whether the request may have been carried out: it was sent, and its answer is not known.
+        sent: bool,
     },
-    /// The server reported a fault of its own (5xx, 429), also when the request was repeated.
-    #[error("{url}: {endpoint} failed, attempts: {n_attempts}: {status} {code}: {message}")]
+    /// The server reported a fault of its own (5xx, 429, 408), or a write under way (409).
+    #[error("{url}: {endpoint} failed: {status} {code}: {message}")]
     Unavailable {
         /// The object or prefix of the request.
         url: String,
         /// The server.
         endpoint: String,
-        /// How many requests were made.
-        n_attempts: u32,
-        /// The last HTTP status.
+        /// The HTTP status.
         status: u16,
         /// The server's error code, such as `SlowDown`.
         code: String,
         /// The server's message.
         message: String,
+    },
+    /// A request was repeated until its time was up.
+    #[error("{last} ({method}, attempts: {n_attempts}, in {:.1} s)", spent.as_secs_f64())]
+    GaveUp {
+        /// What was asked for, as the method of its requests.
+        method: &'static str,
+        /// How many requests were made.
+        n_attempts: u32,
+        /// The time from the first request on, pauses included.
+        spent: Duration,
+        /// How the last attempt failed; it names the object.
+        last: Box<Error>,
+    },
+    /// The deadline that was set for all requests has passed.
+    #[error("{url}: not requested, since the deadline of this run has passed")]
+    DeadlinePassed {
+        /// The object or prefix of the request.
+        url: String,
+    },
+    /// The answer to the request for a list is not a list, or not a whole one.
+    #[error("{url}: expected a list of objects from {endpoint}, found {found}")]
+    NotAList {
+        /// The prefix of the request.
+        url: String,
+        /// The server.
+        endpoint: String,
+        /// What came instead.
+        found: String,
+    },
+    /// Reads of one object differ from each other, and none agrees with what the store says of it.
+    #[error("{url}: {n_reads} reads, of which no two in a row agree")]
+    Unsettled {
+        /// The object.
+        url: String,
+        /// How often it was read.
+        n_reads: u32,
+    },
+    /// The object is larger than objects may be.
+    #[error("{url}: {size} bytes by its length, expected at most {limit}")]
+    TooLarge {
+        /// The object.
+        url: String,
+        /// Its length as announced.
+        size: u64,
+        /// The limit of [`Limits`](crate::Limits).
+        limit: u64,
+    },
+    /// What has the name of an object in a folder is not a file.
+    #[error("{url}: expected a regular file, found {found}")]
+    NotAFile {
+        /// The object.
+        url: String,
+        /// What it is, such as a named pipe.
+        found: &'static str,
     },
     /// The server rejected the request as invalid.
     #[error("{url}: not accepted by {endpoint}: {status} {code}: {message}")]
@@ -115,6 +167,16 @@ pub enum Error {
         expected: Digest,
         /// The digest of what was read.
         found: Digest,
+    },
+    /// A control object of another schema, or not as it was written.
+    #[error("{url}: {source}")]
+    Sealed {
+        /// The object.
+        url: String,
+        /// The version that was read, by which it can be replaced.
+        version: crate::object::Version,
+        /// What is wrong with it.
+        source: terms::SealError,
     },
     /// Fewer or more bytes came than were announced.
     #[error("{url}: expected {expected} bytes, found {found}")]
@@ -178,18 +240,60 @@ pub enum Error {
     },
 }
 
+/// How often a request is repeated that ended with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Not at all: it would end the same way.
+    Never,
+    /// A few times: the answer was damaged, or another write is under way.
+    AFewTimes,
+    /// For as long as there is time: the server or the network is down.
+    WhileThereIsTime,
+}
+
 impl Error {
+    pub(crate) fn repeat(&self) -> Repeat {
+        match self {
+            Self::Unreachable { .. } | Self::Unavailable { .. } | Self::Truncated { .. } => {
+                Repeat::WhileThereIsTime
+            }
+            Self::Replaced { .. }
+            | Self::NotAList { .. }
+            | Self::TooLarge { .. }
+            | Self::Corrupt { .. }
+            | Self::CredentialsMissing { .. } => Repeat::AFewTimes,
+            _ => Repeat::Never,
+        }
+    }
+
+    /// Whether a request that ended with this error may have been carried out.
+    pub(crate) fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Unreachable { sent, .. } => *sent,
+            // 409: another write is under way, which this one gave way to.
+            Self::Unavailable { status, .. } => *status != 409,
+            Self::Truncated { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Key { .. } => ErrorClass::Internal,
-            Self::Corrupt { .. } => ErrorClass::Contract,
-            Self::NotFound { .. } => ErrorClass::Input,
+            Self::Corrupt { .. } | Self::Sealed { .. } => ErrorClass::Contract,
+            Self::NotFound { .. } | Self::NotAList { .. } | Self::NotAFile { .. } => {
+                ErrorClass::Input
+            }
+            Self::GaveUp { last, .. } => last.class(),
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
                 ErrorClass::Configuration
             }
             Self::Unreachable { .. }
             | Self::Unavailable { .. }
+            | Self::DeadlinePassed { .. }
+            | Self::Unsettled { .. }
+            | Self::TooLarge { .. }
             | Self::Truncated { .. }
             | Self::Replaced { .. }
             | Self::File { .. }
@@ -238,16 +342,38 @@ impl Error {
                 "check AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL, and that {endpoint} is up and can \
                  be reached from here"
             ),
-            Self::Unavailable { .. } => format!(
-                "the server was asked {} times within some seconds; run again later",
-                N_RETRIES + 1
-            ),
+            Self::GaveUp { last, .. } => return last.hint(),
+            Self::Unavailable { .. } => {
+                "run again later, or allow requests to be repeated for longer".to_owned()
+            }
+            Self::DeadlinePassed { .. } => {
+                "run again: what is finished is not done again; or allow the run more time"
+                    .to_owned()
+            }
+            Self::NotAList { .. } => {
+                "check that the endpoint is the storage itself and no page of a proxy or portal, \
+                 and run again"
+                    .to_owned()
+            }
+            Self::Unsettled { .. } => {
+                "bytes are damaged on their way: check the network and the disks, and run again"
+                    .to_owned()
+            }
+            Self::TooLarge { .. } => {
+                "raise the limit of an object's size if it is that large; else run again".to_owned()
+            }
+            Self::NotAFile { .. } => "remove it from the folder, or make it a file".to_owned(),
             Self::ConditionIgnored { .. } => {
                 "this server cannot keep two runs apart: use one that honours If-None-Match and \
                  If-Match on put"
                     .to_owned()
             }
-            Self::Corrupt { .. } => "restore the object, or write it again".to_owned(),
+            Self::Sealed { source: terms::SealError::Schema { .. }, .. } => {
+                "it may have been written by another version of this program".to_owned()
+            }
+            Self::Corrupt { .. } | Self::Sealed { .. } => {
+                "restore the object, or write it again".to_owned()
+            }
             Self::Replaced { .. } | Self::Truncated { .. } => "run again".to_owned(),
             Self::ProfileMissing { .. } => {
                 "name a profile of these files, or unset AWS_PROFILE and set AWS_ACCESS_KEY_ID and \

@@ -10,34 +10,75 @@
 //! folder to exist before the first put.
 #![expect(clippy::disallowed_methods, reason = "the file system is the backend of this store")]
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use terms::Digest;
 
 use crate::error::Error;
-use crate::key::{self, RESERVED};
+use crate::folders::Folders;
+use crate::key;
 use crate::object::{Entry, PutOutcome, SwapOutcome, Version};
+use crate::object_lock::{Lock, is_absent};
+use crate::temporary_file::TemporaryFile;
 
-/// Retries when another process removes the empty folder that is about to be used.
-const N_RETRIES: u32 = 16;
-
-/// Numbers the temporary files of this process.
-static N_TEMPORARY: AtomicU64 = AtomicU64::new(0);
+/// Reads of one object after which bytes that differ each time are an error.
+const N_READS: u32 = 6;
 
 #[derive(Debug)]
 pub(crate) struct Folder {
     pub(crate) root: PathBuf,
     pub(crate) url: String,
+    /// The largest object that is read.
+    pub(crate) object_bytes: u64,
+    pub(crate) folders: Folders,
 }
 
 impl Folder {
     pub(crate) fn get(&self, key: &str) -> Result<Bytes, Error> {
-        fs::read(self.file(key)).map(Bytes::from).map_err(|e| self.error(key, e))
+        let path = self.file(key);
+        // Before it is opened: opening a named pipe waits for its writer.
+        let metadata = fs::metadata(&path).map_err(|e| self.error(key, e))?;
+        if metadata.is_dir() {
+            return Err(Error::NotFound { url: key::join(&self.url, key) });
+        }
+        self.check_is_file(key, &metadata)?;
+        let (size, limit) = (metadata.len(), self.object_bytes);
+        if size > limit {
+            return Err(Error::TooLarge { url: key::join(&self.url, key), size, limit });
+        }
+        let mut bytes = Vec::new();
+        bytes
+            .try_reserve_exact(size as usize)
+            .map_err(|e| self.error(key, io::Error::new(ErrorKind::OutOfMemory, e)))?;
+        let file = File::open(&path).map_err(|e| self.error(key, e))?;
+        // It may have grown since.
+        file.take(limit).read_to_end(&mut bytes).map_err(|e| self.error(key, e))?;
+        Ok(bytes.into())
+    }
+
+    /// Reads an object of a list until it is as long as that says and two reads in a row agree.
+    pub(crate) fn get_fresh(&self, entry: &Entry) -> Result<(Bytes, Digest), Error> {
+        let mut previous = None;
+        let mut found = entry.size;
+        for _ in 0..N_READS {
+            let bytes = self.get(&entry.path)?;
+            found = bytes.len() as u64;
+            let digest = Digest::of(&bytes);
+            if found == entry.size && previous.as_ref() == Some(&digest) {
+                return Ok((bytes, digest));
+            }
+            previous = Some(digest);
+        }
+        let url = key::join(&self.url, &entry.path);
+        Err(if found == entry.size {
+            Error::Unsettled { url, n_reads: N_READS }
+        } else {
+            Error::Truncated { url, expected: entry.size, found }
+        })
     }
 
     pub(crate) fn get_versioned(&self, key: &str) -> Result<Option<(Bytes, Version)>, Error> {
@@ -52,9 +93,24 @@ impl Folder {
     }
 
     pub(crate) fn put(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.replace(key, bytes)?;
+        self.sync_names(key)
+    }
+
+    /// As [`Folder::put`], but the name may not survive a power cut until it is synced.
+    pub(crate) fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
         let path = self.file(key);
-        let temporary = TemporaryFile::write(&path, bytes).map_err(|e| self.error(key, e))?;
+        let temporary = TemporaryFile::write(&path, bytes, &self.folders);
+        let temporary = temporary.map_err(|e| self.error(key, e))?;
         temporary.replace(&path).map_err(|e| self.error(key, e))
+    }
+
+    /// Writes the names in the folder of an object to the disk.
+    pub(crate) fn sync_names(&self, key: &str) -> Result<(), Error> {
+        match self.file(key).parent() {
+            Some(folder) => self.folders.sync(folder).map_err(|e| self.error(key, e)),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn put_if_absent(&self, key: &str, bytes: &[u8]) -> Result<PutOutcome, Error> {
@@ -63,9 +119,14 @@ impl Folder {
         if path.exists() {
             return Ok(PutOutcome::Exists);
         }
-        let temporary = TemporaryFile::write(&path, bytes).map_err(|e| self.error(key, e))?;
+        let temporary = TemporaryFile::write(&path, bytes, &self.folders);
+        let temporary = temporary.map_err(|e| self.error(key, e))?;
         match fs::hard_link(&temporary.path, &path) {
-            Ok(()) => Ok(PutOutcome::Created),
+            Ok(()) => {
+                drop(temporary);
+                self.sync_names(key)?;
+                Ok(PutOutcome::Created)
+            }
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(PutOutcome::Exists),
             Err(e) => Err(self.error(key, e)),
         }
@@ -98,7 +159,8 @@ impl Folder {
     pub(crate) fn head(&self, key: &str) -> Result<Option<Entry>, Error> {
         match fs::metadata(self.file(key)) {
             Ok(metadata) if metadata.is_file() => Ok(Some(entry(key.to_owned(), &metadata))),
-            Ok(_) => Ok(None),
+            Ok(metadata) if metadata.is_dir() => Ok(None),
+            Ok(metadata) => self.check_is_file(key, &metadata).map(|()| None),
             Err(e) if is_absent(&e) => Ok(None),
             Err(e) => Err(self.error(key, e)),
         }
@@ -125,7 +187,10 @@ impl Folder {
                 // deleted meanwhile is absent.
                 match fs::metadata(found.path()) {
                     Ok(metadata) if metadata.is_dir() => folders.push(path),
-                    Ok(metadata) => entries.push(entry(path, &metadata)),
+                    Ok(metadata) => {
+                        self.check_is_file(&path, &metadata)?;
+                        entries.push(entry(path, &metadata));
+                    }
                     Err(e) if is_absent(&e) => {}
                     Err(e) => return Err(self.error(&path, e)),
                 }
@@ -155,6 +220,18 @@ impl Folder {
         Ok(())
     }
 
+    /// An error if it is neither a file nor a folder: reading one of those may wait for ever.
+    fn check_is_file(&self, key: &str, metadata: &fs::Metadata) -> Result<(), Error> {
+        let kind = metadata.file_type();
+        let found = match () {
+            () if kind.is_file() => return Ok(()),
+            () if kind.is_fifo() => "a named pipe",
+            () if kind.is_socket() => "a socket",
+            () => "a device",
+        };
+        Err(Error::NotAFile { url: key::join(&self.url, key), found })
+    }
+
     fn file(&self, key: &str) -> PathBuf {
         if key.is_empty() { self.root.clone() } else { self.root.join(key) }
     }
@@ -163,96 +240,6 @@ impl Folder {
         let url = key::join(&self.url, key);
         if is_absent(&source) { Error::NotFound { url } } else { Error::File { url, source } }
     }
-}
-
-/// A temporary file whose bytes are synced; removed on drop unless it is renamed into place.
-struct TemporaryFile {
-    path: PathBuf,
-}
-
-impl TemporaryFile {
-    /// Writes `bytes` beside `target`, creating the folders above it.
-    fn write(target: &Path, bytes: &[u8]) -> io::Result<Self> {
-        let mut n_retries = 0;
-        loop {
-            let n = N_TEMPORARY.fetch_add(1, Ordering::Relaxed);
-            let path = reserved_name(target, &format!("{}.{n}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(mut file) => {
-                    let temporary = Self { path };
-                    file.write_all(bytes)?;
-                    file.sync_data()?;
-                    return Ok(temporary);
-                }
-                // Left behind by an earlier process with the same id.
-                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
-                Err(e) if e.kind() == ErrorKind::NotFound && n_retries < N_RETRIES => {
-                    n_retries += 1;
-                    if let Some(folder) = target.parent() {
-                        fs::create_dir_all(folder)?;
-                    }
-                }
-                Err(e) => return Err(e),
-            }
-        }
-    }
-
-    fn replace(mut self, target: &Path) -> io::Result<()> {
-        fs::rename(&self.path, target)?;
-        // The temporary name is free again; by the time of the drop another thread may use it.
-        self.path = PathBuf::new();
-        Ok(())
-    }
-}
-
-impl Drop for TemporaryFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// The lock of one object, held until it is dropped or the process dies.
-struct Lock {
-    _file: File,
-    path: PathBuf,
-}
-
-impl Lock {
-    /// Waits for the lock of the object at `target`. `None` if there is no folder to hold it, and
-    /// therefore no object.
-    fn take(target: &Path) -> io::Result<Option<Self>> {
-        let path = reserved_name(target, "lock");
-        loop {
-            let file = match OpenOptions::new().create(true).append(true).open(&path) {
-                Ok(file) => file,
-                Err(e) if is_absent(&e) => return Ok(None),
-                Err(e) => return Err(e),
-            };
-            file.lock()?;
-            // The previous holder may have removed the file: then this locks a file without a name.
-            let locked = file.metadata()?;
-            match fs::metadata(&path) {
-                Ok(named) if (named.dev(), named.ino()) == (locked.dev(), locked.ino()) => {
-                    return Ok(Some(Self { _file: file, path }));
-                }
-                Ok(_) => {}
-                Err(e) if is_absent(&e) => {}
-                Err(e) => return Err(e),
-            }
-        }
-    }
-
-    fn remove(self) -> io::Result<()> {
-        fs::remove_file(&self.path)
-    }
-}
-
-/// The name of a temporary file or lock beside `target`.
-fn reserved_name(target: &Path, suffix: &str) -> PathBuf {
-    let mut name = target.as_os_str().to_owned();
-    name.push(RESERVED.to_string());
-    name.push(suffix);
-    name.into()
 }
 
 fn version(bytes: &[u8]) -> Version {
@@ -266,18 +253,19 @@ fn entry(path: String, metadata: &fs::Metadata) -> Entry {
     Entry { path, size: metadata.len(), etag: Some(etag) }
 }
 
-/// Whether the error means that there is no such object. A folder is not an object, and there are
-/// no objects below an object.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::atomic::Ordering;
+
     use super::*;
+    use crate::reserved_name::beside;
+    use crate::temporary_file::N_TEMPORARY;
 
     fn folder(root: &Path) -> Folder {
-        Folder { root: root.to_owned(), url: format!("file://{}", root.display()) }
+        let url = format!("file://{}", root.display());
+        let object_bytes = 1 << 20;
+        Folder { root: root.to_owned(), url, object_bytes, folders: Folders::default() }
     }
 
     #[test]
@@ -287,8 +275,7 @@ mod tests {
         store.put("a/b", b"whole").unwrap();
         let next = N_TEMPORARY.load(Ordering::Relaxed);
         for n in next..next + 3 {
-            let name =
-                reserved_name(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
+            let name = beside(&root.path().join("a/b"), &format!("{}.{n}", std::process::id()));
             fs::write(name, b"ha").unwrap();
         }
         assert_eq!(store.list("").unwrap().len(), 1);

@@ -18,28 +18,49 @@
 //!   refused.
 //! - Reads after writes are consistent. In a folder the bytes are synced to the disk before the
 //!   name exists, so that after a power cut an object is whole or absent.
-//! - A swap whose response was lost may be reported as moved although it happened: a caller that
-//!   gets `Moved` reads the object again.
+//! - A conditional write whose answer was lost is repeated, and if that is refused the object is read
+//!   back: one's own bytes mean that the write took effect. Two writers of the same bytes at the same
+//!   time may both be told so; bytes that decide who won name their writer.
+//! - Bytes that do not have the digest that is asked for, or the MD5 that the server says, are read
+//!   again; those of no known digest are read twice ([`Store::get_fresh`]).
+//! - In a folder the names of objects are synced to the disk before a write returns, as their bytes
+//!   are.
 //!
 //! Limits: calls block and must not be made from inside an async runtime. An object that is created
 //! or swapped is uploaded in one request (at most 5 GiB on S3). Faults of the server or the network
-//! are retried for some seconds; requests that were refused (4xx) are not.
+//! are retried for [`Limits::retry_for`]; requests that were refused (4xx) are not.
 
 mod address;
+mod clock;
 mod credentials;
 mod error;
+mod etag;
+mod executor;
+mod fault_plan;
 mod folder;
+mod folders;
+mod http;
 mod key;
+mod leftovers;
+mod limits;
 mod location;
 mod object;
+mod object_lock;
 mod probe;
 mod profile;
 mod remote;
+mod remote_read;
 mod remote_write;
+mod reserved_name;
 mod response;
 mod retry;
+mod sealed;
 mod settings;
+mod simulated;
+mod simulated_client;
 mod store;
+mod temporary_file;
+mod upload_in_parts;
 mod variables;
 
 #[cfg(test)]
@@ -47,9 +68,14 @@ mod conformance;
 #[cfg(test)]
 mod s3_tests;
 
+pub use clock::VirtualClock;
 pub use error::Error;
-pub use location::url_of;
+pub use fault_plan::{Fault, FaultPlan, Operation, OperationKind};
+pub use leftovers::Leftover;
+pub use limits::Limits;
+pub use location::{masked, url_of};
 pub use object::{Entry, PutOutcome, SwapOutcome, Version};
 pub use probe::ProbeStep;
 pub use settings::{Setting, StoreSettings};
+pub use simulated::SimulatedStorage;
 pub use store::Store;

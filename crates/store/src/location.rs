@@ -84,12 +84,27 @@ pub fn url_of(text: &str, current_folder: &Path) -> Result<String, Error> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn unusable(found: &str, expected: &str) -> Error {
-    Error::Setting {
-        name: "store".to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
+/// A URL for display: user and password, which do not belong there, are masked.
+pub fn masked(url: &str) -> String {
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), url),
+    };
+    // The last @ before the path: a password may hold one, and a slash too if it is not encoded.
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let end = match authority.rfind('@') {
+        Some(at) => Some(at),
+        None if authority.contains(':') => rest.rfind('@'),
+        None => None,
+    };
+    match end {
+        Some(at) => format!("{scheme}****{}", &rest[at..]),
+        None => url.to_owned(),
     }
+}
+
+fn unusable(found: &str, expected: &str) -> Error {
+    Error::Setting { name: "store".to_owned(), expected: expected.to_owned(), found: masked(found) }
 }
 
 #[cfg(test)]
@@ -130,6 +145,18 @@ mod tests {
             let error = Location::parse(url).unwrap_err();
             assert_eq!(error.class(), ErrorClass::Configuration, "{url}");
             assert!(error.to_string().contains(&format!("{url:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn user_and_password_of_a_url_are_refused_and_not_shown() {
+        for url in ["s3://me:s3cret@bucket/x", "s3://s3cret@b", "file://me:s3cret@host/x"] {
+            let text = Location::parse(url).unwrap_err().to_string();
+            assert!(text.contains("****@") && !text.contains("s3cret"), "{text}");
+        }
+        assert_eq!(masked("https://me:a/s3cret@host:1/x"), "https://****@host:1/x");
+        for url in ["s3://bucket/a@b", "file:///srv/a@b:c", "http://host:9000/p", "/srv/a@b"] {
+            assert_eq!(masked(url), url);
         }
     }
 

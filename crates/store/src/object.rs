@@ -33,6 +33,7 @@ pub struct Entry {
     pub path: String,
     /// Its length in bytes.
     pub size: u64,
-    /// Its entity tag, where the store has one without reading the object.
+    /// Its entity tag, where the store has one without reading the object. An object without one
+    /// cannot be told from another of its size that took its place: only its bytes say.
     pub etag: Option<String>,
 }

@@ -1,29 +1,27 @@
-//! The backend of S3-compatible buckets and of memory, through `object_store`: reading and listing.
-//!
-//! It owns the runtime on which requests run; writing is in
-//! [`remote_write`](crate::remote_write). An object larger than [`PART_BYTES`] is read by ranges, a
-//! few at a time, so that no single request has to carry it within its timeout.
+//! The backend of S3-compatible buckets and of memory, through `object_store`: its client, and
+//! listing. Reading is in [`remote_read`](crate::remote_read), writing in
+//! [`remote_write`](crate::remote_write).
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
-use object_store::memory::InMemory;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{
-    Certificate, ClientOptions, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore,
-    ObjectStoreExt as _,
+    Certificate, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt as _, RetryConfig,
 };
-use tokio::runtime::Runtime;
 
 use crate::address::Address;
+use crate::clock::Timer;
 use crate::error::Error;
+use crate::executor::Executor;
+use crate::http::CheckedConnector;
 use crate::key;
-use crate::object::{Entry, Version};
+use crate::limits::Limits;
+use crate::object::Entry;
 use crate::response::translate;
-use crate::retry::{retries, with_timeouts};
+use crate::retry::{Attempts, Pacing};
 use crate::settings::S3Settings;
 use crate::variables::unusable;
 
@@ -31,23 +29,32 @@ use crate::variables::unusable;
 pub(crate) const PART_BYTES: u64 = 16 << 20;
 /// Parts of one object that are in transfer at once.
 pub(crate) const N_PARTS_AT_ONCE: usize = 4;
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// A client of `object_store` and the address of its objects; cheap to clone into a task.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
-    pub(crate) client: Arc<dyn ObjectStore>,
+    pub(crate) client: Arc<dyn Client>,
     pub(crate) address: Arc<Address>,
+    pub(crate) pacing: Pacing,
     prefix: Arc<str>,
 }
 
-/// [`Objects`] with the runtime that carries their requests.
+/// What is asked of a client: whole objects, and uploads in parts of which each can be repeated.
+pub(crate) trait Client: ObjectStore + MultipartStore {}
+
+impl<T: ObjectStore + MultipartStore> Client for T {}
+
+/// [`Objects`] with what runs their requests.
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) objects: Objects,
-    runtime: Option<Runtime>,
+    pub(crate) executor: Executor,
 }
 
 impl Remote {
-    pub(crate) fn memory(url: &str) -> Result<Self, Error> {
+    /// Objects in memory.
+    pub(crate) fn memory(url: &str, client: Arc<dyn Client>, limits: Limits, timer: Timer) -> Self {
         let address = Address {
             url: url.trim_end_matches('/').to_owned(),
             bucket: String::new(),
@@ -55,18 +62,30 @@ impl Remote {
             region: String::new(),
             uses_instance_credentials: false,
         };
-        Self::new(Arc::new(InMemory::new()), address, "")
+        let objects = Objects::new(client, address, limits, timer, "");
+        Self { objects, executor: Executor::Caller }
     }
 
-    pub(crate) fn s3(url: &str, settings: &S3Settings) -> Result<Self, Error> {
-        let mut options =
-            with_timeouts(ClientOptions::new().with_allow_http(settings.allow_http.value));
+    pub(crate) fn s3(
+        url: &str,
+        settings: &S3Settings,
+        limits: Limits,
+        timer: Timer,
+    ) -> Result<Self, Error> {
+        // The time of a request is measured with its body, by the attempts.
+        let mut options = ClientOptions::new()
+            .with_allow_http(settings.allow_http.value)
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_timeout_disabled();
         if let Some(bundle) = &settings.ca_bundle {
             for certificate in certificates(&bundle.value, &bundle.origin)? {
                 options = options.with_root_certificate(certificate);
             }
         }
-        let builder = AmazonS3Builder::new().with_client_options(options).with_retry(retries());
+        let builder = AmazonS3Builder::new()
+            .with_client_options(options)
+            .with_http_connector(CheckedConnector)
+            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() });
         let other = |source| Error::Other { url: url.to_owned(), source: Box::new(source) };
         let client = settings.apply(builder)?.build().map_err(other)?;
         let address = Address {
@@ -76,23 +95,9 @@ impl Remote {
             region: settings.region.value.clone(),
             uses_instance_credentials: settings.uses_instance_credentials(),
         };
-        Self::new(Arc::new(client), address, &settings.prefix)
-    }
-
-    fn new(client: Arc<dyn ObjectStore>, address: Address, prefix: &str) -> Result<Self, Error> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("store")
-            .enable_all()
-            .build()
-            .map_err(|source| Error::File { url: address.url.clone(), source })?;
-        let objects = Objects { client, address: Arc::new(address), prefix: prefix.into() };
-        Ok(Self { objects, runtime: Some(runtime) })
-    }
-
-    /// The runtime that requests run on.
-    pub(crate) fn runtime(&self) -> &Runtime {
-        self.runtime.as_ref().expect("the runtime is taken by drop only")
+        let executor = Executor::with_threads(url)?;
+        let objects = Objects::new(Arc::new(client), address, limits, timer, &settings.prefix);
+        Ok(Self { objects, executor })
     }
 }
 
@@ -107,16 +112,18 @@ fn certificates(file: &str, origin: &str) -> Result<Vec<Certificate>, Error> {
     }
 }
 
-impl Drop for Remote {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // Without waiting: a DNS lookup may block for long.
-            runtime.shutdown_background();
-        }
-    }
-}
-
 impl Objects {
+    fn new(
+        client: Arc<dyn Client>,
+        address: Address,
+        limits: Limits,
+        timer: Timer,
+        prefix: &str,
+    ) -> Self {
+        let pacing = Pacing { limits, timer, endpoint: address.endpoint.as_str().into() };
+        Self { client, address: Arc::new(address), pacing, prefix: prefix.into() }
+    }
+
     pub(crate) fn url(&self, key: &str) -> String {
         key::join(&self.address.url, key)
     }
@@ -131,39 +138,20 @@ impl Objects {
             .map_err(|_| Error::Key { key: full, expected: "segments that a path may have" })
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<(Bytes, Option<String>), Error> {
-        let path = self.path(key)?;
-        let response = self.client.get(&path).await.map_err(|e| self.error(key, e))?;
-        let etag = response.meta.e_tag.clone();
-        let size = response.meta.size;
-        let bytes = if size <= PART_BYTES {
-            self.body(key, response).await?
-        } else {
-            drop(response);
-            self.get_in_parts(key, &path, size, etag.as_deref()).await?
-        };
-        Ok((bytes, etag))
-    }
-
-    pub(crate) async fn get_versioned(&self, key: &str) -> Result<Option<(Bytes, Version)>, Error> {
-        match self.get(key).await {
-            Ok((bytes, Some(etag))) => Ok(Some((bytes, Version(etag)))),
-            Ok((_, None)) => Err(Error::Other {
-                url: self.url(key),
-                source: "the server sends no ETag, so that the object has no version".into(),
-            }),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(error),
-        }
+    pub(crate) fn attempts(&self, method: &'static str, key: &str) -> Attempts<'_> {
+        self.pacing.attempts(method, self.url(key))
     }
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Entry>, Error> {
-        match self.client.head(&self.path(key)?).await {
-            Ok(meta) => Ok(Some(self.entry(&meta))),
-            Err(error) => match self.error(key, error) {
-                Error::NotFound { .. } => Ok(None),
-                error => Err(error),
-            },
+        let path = self.path(key)?;
+        let mut attempts = self.attempts("HEAD", key);
+        loop {
+            let head = async { self.client.head(&path).await.map_err(|e| self.error(key, e)) };
+            match attempts.attempt(0, head).await {
+                Ok(meta) => return Ok(Some(self.entry(&meta))),
+                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(error) => attempts.pause_after(error).await?,
+            }
         }
     }
 
@@ -172,56 +160,41 @@ impl Objects {
             (true, true) => None,
             _ => Some(self.path(prefix)?),
         };
-        let found = self.client.list(path.as_ref()).map_ok(|meta| self.entry(&meta));
-        let mut entries: Vec<Entry> =
-            found.try_collect().await.map_err(|e| self.error(prefix, e))?;
-        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut attempts = self.attempts("LIST", prefix);
+        loop {
+            match self.list_once(&mut attempts, prefix, path.as_ref()).await {
+                Ok(mut entries) => {
+                    entries.sort_by(|a, b| a.path.cmp(&b.path));
+                    return Ok(entries);
+                }
+                Err(error) => attempts.pause_after(error).await?,
+            }
+        }
+    }
+
+    /// All pages of a list, each in its own time.
+    async fn list_once(
+        &self,
+        attempts: &mut Attempts<'_>,
+        prefix: &str,
+        path: Option<&Path>,
+    ) -> Result<Vec<Entry>, Error> {
+        // A chunk ends where a page does: the next item is not there yet.
+        let mut pages = self.client.list(path).map_ok(|meta| self.entry(&meta)).ready_chunks(1_000);
+        let mut entries = Vec::new();
+        attempts.begin()?;
+        while let Some(page) = attempts.within(0, async { Ok(pages.next().await) }).await? {
+            for entry in page {
+                entries.push(entry.map_err(|e| self.error(prefix, e))?);
+            }
+        }
         Ok(entries)
     }
 
     fn entry(&self, meta: &ObjectMeta) -> Entry {
         let full = meta.location.as_ref();
         let path = full.strip_prefix(&*self.prefix).unwrap_or(full).trim_start_matches('/');
-        Entry { path: path.to_owned(), size: meta.size, etag: meta.e_tag.clone() }
-    }
-
-    async fn body(&self, key: &str, response: GetResult) -> Result<Bytes, Error> {
-        let expected = response.range.end - response.range.start;
-        let bytes = response.bytes().await.map_err(|e| self.error(key, e))?;
-        let found = bytes.len() as u64;
-        if found == expected {
-            Ok(bytes)
-        } else {
-            Err(Error::Truncated { url: self.url(key), expected, found })
-        }
-    }
-
-    async fn get_in_parts(
-        &self,
-        key: &str,
-        path: &Path,
-        size: u64,
-        etag: Option<&str>,
-    ) -> Result<Bytes, Error> {
-        let starts = (0..size).step_by(PART_BYTES as usize);
-        let parts = starts.map(|start| async move {
-            let range = start..size.min(start + PART_BYTES);
-            let response = self.part(path, range).await.map_err(|e| self.error(key, e))?;
-            if response.meta.e_tag.as_deref() != etag || response.meta.size != size {
-                return Err(Error::Replaced { url: self.url(key) });
-            }
-            self.body(key, response).await
-        });
-        let mut parts = futures::stream::iter(parts).buffered(N_PARTS_AT_ONCE);
-        let mut whole = BytesMut::with_capacity(size as usize);
-        while let Some(part) = parts.next().await {
-            whole.extend_from_slice(&part?);
-        }
-        Ok(whole.freeze())
-    }
-
-    async fn part(&self, path: &Path, range: Range<u64>) -> object_store::Result<GetResult> {
-        let range = Some(GetRange::Bounded(range));
-        self.client.get_opts(path, GetOptions { range, ..GetOptions::default() }).await
+        let etag = meta.e_tag.clone().filter(|etag| !etag.trim_matches('"').is_empty());
+        Entry { path: path.to_owned(), size: meta.size, etag }
     }
 }

@@ -10,6 +10,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::address::Address;
 use crate::error::Error;
+use crate::http::NotAList;
 
 /// Longest message of a server that is passed on, in characters.
 const MESSAGE_LIMIT: usize = 300;
@@ -21,7 +22,6 @@ pub(crate) struct ErrorResponse {
     pub(crate) status: Option<u16>,
     code: String,
     message: String,
-    n_attempts: u32,
 }
 
 impl ErrorResponse {
@@ -29,12 +29,9 @@ impl ErrorResponse {
         Self::parse(&causes_of(error).last_text_with("status code: "))
     }
 
-    /// Parses `… after N retries … status code: 404 …: <Error><Code>…</Code><Message>…`.
+    /// Parses `… status code: 404 …: <Error><Code>…</Code><Message>…`.
     fn parse(text: &str) -> Self {
         let status = after(text, "status code: ").and_then(|rest| rest.get(..3)?.parse().ok());
-        let n_retries: u32 = after(text, ", after ")
-            .and_then(|rest| rest.split(' ').next()?.parse().ok())
-            .unwrap_or(0);
         let code = between(text, "<Code>", "</Code>").or_else(|| between(text, "(code: ", ")"));
         let message = between(text, "<Message>", "</Message>").filter(|text| !text.is_empty());
         Self {
@@ -42,7 +39,6 @@ impl ErrorResponse {
             // The response to HEAD has no body, and some servers send a code only.
             code: code.unwrap_or("no code given").to_owned(),
             message: message.unwrap_or("no reason given").chars().take(MESSAGE_LIMIT).collect(),
-            n_attempts: n_retries + 1,
         }
     }
 }
@@ -52,8 +48,10 @@ pub(crate) fn translate(address: &Address, url: String, error: object_store::Err
     let causes = causes_of(&error);
     let endpoint = address.endpoint.clone();
     let response = ErrorResponse::of(&error);
-    let n_attempts = response.n_attempts;
 
+    if let Some(found) = causes.not_a_list {
+        return Error::NotAList { url, endpoint, found };
+    }
     if address.uses_instance_credentials && causes.mentions("169.254.169.254") {
         return Error::CredentialsMissing { url, cause: causes.innermost() };
     }
@@ -72,8 +70,8 @@ pub(crate) fn translate(address: &Address, url: String, error: object_store::Err
             return Error::Forbidden { url, endpoint, code, message };
         }
         // A body may report an internal error after a status of 200.
-        Some(status @ (200 | 408 | 429 | 500..)) => {
-            return Error::Unavailable { url, endpoint, n_attempts, status, code, message };
+        Some(status @ (200 | 408 | 409 | 429 | 500..)) => {
+            return Error::Unavailable { url, endpoint, status, code, message };
         }
         Some(status) => return Error::NotAccepted { url, endpoint, status, code, message },
         None => {}
@@ -81,8 +79,8 @@ pub(crate) fn translate(address: &Address, url: String, error: object_store::Err
     match error {
         object_store::Error::NotFound { .. } => Error::NotFound { url },
         _ if code == "AccessDenied" => Error::Forbidden { url, endpoint, code, message },
-        error if causes.is_transport => {
-            Error::Unreachable { url, endpoint, n_attempts, cause: causes_of(&error).innermost() }
+        _ if causes.is_transport => {
+            Error::Unreachable { url, endpoint, cause: causes.innermost(), sent: causes.is_sent }
         }
         error => Error::Other { url, source: Box::new(error) },
     }
@@ -104,16 +102,26 @@ struct Causes {
     texts: Vec<String>,
     /// Whether no response came, or it broke off.
     is_transport: bool,
+    /// Whether the request was sent, as far as is known.
+    is_sent: bool,
+    /// What came instead of a list.
+    not_a_list: Option<String>,
 }
 
 fn causes_of(error: &object_store::Error) -> Causes {
-    let mut causes = Causes { texts: Vec::new(), is_transport: false };
+    let mut causes =
+        Causes { texts: Vec::new(), is_transport: false, is_sent: true, not_a_list: None };
     let mut next: Option<&(dyn StdError + 'static)> = Some(error);
     while let Some(cause) = next {
         causes.texts.push(cause.to_string());
-        causes.is_transport |= cause
-            .downcast_ref::<HttpError>()
-            .is_some_and(|http| !matches!(http.kind(), HttpErrorKind::Decode));
+        if let Some(http) = cause.downcast_ref::<HttpError>() {
+            // A body that is shorter than its length is an error of decoding.
+            causes.is_transport = true;
+            causes.is_sent = http.kind() != HttpErrorKind::Connect;
+        }
+        if let Some(NotAList { found }) = cause.downcast_ref::<NotAList>() {
+            causes.not_a_list = Some(found.clone());
+        }
         next = cause.source();
     }
     causes
@@ -124,7 +132,7 @@ impl Causes {
         self.texts.iter().any(|cause| cause.contains(text))
     }
 
-    /// The innermost text with `mark` that also says how many retries there were, or without.
+    /// The innermost text of a failed request, or else with `mark`.
     fn last_text_with(&self, mark: &str) -> String {
         let marked = |cause: &&String| cause.contains(mark);
         let retried = self.texts.iter().rev().find(|cause| cause.contains("Error performing"));
@@ -158,7 +166,6 @@ mod tests {
             status: Some(503),
             code: "SlowDown".to_owned(),
             message: "wait".to_owned(),
-            n_attempts: 4,
         };
         assert_eq!(ErrorResponse::parse(text), expected);
         assert_eq!(ErrorResponse::parse("no route to host").status, None);

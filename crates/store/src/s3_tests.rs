@@ -2,14 +2,16 @@
 #![expect(clippy::disallowed_methods, reason = "test code")]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use s3_server::{Options, S3Server};
 use terms::ErrorClass;
 
+use crate::clock::VirtualClock;
 use crate::conformance::{check_isolation, check_long_list, check_store};
 use crate::error::Error;
+use crate::limits::Limits;
 use crate::settings::StoreSettings;
 use crate::store::Store;
 
@@ -23,6 +25,20 @@ fn server() -> S3Server {
 
 fn open(url: &str, variables: &BTreeMap<String, String>) -> Store {
     Store::open(&StoreSettings::resolve(url, variables).unwrap()).unwrap()
+}
+
+/// A store whose pauses pass at once.
+fn open_without_pauses(variables: &BTreeMap<String, String>, limits: Limits) -> Store {
+    let settings = StoreSettings::resolve(&format!("s3://{BUCKET}/p"), variables).unwrap();
+    Store::open_on_clock(&settings.with_limits(limits), VirtualClock::default()).unwrap()
+}
+
+/// What a request that was given up met last, and how often it was made.
+fn given_up(error: &Error, expected_method: &str) -> (u32, Duration) {
+    let Error::GaveUp { method, n_attempts, spent, .. } = error else { panic!("{error:?}") };
+    assert_eq!(*method, expected_method);
+    assert_eq!(error.class(), ErrorClass::Storage);
+    (*n_attempts, *spent)
 }
 
 /// Variables of the server, one of them changed.
@@ -132,18 +148,16 @@ fn a_missing_bucket_is_named() {
 }
 
 #[test]
-fn a_closed_port_is_unreachable_within_some_seconds() {
+fn a_closed_port_is_asked_for_minutes_and_then_named() {
     let server = server();
     let variables = server.variables();
     let endpoint = server.endpoint();
     drop(server);
-    let begun = Instant::now();
-    let error = open(&format!("s3://{BUCKET}/p"), &variables).get("k").unwrap_err();
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
-    assert!(matches!(error, Error::Unreachable { n_attempts: 4, .. }), "{error:?}");
-    assert_eq!(error.class(), ErrorClass::Storage);
+    let error = open_without_pauses(&variables, Limits::default()).get("k").unwrap_err();
+    let (n_attempts, spent) = given_up(&error, "GET");
+    assert!(spent >= Duration::from_secs(180) && n_attempts > 10, "{error}");
     let text = text_of(&error);
-    for part in [&endpoint, &format!("s3://{BUCKET}/p/k"), "refused", "AWS_ENDPOINT_URL"] {
+    for part in [&endpoint, &format!("s3://{BUCKET}/p/k"), "refused", "AWS_ENDPOINT_URL", "180."] {
         assert!(text.contains(part), "{text}");
     }
 }
@@ -152,8 +166,9 @@ fn a_closed_port_is_unreachable_within_some_seconds() {
 fn an_unknown_host_is_unreachable() {
     let server = server();
     let variables = variables_with(&server, "AWS_ENDPOINT_URL_S3", "http://longhaul.invalid:9000");
-    let error = open(&format!("s3://{BUCKET}"), &variables).list("").unwrap_err();
-    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    let limits = Limits { retry_for: Duration::from_secs(1), ..Limits::default() };
+    let error = open_without_pauses(&variables, limits).list("").unwrap_err();
+    given_up(&error, "LIST");
     assert!(text_of(&error).contains("longhaul.invalid:9000"));
 }
 
@@ -168,13 +183,27 @@ fn requests_to_a_busy_server_are_repeated_and_then_given_up() {
 
     let before = server.n_requests();
     server.refuse_next(u32::MAX);
+    let store = open_without_pauses(&server.variables(), Limits::default());
     let error = store.get("k").unwrap_err();
-    assert_eq!(server.n_requests() - before, 4);
-    let Error::Unavailable { n_attempts: 4, status: 503, code, .. } = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(code, "SlowDown");
+    let (n_attempts, _) = given_up(&error, "GET");
+    assert_eq!(server.n_requests() - before, u64::from(n_attempts));
+    assert!(text_of(&error).contains("503 SlowDown"), "{error}");
+}
+
+#[test]
+fn no_attempt_begins_after_the_deadline() {
+    let server = server();
+    let limits = Limits { until: Some(Duration::from_secs(20)), ..Limits::default() };
+    let store = open_without_pauses(&server.variables(), limits);
+    server.refuse_next(u32::MAX);
+    let (_, spent) = given_up(&store.get("k").unwrap_err(), "GET");
+    assert!(spent < Duration::from_secs(20), "{spent:?}");
+    let n_requests = server.n_requests();
+    let limits = Limits { until: Some(Duration::ZERO), ..Limits::default() };
+    let error = open_without_pauses(&server.variables(), limits).get("k").unwrap_err();
+    assert!(matches!(error, Error::DeadlinePassed { .. }), "{error:?}");
     assert_eq!(error.class(), ErrorClass::Storage);
+    assert_eq!(server.n_requests(), n_requests);
 }
 
 #[test]

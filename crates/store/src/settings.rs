@@ -12,7 +12,8 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 
 use crate::credentials::{self, Credentials};
 use crate::error::Error;
-use crate::location::Location;
+use crate::limits::Limits;
+use crate::location::{Location, masked};
 use crate::profile::Profile;
 use crate::variables::{Variables, WithOrigin, unusable};
 
@@ -47,6 +48,7 @@ pub struct StoreSettings {
     url: String,
     location: Location,
     s3: Option<S3Settings>,
+    limits: Limits,
 }
 
 /// One resolved setting, for display.
@@ -89,7 +91,18 @@ impl StoreSettings {
                 Some(S3Settings::resolve(bucket, prefix, variables)?)
             }
         };
-        Ok(Self { url: url.to_owned(), location, s3 })
+        Ok(Self { url: url.to_owned(), location, s3, limits: Limits::default() })
+    }
+
+    /// The same store within other limits.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// How long and how much the store may take.
+    pub fn limits(&self) -> Limits {
+        self.limits
     }
 
     /// The URL of the store.
@@ -216,7 +229,7 @@ impl S3Settings {
             Credentials::Instance => add("credentials", "instance", origin),
         }
         for (name, value) in &self.passed_on {
-            add(name, value, "as given");
+            add(name, &masked(value), "as given");
         }
     }
 }
@@ -229,8 +242,13 @@ fn allow_http(
     let mut allowed = variables.flag("AWS_ALLOW_HTTP")?;
     let Some((scheme, rest)) = endpoint.value.split_once("://") else {
         let expected = "a URL that starts with https:// or http://";
-        return Err(unusable(&endpoint.origin, expected, &endpoint.value));
+        return Err(unusable(&endpoint.origin, expected, &masked(&endpoint.value)));
     };
+    if masked(&endpoint.value) != endpoint.value {
+        let expected = "a URL without user and password (they belong in AWS_ACCESS_KEY_ID and \
+                        AWS_SECRET_ACCESS_KEY)";
+        return Err(unusable(&endpoint.origin, expected, &masked(&endpoint.value)));
+    }
     let host = rest.split(['/', '?']).next().unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     match scheme {

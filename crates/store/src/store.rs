@@ -1,21 +1,29 @@
 //! The store itself: the same operations on a folder, a bucket or memory.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use terms::Digest;
 
+use crate::clock::{Timer, VirtualClock};
 use crate::error::Error;
 use crate::folder::Folder;
+use crate::folders::Folders;
 use crate::key;
+use crate::leftovers::Leftover;
+use crate::limits::Limits;
 use crate::location::Location;
 use crate::object::{Entry, PutOutcome, SwapOutcome, Version};
-use crate::remote::Remote;
+use crate::remote::{Client, Remote};
 use crate::settings::StoreSettings;
+use crate::simulated_client::SimulatedClient;
 
-/// Objects that [`Store::get_many`] and [`Store::put_many`] transfer at once.
+/// Objects that are written to a folder at once.
 const N_AT_ONCE: usize = 8;
+/// Reads of a file after which bytes that have another digest are an error.
+const N_READS: usize = 3;
 
 /// Objects by key. Clones share one connection pool and one runtime, and may be used from many
 /// threads at once.
@@ -40,18 +48,50 @@ impl Store {
     /// # Errors
     /// If the client of the storage refuses the settings.
     pub fn open(settings: &StoreSettings) -> Result<Self, Error> {
+        Self::open_at(settings, Timer::of_the_machine())
+    }
+
+    /// As [`Store::open`], but the pauses between attempts pass at once and move `clock` on: for
+    /// tests.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_on_clock(settings: &StoreSettings, clock: VirtualClock) -> Result<Self, Error> {
+        Self::open_at(settings, Timer::of(clock))
+    }
+
+    fn open_at(settings: &StoreSettings, timer: Timer) -> Result<Self, Error> {
         let url = settings.url();
+        let limits = settings.limits();
         let backend = match (settings.location(), settings.s3()) {
-            (Location::Folder(root), _) => {
-                let url = url.trim_end_matches('/').to_owned();
-                Backend::Folder(Arc::new(Folder { root: root.clone(), url }))
+            (Location::Folder(root), _) => Backend::Folder(Arc::new(Folder {
+                root: root.clone(),
+                url: url.trim_end_matches('/').to_owned(),
+                object_bytes: limits.object_bytes,
+                folders: Folders::default(),
+            })),
+            (Location::S3 { .. }, Some(s3)) => {
+                Backend::Remote(Arc::new(Remote::s3(url, s3, limits, timer)?))
             }
-            (Location::S3 { .. }, Some(s3)) => Backend::Remote(Arc::new(Remote::s3(url, s3)?)),
             (Location::Memory | Location::S3 { .. }, _) => {
-                Backend::Remote(Arc::new(Remote::memory(url)?))
+                let client = Arc::new(SimulatedClient::default());
+                // In memory nothing is waited for.
+                let timer = Timer::of(VirtualClock::default());
+                return Ok(Self::of_client(url, client, limits, timer));
             }
         };
         Ok(Self { url: url.into(), backend })
+    }
+
+    /// A store on a client in memory.
+    pub(crate) fn of_client(
+        url: &str,
+        client: Arc<dyn Client>,
+        limits: Limits,
+        timer: Timer,
+    ) -> Self {
+        let remote = Remote::memory(url, client, limits, timer);
+        Self { url: url.into(), backend: Backend::Remote(Arc::new(remote)) }
     }
 
     /// The URL it was opened with.
@@ -73,25 +113,110 @@ impl Store {
         match &self.backend {
             Backend::Folder(folder) => folder.get(path),
             Backend::Remote(remote) => {
-                let (bytes, _) = remote.runtime().block_on(remote.objects.get(path))?;
-                Ok(bytes)
+                remote.executor.block_on(remote.objects.get(path)).map(|fetched| fetched.bytes)
             }
         }
     }
 
-    /// Reads a whole object and verifies its digest.
+    /// Reads a whole object and verifies its digest. Bytes that do not have it are read again, a few
+    /// times: they may have been damaged on their way.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the digest is not `expected`; [`Error::NotFound`] if the object does
     /// not exist.
     pub fn get_verified(&self, path: &str, expected: &Digest) -> Result<Bytes, Error> {
-        let bytes = self.get(path)?;
-        let found = Digest::of(&bytes);
-        if found == *expected {
-            Ok(bytes)
-        } else {
-            Err(Error::Corrupt { url: self.url_of(path), expected: expected.clone(), found })
+        key::check(path)?;
+        let folder = match &self.backend {
+            Backend::Remote(remote) => {
+                return remote.executor.block_on(remote.objects.get_verified(path, expected));
+            }
+            Backend::Folder(folder) => folder,
+        };
+        let mut read = folder.get(path)?;
+        let mut found = Digest::of(&read);
+        for _ in 1..N_READS {
+            if found == *expected {
+                return Ok(read);
+            }
+            read = folder.get(path)?;
+            let again = Digest::of(&read);
+            // A file that was read the same twice is what it is.
+            if again == found {
+                break;
+            }
+            found = again;
         }
+        if found == *expected {
+            return Ok(read);
+        }
+        Err(Error::Corrupt { url: self.url_of(path), expected: expected.clone(), found })
+    }
+
+    /// Reads a whole object as it is listed, whose digest is not known yet, and returns it with its
+    /// digest. It is as long as `entry` says, has its entity tag, and has been verified: against its
+    /// MD5 where that is what the tag is, else by reading it until two reads in a row agree.
+    ///
+    /// An object on a server that encrypts with a key of its own has a tag that looks like an MD5
+    /// and is none; it is read twice.
+    ///
+    /// # Errors
+    /// An error of the class `Storage` if it differs each time it is read, or is another object than
+    /// the listed one; [`Error::NotFound`] if it does not exist.
+    pub fn get_fresh(&self, entry: &Entry) -> Result<(Bytes, Digest), Error> {
+        key::check(&entry.path)?;
+        match &self.backend {
+            Backend::Folder(folder) => folder.get_fresh(entry),
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.get_fresh(entry)),
+        }
+    }
+
+    /// Reads objects as [`Store::get_fresh`] does, a few at a time, in the order of `entries`.
+    ///
+    /// # Errors
+    /// The first error in the order of `entries`.
+    pub fn get_many_fresh(&self, entries: &[Entry]) -> Result<Vec<(Bytes, Digest)>, Error> {
+        let remote = match &self.backend {
+            Backend::Folder(_) => {
+                return entries.iter().map(|entry| self.get_fresh(entry)).collect();
+            }
+            Backend::Remote(remote) => remote,
+        };
+        entries.iter().try_for_each(|entry| key::check(&entry.path))?;
+        let mut all = Vec::with_capacity(entries.len());
+        let get = |entry: &Entry| {
+            let (objects, entry) = (remote.objects.clone(), entry.clone());
+            async move { objects.get_fresh(&entry).await }
+        };
+        remote.executor.in_order(&self.url, entries.iter().map(get), |_, read| {
+            read.map(|read| all.push(read))
+        })?;
+        Ok(all)
+    }
+
+    /// Reads objects as [`Store::get_verified`] does, a few at a time, in the order of `objects`.
+    ///
+    /// # Errors
+    /// The first error in the order of `objects`.
+    pub fn get_many_verified(&self, objects: &[(String, Digest)]) -> Result<Vec<Bytes>, Error> {
+        let remote = match &self.backend {
+            Backend::Folder(_) => {
+                return objects
+                    .iter()
+                    .map(|(path, digest)| self.get_verified(path, digest))
+                    .collect();
+            }
+            Backend::Remote(remote) => remote,
+        };
+        objects.iter().try_for_each(|(path, _)| key::check(path))?;
+        let mut all = Vec::with_capacity(objects.len());
+        let get = |(path, digest): &(String, Digest)| {
+            let (objects, path, digest) = (remote.objects.clone(), path.clone(), digest.clone());
+            async move { objects.get_verified(&path, &digest).await }
+        };
+        remote.executor.in_order(&self.url, objects.iter().map(get), |_, read| {
+            read.map(|bytes| all.push(bytes))
+        })?;
+        Ok(all)
     }
 
     /// Reads a whole object with its version; `None` if it does not exist.
@@ -102,9 +227,7 @@ impl Store {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.get_versioned(path),
-            Backend::Remote(remote) => {
-                remote.runtime().block_on(remote.objects.get_versioned(path))
-            }
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.get_versioned(path)),
         }
     }
 
@@ -145,9 +268,11 @@ impl Store {
         };
         let get = |path: &String| {
             let (objects, path) = (remote.objects.clone(), path.clone());
-            async move { objects.get(&path).await.map(|(bytes, _)| bytes) }
+            async move { objects.get(&path).await.map(|fetched| fetched.bytes) }
         };
-        in_order(remote, paths.iter().map(get), |position, bytes| visit(position, bytes?))
+        remote
+            .executor
+            .in_order(&self.url, paths.iter().map(get), |position, bytes| visit(position, bytes?))
     }
 
     /// Writes a whole object, and replaces it if it exists.
@@ -158,7 +283,7 @@ impl Store {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.put(path, &bytes),
-            Backend::Remote(remote) => remote.runtime().block_on(remote.objects.put(path, bytes)),
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.put(path, bytes)),
         }
     }
 
@@ -178,7 +303,7 @@ impl Store {
             let objects = remote.objects.clone();
             async move { objects.put(&path, bytes).await }
         });
-        in_order(remote, puts, |_, result| result)
+        remote.executor.in_order(&self.url, puts, |_, result| result)
     }
 
     /// Creates an object if it does not exist. Of concurrent creators exactly one succeeds.
@@ -190,7 +315,7 @@ impl Store {
         match &self.backend {
             Backend::Folder(folder) => folder.put_if_absent(path, &bytes),
             Backend::Remote(remote) => {
-                remote.runtime().block_on(remote.objects.put_if_absent(path, bytes))
+                remote.executor.block_on(remote.objects.put_if_absent(path, bytes))
             }
         }
     }
@@ -212,7 +337,7 @@ impl Store {
             Backend::Folder(folder) => folder.compare_and_swap(path, expected, &bytes),
             Backend::Remote(remote) => {
                 let swap = remote.objects.compare_and_swap(path, expected.cloned(), bytes);
-                remote.runtime().block_on(swap)
+                remote.executor.block_on(swap)
             }
         }
     }
@@ -226,7 +351,7 @@ impl Store {
         let prefix = key::check_prefix(prefix)?;
         match &self.backend {
             Backend::Folder(folder) => folder.list(prefix),
-            Backend::Remote(remote) => remote.runtime().block_on(remote.objects.list(prefix)),
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.list(prefix)),
         }
     }
 
@@ -239,7 +364,7 @@ impl Store {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.head(path),
-            Backend::Remote(remote) => remote.runtime().block_on(remote.objects.head(path)),
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.head(path)),
         }
     }
 
@@ -259,61 +384,53 @@ impl Store {
         key::check(path)?;
         match &self.backend {
             Backend::Folder(folder) => folder.delete(path),
-            Backend::Remote(remote) => remote.runtime().block_on(remote.objects.delete(path)),
+            Backend::Remote(remote) => remote.executor.block_on(remote.objects.delete(path)),
+        }
+    }
+
+    /// Temporary files of writes to a folder that have not ended, sorted by path; none elsewhere. (In
+    /// a bucket unfinished uploads are left to its rules of expiry.)
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub fn leftovers(&self) -> Result<Vec<Leftover>, Error> {
+        match &self.backend {
+            Backend::Folder(folder) => folder.leftovers(),
+            Backend::Remote(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Deletes the [`leftovers`](Store::leftovers) that were last written to before `written_before`
+    /// and returns them. A file of a process that is at work is younger than the write it is part
+    /// of, which takes seconds: with the moment of a day ago it is spared.
+    ///
+    /// # Errors
+    /// If the folder cannot be read or written; some may have been deleted.
+    pub fn remove_leftovers(&self, written_before: SystemTime) -> Result<Vec<Leftover>, Error> {
+        match &self.backend {
+            Backend::Folder(folder) => folder.remove_leftovers(written_before),
+            Backend::Remote(_) => Ok(Vec::new()),
         }
     }
 }
 
-/// Runs `tasks`, [`N_AT_ONCE`] at a time, and visits their results in order. Tasks that still run
-/// when it returns are aborted.
-fn in_order<T, F, E>(
-    remote: &Remote,
-    mut tasks: impl Iterator<Item = F>,
-    mut visit: impl FnMut(usize, Result<T, Error>) -> Result<(), E>,
-) -> Result<(), E>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, Error>> + Send + 'static,
-    E: From<Error>,
-{
-    let runtime = remote.runtime();
-    let mut running = VecDeque::with_capacity(N_AT_ONCE);
-    for position in 0.. {
-        while running.len() < N_AT_ONCE
-            && let Some(task) = tasks.next()
-        {
-            running.push_back(AbortOnDrop(runtime.spawn(task)));
-        }
-        let Some(mut first) = running.pop_front() else { break };
-        let result = runtime.block_on(&mut first.0).unwrap_or_else(|source| {
-            let url = remote.objects.address.url.clone();
-            Err(Error::Other { url, source: Box::new(source) })
-        });
-        visit(position, result)?;
-    }
-    Ok(())
-}
-
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// Writes objects from a few threads: a put mostly waits for the disk.
+/// Writes objects from a few threads, and then the names in each folder to the disk.
 fn put_in_folder(folder: &Folder, objects: &[(String, Bytes)]) -> Result<(), Error> {
     let share = objects.len().div_ceil(N_AT_ONCE).max(1);
     std::thread::scope(|scope| {
         let threads: Vec<_> = objects
             .chunks(share)
             .map(|share| {
-                scope.spawn(|| share.iter().try_for_each(|(key, bytes)| folder.put(key, bytes)))
+                scope.spawn(|| share.iter().try_for_each(|(key, bytes)| folder.replace(key, bytes)))
             })
             .collect();
         threads.into_iter().try_for_each(|thread| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })
-    })
+    })?;
+    let folders: BTreeMap<&str, &str> = objects
+        .iter()
+        .map(|(key, _)| (key.rsplit_once('/').map_or("", |(folder, _)| folder), key.as_str()))
+        .collect();
+    folders.values().try_for_each(|key| folder.sync_names(key))
 }

@@ -1,6 +1,7 @@
 //! SHA-256 digests of bytes, and fingerprints of what went into a run.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -24,6 +25,24 @@ impl Digest {
     /// The first 16 digits: enough to name a run or a model.
     pub fn short(&self) -> &str {
         self.0.get(..16).unwrap_or(&self.0)
+    }
+}
+
+/// A text is not a digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected 64 lower-case hexadecimal digits, found {0:?}")]
+pub struct DigestError(String);
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() == 64 && text.bytes().all(is_digit) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DigestError(text.to_owned()))
+        }
     }
 }
 
@@ -76,6 +95,9 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").as_str(), expected);
         assert_eq!(Digest::of(b"abc").short(), &expected[..16]);
+        assert_eq!(expected.parse(), Ok(Digest::of(b"abc")));
+        expected[1..].parse::<Digest>().unwrap_err();
+        expected.to_uppercase().parse::<Digest>().unwrap_err();
     }
 
     #[test]

@@ -29,7 +29,7 @@ mod text;
 pub use as_of::{AsOf, AsOfError};
 pub use day::Day;
 pub use day_grid::DayGrid;
-pub use digest::{Digest, Fingerprint};
+pub use digest::{Digest, DigestError, Fingerprint};
 pub use distance::{EARTH_RADIUS_KM, haversine_km};
 pub use error_class::ErrorClass;
 pub use grain::Grain;

@@ -1,6 +1,9 @@
 //! The commands `models list` and `models show`: published models and the champion.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
+use artifact::Manifest;
 use serde_json::json;
 use store::Store;
 
@@ -13,9 +16,12 @@ use crate::report::{Reporter, table};
 /// # Errors
 /// If the store fails.
 pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
-    let manifests = artifact::list(store)?;
-    let champion = artifact::current(store)?.map(|pointer| pointer.model_id);
-    let result = json!({ "champion": champion, "models": manifests });
+    let artifact::Models { manifests, damaged } = artifact::list(store)?;
+    for error in &damaged {
+        reporter.note(&format!("warning: {error}"));
+    }
+    let champions = champions(store, &manifests)?;
+    let result = json!({ "champions": champions, "models": manifests });
     reporter.result(&envelope("models list", result), || {
         if manifests.is_empty() {
             return format!("no models in {}", store.url());
@@ -23,7 +29,8 @@ pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
         let rows: Vec<Vec<String>> = manifests
             .iter()
             .map(|manifest| {
-                let is_champion = champion.as_deref() == Some(manifest.model_id.as_str());
+                let champion = champions.get(&manifest.about.pipeline);
+                let is_champion = champion == Some(&manifest.model_id);
                 vec![
                     manifest.model_id.clone(),
                     manifest.about.as_of.to_string(),
@@ -65,18 +72,42 @@ pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result
     Ok(())
 }
 
-/// The id of a model given by its id, or by the name `current` for the champion.
+/// The champion of each pipeline that has published models.
+fn champions(store: &Store, models: &[Manifest]) -> Result<BTreeMap<String, String>> {
+    let pipelines: BTreeSet<&str> = models.iter().map(|model| &*model.about.pipeline).collect();
+    let mut champions = BTreeMap::new();
+    for pipeline in pipelines {
+        if let Some(pointer) = artifact::current(store, pipeline)? {
+            champions.insert(pipeline.to_owned(), pointer.model_id);
+        }
+    }
+    Ok(champions)
+}
+
+/// The id of a model given by its id, by `current:PIPELINE` for the champion of a pipeline, or by
+/// `current` for the one champion that there is.
 ///
 /// # Errors
-/// If nothing is published yet.
+/// If there is no such champion, or `current` could be several.
 pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
+    let missing = |pipeline: &str| Refusal::Missing {
+        what: artifact::pointer_path(pipeline),
+        expected: format!("a champion in {}", store.url()),
+        hint: "longhaul run publishes one".to_owned(),
+    };
+    if let Some(pipeline) = name.strip_prefix("current:") {
+        let champion = artifact::current(store, pipeline)?;
+        return Ok(champion.ok_or_else(|| missing(pipeline))?.model_id);
+    }
     if name != "current" {
         return Ok(name.to_owned());
     }
-    let pointer = artifact::current(store)?.ok_or_else(|| Refusal::Missing {
-        what: "models/current.json".to_owned(),
-        expected: format!("a champion in {}", store.url()),
-        hint: "longhaul run publishes one".to_owned(),
-    })?;
-    Ok(pointer.model_id)
+    let champions = champions(store, &artifact::list(store)?.manifests)?;
+    if champions.len() > 1 {
+        let names: Vec<String> =
+            champions.keys().map(|pipeline| format!("current:{pipeline}")).collect();
+        let problem = format!("each pipeline has a champion: expected {}", names.join(" or "));
+        return Err(Refusal::Input { place: format!("model {name:?}"), problem }.into());
+    }
+    Ok(champions.into_values().next().ok_or_else(|| missing("<pipeline>"))?)
 }

@@ -25,7 +25,14 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
     let store = Store::open(&resolved.store()?)?;
     let settings = network.settings();
     let (first, days) = (AsOf::start_of(settings.first_day), i64::from(settings.days));
-    let context = RunContext { store: &store, as_of: first.plus_days(days + 1), force, reporter };
+    let context = RunContext {
+        store: &store,
+        as_of: first.plus_days(days + 1),
+        force,
+        reporter,
+        lease: None,
+        state_is_damaged: false,
+    };
     let inputs = BTreeMap::from([("network".to_owned(), serde_json::to_string(settings)?)]);
     let done = stage::run(&context, "simulate", inputs, || work(&context, &network))?;
     let result = json!({ "as_of": context.as_of, "network": done.manifest.summary });

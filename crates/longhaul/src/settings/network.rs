@@ -5,6 +5,8 @@ use features::Limits;
 use serde::{Deserialize, Serialize};
 use terms::DayGrid;
 
+use super::OutOfRange;
+
 /// What a shipment is followed for. Units: days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -16,13 +18,6 @@ pub(crate) struct NetworkSection {
     pub(crate) history_days: i64,
     /// P(delivered by day) is given for sixty days, the same number of days apart, up to this one.
     pub(crate) days_ahead: i64,
-}
-
-/// A setting of the section that is out of its range.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct OutOfRange {
-    pub(super) key: &'static str,
-    pub(super) problem: String,
 }
 
 impl NetworkSection {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use learn::FamilyName;
 use serde::{Deserialize, Serialize};
 
+use super::limits::LimitsSection;
 use super::network::NetworkSection;
 
 /// A pipeline file, with defaults for everything that it does not set.
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) store: StoreSection,
     /// For how long shipments of the network are followed.
     pub(crate) network: NetworkSection,
+    /// How long a run waits, and may take.
+    pub(crate) limits: LimitsSection,
     /// The simulated network, for `simulate`.
     pub(crate) simulate: simulate::NetworkSettings,
     /// The check stage.
@@ -100,6 +103,7 @@ impl Default for Settings {
             as_of: String::new(),
             store: StoreSection::default(),
             network: NetworkSection::default(),
+            limits: LimitsSection::default(),
             simulate: simulate::NetworkSettings::default(),
             check: CheckSection::default(),
             features: FeaturesSection::default(),

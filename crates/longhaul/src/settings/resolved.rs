@@ -13,8 +13,9 @@ use store::StoreSettings;
 use terms::AsOf;
 use toml::{Table, Value};
 
+use super::OutOfRange;
 use super::dotted_key::{flatten, set};
-use super::network::{NetworkSection, OutOfRange};
+use super::network::NetworkSection;
 use super::pipeline_file::Settings;
 use crate::flags::Global;
 use crate::refusal::Refusal;
@@ -103,10 +104,23 @@ impl Resolved {
                 let place = pipeline.map_or_else(String::new, |path| path.display().to_string());
                 Refusal::Configuration { place, problem: error.to_string().trim().to_owned() }
             })?;
-        settings.network.check().map_err(|OutOfRange { key, problem }| {
-            let origin = origins.get(key).map(String::as_str).unwrap_or("default");
-            Refusal::Configuration { place: format!("{key} ({origin})"), problem }
-        })?;
+        settings.network.check().and_then(|()| settings.limits.check()).map_err(
+            |OutOfRange { key, problem }| {
+                let origin = origins.get(key).map(String::as_str).unwrap_or("default");
+                Refusal::Configuration { place: format!("{key} ({origin})"), problem }
+            },
+        )?;
+        if pipeline.is_some() && !is_pipeline_name(&settings.name) {
+            let origin = origins.get("name").map_or("the file's", String::as_str);
+            return Err(Refusal::Configuration {
+                place: format!("name ({origin})"),
+                problem: format!(
+                    "expected 1 to 64 letters, digits, `-`, `_` and `.`, not 16 hexadecimal digits \
+                     as in a model id, found {:?}",
+                    settings.name
+                ),
+            });
+        }
         settings.train.lost_after_days = settings.network.lost_after_days as u32;
         if !origins.contains_key(MATURITY_DAYS) {
             settings.train.maturity_days = settings.network.maturity_days();
@@ -185,6 +199,16 @@ impl Resolved {
             })
             .collect()
     }
+}
+
+/// Whether a name can be that of a pipeline: it is part of paths in the store, beside ids of models.
+fn is_pipeline_name(name: &str) -> bool {
+    let is_id = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&name.len())
+        && !name.starts_with('.')
+        && !is_id
+        && name.bytes().all(is_allowed)
 }
 
 /// Today's UTC midnight. No result depends on any other reading of the clock: a stage gets its

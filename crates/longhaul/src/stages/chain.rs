@@ -1,14 +1,16 @@
 //! The chain of stages, written once: which stages each one needs, and running them in order.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
 use super::check::{self, Checked};
 use super::{evaluate, features, publish, score, train};
+use crate::damage::{self, Part};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
-use crate::stage::{RunContext, StageResult};
+use crate::stage::{self, RunContext, StageResult};
 
 /// A stage of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +65,8 @@ pub(super) struct Results {
     checked: Option<Checked>,
     /// Why the published model is not champion, if the gates refused it.
     pub(super) refused: Option<Refusal>,
+    /// The model that scores this night: its own if it passed, else the champion before it.
+    scores: Option<String>,
 }
 
 impl Results {
@@ -87,6 +91,13 @@ impl Results {
         self.checked.as_ref().context("the stage Check was not run")
     }
 
+    /// The folder of the publish stage, if it published this model.
+    fn publisher_of(&self, model_id: &str) -> Option<&str> {
+        let published = self.by_stage.get(&Stage::Publish)?;
+        let summary: publish::Summary = published.summary().ok()?;
+        (summary.model_id == model_id).then_some(&published.folder)
+    }
+
     /// The tables that the check passed, and the result of the features stage.
     ///
     /// # Errors
@@ -99,7 +110,7 @@ impl Results {
 
 /// Runs `stages`, which are in order and complete: each with those that it needs. A stage that was
 /// done before with the same inputs is skipped. A model that the gates refuse does not keep the
-/// champion from scoring.
+/// champion from scoring. Outputs of earlier runs that are damaged are made again.
 ///
 /// # Errors
 /// The first stage that fails.
@@ -108,7 +119,36 @@ pub(super) fn run(
     resolved: &Resolved,
     stages: &[Stage],
 ) -> Result<Results> {
-    let mut results = Results::default();
+    let results = RefCell::new(Results::default());
+    let work = |context: &RunContext<'_>| {
+        let mut results = results.borrow_mut();
+        *results = Results::default();
+        run_once(context, resolved, stages, &mut results)
+    };
+    let retire = |context: &RunContext<'_>, part: &Part| {
+        let results = results.borrow();
+        let folder = match part {
+            Part::Stage(folder) => Some(folder.as_str()),
+            Part::State => results.by_stage.get(&Stage::Features).map(|done| &*done.folder),
+            Part::Model(id) => results.publisher_of(id),
+        };
+        match (part, folder) {
+            (_, Some(folder)) => stage::retire(context, folder).map(|()| true),
+            // The features stage itself has found it.
+            (Part::State, None) => Ok(true),
+            (Part::Stage(_) | Part::Model(_), None) => Ok(false),
+        }
+    };
+    damage::mended(context, work, retire)?;
+    Ok(results.into_inner())
+}
+
+fn run_once(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    stages: &[Stage],
+    results: &mut Results,
+) -> Result<()> {
     for &stage in stages {
         let result = match stage {
             Stage::Check => {
@@ -117,23 +157,33 @@ pub(super) fn run(
             }
             Stage::Features => features::run(context, resolved, results.checked()?)?,
             Stage::Train => train::run(context, resolved, results.of(Stage::Features)?)?,
-            Stage::Evaluate => evaluate::run(context, resolved, results.of(Stage::Features)?)?,
+            Stage::Evaluate => {
+                let evaluated = evaluate::run(context, resolved, results.of(Stage::Features)?)?;
+                results.scores = evaluated.champion;
+                evaluated.result
+            }
             Stage::Publish => {
                 let [features, train, evaluate] =
                     [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
                 let published = publish::run(context, resolved, features?, train?, evaluate?)?;
                 results.refused = published.refused;
+                results.scores = published.model.or(results.scores.take());
                 published.result
             }
-            Stage::Score => match score::run(context, resolved, results.of(Stage::Features)?) {
+            Stage::Score => match score::run(
+                context,
+                resolved,
+                results.of(Stage::Features)?,
+                results.by_stage.contains_key(&Stage::Publish).then_some(results.scores.as_deref()),
+            ) {
                 Ok(scored) => scored,
                 // Without any model yet, the refusal is the reason to give.
-                Err(error) => return Err(results.refused.map_or(error, Into::into)),
+                Err(error) => return Err(results.refused.take().map_or(error, Into::into)),
             },
         };
         results.by_stage.insert(stage, result);
     }
-    Ok(results)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
 use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
-use crate::stages::nightly;
+use crate::stages::night_inputs::NightInputs;
+use crate::stages::nightly::{self, StoredNight};
 use crate::stages::train;
 
 /// File name of the report.
@@ -63,6 +64,12 @@ pub(crate) struct Score {
     pub(crate) coverage_80: f64,
 }
 
+/// What the stage left, and the champion before this night.
+pub(crate) struct Evaluated {
+    pub(crate) result: StageResult,
+    pub(crate) champion: Option<String>,
+}
+
 /// Evaluates every family on the hold-out. One that cannot be trained as of its start is left out; where
 /// nothing can be judged yet, the gates refuse the model.
 ///
@@ -72,24 +79,19 @@ pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
     features: &StageResult,
-) -> Result<StageResult> {
+) -> Result<Evaluated> {
     let settings = &resolved.settings.evaluate;
     let mut inputs = train::inputs(resolved, features)?;
     inputs.insert("evaluate".to_owned(), serde_json::to_string(settings)?);
-    // Models of this moment or later are not compared, so that a rerun finds what it found before.
-    let earlier: Vec<artifact::Manifest> = artifact::list(context.store)?
-        .into_iter()
-        .filter(|model| model.about.as_of < context.as_of)
-        .collect();
-    let ids: Vec<&str> = earlier.iter().map(|model| model.model_id.as_str()).collect();
-    inputs.insert("models".to_owned(), Digest::of(ids.join("\n").as_bytes()).to_string());
-    let nights = nightly::stored_nights(context, resolved.settings.network.lost_after_days)?;
-    let paths: Vec<&str> = nights.iter().map(|night| night.path.as_str()).collect();
-    inputs.insert("nights".to_owned(), Digest::of(paths.join("\n").as_bytes()).to_string());
+    let beside = NightInputs::of(context, resolved, &inputs)?;
+    for (name, read) in [("models", &beside.models), ("nights", &beside.nights)] {
+        inputs.insert(name.to_owned(), Digest::of(read.join("\n").as_bytes()).to_string());
+    }
     let training = training(resolved)?;
     let days = resolved.settings.network.days();
 
-    stage::run(context, "evaluate", inputs, || {
+    let result = stage::run(context, "evaluate", inputs, || {
+        let earlier = beside.manifests(context)?;
         let feature_set = FeatureSet::read(context, resolved, features)?;
         let maturity = Maturity::of(&feature_set, settings.maturity_days, context.as_of);
         let end = context.as_of.plus_days(-i64::from(maturity.days));
@@ -116,18 +118,21 @@ pub(crate) fn run(
         }
         // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
         // compared is the champion of its start. Models are listed newest first.
-        let champion_of_start =
-            earlier.iter().find(|model| model.about.passed && model.about.as_of <= start);
-        let champion = match champion_of_start {
-            None => None,
-            Some(artifact::Manifest { model_id, .. }) => {
-                let bundle = artifact::read(context.store, model_id)?;
-                // On the days of this run, whichever its own are.
-                let rows = (&holdout.rows[..], days);
-                let scored = nightly::score(context, &feature_set, &bundle, rows);
-                scored.map(|scored| forecast(model_id, days, &scored))
+        let champions_of_start =
+            earlier.iter().filter(|model| model.about.passed && model.about.as_of <= start);
+        let mut champion_of_start = None;
+        for artifact::Manifest { model_id, .. } in champions_of_start {
+            champion_of_start = nightly::readable(context, model_id)?;
+            if champion_of_start.is_some() {
+                break;
             }
-        };
+        }
+        let champion = champion_of_start.and_then(|bundle| {
+            // On the days of this run, whichever its own are.
+            let rows = (&holdout.rows[..], days);
+            let scored = nightly::score(context, &feature_set, &bundle, rows)?;
+            Some(forecast(bundle.model_id(), days, &scored))
+        });
         let with_settings = (&evaluation_settings(resolved), &settings.gates);
         let judged = match baselines(&feature_set, &holdout, (start, days))? {
             Err(no_history) => Err(no_history),
@@ -147,6 +152,8 @@ pub(crate) fn run(
             Evaluation::unjudged(error, model, &holdout.shipments, with_settings)
         })?;
         nightly::store(context, &feature_set, &earlier, (METRICS, days))?;
+        let nights = beside.nights.iter().cloned().filter_map(StoredNight::at);
+        let nights: Vec<StoredNight> = nights.collect();
         let of_nights = nightly::forecasts(context, &feature_set, &nights, (end, &training))?;
         evaluation.add_nightly(of_nights.compared()?, &settings.gates);
         evaluation.cut_off = cut_off_of(features)?;
@@ -185,7 +192,8 @@ pub(crate) fn run(
             ]),
             line,
         })
-    })
+    })?;
+    Ok(Evaluated { result, champion: beside.champion })
 }
 
 /// The settings of an evaluation, of a hold-out or of a backtest.

@@ -49,7 +49,8 @@ pub(crate) fn update(
     declared: &Declaration,
 ) -> Result<HistoryUpdate> {
     let ids = StateIds::of(checked, declared)?;
-    let last = if context.force { None } else { ids.last_stored(context)? };
+    let is_built_anew = context.force || context.state_is_damaged;
+    let last = if is_built_anew { None } else { ids.last_stored(context)? };
     let (mut state, mut stored) = match last {
         Some(stored) => (stored.restore(context, declared)?, stored),
         None => (HistoryState::new(declared)?, StoredState::empty()),

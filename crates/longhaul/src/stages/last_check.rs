@@ -9,14 +9,16 @@ use anyhow::Result;
 use intake::{Contract, FileVersion, Listing, PreviousCheck};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Digest, Fingerprint};
+use terms::{AsOf, Digest, Fingerprint, Schema};
 
 use crate::stage::{CODE_VERSION, StageResult};
+
+/// The form of the pointer.
+const LAST_CHECK: Schema = Schema { name: "last-check", version: 2 };
 
 /// Where the result of a check is, and the versions of the files that it read.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct LastCheck {
-    schema_version: u32,
     as_of: AsOf,
     /// The path of the result.
     path: String,
@@ -61,7 +63,6 @@ pub(crate) fn save(
 ) -> Result<()> {
     let Some(digest) = check.manifest.outputs.get(output) else { return Ok(()) };
     let last = LastCheck {
-        schema_version: 1,
         as_of: check.manifest.as_of,
         path: format!("{}/{output}", check.folder),
         digest: digest.clone(),
@@ -71,7 +72,7 @@ pub(crate) fn save(
     if before.is_some_and(|before| before.as_of > last.as_of || before == last) {
         return Ok(());
     }
-    let bytes = serde_json::to_vec(&last)?;
+    let bytes = LAST_CHECK.seal(&last)?;
     if let Err(error) = store.put(pointer, bytes.into()) {
         tracing::warn!("{error}: the next check reads all files");
     }
@@ -79,6 +80,11 @@ pub(crate) fn save(
 }
 
 fn read(store: &Store, pointer: &str) -> Option<LastCheck> {
-    let (bytes, _) = store.get_versioned(pointer).ok()??;
-    serde_json::from_slice(&bytes).ok()
+    match store.get_sealed(pointer, LAST_CHECK) {
+        Ok(found) => found.map(|(last, _)| last),
+        Err(error) => {
+            tracing::warn!("{error}: all files are read");
+            None
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod features;
 mod history;
 mod holdout;
 mod last_check;
+mod night_inputs;
 mod nightly;
 mod publish;
 mod score;

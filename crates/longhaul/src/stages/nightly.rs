@@ -1,4 +1,5 @@
-//! What the models of each night predict, stored night by night: `forecasts/<as-of>/<digest>.parquet`.
+//! What the models of each night predict, stored night by night, for each pipeline:
+//! `forecasts/<pipeline>/<as-of>/<digest>.parquet`.
 //!
 //! The model that was trained on a night, published or refused (the challenger), and the champion of
 //! that night score the orders that came until the next model, as of the order: orders that neither
@@ -17,7 +18,6 @@ use scorer::Distribution;
 use terms::{AsOf, DayGrid, Digest, N_LEVELS, column};
 
 use crate::predictions::{Predictions, to_parquet};
-use crate::refusal::Refusal;
 use crate::stage::RunContext;
 use crate::stages::features::FeatureSet;
 
@@ -51,6 +51,14 @@ pub(crate) struct StoredNight {
     pub(crate) path: String,
 }
 
+impl StoredNight {
+    /// The night whose predictions are at a path; `None` if they are those of no night.
+    pub(crate) fn at(path: String) -> Option<Self> {
+        let as_of = path.strip_prefix(FOLDER)?.split('/').nth(2)?.parse().ok()?;
+        Some(Self { as_of, path })
+    }
+}
+
 /// The nights that may be compared and for which nothing is stored from this as-of on, oldest first.
 /// A shipment is lost after `lost_after_days`: no later night waits for its outcomes.
 ///
@@ -58,16 +66,15 @@ pub(crate) struct StoredNight {
 /// If the store cannot be read.
 pub(crate) fn stored_nights(
     context: &RunContext<'_>,
+    pipeline: &str,
     lost_after_days: i64,
 ) -> Result<Vec<StoredNight>> {
     let since = context.as_of.plus_days(-NIGHTS_DAYS - lost_after_days);
     let until = context.as_of.plus_days(-STORED_DAYS);
-    let night = |path: String| {
-        let as_of: AsOf = path.strip_prefix(FOLDER)?.split('/').nth(1)?.parse().ok()?;
-        (since <= as_of && as_of < until).then_some(StoredNight { as_of, path })
-    };
-    let paths = context.store.list(FOLDER)?.into_iter().map(|entry| entry.path);
-    let mut nights: Vec<StoredNight> = paths.filter_map(night).collect();
+    let is_in = |night: &StoredNight| since <= night.as_of && night.as_of < until;
+    let listed = context.store.list(&format!("{FOLDER}/{pipeline}"))?.into_iter();
+    let nights = listed.filter_map(|entry| StoredNight::at(entry.path)).filter(is_in);
+    let mut nights: Vec<StoredNight> = nights.collect();
     nights.sort_by(|a, b| a.as_of.cmp(&b.as_of).then_with(|| a.path.cmp(&b.path)));
     nights.dedup_by_key(|night| night.as_of);
     Ok(nights)
@@ -87,7 +94,8 @@ pub(crate) fn store(
     how: (&str, DayGrid),
 ) -> Result<()> {
     for contenders in contenders(models, context.as_of) {
-        let folder = format!("{FOLDER}/{}", contenders.challenger.about.as_of);
+        let about = &contenders.challenger.about;
+        let folder = format!("{FOLDER}/{}/{}", about.pipeline, about.as_of);
         if context.store.list(&folder)?.is_empty()
             && let Some(predictions) = predictions(context, feature_set, &contenders, how)?
         {
@@ -144,7 +152,7 @@ fn predictions(
     let mut predictions = Predictions::on_days(days);
     let (mut roles, mut training) = (Vec::new(), Vec::new());
     for (role, model) in [(CHALLENGER, challenger), (CHAMPION, champion)] {
-        let bundle = artifact::read(context.store, &model.model_id)?;
+        let Some(bundle) = readable(context, &model.model_id)? else { return Ok(None) };
         let scored = score(context, feature_set, &bundle, (&rows, days));
         let Some(scored) = scored else { return Ok(None) };
         let of_bundle = training_of(&bundle, metrics);
@@ -159,6 +167,22 @@ fn predictions(
     predictions.more =
         vec![Column::new(ROLE.into(), roles), Column::new(TRAINING.into(), training)];
     Ok((!rows.is_empty()).then_some(predictions))
+}
+
+/// The bundle of a model; `None`, with a note, if it is damaged or gone.
+///
+/// # Errors
+/// If the store fails.
+pub(crate) fn readable(context: &RunContext<'_>, model_id: &str) -> Result<Option<Bundle>> {
+    match artifact::read(context.store, model_id) {
+        Ok(bundle) => Ok(Some(bundle)),
+        Err(error) if error.is_damage() => {
+            let note = format!("warning: model {model_id} is not compared: {error}");
+            context.reporter.note(&note);
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// How a model was trained, if its metrics say it.
@@ -210,7 +234,7 @@ pub(crate) fn forecasts(
     let mut of_rows: BTreeMap<usize, [[f32; N_LEVELS]; 2]> = BTreeMap::new();
     let mut n_nights = 0;
     for night in nights.iter().filter(|night| since < night.as_of && night.as_of <= end) {
-        let frame = read(context, night)?;
+        let Some(frame) = read(context, night)? else { continue };
         let challengers = quantiles(&frame, CHALLENGER, Some(training))?;
         let champions: BTreeMap<String, _> =
             quantiles(&frame, CHAMPION, None)?.into_iter().collect();
@@ -232,16 +256,23 @@ pub(crate) fn forecasts(
     })
 }
 
-/// The stored predictions of a night, verified.
-fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<DataFrame> {
-    let bytes = context.store.get(&night.path)?;
-    if !night.path.ends_with(&format!("/{}.parquet", Digest::of(&bytes))) {
-        let path = night.path.clone();
-        return Err(
-            Refusal::Unreadable { path, expected: "bytes with the digest in its name" }.into()
-        );
+/// The stored predictions of a night, verified; `None`, with a note, if they are damaged or gone.
+fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<Option<DataFrame>> {
+    let name = night.path.rsplit('/').next().and_then(|name| name.strip_suffix(".parquet"));
+    let digest = name.and_then(|name| name.parse::<Digest>().ok());
+    let found = match digest {
+        Some(digest) => context.store.get_verified(&night.path, &digest),
+        None => Err(store::Error::NotFound { url: context.store.url_of(&night.path) }),
+    };
+    match found {
+        Ok(bytes) => Ok(Some(ParquetReader::new(Cursor::new(bytes)).finish()?)),
+        Err(error @ (store::Error::Corrupt { .. } | store::Error::NotFound { .. })) => {
+            let note = format!("warning: a night is not compared: {error}");
+            context.reporter.note(&note);
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(ParquetReader::new(Cursor::new(bytes)).finish()?)
 }
 
 /// The predicted quantiles in one role, by shipment; of models that were trained in one way only, if

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use artifact::{About, Bundle, Promotion};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest};
@@ -28,6 +28,8 @@ pub(crate) struct Summary {
 pub(crate) struct Published {
     /// The result of the stage.
     pub(crate) result: StageResult,
+    /// The model, if it passed.
+    pub(crate) model: Option<String>,
     /// The gates that refused the model, if any did.
     pub(crate) refused: Option<Refusal>,
 }
@@ -61,14 +63,14 @@ pub(crate) fn run(
         let summary = Summary { model_id, family: evaluated.family.clone(), promoted };
         Ok(Output { files: BTreeMap::new(), summary: serde_json::to_value(&summary)?, line })
     })?;
-    let refused = match evaluated.passed {
-        true => None,
+    let Summary { model_id, .. } = result.summary()?;
+    Ok(match evaluated.passed {
+        true => Published { result, model: Some(model_id), refused: None },
         false => {
-            let summary: Summary = result.summary()?;
-            Some(Refusal::GateRefused { model_id: summary.model_id, gates: evaluated.refused })
+            let refused = Refusal::GateRefused { model_id, gates: evaluated.refused };
+            Published { result, model: None, refused: Some(refused) }
         }
-    };
-    Ok(Published { result, refused })
+    })
 }
 
 /// What was evaluated, of a family that was trained: if the best one could not be trained as of tonight,
@@ -130,7 +132,17 @@ fn bundle(
 
 /// Makes the bundle champion, unless the champion is as of a later moment.
 fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> {
-    match artifact::promote(context.store, bundle) {
+    let lease = context.lease.context("a model is published under the lease of its pipeline")?;
+    let mut lost = None;
+    let is_held = || {
+        lost = lease.renew().err();
+        lost.is_none()
+    };
+    let promoted = artifact::promote(context.store, bundle, lease.fence(), is_held);
+    if let Some(lost) = lost {
+        return Err(lost);
+    }
+    match promoted {
         Ok(Promotion::Promoted { previous: None }) => Ok((true, "the first champion".to_owned())),
         Ok(Promotion::Promoted { previous: Some(before) }) => {
             Ok((true, format!("champion, in place of {before}")))

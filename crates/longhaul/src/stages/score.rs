@@ -32,7 +32,8 @@ pub(crate) struct Summary {
     pub(crate) lanes: usize,
 }
 
-/// Writes one prediction for each shipment that is open at the as-of, and the lane speed table.
+/// Writes one prediction for each shipment that is open at the as-of, and the lane speed table, by
+/// `model` if the night has one or could have; else by the champion as of then.
 ///
 /// # Errors
 /// If there is no model as of that moment or before, or the feature set lacks a feature of the model.
@@ -40,8 +41,12 @@ pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
     features: &StageResult,
+    model: Option<Option<&str>>,
 ) -> Result<StageResult> {
-    let model_id = model_as_of(context)?;
+    let model_id = match model {
+        Some(model) => model.map(str::to_owned).ok_or_else(|| no_model(context.as_of))?,
+        None => model_as_of(context, &resolved.settings.name)?,
+    };
     let given_still_open = resolved.settings.score.given_still_open;
     let mut inputs = FeatureSet::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
@@ -75,22 +80,25 @@ pub(crate) fn run(
 }
 
 /// The champion; if it is as of a later moment, the newest model that passed and is not.
-fn model_as_of(context: &RunContext<'_>) -> Result<String> {
-    if let Some(champion) = artifact::current(context.store)?
+fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<String> {
+    if let Some(champion) = artifact::current(context.store, pipeline)?
         && champion.as_of <= context.as_of
     {
         return Ok(champion.model_id);
     }
-    let models = artifact::list(context.store)?.into_iter();
-    let mut earlier = models.filter(|m| m.about.passed && m.about.as_of <= context.as_of);
-    earlier.next().map(|manifest| manifest.model_id).ok_or_else(|| {
-        Refusal::Missing {
-            what: format!("score as of {}", context.as_of),
-            expected: "a published model of that moment or before".to_owned(),
-            hint: "longhaul publish trains and publishes one".to_owned(),
-        }
-        .into()
-    })
+    let models = artifact::list(context.store)?.manifests.into_iter();
+    let of_pipeline = models.filter(|model| model.about.pipeline == pipeline);
+    let mut earlier = of_pipeline.filter(|m| m.about.passed && m.about.as_of <= context.as_of);
+    let model = earlier.next().map(|manifest| manifest.model_id);
+    Ok(model.ok_or_else(|| no_model(context.as_of))?)
+}
+
+fn no_model(as_of: AsOf) -> Refusal {
+    Refusal::Missing {
+        what: format!("score as of {as_of}"),
+        expected: "a published model of that moment or before".to_owned(),
+        hint: "longhaul publish trains and publishes one".to_owned(),
+    }
 }
 
 /// The predictions for the shipments that are open at the as-of.

@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use features::Declaration;
 use terms::{Day, Digest, Fingerprint};
 
 use crate::stage::{CODE_VERSION, RunContext};
 use crate::stages::check::Checked;
-use crate::stages::history::stored::StoredState;
+use crate::stages::history::stored::{STATE, StoredState};
 
 /// For each day on which something was recorded the id of a state that has ingested it and all days
 /// before it: a digest of the code, the declaration and the findings of the check on these days.
@@ -47,8 +47,16 @@ impl StateIds {
             if !stored.contains(path.as_str()) {
                 continue;
             }
-            let bytes = context.store.get(&path)?;
-            let state: StoredState = serde_json::from_slice(&bytes).with_context(|| path)?;
+            let state: StoredState = match context.store.get_sealed(&path, STATE) {
+                Ok(Some((state, _))) => state,
+                Ok(None) => continue,
+                // The state only saves reading: an earlier one will do, or none.
+                Err(error @ store::Error::Sealed { .. }) => {
+                    context.reporter.note(&format!("warning: {error}; an earlier one is used"));
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
             // A partition came late, of a day that was empty when it was ingested.
             let next = self.0.get(position + 1);
             let is_overtaken = next.is_some_and(|(day, _)| *day < state.until);
@@ -68,7 +76,7 @@ impl StateIds {
     ) -> Result<()> {
         let n = self.0.partition_point(|(day, _)| *day < until);
         let Some((_, id)) = n.checked_sub(1).map(|last| &self.0[last]) else { return Ok(()) };
-        Ok(context.store.put(&path(id), serde_json::to_vec(state)?.into())?)
+        Ok(context.store.put(&path(id), STATE.seal(state)?.into())?)
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use features::{Declaration, HistoryState, Month, StateFiles};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use terms::{Day, Digest};
+use terms::{Day, Digest, Schema};
 
 use crate::stage::RunContext;
 
@@ -76,10 +76,12 @@ impl StoredMonth {
     }
 }
 
+/// The form of the list of what is stored.
+pub(super) const STATE: Schema = Schema { name: "state", version: 2 };
+
 /// The list of what is stored after a night.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct StoredState {
-    schema_version: u32,
     /// The day after the last one that was ingested.
     pub(super) until: Day,
     pub(super) months: Vec<StoredMonth>,
@@ -92,7 +94,6 @@ pub(super) struct StoredState {
 impl StoredState {
     pub(super) fn empty() -> Self {
         Self {
-            schema_version: 1,
             until: Day::since_epoch(0),
             months: Vec::new(),
             pages: Vec::new(),

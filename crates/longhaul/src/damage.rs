@@ -1,0 +1,73 @@
+//! Objects of the store that are not what was written, or gone: what can be made again, and how.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::stage::RunContext;
+
+/// A part of the store that can be made again from others.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    /// The outputs of a stage, in this folder.
+    Stage(String),
+    /// The history state, which is built from the tables.
+    State,
+    /// A published model.
+    Model(String),
+}
+
+impl Part {
+    /// The part that an error is about: one that says that an object below `runs/`, `state/` or
+    /// `models/` is not what was written, or is gone.
+    pub(crate) fn of(error: &anyhow::Error, store: &store::Store) -> Option<Self> {
+        let damaged = error.chain().find_map(|cause| {
+            let of_artifact = cause.downcast_ref::<artifact::Error>();
+            let of_store = match of_artifact {
+                Some(artifact::Error::Store(error)) => Some(error),
+                Some(_) => None,
+                None => cause.downcast_ref::<store::Error>(),
+            };
+            match of_store? {
+                store::Error::Corrupt { url, .. }
+                | store::Error::NotFound { url }
+                | store::Error::Sealed { url, .. } => Some(url.clone()),
+                _ => None,
+            }
+        })?;
+        let path = damaged.strip_prefix(&store.url_of(""))?.trim_start_matches('/');
+        let mut parts = path.split('/');
+        match (parts.next()?, parts.next()?, parts.next()) {
+            ("runs", id, Some(stage)) => Some(Self::Stage(format!("runs/{id}/{stage}"))),
+            ("state", ..) => Some(Self::State),
+            ("models", id, Some(_)) => Some(Self::Model(id.to_owned())),
+            _ => None,
+        }
+    }
+}
+
+/// Runs `work`, and once more for each part of the store that it finds damaged and `retire` prepares
+/// for being made again.
+///
+/// # Errors
+/// What is no such damage, or is damaged again after it was made again.
+pub(crate) fn mended<T>(
+    context: &RunContext<'_>,
+    mut work: impl FnMut(&RunContext<'_>) -> Result<T>,
+    mut retire: impl FnMut(&RunContext<'_>, &Part) -> Result<bool>,
+) -> Result<T> {
+    let mut context = *context;
+    let mut retired = BTreeSet::new();
+    loop {
+        let error = match work(&context) {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        let Some(part) = Part::of(&error, context.store) else { return Err(error) };
+        if !retired.insert(part.clone()) || !retire(&context, &part)? {
+            return Err(error);
+        }
+        context.reporter.note(&format!("warning: {error:#}; it is made again"));
+        context.state_is_damaged |= part == Part::State;
+    }
+}
