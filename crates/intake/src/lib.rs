@@ -32,6 +32,7 @@ mod error;
 mod import;
 mod layout;
 mod quarantine;
+mod table_commits;
 
 #[cfg(test)]
 mod fixture;
@@ -58,3 +59,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
+pub use table_commits::{CommitError, CommittedFile, TableWrite};

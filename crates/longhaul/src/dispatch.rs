@@ -59,7 +59,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         }
         Command::Simulate { pipeline, force } => {
             let resolved = resolve(Some(pipeline), global)?;
-            commands::simulate::run(&resolved, *force, reporter)
+            commands::simulate::run(&resolved, pipeline, *force, reporter)
         }
         Command::Predict { model, rows, out } => {
             let resolved = resolve(None, global)?;

@@ -126,6 +126,7 @@ impl<'a> Tables<'a> {
             contract,
             listing,
             releases: self.listing.releases(),
+            commits: self.listing.commits(),
             as_of: self.listing.as_of(),
             checks_whole_table: self.checks_whole_tables,
         };
