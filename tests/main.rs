@@ -45,5 +45,10 @@ mod s3;
 /// The field's words: no retired word, a header on each file, files that the architecture names.
 mod vocabulary;
 
+/// A feed that died and files that are gone end the night, unless a person accepts it.
+mod stale_feed;
+/// What an import has not committed is not used; findings of damaged bytes are made again.
+mod table_commits;
+
 /// Test support: runs the program and reads its outputs.
 mod program;

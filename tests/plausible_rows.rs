@@ -104,7 +104,7 @@ fn rows_that_no_network_makes_are_quarantined_by_file_and_row() {
     let mut quarantined = Vec::new();
     for table in found["tables"].as_object().expect("tables").values() {
         for file in table["files"].as_array().expect("files") {
-            for row in file["quarantined"].as_array().expect("rows") {
+            for row in file["quarantined"].as_array().into_iter().flatten() {
                 let reason = row["reason"].as_str().expect("a reason").to_owned();
                 quarantined.push((
                     file["path"].as_str().expect("a path").to_owned(),

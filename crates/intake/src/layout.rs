@@ -63,9 +63,7 @@ fn recorded_on(prefix: &str, path: &str) -> Option<Day> {
     let (partition, name) = path.strip_prefix(prefix)?.split_once('/')?;
     let date = partition.strip_prefix("recorded_on=")?;
     // Ten digits and dashes: "2018-1-5" would be another folder for the same day.
-    let day: Day = (date.len() == 10 && !name.contains('/')).then(|| date.parse().ok())??;
-    // Nothing was recorded before computers were; each month since would be one of the state.
-    (day >= Day::since_epoch(0)).then_some(day)
+    (date.len() == 10 && !name.contains('/')).then(|| date.parse().ok())?
 }
 
 #[cfg(test)]
@@ -81,7 +79,6 @@ mod tests {
         assert_eq!(date("tables/orders/recorded_on=2018-1-5/part-0000.parquet"), None);
         assert_eq!(date("tables/orders/recorded_on=2018-01-05/a/part-0000.parquet"), None);
         assert_eq!(date("tables/orders/part-0000.parquet"), None);
-        assert_eq!(date("tables/orders/recorded_on=1677-09-21/part-0000.parquet"), None);
         assert_eq!(date("tables/orders/recorded_on=+262142-12-31/part-0000.parquet"), None);
     }
 }

@@ -50,7 +50,7 @@ pub use contract::diff::Change;
 pub use contract::join::JoinSpec;
 pub use contract::odcs::Description;
 pub use contract::partition_rule::{Against, Latency, Measure, PartitionRule};
-pub use contract::rule::{OnViolation, Rule};
+pub use contract::rule::{FIRST_RECORD, OnViolation, Rule};
 pub use contract::shipped::{shipped, shipped_tables};
 pub use error::Error;
 pub use import::error::ImportError;

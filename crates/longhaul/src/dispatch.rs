@@ -15,7 +15,7 @@ use crate::machine::SystemClock;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
-use crate::stage::RunContext;
+use crate::stage::{Accepted, RunContext};
 use crate::stages::{self, Stage};
 
 /// Runs the command of `flags`.
@@ -115,6 +115,8 @@ fn on_stages(
         reporter,
         lease: Some(&lease),
         state_is_damaged: false,
+        finding_is_damaged: false,
+        accepted: accepted(job),
     };
     let CommandOutput { json, text, refused } = command(&context, &resolved)?;
     drop(lease);
@@ -123,6 +125,10 @@ fn on_stages(
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
+}
+
+fn accepted(job: &Job) -> Accepted<'_> {
+    Accepted { missing: job.accept_missing.as_deref(), stale: job.accept_stale.as_deref() }
 }
 
 /// Takes the lease of a pipeline. A pointer to its champion that is damaged is mended.
@@ -164,6 +170,9 @@ fn on_origins(
         reporter,
         lease: None,
         state_is_damaged: false,
+        finding_is_damaged: false,
+        // It is about the past, to which all tables reach; where each ends does not matter.
+        accepted: Accepted { stale: Some("of the past"), ..accepted(job) },
     };
     command(&context, &resolved, span)
 }

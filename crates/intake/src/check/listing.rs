@@ -77,6 +77,12 @@ impl Listing {
         self.absent(committed.map(|(path, _)| path)).map(str::to_owned).collect()
     }
 
+    /// The last partition of a table that an import or a simulation committed: up to it nothing is
+    /// left out.
+    pub fn last_committed(&self, table: &str) -> Option<Day> {
+        self.commits.of_table(table).filter_map(|(path, _)| recorded_on_of(path)).max()
+    }
+
     /// Those of `paths` that are of partitions that begin before the as-of, and not listed.
     pub fn absent<'a>(
         &self,

@@ -6,14 +6,17 @@ use polars::prelude::{
 };
 use polars::sql::sql_expr;
 use serde::{Deserialize, Serialize};
-use terms::Day;
+use terms::{Day, column};
 
 use super::column::ColumnSpec;
 use super::column_type::ColumnType;
 
-/// The first day of the year 1 and the last of 9999.
-const DAYS_OF_YEARS_1_TO_9999: (Day, Day) =
-    (Day::since_epoch(-719_162), Day::since_epoch(2_932_896));
+/// Nothing was recorded earlier: 1990-01-01.
+pub const FIRST_RECORD: Day = Day::since_epoch(7_305);
+/// 0001-01-01, the first day that every system can write.
+pub(crate) const YEAR_1: Day = Day::since_epoch(-719_162);
+/// 9999-12-31, the last.
+pub(crate) const END_OF_9999: Day = Day::since_epoch(2_932_896);
 
 /// What happens to a row that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,8 +125,9 @@ impl Rule {
 
     /// A number, an instant or a day is outside its range. In any case a float must be finite, also
     /// as a number of 32 bits, which features are; and an instant or a day must be of the years 1 to
-    /// 9999, which every system can write: so such columns have this rule even where the contract
-    /// gives no range, and no arithmetic on their values overflows.
+    /// 9999, which every system can write, and what was recorded, of 1990 or later. So such columns
+    /// have this rule even where the contract gives no range, no arithmetic on their values
+    /// overflows, and a clock that stood at zero does not begin a history of decades.
     pub(crate) fn range(
         column: &ColumnSpec,
         minimum: Option<f64>,
@@ -138,8 +142,9 @@ impl Rule {
             // A value of 64 bits beyond those of 32 becomes infinite.
             bad.push(col(name).cast(DataType::Float32).is_finite().not());
         }
-        if let Some((first, last)) = range_of_time(column.physical) {
-            conditions.push(format!("{name} is not of the years 1 to 9999"));
+        if let Some((first, last)) = range_of_time(column) {
+            let year = if name == column::RECORDED_AT { 1990 } else { 1 };
+            conditions.push(format!("{name} is not of the years {year} to 9999"));
             let value = || col(name).to_physical();
             bad.push(value().lt(lit(first)).or(value().gt(lit(last))));
         }
@@ -172,10 +177,11 @@ impl Rule {
     }
 }
 
-/// The first and the last value of the years 1 to 9999. Units: those of the column.
-fn range_of_time(physical: ColumnType) -> Option<(i64, i64)> {
-    let (first, last) = (DAYS_OF_YEARS_1_TO_9999.0, DAYS_OF_YEARS_1_TO_9999.1);
-    match physical {
+/// The first and the last value of a column of instants or days. Units: those of the column.
+fn range_of_time(column: &ColumnSpec) -> Option<(i64, i64)> {
+    let is_of_record = column.name == column::RECORDED_AT;
+    let (first, last) = (if is_of_record { FIRST_RECORD } else { YEAR_1 }, END_OF_9999);
+    match column.physical {
         ColumnType::Instant => Some((first.start().micros(), last.end().micros() - 1)),
         ColumnType::Date => Some((first.days_since_epoch().into(), last.days_since_epoch().into())),
         _ => None,

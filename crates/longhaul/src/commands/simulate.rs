@@ -16,7 +16,7 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext};
+use crate::stage::{self, Accepted, Output, RunContext};
 
 /// Simulates the network of the settings into `tables/`.
 ///
@@ -39,6 +39,8 @@ pub(crate) fn run(
         reporter,
         lease: None,
         state_is_damaged: false,
+        finding_is_damaged: false,
+        accepted: Accepted::default(),
     };
     let inputs = BTreeMap::from([("network".to_owned(), serde_json::to_string(settings)?)]);
     let done = stage::run(&context, "simulate", inputs, || work(&context, pipeline, &network))?;
