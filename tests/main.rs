@@ -34,6 +34,8 @@ mod nights;
 mod olist;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.
 mod pipelines;
+/// Rows that no network makes go to quarantine, and end no night.
+mod plausible_rows;
 /// Explaining quarantined rows, and releasing them.
 mod quarantine;
 /// Nights run again, damaged stores, two runs at once.
@@ -44,6 +46,11 @@ mod s3;
 mod s3_faults;
 /// The field's words: no retired word, a header on each file, files that the architecture names.
 mod vocabulary;
+
+/// A feed that died and files that are gone end the night, unless a person accepts it.
+mod stale_feed;
+/// What an import has not committed is not used; findings of damaged bytes are made again.
+mod table_commits;
 
 /// Test support: runs the program and reads its outputs.
 mod program;

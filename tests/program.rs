@@ -102,6 +102,9 @@ impl Folder {
             let folder = Self::empty();
             longhaul(&["simulate", PIPELINE, "--store", folder.url()]).ok();
             std::fs::remove_dir_all(folder.path().join("runs")).expect("the manifest of simulate");
+            // As tables of others, which tests may alter.
+            let commits = folder.path().join("tables/_commits");
+            std::fs::remove_dir_all(commits).expect("the commit of simulate");
             folder
         });
         tables.copy()

@@ -44,8 +44,8 @@ pub(crate) struct KnownWithin {
 impl CensoringWeights {
     /// Shapes: one time and outcome a shipment.
     pub(crate) fn of(outcomes: &[Outcome], ordered_at: &[Instant]) -> Self {
-        let first = ordered_at.iter().min().map_or(0, |first| first.micros());
-        let cohort = |at: &Instant| (at.micros() - first) / (COHORT_DAYS * DAY_MICROS);
+        let first = ordered_at.iter().min().copied().unwrap_or(Instant::MIN);
+        let cohort = |at: &Instant| at.micros_since(first) / (COHORT_DAYS * DAY_MICROS);
         let cohorts: Vec<i64> = ordered_at.iter().map(cohort).collect();
         let mut values: BTreeMap<i64, Vec<Censored<f64>>> = BTreeMap::new();
         for (outcome, &cohort) in outcomes.iter().zip(&cohorts) {

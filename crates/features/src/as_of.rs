@@ -33,15 +33,16 @@ pub(crate) struct Totals {
     pub(crate) count: i64,
     /// Sum of seconds (or of ones).
     pub(crate) sum: i64,
-    /// Sum of squared minutes: 180 days squared, a hundred million times, still fits.
+    /// Sum of squared minutes: 180 days squared, a hundred million times, still fits, and what does
+    /// not stays at the largest number.
     pub(crate) squares: i64,
 }
 
 impl std::ops::AddAssign for Totals {
     fn add_assign(&mut self, other: Self) {
-        self.count += other.count;
-        self.sum += other.sum;
-        self.squares += other.squares;
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.squares = self.squares.saturating_add(other.squares);
     }
 }
 
@@ -50,9 +51,9 @@ impl std::ops::Sub for Totals {
 
     fn sub(self, other: Self) -> Self {
         Self {
-            count: self.count - other.count,
-            sum: self.sum - other.sum,
-            squares: self.squares - other.squares,
+            count: self.count.saturating_sub(other.count),
+            sum: self.sum.saturating_sub(other.sum),
+            squares: self.squares.saturating_sub(other.squares),
         }
     }
 }

@@ -119,7 +119,7 @@ impl AtRisk {
             State::Excluded => (last.recorded_at, false),
             State::Waiting | State::HandedOver { .. } => (day.next().start(), false),
         };
-        let until = (end.micros() - ordered_at.micros()).div_euclid(SECOND_MICROS).max(0);
+        let until = end.micros_since(ordered_at).div_euclid(SECOND_MICROS).max(0);
         Self { until: until.min(oldest), is_delivered: is_delivered && until < oldest }
     }
 }

@@ -188,13 +188,16 @@ fn weekday(at: NaiveDateTime) -> f32 {
     at.weekday().num_days_from_monday() as f32
 }
 
-/// Time zones by name, each parsed once.
+/// Time zones by name, each parsed once; `None` is a name that is not in the IANA database.
+///
+/// The shipped contracts refuse rows with such a name. By a contract that does not, the row has no
+/// known zone: one wrong name must not end the night of all other rows.
 #[derive(Default)]
-struct Zones(HashMap<String, Tz>);
+struct Zones(HashMap<String, Option<Tz>>);
 
 impl Zones {
     /// When each order was placed by the clocks of the zone in a column, or of `otherwise` where
-    /// the column is null.
+    /// the column is null or names no zone.
     fn local_times(
         &mut self,
         shipments: &NewShipments,
@@ -204,24 +207,20 @@ impl Zones {
         let zones = texts(&shipments.firsts, column)?;
         let mut local = Vec::with_capacity(shipments.len());
         for (name, &ordered_at) in zones.iter().zip(&shipments.ordered_at) {
-            let zone = match name {
-                None => otherwise,
-                Some(name) => Some(self.zone(column, name)?),
-            };
+            let zone = name.and_then(|name| self.zone(name)).or(otherwise);
             let utc = DateTime::from_timestamp_micros(ordered_at.micros()).unwrap_or_default();
             local.push(zone.map(|zone| utc.with_timezone(&zone).naive_local()));
         }
         Ok(local)
     }
 
-    fn zone(&mut self, column: &'static str, name: &str) -> Result<Tz, Error> {
+    fn zone(&mut self, name: &str) -> Option<Tz> {
         if let Some(&zone) = self.0.get(name) {
-            return Ok(zone);
+            return zone;
         }
-        let unknown = |_| Error::TimeZone { column, found: name.to_owned() };
-        let zone: Tz = name.parse().map_err(unknown)?;
+        let zone = name.parse().ok();
         self.0.insert(name.to_owned(), zone);
-        Ok(zone)
+        zone
     }
 }
 
@@ -276,12 +275,11 @@ mod tests {
     }
 
     #[test]
-    fn a_time_zone_that_does_not_exist_is_named() {
-        let shipments = ordered_at(&[Instant::from_micros(0)], ["Europe/Berlin", "Europe/Berlim"]);
-        let declared = [CalendarFeature::Hour];
-        let error = columns(&shipments, &ReferenceData::default(), &declared, None).unwrap_err();
-        let expected =
-            "column \"origin_time_zone\": expected an IANA name, found \"Europe/Berlim\"";
-        assert_eq!(error.to_string(), expected);
+    fn a_time_zone_that_does_not_exist_is_one_that_is_not_known() {
+        let shipments = ordered_at(&[Instant::from_micros(0)], ["Mars/Phobos", "Europe/Berlim"]);
+        let declared = [CalendarFeature::Hour, CalendarFeature::OriginHour];
+        let columns = columns(&shipments, &ReferenceData::default(), &declared, None).unwrap();
+        let hour = |column: &Column| column.f32().unwrap().get(0).filter(|hour| !hour.is_nan());
+        assert_eq!((hour(&columns[0]), hour(&columns[1])), (Some(0.0), None));
     }
 }

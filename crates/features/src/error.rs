@@ -88,14 +88,6 @@ pub enum Error {
         /// The feature's name.
         name: String,
     },
-    /// A time zone that is not in the IANA database.
-    #[error("column {column:?}: expected an IANA name, found {found:?}")]
-    TimeZone {
-        /// The column.
-        column: &'static str,
-        /// The text in the column.
-        found: String,
-    },
     /// Polars failed.
     #[error("reading or writing a frame of features")]
     Frame(#[from] PolarsError),
@@ -111,7 +103,7 @@ impl Error {
             | Self::Impossible { .. }
             | Self::Undeclared { .. }
             | Self::FeatureMissing { .. } => ErrorClass::Configuration,
-            Self::TimeZone { .. } | Self::Null { .. } => ErrorClass::Contract,
+            Self::Null { .. } => ErrorClass::Contract,
             Self::Days { .. }
             | Self::StateBroken
             | Self::PageMissing { .. }

@@ -152,9 +152,14 @@ fn value(quantity: Quantity, ordered_at: Instant, state: State) -> Option<Totals
     }
 }
 
+/// A longer duration is none that a network has: it counts as this, so that sums of squares fit.
+/// Units: seconds; ten years.
+const DURATION_MAX_SECONDS: i64 = 10 * 365 * 86_400;
+
 /// What a duration adds.
 pub(crate) fn duration(from: Instant, to: Instant) -> Totals {
-    let seconds = (to.micros() - from.micros()) / SECOND_MICROS;
+    let seconds =
+        (to.micros_since(from) / SECOND_MICROS).clamp(-DURATION_MAX_SECONDS, DURATION_MAX_SECONDS);
     let minutes = seconds / 60;
     Totals { count: 1, sum: seconds, squares: minutes * minutes }
 }

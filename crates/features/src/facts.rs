@@ -165,6 +165,6 @@ fn hours_from_order(shipments: &NewShipments, instant: &str, name: &str) -> Resu
 
 fn to_column(name: &str, values: &[f64]) -> Column {
     let values: Vec<Option<f32>> =
-        values.iter().map(|&value| value.is_finite().then_some(value as f32)).collect();
+        values.iter().map(|&value| Some(value as f32).filter(|value| value.is_finite())).collect();
     Column::new(name.into(), values)
 }

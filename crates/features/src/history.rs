@@ -167,7 +167,12 @@ impl HistoryRows<'_> {
 fn mean_age_hours(total: &Totals, day: Day) -> Option<f64> {
     let midnight = i64::from(day.days_since_epoch()) * (DAY_MICROS / 1_000_000);
     (total.count > 0)
-        .then(|| (total.count * midnight - total.sum) as f64 / total.count as f64 / 3600.0)
+        // Exact, but for a sum of instants that nobody lived at.
+        .then(|| {
+            total.count.saturating_mul(midnight).saturating_sub(total.sum) as f64
+                / total.count as f64
+                / 3600.0
+        })
 }
 
 /// The mean, shrunk towards the coarser key's mean if there is one. Units: those of the sums.

@@ -123,7 +123,7 @@ impl Outcomes {
             let versions = self.timelines.of(row).iter();
             let mut delivered = versions.filter_map(|v| Some((v.state.delivered_at()?, v)));
             let (delivered_at, first) = delivered.next()?;
-            let lag = first.recorded_at.micros() - delivered_at.micros();
+            let lag = first.recorded_at.micros_since(delivered_at);
             as_of.knows(first.recorded_at).then_some(lag.max(0))
         };
         let mut lags: Vec<i64> = (0..self.ordered_at.len()).filter_map(lag).collect();

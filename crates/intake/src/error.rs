@@ -7,6 +7,7 @@ use polars::error::PolarsError;
 use terms::{AsOf, Day, ErrorClass};
 
 use crate::import::error::ImportError;
+use crate::table_commits::CommitError;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -270,6 +271,15 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// A control object could not be written as JSON.
+    #[error("a control object: expected JSON")]
+    Json {
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// Tables are not as their commits say.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
     /// An import failed.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -281,6 +291,7 @@ impl Error {
         match self {
             Self::Store(source) => source.class(),
             Self::Import(source) => source.class(),
+            Self::Commit(source) => source.class(),
             Self::NoPartition { .. } | Self::EmptyFile { .. } | Self::Stale { .. } => {
                 ErrorClass::Input
             }
@@ -290,6 +301,7 @@ impl Error {
             Self::ReadPastCheck { .. }
             | Self::UnknownColumn { .. }
             | Self::QuarantineWrite { .. }
+            | Self::Json { .. }
             | Self::Frame { .. } => ErrorClass::Internal,
             Self::Misplaced { .. }
             | Self::NotParquet { .. }
@@ -311,6 +323,7 @@ impl Error {
         Some(match self {
             Self::Store(source) => return source.hint(),
             Self::Import(source) => return source.hint(),
+            Self::Commit(source) => source.hint(),
             Self::Contract { .. } => "a constraint that nobody executes is refused: say it as the \
                 contracts in schemas/ do, or for people alone with type: text"
                 .to_owned(),

@@ -53,6 +53,12 @@ pub(crate) fn files_of(store: &Store, table: &str) -> Result<Vec<TableFile>, Err
     Ok(files)
 }
 
+/// The day of the partition that a path of a table's file names.
+pub(crate) fn recorded_on_of(path: &str) -> Option<Day> {
+    let table = path.strip_prefix("tables/")?.split('/').next()?;
+    recorded_on(&table_prefix(table), path)
+}
+
 fn recorded_on(prefix: &str, path: &str) -> Option<Day> {
     let (partition, name) = path.strip_prefix(prefix)?.split_once('/')?;
     let date = partition.strip_prefix("recorded_on=")?;
@@ -73,5 +79,6 @@ mod tests {
         assert_eq!(date("tables/orders/recorded_on=2018-1-5/part-0000.parquet"), None);
         assert_eq!(date("tables/orders/recorded_on=2018-01-05/a/part-0000.parquet"), None);
         assert_eq!(date("tables/orders/part-0000.parquet"), None);
+        assert_eq!(date("tables/orders/recorded_on=+262142-12-31/part-0000.parquet"), None);
     }
 }

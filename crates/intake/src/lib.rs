@@ -32,6 +32,7 @@ mod error;
 mod import;
 mod layout;
 mod quarantine;
+mod table_commits;
 
 #[cfg(test)]
 mod fixture;
@@ -49,7 +50,7 @@ pub use contract::diff::Change;
 pub use contract::join::JoinSpec;
 pub use contract::odcs::Description;
 pub use contract::partition_rule::{Against, Latency, Measure, PartitionRule};
-pub use contract::rule::{OnViolation, Rule};
+pub use contract::rule::{FIRST_RECORD, OnViolation, Rule};
 pub use contract::shipped::{shipped, shipped_tables};
 pub use error::Error;
 pub use import::error::ImportError;
@@ -58,3 +59,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
+pub use table_commits::{CommitError, CommittedFile, TableWrite};

@@ -151,7 +151,7 @@ impl<'a> Population<'a> {
 
     /// Whether a row is so old that its outcome is known, but for exceptions.
     pub(crate) fn is_matured(&self, row: usize, maturity_days: u32) -> bool {
-        let age = self.moment.instant().micros() - self.ordered_at[row].micros();
+        let age = self.moment.instant().micros_since(self.ordered_at[row]);
         age >= i64::from(maturity_days) * DAY_MICROS
     }
 }

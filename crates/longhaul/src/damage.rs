@@ -15,18 +15,22 @@ pub(crate) enum Part {
     State,
     /// A published model.
     Model(String),
+    /// What the check found, which is of other bytes than a table's file has.
+    Finding,
 }
 
 impl Part {
-    /// The part that an error is about: one that says that an object below `runs/`, `state/` or
-    /// `models/` is not what was written, or is gone.
+    /// The part that an error is about: one that says that an object below `runs/`, `state/`,
+    /// `tables/` or `models/` is not what was written, or is gone.
     pub(crate) fn of(error: &anyhow::Error, store: &store::Store) -> Option<Self> {
         let damaged = error.chain().find_map(|cause| {
             let of_artifact = cause.downcast_ref::<artifact::Error>();
-            let of_store = match of_artifact {
-                Some(artifact::Error::Store(error)) => Some(error),
-                Some(_) => None,
-                None => cause.downcast_ref::<store::Error>(),
+            let of_intake = cause.downcast_ref::<intake::Error>();
+            let of_store = match (of_artifact, of_intake) {
+                (Some(artifact::Error::Store(error)), _) => Some(error),
+                (_, Some(intake::Error::Store(error))) => Some(error),
+                (Some(_), _) | (_, Some(_)) => None,
+                (None, None) => cause.downcast_ref::<store::Error>(),
             };
             match of_store? {
                 store::Error::Corrupt { url, .. }
@@ -40,6 +44,7 @@ impl Part {
         match (parts.next()?, parts.next()?, parts.next()) {
             ("runs", id, Some(stage)) => Some(Self::Stage(format!("runs/{id}/{stage}"))),
             ("state", ..) => Some(Self::State),
+            ("tables", _, Some(_)) => Some(Self::Finding),
             ("models", id, Some(_)) => Some(Self::Model(id.to_owned())),
             _ => None,
         }
@@ -69,5 +74,6 @@ pub(crate) fn mended<T>(
         }
         context.reporter.note(&format!("warning: {error:#}; it is made again"));
         context.state_is_damaged |= part == Part::State;
+        context.finding_is_damaged |= part == Part::Finding;
     }
 }

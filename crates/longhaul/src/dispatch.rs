@@ -16,7 +16,7 @@ use crate::machine::{Clock, SystemClock};
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
-use crate::stage::RunContext;
+use crate::stage::{Accepted, RunContext};
 use crate::stages::{self, Stage};
 
 /// Runs the command of `flags`.
@@ -60,7 +60,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         }
         Command::Simulate { pipeline, force } => {
             let resolved = resolve(Some(pipeline), global)?;
-            commands::simulate::run(&resolved, *force, reporter)
+            commands::simulate::run(&resolved, pipeline, *force, reporter)
         }
         Command::Predict { model, rows, out } => {
             let resolved = resolve(None, global)?;
@@ -118,6 +118,8 @@ fn on_stages(
         reporter,
         lease: Some(&lease),
         state_is_damaged: false,
+        finding_is_damaged: false,
+        accepted: accepted(job),
     };
     let CommandOutput { json, text, refused } = command(&context, &resolved)?;
     drop(lease);
@@ -126,6 +128,10 @@ fn on_stages(
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
+}
+
+fn accepted(job: &Job) -> Accepted<'_> {
+    Accepted { missing: job.accept_missing.as_deref(), stale: job.accept_stale.as_deref() }
 }
 
 /// Takes the lease of a pipeline, by a clock and waiting for so long. A pointer to its champion that
@@ -170,6 +176,9 @@ fn on_origins(
         reporter,
         lease: None,
         state_is_damaged: false,
+        finding_is_damaged: false,
+        // It is about the past, to which all tables reach; where each ends does not matter.
+        accepted: Accepted { stale: Some("of the past"), ..accepted(job) },
     };
     command(&context, &resolved, span)
 }

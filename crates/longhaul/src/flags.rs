@@ -62,6 +62,12 @@ pub(crate) struct Job {
     /// Computes again what was done before, and insists on the same bytes
     #[arg(long)]
     pub(crate) force: bool,
+    /// Goes on without files or rows of tables that were there, and records why
+    #[arg(long, value_name = "REASON")]
+    pub(crate) accept_missing: Option<String>,
+    /// Goes on with tables that are later than their contracts allow, and records why
+    #[arg(long, value_name = "REASON")]
+    pub(crate) accept_stale: Option<String>,
 }
 
 /// What to do.

@@ -7,7 +7,8 @@
 pub(crate) fn of_store(error: &store::Error) -> Option<String> {
     match error {
         store::Error::Corrupt { .. } => {
-            Some("restore the object, or run the stage that wrote it again with --force".to_owned())
+            Some("restore the object, or run the stage that wrote it again with --force; a file of a table is \
+             checked again by longhaul check PIPELINE --force".to_owned())
         }
         _ => error.hint(),
     }
@@ -24,6 +25,14 @@ pub(crate) fn of_intake(error: &intake::Error) -> Option<String> {
         }
         intake::Error::NoPartition { first: Some(first), .. } => {
             format!("choose an --as-of after {first}")
+        }
+        intake::Error::Stale { table, .. } => format!(
+            "look why {table} is not exported any more; go on without newer rows with \
+             --accept-stale REASON, which is recorded, or change latency or onLatency in \
+             schemas/{table}.odcs.yaml"
+        ),
+        intake::Error::Commit(intake::CommitError::Differs { path, .. }) => {
+            format!("restore {path}, or import again with --force if it is to be replaced")
         }
         intake::Error::TooManyQuarantined { table, .. } => format!(
             "longhaul check PIPELINE --explain shows the rows; mend them at their source, take a \

@@ -53,6 +53,14 @@ pub(crate) enum Refusal {
         /// The partition.
         path: String,
     },
+    /// Files or rows of the tables are gone.
+    #[error(
+        "expected all that the tables had before, found {} gone: {}", .what.len(), first_of(.what)
+    )]
+    Vanished {
+        /// Files, partitions and tables.
+        what: Vec<String>,
+    },
     /// The gates refused the model.
     #[error("model {model_id} is kept but not current: {}", gates.join("; "))]
     GateRefused {
@@ -155,9 +163,10 @@ impl Refusal {
             | Self::EveryOriginLeftOut { .. }
             | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
-            Self::Occupied { .. } | Self::Breaking { .. } | Self::NotReleasable { .. } => {
-                ErrorClass::Contract
-            }
+            Self::Occupied { .. }
+            | Self::Vanished { .. }
+            | Self::Breaking { .. }
+            | Self::NotReleasable { .. } => ErrorClass::Contract,
             Self::Input { .. } | Self::Unreadable { .. } => ErrorClass::Contract,
             Self::Held { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
             Self::NotReproduced { .. } => ErrorClass::Internal,
@@ -172,6 +181,11 @@ impl Refusal {
             }
             Self::Occupied { .. } => Some(
                 "choose another --store, empty this one, or replace partitions with --force".into(),
+            ),
+            Self::Vanished { .. } => Some(
+                "restore or import them again; if they are to be gone, go on with \
+                 --accept-missing REASON, which is recorded"
+                    .to_owned(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
             Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
@@ -211,4 +225,11 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+/// The first few of a list, as text.
+fn first_of(what: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let more = if what.len() > SHOWN { ", …" } else { "" };
+    format!("{}{more}", what[..what.len().min(SHOWN)].join(", "))
 }

@@ -39,6 +39,19 @@ pub(crate) struct RunContext<'a> {
     pub(crate) lease: Option<&'a Lease>,
     /// Whether what is stored of the history state is damaged, and built again.
     pub(crate) state_is_damaged: bool,
+    /// Whether the check was made of bytes that are not those in the store, and is made again.
+    pub(crate) finding_is_damaged: bool,
+    /// What of the tables is accepted although it is not as it should be.
+    pub(crate) accepted: Accepted<'a>,
+}
+
+/// Reasons for which a night goes on although its tables are not as they should be.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Accepted<'a> {
+    /// Why files or rows that were there are missing.
+    pub(crate) missing: Option<&'a str>,
+    /// Why a table is later than its contract allows.
+    pub(crate) stale: Option<&'a str>,
 }
 
 /// The manifest of a stage that is done.

@@ -30,7 +30,7 @@ impl Day {
 
     /// The midnight at its start.
     pub const fn start(self) -> Instant {
-        Instant::from_micros(self.0 as i64 * DAY_MICROS)
+        Instant::from_micros((self.0 as i64).saturating_mul(DAY_MICROS))
     }
 
     /// The midnight at its end.
@@ -38,15 +38,15 @@ impl Day {
         self.plus(1).start()
     }
 
-    /// The day so many days later, earlier if negative.
+    /// The day so many days later, earlier if negative; at most the last or first that there is.
     #[must_use]
     pub const fn plus(self, days: i32) -> Self {
-        Self(self.0 + days)
+        Self(self.0.saturating_add(days))
     }
 
     /// Days from `earlier` to this one; negative if it is the earlier one.
     pub const fn days_since(self, earlier: Self) -> i32 {
-        self.0 - earlier.0
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The day after.
@@ -64,7 +64,7 @@ impl Day {
     /// The Monday at or before it.
     #[must_use]
     pub const fn monday(self) -> Self {
-        self.plus(-(self.0 + EPOCH_AFTER_MONDAY).rem_euclid(7))
+        self.plus(-self.0.saturating_add(EPOCH_AFTER_MONDAY).rem_euclid(7))
     }
 
     /// Its date.

@@ -40,15 +40,22 @@ impl Instant {
         self.0
     }
 
-    /// This instant moved by whole days of 24 hours, back if negative.
+    /// This instant moved by whole days of 24 hours, back if negative; at most to [`Instant::MIN`]
+    /// or [`Instant::MAX`].
     #[must_use]
     pub const fn plus_days(self, days: i64) -> Self {
-        Self(self.0 + days * DAY_MICROS)
+        Self(self.0.saturating_add(days.saturating_mul(DAY_MICROS)))
+    }
+
+    /// Microseconds from `earlier` to this instant, negative if it is the earlier one; the nearest
+    /// number if they are further apart than one can say.
+    pub const fn micros_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
     }
 
     /// Hours from `earlier` to this instant; negative if it is the earlier one.
     pub fn hours_since(self, earlier: Self) -> f64 {
-        (self.0 - earlier.0) as f64 / HOUR_MICROS as f64
+        self.micros_since(earlier) as f64 / HOUR_MICROS as f64
     }
 
     fn date_time(self) -> DateTime<Utc> {
@@ -94,5 +101,19 @@ mod tests {
         assert!("2018-05-01T03:00:00".parse::<Instant>().is_err());
         assert_eq!(Instant(date.0 + HOUR_MICROS).to_string(), "2018-05-01T01:00:00Z");
         assert_eq!(date.plus_days(2).hours_since(date), 48.0);
+    }
+
+    #[test]
+    fn the_ends_of_time_are_not_passed() {
+        for instant in [Instant::MIN, Instant::MAX, Instant(0)] {
+            assert_eq!(instant.plus_days(i64::MAX), Instant::MAX.max(instant));
+            assert!(instant.plus_days(i64::MIN) <= instant);
+            assert!(instant.hours_since(Instant::MIN) >= 0.0);
+            assert!(instant.hours_since(Instant::MAX) <= 0.0);
+            let day = instant.day();
+            assert!(day.end() >= day.start() && day.plus(i32::MAX) >= day);
+            assert!(day.plus(i32::MIN).days_since(day.plus(i32::MAX)) < 0);
+            let _ = (instant.to_string(), day.to_string(), day.monday(), day.first_of_month());
+        }
     }
 }

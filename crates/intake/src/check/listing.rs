@@ -9,8 +9,9 @@ use terms::{AsOf, Day, Digest, Fingerprint};
 use super::report::{Check, FileCheck};
 use crate::contract::Contract;
 use crate::error::Error;
-use crate::layout::{FileVersion, TableFile, files_of};
+use crate::layout::{FileVersion, TableFile, files_of, recorded_on_of, table_prefix};
 use crate::quarantine::release::Releases;
+use crate::table_commits::Commits;
 
 /// The files that can hold rows recorded before the as-of, of every table that has a contract, and
 /// the releases in force at the as-of.
@@ -19,6 +20,7 @@ pub struct Listing {
     as_of: AsOf,
     tables: BTreeMap<String, TableListing>,
     releases: Releases,
+    commits: Commits,
 }
 
 #[derive(Debug, Clone)]
@@ -47,22 +49,63 @@ impl Listing {
     /// As of: partitions that begin before, and releases made as of then or before.
     ///
     /// # Errors
-    /// If the store cannot be read, a file is outside the partitions of its table, or a release
-    /// cannot be parsed.
+    /// If the store cannot be read, a file is outside the partitions of its table, a release cannot
+    /// be parsed, or an import has not ended or not left the files that it committed.
     pub fn read(store: &Store, contracts: &[Contract], as_of: AsOf) -> Result<Self, Error> {
+        let commits = Commits::read(store)?;
         let mut tables = BTreeMap::new();
         for contract in contracts {
             let mut files = files_of(store, contract.table())?;
             let first = files.first().map(|file| file.recorded_on);
             files.retain(|file| as_of.knows(file.recorded_on.start()));
+            for file in &files {
+                commits.require_size(&file.path, file.version.bytes)?;
+            }
             tables.insert(contract.table().to_owned(), TableListing { files, first });
         }
-        Ok(Self { as_of, tables, releases: Releases::read(store, as_of)? })
+        Ok(Self { as_of, tables, releases: Releases::read(store, as_of)?, commits })
     }
 
     /// The as-of; all listed partitions begin before it.
     pub fn as_of(&self) -> AsOf {
         self.as_of
+    }
+
+    /// Committed files that are not there.
+    pub fn missing(&self) -> Vec<String> {
+        let committed = self.tables.keys().flat_map(|table| self.commits.of_table(table));
+        self.absent(committed.map(|(path, _)| path)).map(str::to_owned).collect()
+    }
+
+    /// The last partition of a table that an import or a simulation committed: up to it nothing is
+    /// left out.
+    pub fn last_committed(&self, table: &str) -> Option<Day> {
+        self.commits.of_table(table).filter_map(|(path, _)| recorded_on_of(path)).max()
+    }
+
+    /// Those of `paths` that are of partitions that begin before the as-of, and not listed.
+    pub fn absent<'a>(
+        &self,
+        paths: impl Iterator<Item = &'a str>,
+    ) -> impl Iterator<Item = &'a str> {
+        let files = self.tables.values().flat_map(|table| &table.files);
+        let present: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
+        let as_of = self.as_of;
+        let is_known =
+            move |path: &&str| recorded_on_of(path).is_some_and(|day| as_of.knows(day.start()));
+        let tables: Vec<String> = self.tables.keys().map(|table| table_prefix(table)).collect();
+        let is_checked = move |path: &&str| tables.iter().any(|table| path.starts_with(table));
+        let absent: Vec<&str> = paths
+            .filter(is_known)
+            .filter(is_checked)
+            .filter(|path| !present.contains(path))
+            .collect();
+        absent.into_iter()
+    }
+
+    /// What the commits of the tables say.
+    pub(crate) fn commits(&self) -> &Commits {
+        &self.commits
     }
 
     /// The version of each file, by path.

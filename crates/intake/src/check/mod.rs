@@ -109,7 +109,8 @@ impl<'a> Tables<'a> {
         while let Some(contract) = take_next(&mut waiting)? {
             self.check_table(contract)?;
         }
-        let check = Check { as_of: self.listing.as_of(), tables: self.checked };
+        let (as_of, accepted) = (self.listing.as_of(), BTreeMap::new());
+        let check = Check { as_of, tables: self.checked, accepted };
         Ok(Finding { check, files_read: self.files_read })
     }
 
@@ -126,6 +127,7 @@ impl<'a> Tables<'a> {
             contract,
             listing,
             releases: self.listing.releases(),
+            commits: self.listing.commits(),
             as_of: self.listing.as_of(),
             checks_whole_table: self.checks_whole_tables,
         };

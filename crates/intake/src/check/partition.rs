@@ -26,6 +26,13 @@ pub(crate) struct Partition<'a> {
     files: Vec<ReadFile<'a>>,
 }
 
+/// A file of a table and its bytes, verified.
+pub(crate) struct Fetched<'a> {
+    pub(crate) file: &'a TableFile,
+    pub(crate) bytes: Bytes,
+    pub(crate) digest: Digest,
+}
+
 struct ReadFile<'a> {
     file: &'a TableFile,
     digest: Digest,
@@ -35,17 +42,14 @@ struct ReadFile<'a> {
 
 impl<'a> Partition<'a> {
     /// Reads the files, and refuses one whose schema or day is not as the contract says.
-    pub(crate) fn read(
-        contract: &'a Contract,
-        files: &[(&'a TableFile, Bytes)],
-    ) -> Result<Self, Error> {
+    pub(crate) fn read(contract: &'a Contract, files: Vec<Fetched<'a>>) -> Result<Self, Error> {
         let columns: Vec<&ColumnSpec> = contract.columns().iter().collect();
-        let read = |(file, bytes): &(&'a TableFile, Bytes)| {
-            let footer = Footer::read(contract, &file.path, file.recorded_on, bytes)?;
-            let frame = read_rows(contract, &file.path, bytes, &footer.present, &columns)?;
-            Ok(ReadFile { file, digest: Digest::of(bytes), footer, frame })
+        let read = |Fetched { file, bytes, digest }: Fetched<'a>| {
+            let footer = Footer::read(contract, &file.path, file.recorded_on, &bytes)?;
+            let frame = read_rows(contract, &file.path, &bytes, &footer.present, &columns)?;
+            Ok(ReadFile { file, digest, footer, frame })
         };
-        Ok(Self { contract, files: files.iter().map(read).collect::<Result<_, Error>>()? })
+        Ok(Self { contract, files: files.into_iter().map(read).collect::<Result<_, Error>>()? })
     }
 
     /// The keys of another table that the rows of each file refer to, and the day of the file.

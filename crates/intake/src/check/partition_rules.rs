@@ -67,7 +67,7 @@ fn check_latency(
     }
     let expected = format!("a partition that ended at most {} h ago", latency.hours);
     let found = format!("the newest, which ended {} h before {as_of}", hours.round());
-    let (rule, recorded_on) = ("latency".to_owned(), last.recorded_on);
+    let (rule, recorded_on) = (Notice::LATENCY.to_owned(), last.recorded_on);
     match latency.on_violation {
         OnViolation::Fail => {
             let table = contract.table().to_owned();

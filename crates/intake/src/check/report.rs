@@ -12,6 +12,10 @@ pub struct Check {
     pub as_of: AsOf,
     /// By name, without optional tables that the store does not have.
     pub tables: BTreeMap<String, TableCheck>,
+    /// What was not as it should be and was accepted by a person, and why: files that are gone,
+    /// tables that are late.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accepted: BTreeMap<String, String>,
 }
 
 /// What a check found in one table.
@@ -60,6 +64,11 @@ pub struct Notice {
     pub expected: String,
     /// What was found, as text.
     pub found: String,
+}
+
+impl Notice {
+    /// The name of the rule on how late the newest partition may be.
+    pub const LATENCY: &str = "latency";
 }
 
 /// What a check found in one file.

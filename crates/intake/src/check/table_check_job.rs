@@ -3,14 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
 use rayon::prelude::*;
-use store::Store;
+use store::{Entry, Store};
 use terms::{AsOf, Day};
 
 use super::join_lookup::JoinLookup;
 use super::listing::TableListing;
-use super::partition::Partition;
+use super::partition::{Fetched, Partition};
 use super::partition_rules::check_partitions;
 use super::report::{FileCheck, QuarantinedRow, TableCheck};
 use super::workers::on_workers;
@@ -19,6 +18,7 @@ use crate::contract::Contract;
 use crate::error::Error;
 use crate::layout::{TableFile, table_prefix};
 use crate::quarantine::release::Releases;
+use crate::table_commits::Commits;
 
 /// How many bad rows an error shows.
 const SAMPLES: usize = 5;
@@ -29,6 +29,7 @@ pub(crate) struct TableCheckJob<'a> {
     pub(crate) contract: &'a Contract,
     pub(crate) listing: &'a TableListing,
     pub(crate) releases: &'a Releases,
+    pub(crate) commits: &'a Commits,
     pub(crate) as_of: AsOf,
     /// Whether the table is checked as a whole, too: its share of quarantined rows, and the rules
     /// on whole partitions.
@@ -106,7 +107,7 @@ impl TableCheckJob<'_> {
         let fetched = self.fetch(batch)?;
         let partitions: Vec<Result<Partition<'_>, Error>> = on_workers(|| {
             let fetched = fetched.into_par_iter();
-            fetched.map(|files| Partition::read(self.contract, &files)).collect()
+            fetched.map(|files| Partition::read(self.contract, files)).collect()
         });
         for (join, lookup) in self.contract.joins().iter().zip(lookups.iter_mut()) {
             if lookup.is_complete() {
@@ -126,14 +127,27 @@ impl TableCheckJob<'_> {
         }))
     }
 
-    fn fetch<'f>(
-        &self,
-        batch: &[&'f [TableFile]],
-    ) -> Result<Vec<Vec<(&'f TableFile, Bytes)>>, Error> {
+    /// The bytes of files, verified: these are the first reads of them, and what they are is what
+    /// later stages hold them to.
+    fn fetch<'f>(&self, batch: &[&'f [TableFile]]) -> Result<Vec<Vec<Fetched<'f>>>, Error> {
         let files = batch.iter().flat_map(|files| files.iter());
-        let paths: Vec<String> = files.map(|file| file.path.clone()).collect();
-        let mut fetched = self.store.get_many(&paths)?.into_iter();
-        Ok(batch.iter().map(|files| files.iter().zip(fetched.by_ref()).collect()).collect())
+        let entries: Vec<Entry> = files
+            .map(|file| Entry {
+                path: file.path.clone(),
+                size: file.version.bytes,
+                etag: file.version.etag.clone(),
+            })
+            .collect();
+        let read = self.store.get_many_fresh(&entries)?;
+        for (entry, (_, digest)) in entries.iter().zip(&read) {
+            self.commits.require_digest(&entry.path, digest)?;
+        }
+        let mut read = read.into_iter();
+        let fetched = |file, (bytes, digest)| Fetched { file, bytes, digest };
+        let of_partition = |files: &&'f [TableFile]| {
+            files.iter().zip(read.by_ref()).map(|(file, read)| fetched(file, read)).collect()
+        };
+        Ok(batch.iter().map(of_partition).collect())
     }
 }
 

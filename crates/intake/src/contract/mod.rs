@@ -21,7 +21,7 @@ use self::column::ColumnSpec;
 use self::join::JoinSpec;
 use self::odcs::Description;
 use self::partition_rule::{Latency, PartitionRule};
-use self::rule::Rule;
+use self::rule::{OnViolation, Rule};
 
 /// The contract of one table.
 #[derive(Debug, Clone)]
@@ -113,6 +113,15 @@ impl Contract {
     /// The rules on whole partitions.
     pub fn partition_rules(&self) -> &[PartitionRule] {
         &self.partition_rules
+    }
+
+    /// The same contract by which a table that is too late is only warned of.
+    #[must_use]
+    pub fn accepting_stale(mut self) -> Self {
+        if let Some(latency) = &mut self.latency {
+            latency.on_violation = OnViolation::Warn;
+        }
+        self
     }
 
     /// How late the newest partition may be.

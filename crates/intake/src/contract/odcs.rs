@@ -87,6 +87,8 @@ pub(crate) struct TypeOptions {
     pub(crate) minimum: Option<f64>,
     pub(crate) maximum: Option<f64>,
     pub(crate) pattern: Option<String>,
+    pub(crate) max_length: Option<u32>,
+    pub(crate) format: Option<String>,
     /// Implied by the physical type; read so that it is not refused.
     #[serde(default, rename = "timezone")]
     _timezone: Option<bool>,

@@ -1,10 +1,22 @@
 //! Rules on rows: the condition by which a row is bad, and what happens to it then.
 
-use polars::prelude::{DataFrame, DataType, Expr, IntoLazy, PolarsResult, Schema, col, lit};
+use chrono_tz::TZ_VARIANTS;
+use polars::prelude::{
+    DataFrame, DataType, Expr, IntoLazy, NamedFrom, PolarsResult, Schema, Series, col, lit,
+};
 use polars::sql::sql_expr;
 use serde::{Deserialize, Serialize};
+use terms::{Day, column};
 
 use super::column::ColumnSpec;
+use super::column_type::ColumnType;
+
+/// Nothing was recorded earlier: 1990-01-01.
+pub const FIRST_RECORD: Day = Day::since_epoch(7_305);
+/// 0001-01-01, the first day that every system can write.
+pub(crate) const YEAR_1: Day = Day::since_epoch(-719_162);
+/// 9999-12-31, the last.
+pub(crate) const END_OF_9999: Day = Day::since_epoch(2_932_896);
 
 /// What happens to a row that breaks a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,8 +101,33 @@ impl Rule {
         }
     }
 
-    /// A number is outside its range. A float must be finite in any case, so a float column has
-    /// this rule even where the contract gives no range.
+    /// A text has more characters than it may.
+    pub(crate) fn length(column: &str, max_length: u32, on: OnViolation) -> Self {
+        Self {
+            name: format!("{column}_length"),
+            condition: format!("{column} has more than {max_length} characters"),
+            on_violation: on,
+            bad: col(column).str().len_chars().gt(lit(max_length)),
+        }
+    }
+
+    /// A text names no time zone of the IANA database.
+    pub(crate) fn time_zone(column: &str, on: OnViolation) -> Self {
+        let zones = TZ_VARIANTS.iter().map(|zone| zone.name());
+        let zones = Series::new("zones".into(), zones.collect::<Vec<_>>());
+        Self {
+            name: format!("{column}_format"),
+            condition: format!("{column} is not an IANA time zone"),
+            on_violation: on,
+            bad: col(column).is_in(lit(zones).implode(false), false).not(),
+        }
+    }
+
+    /// A number, an instant or a day is outside its range. In any case a float must be finite, also
+    /// as a number of 32 bits, which features are; and an instant or a day must be of the years 1 to
+    /// 9999, which every system can write, and what was recorded, of 1990 or later. So such columns
+    /// have this rule even where the contract gives no range, no arithmetic on their values
+    /// overflows, and a clock that stood at zero does not begin a history of decades.
     pub(crate) fn range(
         column: &ColumnSpec,
         minimum: Option<f64>,
@@ -102,7 +139,14 @@ impl Rule {
         let mut bad = Vec::new();
         if column.physical.is_float() {
             conditions.push(format!("{name} is not finite"));
-            bad.push(col(name).is_finite().not());
+            // A value of 64 bits beyond those of 32 becomes infinite.
+            bad.push(col(name).cast(DataType::Float32).is_finite().not());
+        }
+        if let Some((first, last)) = range_of_time(column) {
+            let year = if name == column::RECORDED_AT { 1990 } else { 1 };
+            conditions.push(format!("{name} is not of the years {year} to 9999"));
+            let value = || col(name).to_physical();
+            bad.push(value().lt(lit(first)).or(value().gt(lit(last))));
         }
         if let Some(minimum) = minimum {
             conditions.push(format!("{name} < {minimum}"));
@@ -130,6 +174,17 @@ impl Rule {
         let empty = DataFrame::empty_with_schema(schema);
         let result = empty.lazy().select([self.bad.clone().alias("bad")]).collect()?;
         Ok(result.column("bad")?.dtype().clone())
+    }
+}
+
+/// The first and the last value of a column of instants or days. Units: those of the column.
+fn range_of_time(column: &ColumnSpec) -> Option<(i64, i64)> {
+    let is_of_record = column.name == column::RECORDED_AT;
+    let (first, last) = (if is_of_record { FIRST_RECORD } else { YEAR_1 }, END_OF_9999);
+    match column.physical {
+        ColumnType::Instant => Some((first.start().micros(), last.end().micros() - 1)),
+        ColumnType::Date => Some((first.days_since_epoch().into(), last.days_since_epoch().into())),
+        _ => None,
     }
 }
 

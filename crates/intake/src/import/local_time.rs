@@ -4,12 +4,16 @@
 //! go forward, an hour does not occur: a time in it is moved forward by the gap, as if the clock
 //! had not been changed yet.
 
-use chrono::{Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
+use chrono::{Datelike, Days, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone};
 use chrono_tz::Tz;
 use terms::Instant;
 
-/// The instant of a local time.
+/// The instant of a local time of the years 1 to 9999.
 pub(crate) fn to_utc(local: NaiveDateTime, zone: Tz) -> Option<Instant> {
+    // Beyond these years no zone is known, and offsets may lead out of what can be said.
+    if !(1..=9999).contains(&local.year()) {
+        return None;
+    }
     let utc = match zone.from_local_datetime(&local) {
         LocalResult::Single(instant) | LocalResult::Ambiguous(instant, _) => instant.naive_utc(),
         LocalResult::None => {

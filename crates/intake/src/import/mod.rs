@@ -30,6 +30,7 @@ use crate::batches::batches;
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::layout::{partition_prefix, table_prefix};
+use crate::table_commits::TableWrite;
 
 /// What an import did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,15 +89,25 @@ pub fn import(
     for (contract, partitions) in targets {
         plans.push(plan(store, contract.table(), partitions, force)?);
     }
+    let mut write = TableWrite::begin(store, &command_of(folder))?;
     let mut tables = Vec::with_capacity(plans.len());
     for plan in plans {
-        let objects: Vec<(String, Bytes)> = plan.write;
-        for batch in batches(&objects, |(_, bytes)| (1, bytes.len() as u64)) {
+        for batch in batches(&plan.write, |(_, bytes)| (1, bytes.len() as u64)) {
             store.put_many(batch.to_vec())?;
+        }
+        for (path, bytes, rows) in &plan.all {
+            write.add(path, bytes, *rows);
         }
         tables.push(plan.report);
     }
+    write.commit()?;
     Ok(ImportReport { tables })
+}
+
+/// The command that imports as `folder` describes, without the program's name.
+fn command_of(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    format!("import {name}")
 }
 
 /// The day of a target without partitions, which is refused before.
@@ -105,6 +116,9 @@ const EPOCH: Day = Day::since_epoch(0);
 /// What is written of one table, and the report on it.
 struct Plan {
     report: ImportedTable,
+    /// Every file with its bytes and rows.
+    all: Vec<(String, Bytes, u64)>,
+    /// Those that the store does not have with these bytes.
     write: Vec<(String, Bytes)>,
 }
 
@@ -158,7 +172,9 @@ fn plan(
         last: days().max().unwrap_or(EPOCH),
     };
     let write = objects.iter().filter(|(path, _)| !same.contains(path.as_str())).cloned().collect();
-    Ok(Plan { report, write })
+    let rows = partitions.iter().map(|partition| partition.rows);
+    let all = objects.into_iter().zip(rows).map(|((path, bytes), rows)| (path, bytes, rows));
+    Ok(Plan { report, all: all.collect(), write })
 }
 
 #[cfg(test)]

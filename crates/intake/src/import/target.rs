@@ -7,7 +7,7 @@ use bytes::Bytes;
 use polars::error::PolarsError;
 use polars::prelude::{
     Column, DataFrame, DataType, ParquetCompression, ParquetWriter, PolarsResult,
-    SortMultipleOptions, StatisticsOptions,
+    SortMultipleOptions, StatisticsOptions, TimeUnit,
 };
 use polars::sql::SQLContext;
 use rayon::prelude::*;
@@ -18,6 +18,7 @@ use crate::check::rows::instants;
 use crate::contract::Contract;
 use crate::contract::column::ColumnSpec;
 use crate::contract::column_type::ColumnType;
+use crate::contract::rule::{END_OF_9999, YEAR_1};
 use crate::error::Error;
 
 /// One partition of a target, as the bytes of its file.
@@ -110,7 +111,20 @@ impl Target<'_> {
             let found = format!("{nulls} rows without");
             return Err(self.refuse(column::RECORDED_AT, "an instant in every row", found));
         }
+        self.require_years(&fitted)?;
         Ok(fitted)
+    }
+
+    /// A partition is named after the day of its rows, which needs a year of four digits.
+    fn require_years(&self, fitted: &DataFrame) -> Result<(), ImportError> {
+        let failed = |source| ImportError::TargetSql { path: self.sql.to_owned(), source };
+        let recorded_at = instants(fitted, column::RECORDED_AT).map_err(failed)?;
+        let days = YEAR_1..=END_OF_9999;
+        let is_outside = |at: &Instant| !days.contains(&at.day());
+        let outside: Vec<Instant> = recorded_at.into_iter().flatten().filter(is_outside).collect();
+        let Some(first) = outside.first() else { return Ok(()) };
+        let found = format!("{} rows outside, first {} us", outside.len(), first.micros());
+        Err(self.refuse(column::RECORDED_AT, "instants of the years 1 to 9999", found))
     }
 
     fn cast_column(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, ImportError> {
@@ -137,10 +151,22 @@ impl Target<'_> {
             };
             return Err(self.refuse(&spec.name, expected, found));
         }
+        if coarser_overflows(column) {
+            return Err(self.refuse(&spec.name, expected, "instants beyond 64 bits of it"));
+        }
         column
             .strict_cast(&spec.physical.polars())
             .map_err(|error| self.refuse(&spec.name, expected, error.to_string()))
     }
+}
+
+/// Whether milliseconds of a column are too many for microseconds, which a cast would not say.
+fn coarser_overflows(column: &Column) -> bool {
+    if !matches!(column.dtype(), DataType::Datetime(TimeUnit::Milliseconds, _)) {
+        return false;
+    }
+    let millis = column.datetime().map(|instants| instants.physical().clone());
+    millis.is_ok_and(|millis| millis.iter().flatten().any(|at| at.checked_mul(1000).is_none()))
 }
 
 /// Sorts rows in a total order, so that the same rows always make the same bytes.

@@ -15,7 +15,7 @@ use crate::commands::predict;
 use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
-use crate::stage::RunContext;
+use crate::stage::{Accepted, RunContext};
 use crate::stages;
 
 /// How many days before the as-of the orders are that are compared as they were served.
@@ -48,7 +48,11 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     let checked = stages::check_of(context, resolved)?;
     let known = checked.read_all(context)?;
     let declared = checked.declared(resolved)?;
-    let to_the_end = RunContext { as_of: end, ..*context };
+    let to_the_end = RunContext {
+        as_of: end,
+        accepted: Accepted { stale: Some("up to the end of the tables"), ..context.accepted },
+        ..*context
+    };
     let later = stages::check_of(&to_the_end, resolved)?.read_all(&to_the_end)?;
     let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;

@@ -2,9 +2,11 @@
 //! other.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::Result;
 use bytes::Bytes;
+use intake::TableWrite;
 use serde_json::json;
 use simulate::CheckedNetwork;
 use store::{PutOutcome, Store};
@@ -14,13 +16,18 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext};
+use crate::stage::{self, Accepted, Output, RunContext};
 
 /// Simulates the network of the settings into `tables/`.
 ///
 /// # Errors
 /// If a setting is out of range, or the tables hold something else already.
-pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Result<()> {
+pub(crate) fn run(
+    resolved: &Resolved,
+    pipeline: &Path,
+    force: bool,
+    reporter: &Reporter,
+) -> Result<()> {
     let network = resolved.settings.simulate.clone().check()?;
     let store = Store::open(&resolved.store()?)?;
     let settings = network.settings();
@@ -32,9 +39,11 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
         reporter,
         lease: None,
         state_is_damaged: false,
+        finding_is_damaged: false,
+        accepted: Accepted::default(),
     };
     let inputs = BTreeMap::from([("network".to_owned(), serde_json::to_string(settings)?)]);
-    let done = stage::run(&context, "simulate", inputs, || work(&context, &network))?;
+    let done = stage::run(&context, "simulate", inputs, || work(&context, pipeline, &network))?;
     let result = json!({ "as_of": context.as_of, "network": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
         format!(
@@ -46,16 +55,20 @@ pub(crate) fn run(resolved: &Resolved, force: bool, reporter: &Reporter) -> Resu
     Ok(())
 }
 
-fn work(context: &RunContext<'_>, network: &CheckedNetwork) -> Result<Output> {
+fn work(context: &RunContext<'_>, pipeline: &Path, network: &CheckedNetwork) -> Result<Output> {
     let mut simulation = simulate::simulate(network);
+    let mut written =
+        TableWrite::begin(context.store, &format!("simulate {}", pipeline.display()))?;
     for extract in simulation.by_ref() {
         let extract = extract?;
         for table in extract.tables {
             let (name, date) = (table.name, extract.recorded_on);
             let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
+            written.add(&path, &table.parquet, table.n_rows as u64);
             write(context, &path, table.parquet)?;
         }
     }
+    written.commit()?;
     let summary = simulation.summary();
     let line = format!(
         "{} shipments, {:.1}% within two days, {} odd rows",

@@ -131,11 +131,12 @@ pub(super) fn run(
             Part::Stage(folder) => Some(folder.as_str()),
             Part::State => results.by_stage.get(&Stage::Features).map(|done| &*done.folder),
             Part::Model(id) => results.publisher_of(id),
+            Part::Finding => None,
         };
         match (part, folder) {
             (_, Some(folder)) => stage::retire(context, folder).map(|()| true),
-            // The features stage itself has found it.
-            (Part::State, None) => Ok(true),
+            // The features stage itself has found it; and the check retires its own finding.
+            (Part::State | Part::Finding, None) => Ok(true),
             (Part::Stage(_) | Part::Model(_), None) => Ok(false),
         }
     };

@@ -5,7 +5,7 @@ use std::ops::RangeBounds;
 
 use anyhow::{Context as _, Result};
 use features::{Declaration, QuarantinedVersion, Tables};
-use intake::{Check, Contract, FileCheck, Listing, Notice, TableCheck};
+use intake::{Check, Contract, FIRST_RECORD, FileCheck, Listing, Notice, TableCheck};
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -13,8 +13,9 @@ use terms::{AsOf, Day, Digest, count};
 
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::last_check;
+use crate::stage::{self, Accepted, Output, RunContext, StageResult};
+use crate::stages::last_check::{self, Seen};
+use crate::stages::vanished::Vanished;
 
 /// The tables that features are built from.
 const FACTS: [&str; 2] = ["orders", "shipments"];
@@ -45,6 +46,9 @@ pub(crate) struct Summary {
     /// Violations of rules on whole partitions that only warn, as text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) notices: Vec<String>,
+    /// What was accepted although it is not as it should be, and why.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) accepted: BTreeMap<String, String>,
 }
 
 /// Tables that passed their check.
@@ -62,21 +66,78 @@ pub(crate) struct Checked {
 /// # Errors
 /// If a table breaks a rule that fails it; then nothing is written.
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Checked> {
-    let contracts = resolved.contracts()?;
+    let mut contracts = resolved.contracts()?;
     let listing = Listing::read(context.store, &contracts, context.as_of)?;
     let pointer = last_check::pointer(&contracts, &listing);
+    let seen = last_check::seen(context.store)?;
+    let mut accepted = BTreeMap::new();
+    Vanished::files(&listing, &seen).accept(context.accepted.missing, &mut accepted)?;
+    if context.accepted.stale.is_some() {
+        contracts = contracts.into_iter().map(Contract::accepting_stale).collect();
+    }
     let mut inputs = BTreeMap::from([("listing".to_owned(), listing.digest().to_string())]);
     for contract in &contracts {
         inputs.insert(format!("contract {}", contract.table()), contract.digest().to_string());
     }
-    let result = stage::run(context, "check", inputs, || {
-        // A forced run checks every file again.
-        let previous = if context.force { None } else { last_check::find(context.store, &pointer) };
-        let found = intake::check(context.store, &contracts, &listing, previous.as_ref())?;
+    let Accepted { missing, stale } = context.accepted;
+    for (what, reason) in [("missing", missing), ("stale", stale)] {
+        inputs.extend(reason.map(|reason| (format!("accepted {what}"), reason.to_owned())));
+    }
+    let folder = stage::folder(context, "check", &inputs);
+    if context.finding_is_damaged {
+        stage::retire(context, &folder)?;
+    }
+    let night = Night { context, contracts: &contracts, listing: &listing, pointer: &pointer };
+    let result = if context.force {
+        let output = night.work(&seen, &accepted)?;
+        night.retire_what_was_found_in_other_bytes(&folder, &output)?;
+        stage::run(context, "check", inputs, || Ok(output))?
+    } else {
+        stage::run(context, "check", inputs, || night.work(&seen, &accepted))?
+    };
+    let check: Check = serde_json::from_slice(&result.read(context.store, CHECK)?)
+        .with_context(|| format!("{}/{CHECK}", result.folder))?;
+    let mut so_far = seen.accepted;
+    so_far.extend(check.accepted.clone());
+    last_check::save(context.store, &pointer, &result, CHECK, &listing, so_far)?;
+    Ok(Checked { result, check, contracts })
+}
+
+/// What the check of a night reads.
+struct Night<'a> {
+    context: &'a RunContext<'a>,
+    contracts: &'a [Contract],
+    listing: &'a Listing,
+    pointer: &'a str,
+}
+
+impl Night<'_> {
+    /// Checks every file that is new, or every file if nothing that was found is to be relied on.
+    fn work(&self, seen: &Seen, accepted: &BTreeMap<String, String>) -> Result<Output> {
+        let Self { context, contracts, listing, pointer } = self;
+        let last = last_check::find(context.store, pointer);
+        let is_anew = context.force || context.finding_is_damaged;
+        let previous = if is_anew { None } else { last.as_ref() };
+        let mut found = intake::check(context.store, contracts, listing, previous)?;
+        let mut accepted = accepted.clone();
+        let before = last.as_ref().map(|last| &last.check);
+        let is_gone = |path: &str| accepted.contains_key(path) || seen.accepted.contains_key(path);
+        let rows = Vanished::rows(&found.check, before, listing, seen, is_gone);
+        rows.accept(context.accepted.missing, &mut accepted)?;
+        if let Some(reason) = context.accepted.stale {
+            let late = found.check.tables.iter().filter(|(_, table)| {
+                table.notices.iter().any(|notice| notice.rule == Notice::LATENCY)
+            });
+            accepted.extend(late.map(|(name, _)| (format!("{name}: latency"), reason.to_owned())));
+        }
+        found.check.accepted = accepted;
         intake::write_quarantine(context.store, &found)?;
         let summary = summary(&found.check);
         for notice in &summary.notices {
             context.reporter.note(&format!("warning: {notice}"));
+        }
+        for (what, reason) in &summary.accepted {
+            context.reporter.note(&format!("warning: {what}: accepted: {reason}"));
         }
         let n_files: usize = found.check.tables.values().map(|table| table.files.len()).sum();
         Ok(Output {
@@ -91,11 +152,29 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
             summary: serde_json::to_value(&summary)?,
             files: BTreeMap::from([(CHECK.to_owned(), serde_json::to_vec(&found.check)?)]),
         })
-    })?;
-    last_check::save(context.store, &pointer, &result, CHECK, &listing)?;
-    let check = serde_json::from_slice(&result.read(context.store, CHECK)?)
-        .with_context(|| format!("{}/{CHECK}", result.folder))?;
-    Ok(Checked { result, check, contracts })
+    }
+
+    /// A finding of other bytes than are in the store now, under the same listing, is no result that
+    /// a forced run must reproduce: it was made of bytes that were damaged on their way.
+    fn retire_what_was_found_in_other_bytes(&self, folder: &str, output: &Output) -> Result<()> {
+        let read = |bytes: &[u8]| serde_json::from_slice::<Check>(bytes).ok();
+        let before = self.context.store.get(&format!("{folder}/{CHECK}")).ok();
+        let Some(before) = before.and_then(|bytes| read(&bytes)) else { return Ok(()) };
+        let Some(now) = output.files.get(CHECK).and_then(|bytes| read(bytes)) else {
+            return Ok(());
+        };
+        let digests = |check: &Check| -> BTreeMap<String, Digest> {
+            let files = check.tables.values().flat_map(|table| &table.files);
+            files.map(|file| (file.path.clone(), file.digest.clone())).collect()
+        };
+        let (before, now) = (digests(&before), digests(&now));
+        let differs = now.iter().find(|(path, digest)| before.get(*path) != Some(*digest));
+        let Some((path, _)) = differs else { return Ok(()) };
+        self.context.reporter.note(&format!(
+            "warning: {path} is not what was checked before; what was found in it is replaced"
+        ));
+        stage::retire(self.context, folder)
+    }
 }
 
 /// The result of a check in which no table fails as a whole.
@@ -121,7 +200,7 @@ pub(crate) fn review(context: &RunContext<'_>, resolved: &Resolved) -> Result<Re
 }
 
 fn summary(check: &Check) -> Summary {
-    let mut summary = Summary::default();
+    let mut summary = Summary { accepted: check.accepted.clone(), ..Summary::default() };
     for (name, table) in &check.tables {
         summary.rows_in += table.rows_in as usize;
         summary.rows_ok += table.rows_ok as usize;
@@ -194,7 +273,9 @@ impl Checked {
         let mut by_day: BTreeMap<Day, String> = BTreeMap::new();
         let tables = FACTS.iter().chain(&OPTIONAL);
         for table in tables.filter_map(|name| self.check.tables.get(*name)) {
-            for file in &table.files {
+            // Rows of a day before are all in quarantine: they begin no history of decades.
+            let files = table.files.iter().filter(|file| file.recorded_on >= FIRST_RECORD);
+            for file in files {
                 let found = by_day.entry(file.recorded_on).or_default();
                 found.push_str(&serde_json::to_string(file)?);
                 if file.rows_later > 0 {

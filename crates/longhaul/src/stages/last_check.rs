@@ -3,7 +3,7 @@
 //! One small object for each set of contracts, releases and code, written after the manifest. It
 //! may be lost or old: then more files are read, and the result is the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use intake::{Contract, FileVersion, Listing, PreviousCheck};
@@ -13,6 +13,8 @@ use terms::{AsOf, Digest, Fingerprint, Schema};
 
 use crate::stage::{CODE_VERSION, StageResult};
 
+/// Where the pointers are.
+const FOLDER: &str = "state/check/";
 /// The form of the pointer.
 const LAST_CHECK: Schema = Schema { name: "last-check", version: 2 };
 
@@ -26,6 +28,36 @@ struct LastCheck {
     digest: Digest,
     /// The versions of the checked files, by path.
     files: BTreeMap<String, FileVersion>,
+    /// What was gone by then, and why that was accepted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    accepted: BTreeMap<String, String>,
+}
+
+/// What the last checks saw, whatever their contracts and code.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// Paths of files.
+    pub(crate) files: BTreeSet<String>,
+    /// What was gone, and why that was accepted.
+    pub(crate) accepted: BTreeMap<String, String>,
+}
+
+/// The files of the last checks.
+///
+/// # Errors
+/// If the store cannot be listed.
+pub(crate) fn seen(store: &Store) -> Result<Seen> {
+    let entries = store.list(FOLDER)?;
+    let all: Vec<LastCheck> = entries.iter().filter_map(|entry| read(store, &entry.path)).collect();
+    let newest = all.iter().map(|last| last.as_of).max();
+    let mut seen = Seen::default();
+    for last in all {
+        if Some(last.as_of) == newest {
+            seen.files.extend(last.files.into_keys());
+        }
+        seen.accepted.extend(last.accepted);
+    }
+    Ok(seen)
 }
 
 /// The path of the pointer to the last check with these contracts, these releases and this code.
@@ -36,7 +68,7 @@ pub(crate) fn pointer(contracts: &[Contract], listing: &Listing) -> String {
     let all = contracts
         .iter()
         .fold(start, |hash, contract| hash.with(contract.table(), contract.digest().as_str()));
-    format!("state/check/{}.json", all.finish().short())
+    format!("{FOLDER}{}.json", all.finish().short())
 }
 
 /// The last check, if it can be read. Without it everything is read, and nothing else changes.
@@ -60,6 +92,7 @@ pub(crate) fn save(
     check: &StageResult,
     output: &str,
     listing: &Listing,
+    accepted: BTreeMap<String, String>,
 ) -> Result<()> {
     let Some(digest) = check.manifest.outputs.get(output) else { return Ok(()) };
     let last = LastCheck {
@@ -67,6 +100,7 @@ pub(crate) fn save(
         path: format!("{}/{output}", check.folder),
         digest: digest.clone(),
         files: listing.versions(),
+        accepted,
     };
     let before = read(store, pointer);
     if before.is_some_and(|before| before.as_of > last.as_of || before == last) {

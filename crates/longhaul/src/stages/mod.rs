@@ -19,6 +19,7 @@ mod score;
 mod segments;
 mod speed_table;
 mod train;
+mod vanished;
 
 use anyhow::Result;
 use serde_json::json;

@@ -84,10 +84,13 @@ fn a_missing_column_is_named() {
     let store = sound_store();
     let frame = without(shipments_frame(&delivered()), "n_units");
     put(&store, "shipments", "2026-01-05", frame);
+    let line = &contract("shipments").column("n_units").unwrap().declared_at.clone();
     fails(
         &store,
-        "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
-         \"n_units\": expected int64 (schemas/shipments.odcs.yaml line 219), found no such column",
+        &format!(
+            "shipments tables/shipments/recorded_on=2026-01-05/part-0000.parquet: column \
+             \"n_units\": expected int64 ({line}), found no such column"
+        ),
         ErrorClass::Contract,
     );
 }

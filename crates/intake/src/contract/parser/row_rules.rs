@@ -2,10 +2,14 @@
 
 use super::source_text::SourceText;
 use crate::contract::column::ColumnSpec;
+use crate::contract::column_type::ColumnType;
 use crate::contract::odcs::{self, Property, Quality, SchemaObject};
 use crate::contract::rule::{OnViolation, Rule, condition_of};
 use crate::error::Error;
 use terms::column;
+
+/// The format of a text that names a time zone.
+const IANA_TIME_ZONE: &str = "iana-time-zone";
 
 /// The rules on rows in the order in which they are evaluated: nulls, then values column by column,
 /// then the conditions of the table.
@@ -52,6 +56,23 @@ fn column_rules(
     let options = &property.logical_type_options;
     if let Some(pattern) = &options.pattern {
         rules.push(Rule::pattern(&format!("{name}_pattern"), name, pattern, default));
+    }
+    if let Some(max_length) = options.max_length {
+        if column.physical != ColumnType::Text {
+            let element = format!("column {name:?} maxLength");
+            return Err(text.refuse(element, "a column of text", column.physical.name()));
+        }
+        rules.push(Rule::length(name, max_length, default));
+    }
+    match options.format.as_deref() {
+        Some(IANA_TIME_ZONE) if column.physical == ColumnType::Text => {
+            rules.push(Rule::time_zone(name, default));
+        }
+        Some(format) => {
+            let element = format!("column {name:?} format");
+            return Err(text.refuse(element, format!("{IANA_TIME_ZONE}, of a text"), format));
+        }
+        None => {}
     }
     rules.extend(Rule::range(column, options.minimum, options.maximum, default));
     for quality in &property.quality {

@@ -1,0 +1,333 @@
+//! Commits of tables: which files an import or a simulation has written, with size, SHA-256 and
+//! rows, so that half of one is not taken for the whole, and so that every byte that the check
+//! receives can be compared with what was written.
+//!
+//! ```text
+//! tables/_commits/begun-<digest>.json   somebody writes; removed once it has committed
+//! tables/_commits/000001.json           what was written, over all tables
+//! tables/_commits/000002.json           a later one: of a file in several, the last one counts
+//! ```
+//!
+//! One commit is over all tables of an import, since orders without their shipments are half of it.
+//! Commits are never changed. Tables that others write have none, and are read as they are listed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use store::{PutOutcome, Store};
+use terms::{Digest, ErrorClass, Schema};
+
+use crate::error::Error;
+
+const FOLDER: &str = "tables/_commits/";
+const COMMIT: Schema = Schema { name: "table-commit", version: 1 };
+const BEGUN: Schema = Schema { name: "table-write", version: 1 };
+
+/// How often the next number of a commit may be taken by others.
+const NUMBERS_TRIED: usize = 100;
+
+/// A file as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedFile {
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub sha256: Digest,
+    /// Its rows.
+    pub rows: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Commit {
+    /// What wrote it, such as `import olist`.
+    by: String,
+    /// By path.
+    files: BTreeMap<String, CommittedFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    by: String,
+}
+
+/// Why tables are not as their commits say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Something began to write tables and has not committed them.
+    #[error(
+        "{path}: expected `longhaul {by}` to have ended, found that it began and did not commit"
+    )]
+    Unfinished {
+        /// The object that says so.
+        path: String,
+        /// What writes, or wrote until it was killed.
+        by: String,
+    },
+    /// A file is not the one that was committed.
+    #[error("{path}: expected {expected} ({commit}), found {found}")]
+    Differs {
+        /// The file.
+        path: String,
+        /// Its committed size or digest.
+        expected: String,
+        /// The commit.
+        commit: String,
+        /// What is there.
+        found: String,
+    },
+    /// The next number was always taken.
+    #[error("{path}: expected a number for a commit, found every next one taken by others")]
+    Contended {
+        /// The last that was tried.
+        path: String,
+    },
+}
+
+impl CommitError {
+    pub(crate) fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unfinished { .. } => ErrorClass::Input,
+            Self::Differs { .. } => ErrorClass::Contract,
+            Self::Contended { .. } => ErrorClass::Locked,
+        }
+    }
+
+    pub(crate) fn hint(&self) -> String {
+        match self {
+            Self::Unfinished { path, by } => format!(
+                "if it does not run any more, run longhaul {by} again, with the same flags and \
+                 --force if it says so; or delete {path} to use the tables as they are"
+            ),
+            Self::Differs { commit, .. } => format!(
+                "restore the file, or import again with --force; delete {commit} only if its \
+                 tables are now written by others"
+            ),
+            Self::Contended { .. } => "run it again when nothing else writes tables".to_owned(),
+        }
+    }
+}
+
+/// What the commits of a store say.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Commits {
+    /// By path: the file, and the commit that says so.
+    files: BTreeMap<String, (CommittedFile, String)>,
+    /// The number of the last one; 0 if there is none.
+    last: u64,
+}
+
+impl Commits {
+    /// Reads all commits.
+    ///
+    /// # Errors
+    /// If something has begun to write and has not committed, or a commit is not as it was written.
+    pub(crate) fn read(store: &Store) -> Result<Self, Error> {
+        let mut commits = Self::default();
+        for entry in store.list(FOLDER)? {
+            let Some(name) = entry.path.strip_prefix(FOLDER) else { continue };
+            if name.starts_with("begun-") {
+                // It may have been removed since it was listed.
+                let Some((begun, _)) = store.get_sealed::<Begun>(&entry.path, BEGUN)? else {
+                    continue;
+                };
+                let (path, by) = (entry.path, begun.by);
+                return Err(CommitError::Unfinished { path, by }.into());
+            }
+            commits.add(store, &entry.path)?;
+        }
+        Ok(commits)
+    }
+
+    /// Reads all commits, whatever has begun.
+    fn read_finished(store: &Store) -> Result<Self, Error> {
+        let mut commits = Self::default();
+        store.list(FOLDER)?.iter().try_for_each(|entry| commits.add(store, &entry.path))?;
+        Ok(commits)
+    }
+
+    fn add(&mut self, store: &Store, path: &str) -> Result<(), Error> {
+        let number = path.strip_prefix(FOLDER).and_then(|name| name.strip_suffix(".json"));
+        let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
+            return Ok(());
+        };
+        if let Some((commit, _)) = store.get_sealed::<Commit>(path, COMMIT)? {
+            let files = commit.files.into_iter();
+            self.files
+                .extend(files.map(|(file, as_written)| (file, (as_written, path.to_owned()))));
+        }
+        self.last = self.last.max(number);
+        Ok(())
+    }
+
+    /// The committed files of a table, by path.
+    pub(crate) fn of_table(&self, table: &str) -> impl Iterator<Item = (&str, &CommittedFile)> {
+        let prefix = crate::layout::table_prefix(table);
+        let files = self.files.range(prefix.clone()..);
+        files
+            .take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, (file, _))| (path.as_str(), file))
+    }
+
+    /// Refuses bytes of another size than was committed for a path, if any was.
+    pub(crate) fn require_size(&self, path: &str, bytes: u64) -> Result<(), Error> {
+        let Some((file, commit)) = self.files.get(path) else { return Ok(()) };
+        if file.bytes == bytes {
+            return Ok(());
+        }
+        let size = |bytes: u64| format!("{bytes} bytes");
+        Err(differs(path, commit, size(file.bytes), size(bytes)))
+    }
+
+    /// Refuses another digest than was committed for a path, if any was.
+    pub(crate) fn require_digest(&self, path: &str, found: &Digest) -> Result<(), Error> {
+        let Some((file, commit)) = self.files.get(path) else { return Ok(()) };
+        if file.sha256 == *found {
+            return Ok(());
+        }
+        Err(differs(path, commit, format!("SHA-256 {}", file.sha256), found.to_string()))
+    }
+}
+
+fn differs(path: &str, commit: &str, expected: String, found: String) -> Error {
+    let (path, commit) = (path.to_owned(), commit.to_owned());
+    CommitError::Differs { path, expected, commit, found }.into()
+}
+
+/// Files of tables that are being written: from its begin to its commit no check passes.
+#[derive(Debug)]
+pub struct TableWrite<'a> {
+    store: &'a Store,
+    by: String,
+    begun: String,
+    files: BTreeMap<String, CommittedFile>,
+}
+
+impl<'a> TableWrite<'a> {
+    /// Says in the store that `by`, the command without the program's name, writes tables.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
+    pub fn begin(store: &'a Store, by: &str) -> Result<Self, Error> {
+        let begun = format!("{FOLDER}begun-{}.json", Digest::of(by.as_bytes()).short());
+        store.put(&begun, sealed(BEGUN, &Begun { by: by.to_owned() })?)?;
+        Ok(Self { store, by: by.to_owned(), begun, files: BTreeMap::new() })
+    }
+
+    /// Notes a file that is in the store with these bytes, or will be by the commit.
+    pub fn add(&mut self, path: &str, bytes: &Bytes, rows: u64) {
+        let file = CommittedFile { bytes: bytes.len() as u64, sha256: Digest::of(bytes), rows };
+        self.files.insert(path.to_owned(), file);
+    }
+
+    /// Commits the files, unless they are committed as they are.
+    ///
+    /// # Errors
+    /// If the store cannot be read or written.
+    pub fn commit(self) -> Result<(), Error> {
+        let commit = Commit { by: self.by, files: self.files };
+        let bytes = sealed(COMMIT, &commit)?;
+        let mut path = String::new();
+        for _ in 0..NUMBERS_TRIED {
+            let committed = Commits::read_finished(self.store)?;
+            let is_committed = |(path, file): (&String, &CommittedFile)| {
+                committed.files.get(path).is_some_and(|(as_written, _)| as_written == file)
+            };
+            path = format!("{FOLDER}{:06}.json", committed.last + 1);
+            if commit.files.iter().all(is_committed)
+                || self.store.put_if_absent(&path, bytes.clone())? == PutOutcome::Created
+            {
+                return Ok(self.store.delete(&self.begun)?);
+            }
+        }
+        Err(CommitError::Contended { path }.into())
+    }
+}
+
+fn sealed<T: Serialize>(schema: Schema, content: &T) -> Result<Bytes, Error> {
+    let bytes = schema.seal(content).map_err(|source| Error::Json { source })?;
+    Ok(bytes.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::listing::Listing;
+    use crate::fixture::*;
+
+    const BY: &str = "import somewhere";
+
+    /// Commits what a store has of some paths.
+    fn commit(store: &Store, paths: &[String]) {
+        let mut write = TableWrite::begin(store, BY).unwrap();
+        for path in paths {
+            write.add(path, &store.get(path).unwrap(), 40);
+        }
+        write.commit().unwrap();
+    }
+
+    fn all_paths() -> [String; 3] {
+        [
+            path("orders", "2026-01-02"),
+            path("shipments", "2026-01-02"),
+            path("shipments", "2026-01-05"),
+        ]
+    }
+
+    fn listed(store: &Store) -> Result<Listing, Error> {
+        Listing::read(store, &contracts(), at("2026-01-06"))
+    }
+
+    #[test]
+    fn what_began_and_did_not_commit_is_refused_until_it_does() {
+        let store = sound_store();
+        let write = TableWrite::begin(&store, BY).unwrap();
+        let error = listed(&store).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Input);
+        assert!(error.to_string().contains("longhaul import somewhere"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("again")));
+        // Killed here, and begun again.
+        drop(write);
+        commit(&store, &all_paths());
+        listed(&store).unwrap();
+        assert_eq!(store.list(FOLDER).unwrap().len(), 1);
+        commit(&store, &all_paths());
+        assert_eq!(store.list(FOLDER).unwrap().len(), 1, "nothing new to commit");
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_committed_one_is_refused_by_size_or_digest() {
+        let store = sound_store();
+        commit(&store, &all_paths());
+        assert_eq!(check_anew(&store, &contracts(), at("2026-01-06")).unwrap().tables.len(), 2);
+        let path = path("orders", "2026-01-02");
+        let whole = store.get(&path).unwrap();
+        let mut altered = whole.to_vec();
+        altered[100] ^= 1;
+        store.put(&path, altered.into()).unwrap();
+        let error = check_anew(&store, &contracts(), at("2026-01-06")).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Contract);
+        let expected = format!("{path}: expected SHA-256 ");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        store.put(&path, whole.slice(..1000)).unwrap();
+        let error = listed(&store).unwrap_err().to_string();
+        assert!(error.ends_with("found 1000 bytes"), "{error}");
+        // A later commit counts.
+        store.put(&path, parquet(orders_frame(&orders()[..30]))).unwrap();
+        commit(&store, &[path]);
+        check_anew(&store, &contracts(), at("2026-01-06")).unwrap();
+        assert_eq!(store.list(FOLDER).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn committed_files_that_are_gone_are_missing() {
+        let store = sound_store();
+        commit(&store, &all_paths());
+        let gone = path("shipments", "2026-01-05");
+        store.delete(&gone).unwrap();
+        let missing = |as_of| Listing::read(&store, &contracts(), at(as_of)).unwrap().missing();
+        assert_eq!(missing("2026-01-06"), [gone]);
+        assert_eq!(missing("2026-01-05"), [""; 0], "not known then");
+    }
+}
