@@ -112,14 +112,10 @@ fn on_stages(
     let clock = SystemClock::new();
     let lease = under_lease(pipeline, &store, (&clock, patience, Renewal::InBackground), reporter)?;
     let context = RunContext {
-        store: &store,
-        as_of,
         force: job.force,
-        reporter,
         lease: Some(&lease),
-        state_is_damaged: false,
-        finding_is_damaged: false,
         accepted: accepted(job),
+        ..RunContext::new(&store, as_of, reporter)
     };
     let CommandOutput { json, text, refused } = command(&context, &resolved)?;
     drop(lease);
@@ -190,6 +186,5 @@ fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
 }
 
 fn open(resolved: &Resolved) -> Result<Store> {
-    let settings = resolved.store()?.with_limits(resolved.settings.limits.of_store());
-    Ok(Store::open(&settings)?)
+    Ok(Store::open(&resolved.store()?)?)
 }

@@ -45,6 +45,22 @@ pub(crate) struct RunContext<'a> {
     pub(crate) accepted: Accepted<'a>,
 }
 
+impl<'a> RunContext<'a> {
+    /// One without force, lease, damage or anything accepted.
+    pub(crate) fn new(store: &'a Store, as_of: AsOf, reporter: &'a Reporter) -> Self {
+        Self {
+            store,
+            as_of,
+            force: false,
+            reporter,
+            lease: None,
+            state_is_damaged: false,
+            finding_is_damaged: false,
+            accepted: Accepted::default(),
+        }
+    }
+}
+
 /// Reasons for which a night goes on although its tables are not as they should be.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Accepted<'a> {

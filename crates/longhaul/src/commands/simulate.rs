@@ -16,7 +16,7 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
-use crate::stage::{self, Accepted, Output, RunContext};
+use crate::stage::{self, Output, RunContext};
 
 /// Simulates the network of the settings into `tables/`.
 ///
@@ -32,18 +32,10 @@ pub(crate) fn run(
     let store = Store::open(&resolved.store()?)?;
     let settings = network.settings();
     let (first, days) = (AsOf::start_of(settings.first_day), i64::from(settings.days));
-    let context = RunContext {
-        store: &store,
-        as_of: first.plus_days(days + 1),
-        force,
-        reporter,
-        lease: None,
-        state_is_damaged: false,
-        finding_is_damaged: false,
-        accepted: Accepted::default(),
-    };
+    let as_of = first.plus_days(days + 1);
+    let context = RunContext { force, ..RunContext::new(&store, as_of, reporter) };
     let inputs = BTreeMap::from([("network".to_owned(), serde_json::to_string(settings)?)]);
-    let done = stage::run(&context, "simulate", inputs, || work(&context, pipeline, &network))?;
+    let done = stage::run(&context, "simulate", inputs, || write(&context, pipeline, &network))?;
     let result = json!({ "as_of": context.as_of, "network": done.manifest.summary });
     reporter.result(&envelope("simulate", result), || {
         format!(
@@ -55,7 +47,15 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn work(context: &RunContext<'_>, pipeline: &Path, network: &CheckedNetwork) -> Result<Output> {
+/// Writes the tables, and commits them.
+///
+/// # Errors
+/// If the store fails, or holds something else already.
+pub(crate) fn write(
+    context: &RunContext<'_>,
+    pipeline: &Path,
+    network: &CheckedNetwork,
+) -> Result<Output> {
     let mut simulation = simulate::simulate(network);
     let mut written =
         TableWrite::begin(context.store, &format!("simulate {}", pipeline.display()))?;
@@ -65,7 +65,7 @@ fn work(context: &RunContext<'_>, pipeline: &Path, network: &CheckedNetwork) -> 
             let (name, date) = (table.name, extract.recorded_on);
             let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
             written.add(&path, &table.parquet, table.n_rows as u64);
-            write(context, &path, table.parquet)?;
+            write_file(context, &path, table.parquet)?;
         }
     }
     written.commit()?;
@@ -80,7 +80,7 @@ fn work(context: &RunContext<'_>, pipeline: &Path, network: &CheckedNetwork) -> 
 }
 
 /// Writes a partition, unless it is there; with other bytes it is replaced only if forced.
-fn write(context: &RunContext<'_>, path: &str, parquet: Bytes) -> Result<()> {
+fn write_file(context: &RunContext<'_>, path: &str, parquet: Bytes) -> Result<()> {
     if context.store.put_if_absent(path, parquet.clone())? == PutOutcome::Created {
         return Ok(());
     }

@@ -42,15 +42,6 @@ impl LimitsSection {
         Ok(())
     }
 
-    /// Those of requests to the store.
-    pub(crate) fn of_store(&self) -> store::Limits {
-        store::Limits {
-            retry_for: Duration::from_secs(self.storage_retry_seconds.unsigned_abs()),
-            until: Some(Duration::from_secs(60 * self.night_minutes.unsigned_abs())),
-            ..store::Limits::default()
-        }
-    }
-
     pub(crate) fn lock_wait(&self) -> Duration {
         Duration::from_secs(self.lock_wait_seconds.unsigned_abs())
     }

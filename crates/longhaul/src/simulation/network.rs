@@ -10,23 +10,39 @@ use terms::AsOf;
 
 use super::N_NIGHTS;
 use super::night::{self, Ended};
+use crate::commands;
 use crate::flags::{Global, LogFormat};
 use crate::report::Reporter;
 use crate::settings::Resolved;
+use crate::stage::RunContext;
 
 /// Objects by path, without what may differ between runs that end alike.
 pub(super) type Objects = BTreeMap<String, Bytes>;
 
-/// The network, and the store after each of its undisturbed nights.
+/// The network, and its nights as they are when nothing disturbs them.
 pub(super) struct Network {
     pub(super) resolved: Resolved,
     pub(super) reporter: Reporter,
-    pub(super) nights: Vec<AsOf>,
-    tables: Objects,
-    /// How each night ends, and the objects after it.
-    pub(super) undisturbed: Vec<(Ended, Objects)>,
-    /// Operations of an undisturbed night.
+    /// From tables alone.
+    pub(super) first_nights: Course,
+    /// From the store of a night before.
+    pub(super) later_nights: Course,
+}
+
+/// Nights in a row from a store on.
+pub(super) struct Course {
+    start: Objects,
+    pub(super) nights: Vec<Night>,
+    /// Operations of the longest night.
     pub(super) n_operations: u64,
+}
+
+/// A night that nothing disturbs.
+pub(super) struct Night {
+    pub(super) as_of: AsOf,
+    pub(super) ended: Ended,
+    /// What is there after it.
+    pub(super) objects: Objects,
 }
 
 impl Network {
@@ -44,54 +60,61 @@ impl Network {
             Resolved::new(Some(&pipeline), &global, BTreeMap::new()).expect("settings of the test");
         let simulated = resolved.settings.simulate.clone().check().expect("settings of the test");
         let settings = simulated.settings();
-        let last = AsOf::start_of(settings.first_day).plus_days(i64::from(settings.days));
-        let nights = (0..N_NIGHTS).map(|night| last.plus_days(night as i64 + 1 - N_NIGHTS as i64));
+        let first = AsOf::start_of(settings.first_day);
+        let end = first.plus_days(i64::from(settings.days) - N_NIGHTS as i64);
+        let reporter = Reporter::new(&global);
+
+        let storage = SimulatedStorage::new(FaultPlan::none(), VirtualClock::default());
+        let store = storage.open(Limits::default());
+        let context = RunContext::new(&store, end, &reporter);
+        commands::simulate::write(&context, Path::new("nights"), &simulated).expect("tables");
         let mut network = Self {
-            nights: nights.collect(),
-            tables: tables(&simulated),
-            reporter: Reporter::new(&global),
-            undisturbed: Vec::new(),
-            n_operations: 0,
             resolved,
+            reporter,
+            first_nights: Course::of(storage.objects()),
+            later_nights: Course::of(storage.objects()),
         };
-        let storage = network.storage(VirtualClock::default());
-        for &as_of in &network.nights {
-            let before = storage.n_operations();
-            let ended = night::run(
-                &network,
-                &storage.open(Limits::default()),
-                (storage.clock(), Duration::ZERO),
-                as_of,
-            );
-            let ended = Ended::of(&ended);
-            assert!(ended.is_done(), "an undisturbed night: {ended:?}");
-            network.n_operations = storage.n_operations() - before;
-            network.undisturbed.push((ended, comparable(&storage)));
-        }
+        network.first_nights = network.undisturbed(storage.objects(), end);
+        let _ = network.run_undisturbed(&storage, end);
+        network.later_nights = network.undisturbed(storage.objects(), end.plus_days(1));
         network
     }
 
-    /// A storage that holds the tables.
-    pub(super) fn storage(&self, clock: VirtualClock) -> SimulatedStorage {
-        let storage = SimulatedStorage::new(FaultPlan::none(), clock);
-        for (path, bytes) in &self.tables {
+    fn undisturbed(&self, start: Objects, first: AsOf) -> Course {
+        let mut course = Course::of(start);
+        let storage = course.storage();
+        for night in 0..N_NIGHTS {
+            let (as_of, before) = (first.plus_days(night as i64), storage.n_operations());
+            let ended = self.run_undisturbed(&storage, as_of);
+            let n_operations = storage.n_operations() - before;
+            course.n_operations = course.n_operations.max(n_operations);
+            course.nights.push(Night { as_of, ended, objects: comparable(&storage) });
+        }
+        course
+    }
+
+    fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
+        let store = storage.open(Limits::default());
+        let ended = night::run(self, &store, (storage.clock(), Duration::ZERO), as_of);
+        let ended = Ended::of(&ended);
+        assert!(ended.is_done(), "an undisturbed night: {ended:?}");
+        ended
+    }
+}
+
+impl Course {
+    fn of(start: Objects) -> Self {
+        Self { start, nights: Vec::new(), n_operations: 0 }
+    }
+
+    /// A storage that holds what is there before the first night.
+    pub(super) fn storage(&self) -> SimulatedStorage {
+        let storage = SimulatedStorage::new(FaultPlan::none(), VirtualClock::default());
+        for (path, bytes) in &self.start {
             storage.insert(path, bytes.clone());
         }
         storage
     }
-}
-
-fn tables(network: &simulate::CheckedNetwork) -> Objects {
-    let mut tables = Objects::new();
-    for extract in simulate::simulate(network) {
-        let extract = extract.expect("an extract");
-        for table in extract.tables {
-            let (name, date) = (table.name, extract.recorded_on);
-            let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
-            tables.insert(path, table.parquet);
-        }
-    }
-    tables
 }
 
 /// The objects of a store, but for leases, and without the fencing number of a pointer: both say how

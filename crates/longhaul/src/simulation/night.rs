@@ -82,14 +82,7 @@ pub(super) fn run(
     let (resolved, reporter) = (&network.resolved, &network.reporter);
     let waits = (&LeaseClock(clock) as &dyn Clock, patience, Renewal::ByCaller);
     let lease = under_lease(&resolved.settings.name, store, waits, reporter)?;
-    let context = RunContext {
-        store,
-        as_of,
-        force: false,
-        reporter,
-        lease: Some(&lease),
-        state_is_damaged: false,
-    };
+    let context = RunContext { lease: Some(&lease), ..RunContext::new(store, as_of, reporter) };
     match stages::run_all(&context, resolved)?.refused {
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),

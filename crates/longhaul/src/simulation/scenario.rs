@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use statistics::SplitMix64;
-use store::{FaultPlan, Limits, Operation, SimulatedStorage, VirtualClock};
+use store::{FaultPlan, Limits, Operation, SimulatedStorage};
 use terms::AsOf;
 
-use super::network::{Network, comparable};
+use super::network::{Course, Network, Night, comparable};
 use super::night::{self, Ended};
 use super::tally::Tally;
 
@@ -17,12 +17,17 @@ const N_ATTEMPTS: u64 = 3;
 /// How long a run waits for another one.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// One of so many scenarios begins with the first night of a store, which takes longer.
+const FIRST_NIGHTS_EVERY: u64 = 10;
+
 /// Shares of operations that fail, in thousandths.
 const RATES: [u64; 5] = [0, 2, 10, 40, 150];
 
 pub(super) struct Scenario {
     seed: u64,
     network: Arc<Network>,
+    /// Whether it begins with the first night of a store.
+    is_first: bool,
     random: SplitMix64,
     storage: SimulatedStorage,
     tally: Tally,
@@ -42,15 +47,23 @@ struct Other {
 
 impl Scenario {
     pub(super) fn new(seed: u64, network: &Arc<Network>) -> Self {
-        let storage = network.storage(VirtualClock::default());
-        let random = SplitMix64::new(seed);
+        let is_first = seed.is_multiple_of(FIRST_NIGHTS_EVERY);
         let network = Arc::clone(network);
-        Self { seed, network, random, storage, tally: Tally::default() }
+        let mut scenario = Self {
+            seed,
+            is_first,
+            storage: network.first_nights.storage(),
+            random: SplitMix64::new(seed),
+            tally: Tally::default(),
+            network,
+        };
+        scenario.storage = scenario.course().storage();
+        scenario
     }
 
     /// Runs all nights.
     pub(super) fn run(mut self) -> Tally {
-        for night in 0..self.network.nights.len() {
+        for night in 0..self.course().nights.len() {
             self.night(night);
         }
         self.tally.operations = self.storage.n_operations();
@@ -67,10 +80,10 @@ impl Scenario {
         self.storage.set_hook(move |operation: &Operation| {
             seen.lock().expect("a trace").push(format!("{operation:?}"));
         });
-        for night in 0..self.network.nights.len() {
+        for night in 0..self.course().nights.len() {
             self.attempt_with_faults(night);
             self.storage.set_plan(FaultPlan::none());
-            let _ = self.run_once(self.network.nights[night]);
+            let _ = self.run_once(self.course().nights[night].as_of);
         }
         self.storage.remove_hook();
         trace.lock().expect("a trace").clone()
@@ -78,7 +91,7 @@ impl Scenario {
 
     fn night(&mut self, night: usize) {
         self.tally.nights += 1;
-        let as_of = self.network.nights[night];
+        let as_of = self.course().nights[night].as_of;
         for _ in 0..self.below(N_ATTEMPTS + 1) {
             self.attempt(night);
         }
@@ -87,7 +100,7 @@ impl Scenario {
         self.storage.clock().advance(Duration::from_secs(3_600));
         let ended = self.run_once(as_of);
         let network = Arc::clone(&self.network);
-        let (expected, objects) = &network.undisturbed[night];
+        let Night { ended: expected, objects, .. } = &self.course_of(&network).nights[night];
         if ended.code != expected.code {
             self.wrong(night, &format!("a run without faults ends with {ended:?}"));
             return;
@@ -108,10 +121,10 @@ impl Scenario {
     /// A run that meets faults, crashes, or another one.
     fn attempt(&mut self, night: usize) {
         let other = (self.below(4) == 0).then(|| Other {
-            at: self.storage.n_operations() + 1 + self.below(self.network.n_operations),
+            at: self.storage.n_operations() + 1 + self.operation(),
             pause: Duration::from_secs([0, 20, 200][self.below(3) as usize]),
             patience: [Duration::from_secs(10), PATIENCE][self.below(2) as usize],
-            crash: (self.below(2) == 0).then(|| self.below(self.network.n_operations)),
+            crash: (self.below(2) == 0).then(|| self.operation()),
         });
         let is_alone = other.is_none();
         let others = Arc::new(Mutex::new(Vec::new()));
@@ -146,12 +159,12 @@ impl Scenario {
         self.storage.set_plan(FaultPlan::seeded(self.random.next_u64(), rate));
         let crashes = self.below(2) == 0;
         if crashes {
-            let number = self.storage.n_operations() + 1 + self.below(self.network.n_operations);
+            let number = self.storage.n_operations() + 1 + self.operation();
             let after = self.below(2) == 0;
             self.storage.crash_at(number, after);
             self.tally.crashes += 1;
         }
-        let ended = self.run_once(self.network.nights[night]);
+        let ended = self.run_once(self.course().nights[night].as_of);
         self.storage.crash_at(u64::MAX, false);
         (ended, crashes)
     }
@@ -160,7 +173,7 @@ impl Scenario {
     fn interrupt(&self, night: usize, other: Other, ended: Arc<Mutex<Vec<Ended>>>) {
         let storage = self.storage.clone();
         let network = Arc::clone(&self.network);
-        let as_of = self.network.nights[night];
+        let as_of = self.course().nights[night].as_of;
         let mut is_due = true;
         self.storage.set_hook(move |operation: &Operation| {
             if !is_due || operation.number < other.at {
@@ -181,6 +194,20 @@ impl Scenario {
     fn run_once(&mut self, as_of: AsOf) -> Ended {
         let store = self.storage.open(Limits::default());
         night::run_to_its_end(&self.network, &store, (self.storage.clock(), PATIENCE), as_of)
+    }
+
+    /// One of the operations of a night.
+    fn operation(&mut self) -> u64 {
+        let n = self.course().n_operations;
+        self.below(n)
+    }
+
+    fn course(&self) -> &Course {
+        self.course_of(&self.network)
+    }
+
+    fn course_of<'a>(&self, network: &'a Network) -> &'a Course {
+        if self.is_first { &network.first_nights } else { &network.later_nights }
     }
 
     fn below(&mut self, n: u64) -> u64 {
