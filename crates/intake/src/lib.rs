@@ -59,4 +59,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
-pub use table_commits::{CommitError, CommittedFile, TableWrite};
+pub use table_commits::{CommitError, CommittedFile, TableWrite, committed_files};

@@ -195,6 +195,15 @@ fn differs(path: &str, commit: &str, expected: String, found: String) -> Error {
     CommitError::Differs { path, expected, commit, found }.into()
 }
 
+/// Every file that was committed, by path.
+///
+/// # Errors
+/// If the store cannot be read, or a commit is not as it was written.
+pub fn committed_files(store: &Store) -> Result<BTreeMap<String, CommittedFile>, Error> {
+    let committed = Commits::read_finished(store)?.files.into_iter();
+    Ok(committed.map(|(path, (file, _))| (path, file)).collect())
+}
+
 /// Files of tables that are being written: from its begin to its commit no check passes.
 #[derive(Debug)]
 pub struct TableWrite<'a> {

@@ -83,6 +83,22 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Doctor { pipeline } => {
             commands::doctor::run(&resolve(pipeline.as_deref(), global)?, reporter)
         }
+        Command::Verify { repair } => {
+            let store = open(&resolve(None, global)?)?;
+            let leases = match repair {
+                true => Lease::take_all(&store, &SystemClock::new())?,
+                false => Vec::new(),
+            };
+            let output = commands::verify::run(&store, *repair, reporter)?;
+            drop(leases);
+            print(output, reporter)
+        }
+        Command::Gc { keep, delete } => {
+            let store = open(&resolve(None, global)?)?;
+            let (keep, clock) = (*keep as usize, SystemClock::new());
+            let output = commands::gc::run(&store, keep, !delete, &clock, clock.time())?;
+            print(output, reporter)
+        }
         Command::Completions { shell } => {
             commands::manual::completions(*shell);
             Ok(())
@@ -117,10 +133,14 @@ fn on_stages(
         accepted: accepted(job),
         ..RunContext::new(&store, as_of, reporter)
     };
-    let CommandOutput { json, text, refused } = command(&context, &resolved)?;
+    let output = command(&context, &resolved)?;
     drop(lease);
-    reporter.result(&json, || text);
-    match refused {
+    print(output, reporter)
+}
+
+fn print(output: CommandOutput, reporter: &Reporter) -> Result<()> {
+    reporter.result(&output.json, || output.text);
+    match output.refused {
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
