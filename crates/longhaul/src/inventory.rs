@@ -84,6 +84,12 @@ impl Inventory {
         self.objects.iter().filter(move |object| seen.insert(object.path.as_str()))
     }
 
+    /// The lists of the history state that name an object.
+    pub(crate) fn lists_with(&self, object: &str) -> impl Iterator<Item = &str> {
+        let has = move |list: &StateList| list.objects().any(|(path, _)| path == object);
+        self.states.iter().filter(move |(_, list)| has(list)).map(|(path, _)| path.as_str())
+    }
+
     /// The paths of objects that must have the same bytes, by digest.
     pub(crate) fn copies(&self) -> BTreeMap<Digest, Vec<String>> {
         let mut copies: BTreeMap<Digest, Vec<String>> = BTreeMap::new();

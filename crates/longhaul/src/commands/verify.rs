@@ -53,7 +53,7 @@ pub(crate) fn run(store: &Store, repair: bool, reporter: &Reporter) -> Result<Co
             continue;
         };
         let remedy = match repair {
-            true => mend(store, object, &copies)?,
+            true => mend(store, object, &inventory, &copies)?,
             false => Remedy::Needed(format!("longhaul verify --repair {}", what_it_does(object))),
         };
         damages.push(Damage { path: object.path.clone(), problem, remedy });
@@ -81,7 +81,12 @@ fn problem_of(store: &Store, object: &Object) -> Result<Option<String>> {
 }
 
 /// Replaces or takes away a damaged object, or says what is needed.
-fn mend(store: &Store, object: &Object, copies: &BTreeMap<Digest, Vec<String>>) -> Result<Remedy> {
+fn mend(
+    store: &Store,
+    object: &Object,
+    inventory: &Inventory,
+    copies: &BTreeMap<Digest, Vec<String>>,
+) -> Result<Remedy> {
     if let Some(digest) = &object.digest {
         for copy in copies.get(digest).into_iter().flatten().filter(|path| **path != object.path) {
             if let Ok(bytes) = store.get_verified(copy, digest) {
@@ -91,7 +96,13 @@ fn mend(store: &Store, object: &Object, copies: &BTreeMap<Digest, Vec<String>>) 
         }
     }
     match &object.kind {
-        Kind::State => store.delete(&object.path)?,
+        Kind::State => {
+            // The lists that name it first: they would lead to nothing.
+            for list in inventory.lists_with(&object.path) {
+                store.delete(list)?;
+            }
+            store.delete(&object.path)?;
+        }
         Kind::StageManifest => store.delete(&object.path)?,
         Kind::StageOutput { manifest } => store.delete(manifest)?,
         Kind::Pointer { pipeline } => {
