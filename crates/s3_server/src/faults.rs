@@ -14,6 +14,8 @@ use tokio::time::Sleep;
 
 use crate::refusal::refusal;
 
+/// The time in which what was written is sent, before a body breaks off.
+const FLUSH: Duration = Duration::from_millis(50);
 /// The longest body that is spoilt.
 const BODY_LIMIT: usize = 64 << 20;
 
@@ -152,7 +154,9 @@ impl HttpBody for SpoiltBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(pause) = self.pause {
+        // What came before is sent first.
+        let is_end = self.pieces.is_empty() && self.breaks_off;
+        if let Some(pause) = self.pause.or(is_end.then_some(FLUSH)) {
             let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(pause)));
             ready!(sleep.as_mut().poll(context));
             self.sleep = None;
