@@ -156,22 +156,19 @@ mod tests {
     }
 
     #[test]
-    fn one_long_text_that_all_rows_refer_to_is_refused_before_it_is_decoded() {
-        let rows: Vec<Order> = (0..100_000)
+    fn a_text_that_all_rows_might_refer_to_is_refused_before_it_is_decoded() {
+        let zone = |n: usize, text: &str| if n == 7 { text.repeat(33_000) } else { "1".to_owned() };
+        let rows: Vec<Order> = (0..70_000)
             .map(|n| Order { order_id: format!("o{n}"), ..orders()[0].clone() })
             .collect();
         let mut frame = orders_frame(&rows);
-        let text = "long ".repeat(30_000);
-        frame
-            .with_column(Column::new("destination_zone".into(), vec![text.as_str(); rows.len()]))
-            .unwrap();
+        let zones: Vec<String> = (0..rows.len()).map(|n| zone(n, "a")).collect();
+        frame.with_column(Column::new("destination_zone".into(), zones)).unwrap();
         let mut bytes = Vec::new();
         ParquetWriter::new(&mut bytes)
             .with_compression(ParquetCompression::Zstd(None))
             .finish(&mut frame)
             .unwrap();
-        drop(frame);
-        assert!(bytes.len() < 4 << 20, "{}", bytes.len());
         let store = sound_store();
         put_orders(&store, bytes);
         let error = checked(&store).unwrap_err();
@@ -186,7 +183,7 @@ mod tests {
     fn whatever_is_altered_in_a_file_it_is_checked_or_refused_by_its_name() {
         let random = &mut SplitMix64::new(18);
         let (mut refused, mut passed) = (0, 0);
-        for n in 0..400 {
+        for n in 0..300 {
             let compression = [
                 ParquetCompression::Uncompressed,
                 ParquetCompression::Snappy,
