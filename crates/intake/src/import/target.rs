@@ -134,12 +134,13 @@ impl Target<'_> {
     fn require_years(&self, fitted: &DataFrame) -> Result<(), ImportError> {
         let failed = |source| ImportError::TargetSql { path: self.sql.to_owned(), source };
         let recorded_at = instants(fitted, column::RECORDED_AT).map_err(failed)?;
-        let days = YEAR_1..=END_OF_9999;
+        // Year 1 east of Greenwich begins in year 0.
+        let days = YEAR_1.plus(-366)..=END_OF_9999;
         let is_outside = |at: &Instant| !days.contains(&at.day());
         let outside: Vec<Instant> = recorded_at.into_iter().flatten().filter(is_outside).collect();
         let Some(first) = outside.first() else { return Ok(()) };
         let found = format!("{} rows outside, first {} us", outside.len(), first.micros());
-        Err(self.refuse(column::RECORDED_AT, "instants of the years 1 to 9999", found))
+        Err(self.refuse(column::RECORDED_AT, "instants of the years 0 to 9999", found))
     }
 
     fn cast_column(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, ImportError> {

@@ -346,7 +346,7 @@ fn instants_that_no_clock_shows_are_refused_by_row() {
     // What systems write for none is imported, and its rows are for the check.
     folder.write("sales.csv", &SALES.replace("2026-03-28 00:30:00", "0001-01-01 00:00:00"));
     let store = memory();
-    assert_eq!(folder.import(&store, false).unwrap().tables[0].first.to_string(), "0001-01-01");
+    assert_eq!(folder.import(&store, false).unwrap().tables[0].first.to_string(), "0000-12-31");
     let checked = find(&store, &contracts(), at("2026-04-02"));
     let error = checked.unwrap_err().to_string();
     assert!(error.contains("recorded_at_range 1"), "{error}");
