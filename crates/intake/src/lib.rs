@@ -27,11 +27,13 @@
 
 mod batches;
 mod check;
+mod contained;
 mod contract;
 mod error;
 mod import;
 mod layout;
 mod quarantine;
+mod sql_text;
 mod table_commits;
 
 #[cfg(test)]

@@ -201,7 +201,22 @@ fn on_origins(
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
 fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
-    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    let mut variables = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        // What is no text is none of ours, unless its name says so.
+        let Some(name) = name.to_str() else { continue };
+        match value.into_string() {
+            Ok(value) => drop(variables.insert(name.to_owned(), value)),
+            Err(_) if ["LONGHAUL", "AWS_"].iter().any(|prefix| name.starts_with(prefix)) => {
+                return Err(Refusal::Configuration {
+                    place: name.to_owned(),
+                    problem: "expected text in UTF-8, found other bytes".to_owned(),
+                }
+                .into());
+            }
+            Err(_) => {}
+        }
+    }
     Ok(Resolved::new(pipeline, global, variables)?)
 }
 
