@@ -294,3 +294,27 @@ fn of_two_runs_at_once_one_works_and_the_other_says_who() {
     let after = run(&held, "2025-10-30", &["--set", "limits.lock_wait_seconds=0"]);
     assert!(after.code == 0 || after.code == 12, "{}", after.stderr);
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let store = after_a_night();
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let mut list = command(&["models", "list", "--store", store.url()]);
+    let output = list.stdout(full()).output().expect("a run");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(20), "{stderr}");
+    assert!(stderr.contains("stdout: the result was not written: No space left"), "{stderr}");
+}
+
+#[test]
+fn the_champion_is_the_model_that_was_promoted() {
+    let store = after_a_night();
+    let model = champion(&store, "small");
+    let manifest = store.path().join(format!("models/{model}/manifest.json"));
+    let mut bytes = std::fs::read(&manifest).expect("a manifest");
+    bytes.push(b'\n');
+    std::fs::write(manifest, bytes).expect("a manifest");
+    let arguments = ["predict", "--store", store.url(), "--model", "current"];
+    let refused = ended(&mut command(&arguments));
+    refused.refuses(10, &["manifest.json: expected SHA-256"]);
+}

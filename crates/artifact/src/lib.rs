@@ -21,5 +21,6 @@ pub use bundle::{About, Bundle, FileEntry, Manifest};
 pub use error::Error;
 pub use pointer::{
     Pointer, Promotion, current, fence, path as pointer_path, promote, raise_fence, rebuild,
+    verify_pointer,
 };
 pub use registry::{Models, list, read, read_manifest_of, write};

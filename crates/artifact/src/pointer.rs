@@ -66,6 +66,16 @@ pub fn current(store: &Store, pipeline: &str) -> Result<Option<Pointer>, Error> 
     Ok(read(store, pipeline)?.and_then(|(document, _)| document.pointer()))
 }
 
+/// Verifies that the manifest that a pointer leads to is the one that was promoted.
+///
+/// # Errors
+/// If it is another one or not there, or the store fails.
+pub fn verify_pointer(store: &Store, pointer: &Pointer) -> Result<(), Error> {
+    let path = format!("models/{}/manifest.json", pointer.model_id);
+    store.get_verified(&path, &pointer.manifest_sha256)?;
+    Ok(())
+}
+
 /// Makes a model whose bundle was written the champion of its pipeline, in one step. `fence` is the
 /// fencing number of this run; `is_held` is asked last whether it may still write.
 ///

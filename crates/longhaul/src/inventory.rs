@@ -168,6 +168,9 @@ impl Inventory {
                 },
                 "current.json" => match artifact::current(store, id) {
                     Ok(pointer) => {
+                        let is_of =
+                            pointer.as_ref().map(|one| artifact::verify_pointer(store, one));
+                        problem = is_of.and_then(Result::err).map(|error| error.to_string());
                         self.champions.extend(pointer.map(|pointer| (id.to_owned(), pointer)));
                     }
                     Err(error) if error.class() == ErrorClass::Contract => {

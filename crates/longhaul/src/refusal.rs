@@ -112,6 +112,12 @@ pub(crate) enum Refusal {
         /// What differs.
         found: Vec<String>,
     },
+    /// The result cannot be written to stdout.
+    #[error("stdout: the result was not written")]
+    OutputLost {
+        /// Why.
+        source: std::io::Error,
+    },
     /// Objects of the store are not what was written.
     #[error("{store}: {n} objects are not as they were written")]
     Damaged {
@@ -178,6 +184,7 @@ impl Refusal {
             Self::Input { .. } | Self::Unreadable { .. } | Self::Damaged { .. } => {
                 ErrorClass::Contract
             }
+            Self::OutputLost { .. } => ErrorClass::Storage,
             Self::Held { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
             Self::NotReproduced { .. } => ErrorClass::Internal,
         }

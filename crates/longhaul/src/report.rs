@@ -2,6 +2,8 @@
 //! prints, but for commands whose result is a document or rows.
 
 use std::fmt::Display;
+use std::io::Write as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -11,6 +13,7 @@ use serde_json::Value;
 use crate::diagnosis::Diagnosis;
 use crate::exit_code::ExitCode;
 use crate::flags::{Global, LogFormat};
+use crate::refusal::Refusal;
 
 /// Prints progress and errors for people or for log collectors on stderr, results on stdout.
 pub(crate) struct Reporter {
@@ -19,6 +22,8 @@ pub(crate) struct Reporter {
     format: LogFormat,
     /// Hidden by itself where stderr is no terminal.
     bar: ProgressBar,
+    /// Why a result could not be written.
+    lost: Mutex<Option<std::io::Error>>,
 }
 
 #[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
@@ -32,7 +37,13 @@ impl Reporter {
         if global.quiet || global.log_format == LogFormat::Json {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
-        Self { json: global.json, quiet: global.quiet, format: global.log_format, bar }
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            format: global.log_format,
+            bar,
+            lost: Mutex::new(None),
+        }
     }
 
     /// A stage begins.
@@ -97,8 +108,20 @@ impl Reporter {
         } else {
             people()
         };
-        // An error means that the reader closed the pipe early.
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
+        let mut stdout = std::io::stdout();
+        let written = stdout.write_all(format!("{text}\n").as_bytes());
+        match written.and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            // The reader has read enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+            Err(error) => *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
+        }
+    }
+
+    /// Why a result could not be written, if that is so.
+    pub(crate) fn lost(&self) -> Option<Refusal> {
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lost.map(|source| Refusal::OutputLost { source })
     }
 
     /// An error with its causes and a hint. Returns the exit code.

@@ -96,8 +96,9 @@ pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
         hint: "longhaul run publishes one".to_owned(),
     };
     if let Some(pipeline) = name.strip_prefix("current:") {
-        let champion = artifact::current(store, pipeline)?;
-        return Ok(champion.ok_or_else(|| missing(pipeline))?.model_id);
+        let champion = artifact::current(store, pipeline)?.ok_or_else(|| missing(pipeline))?;
+        artifact::verify_pointer(store, &champion)?;
+        return Ok(champion.model_id);
     }
     if name != "current" {
         return Ok(name.to_owned());
@@ -109,5 +110,8 @@ pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
         let problem = format!("each pipeline has a champion: expected {}", names.join(" or "));
         return Err(Refusal::Input { place: format!("model {name:?}"), problem }.into());
     }
-    Ok(champions.into_values().next().ok_or_else(|| missing("<pipeline>"))?)
+    match champions.keys().next() {
+        Some(pipeline) => named(store, &format!("current:{pipeline}")),
+        None => Err(missing("<pipeline>").into()),
+    }
 }

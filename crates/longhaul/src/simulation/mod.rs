@@ -13,6 +13,7 @@ mod network;
 mod night;
 mod scenario;
 mod tally;
+mod year;
 
 use std::process::{Command, Stdio};
 use std::sync::Arc;

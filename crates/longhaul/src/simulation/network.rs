@@ -30,6 +30,7 @@ pub(super) struct Network {
 }
 
 /// Nights in a row from a store on.
+#[derive(Default)]
 pub(super) struct Course {
     start: Objects,
     pub(super) nights: Vec<Night>,
@@ -47,11 +48,21 @@ pub(super) struct Night {
 
 impl Network {
     pub(super) fn new() -> Self {
+        let (mut network, storage, end) = Self::with_tables(&[]);
+        let end = end.plus_days(-(N_NIGHTS as i64));
+        network.first_nights = network.undisturbed(storage.objects(), end);
+        let _ = network.run_undisturbed(&storage, end);
+        network.later_nights = network.undisturbed(storage.objects(), end.plus_days(1));
+        network
+    }
+
+    /// One without nights, a storage with its tables, and their end. `set` changes settings.
+    pub(super) fn with_tables(set: &[&str]) -> (Self, SimulatedStorage, AsOf) {
         let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
         let pipeline: PathBuf = Path::new(&crate_folder).join("src/simulation/nights.toml");
         let global = Global {
             store: None,
-            set: Vec::new(),
+            set: set.iter().map(|&set| set.to_owned()).collect(),
             json: false,
             quiet: true,
             log_format: LogFormat::Text,
@@ -61,27 +72,19 @@ impl Network {
         let simulated = resolved.settings.simulate.clone().check().expect("settings of the test");
         let settings = simulated.settings();
         let first = AsOf::start_of(settings.first_day);
-        let end = first.plus_days(i64::from(settings.days) - N_NIGHTS as i64);
+        let end = first.plus_days(i64::from(settings.days));
         let reporter = Reporter::new(&global);
 
         let storage = SimulatedStorage::new(FaultPlan::none(), VirtualClock::default());
         let store = storage.open(Limits::default());
         let context = RunContext::new(&store, end, &reporter);
         commands::simulate::write(&context, Path::new("nights"), &simulated).expect("tables");
-        let mut network = Self {
-            resolved,
-            reporter,
-            first_nights: Course::of(storage.objects()),
-            later_nights: Course::of(storage.objects()),
-        };
-        network.first_nights = network.undisturbed(storage.objects(), end);
-        let _ = network.run_undisturbed(&storage, end);
-        network.later_nights = network.undisturbed(storage.objects(), end.plus_days(1));
-        network
+        let (first_nights, later_nights) = (Course::default(), Course::default());
+        (Self { resolved, reporter, first_nights, later_nights }, storage, end)
     }
 
     fn undisturbed(&self, start: Objects, first: AsOf) -> Course {
-        let mut course = Course::of(start);
+        let mut course = Course { start, ..Course::default() };
         let storage = course.storage();
         for night in 0..N_NIGHTS {
             let (as_of, before) = (first.plus_days(night as i64), storage.n_operations());
@@ -93,7 +96,7 @@ impl Network {
         course
     }
 
-    fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
+    pub(super) fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
         let store = storage.open(Limits::default());
         let ended = night::run(self, &store, (storage.clock(), Duration::ZERO), as_of);
         let ended = Ended::of(&ended);
@@ -103,10 +106,6 @@ impl Network {
 }
 
 impl Course {
-    fn of(start: Objects) -> Self {
-        Self { start, nights: Vec::new(), n_operations: 0 }
-    }
-
     /// A storage that holds what is there before the first night.
     pub(super) fn storage(&self) -> SimulatedStorage {
         let storage = SimulatedStorage::new(FaultPlan::none(), VirtualClock::default());

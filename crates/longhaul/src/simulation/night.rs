@@ -55,7 +55,7 @@ impl Ended {
 }
 
 /// A store's virtual clock as that of a lease.
-struct LeaseClock<'a>(&'a VirtualClock);
+pub(super) struct LeaseClock<'a>(pub(super) &'a VirtualClock);
 
 impl Clock for LeaseClock<'_> {
     fn elapsed(&self) -> Duration {

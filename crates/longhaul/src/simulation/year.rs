@@ -1,0 +1,72 @@
+//! A year of nights with `gc` after each: the store grows with its tables and their history alone.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use store::{Limits, SimulatedStorage};
+
+use super::network::Network;
+use super::night::LeaseClock;
+use crate::commands::gc;
+use crate::report::table;
+
+const DAYS: i64 = 420;
+/// Nights before these have too few orders to judge.
+const FIRST_NIGHT: i64 = 55;
+const KEEP: usize = 7;
+
+/// Objects and bytes by folder: tables and the history state hold the data and grow with them.
+fn sizes(storage: &SimulatedStorage) -> BTreeMap<&'static str, (usize, usize)> {
+    let mut sizes = BTreeMap::new();
+    for (path, bytes) in storage.objects() {
+        let folder = match path.split('/').next().unwrap_or_default() {
+            "tables" | "quarantine" => "tables and quarantine",
+            "state" => "state",
+            "models" => "models",
+            "runs" => "runs",
+            _ => "other",
+        };
+        let (n, total) = sizes.entry(folder).or_insert((0, 0));
+        *n += 1;
+        *total += bytes.len();
+    }
+    sizes
+}
+
+#[test]
+#[ignore = "takes minutes: make test-nights runs it"]
+fn a_year_of_nights_with_gc_stays_as_small_as_a_quarter() {
+    let set = [&format!("simulate.days={DAYS}"), "simulate.shipments=6000"];
+    let (network, storage, end) = Network::with_tables(&set);
+    let mut at = Vec::new();
+    for night in FIRST_NIGHT..=DAYS {
+        let _ = network.run_undisturbed(&storage, end.plus_days(night - DAYS));
+        let (store, clock) = (storage.open(Limits::default()), LeaseClock(storage.clock()));
+        gc::run(&store, KEEP, false, &clock, SystemTime::UNIX_EPOCH).expect("gc");
+        let n_nights = night - FIRST_NIGHT + 1;
+        if [91, 182, 273, 365].contains(&n_nights) {
+            at.push((n_nights, sizes(&storage)));
+        }
+    }
+    let folders: Vec<&str> = at[0].1.keys().copied().collect();
+    let mut header = vec!["nights"];
+    header.extend(&folders);
+    let rows: Vec<Vec<String>> = (at.iter())
+        .map(|(nights, sizes)| {
+            let cell = |folder: &&str| {
+                let (n, bytes) = sizes.get(folder).copied().unwrap_or_default();
+                format!("{n} / {:.1} MB", bytes as f64 / 1e6)
+            };
+            std::iter::once(nights.to_string()).chain(folders.iter().map(cell)).collect()
+        })
+        .collect();
+    println!("objects / size after so many nights\n{}", table(&header, &rows));
+    let (first, last) = (&at[0].1, &at[at.len() - 1].1);
+    for folder in ["runs", "models", "state", "other"] {
+        let objects = |sizes: &BTreeMap<&str, (usize, usize)>| sizes.get(folder).map_or(0, |s| s.0);
+        // The history state has a few objects for each month.
+        let more = if folder == "state" { 9 * 3 } else { 5 };
+        let (then, now) = (objects(first), objects(last));
+        assert!(now <= then + more, "{folder}: {then} objects after a quarter, {now} after a year");
+    }
+}
