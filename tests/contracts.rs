@@ -27,7 +27,7 @@ fn a_change_of_a_contract_is_compatible_or_breaking() {
     let same = longhaul(&["contract", "diff", "shipments", "schemas/shipments.odcs.yaml"]).ok();
     assert_eq!(
         same.stdout,
-        "shipments: same: shipped shipments.odcs.yaml 1.1.0 -> schemas/shipments.odcs.yaml 1.1.0\n"
+        "shipments: same: shipped shipments.odcs.yaml 1.2.0 -> schemas/shipments.odcs.yaml 1.2.0\n"
     );
     let more = "- name: fragile\n        logicalType: boolean\n        physicalType: boolean\n      \
                 - name: n_units";

@@ -7,8 +7,8 @@ use polars::error::PolarsError;
 use terms::{AsOf, Day, ErrorClass};
 
 use crate::check::decoded_size::DECODED_BYTES_MAX;
+use crate::commit_error::CommitError;
 use crate::import::error::ImportError;
-use crate::table_commits::CommitError;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]

@@ -27,6 +27,7 @@
 
 mod batches;
 mod check;
+mod commit_error;
 mod contained;
 mod contract;
 mod error;
@@ -45,6 +46,7 @@ pub use check::output::check_output;
 pub use check::report::{Check, FileCheck, Notice, QuarantinedRow, TableCheck};
 pub use check::workers::worker_threads;
 pub use check::{Finding, check, review};
+pub use commit_error::CommitError;
 pub use contract::Contract;
 pub use contract::column::ColumnSpec;
 pub use contract::column_type::ColumnType;
@@ -61,4 +63,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
-pub use table_commits::{CommitError, CommittedFile, TableWrite, committed_files};
+pub use table_commits::{CommittedFile, TableWrite, committed_files};

@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use store::{PutOutcome, Store};
-use terms::{Digest, ErrorClass, Schema};
+use terms::{Digest, Schema};
 
+use crate::commit_error::CommitError;
 use crate::error::Error;
 
 const FOLDER: &str = "tables/_commits/";
@@ -49,64 +50,6 @@ struct Commit {
 #[derive(Serialize, Deserialize)]
 struct Begun {
     by: String,
-}
-
-/// Why tables are not as their commits say.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommitError {
-    /// Something began to write tables and has not committed them.
-    #[error(
-        "{path}: expected `longhaul {by}` to have ended, found that it began and did not commit"
-    )]
-    Unfinished {
-        /// The object that says so.
-        path: String,
-        /// What writes, or wrote until it was killed.
-        by: String,
-    },
-    /// A file is not the one that was committed.
-    #[error("{path}: expected {expected} ({commit}), found {found}")]
-    Differs {
-        /// The file.
-        path: String,
-        /// Its committed size or digest.
-        expected: String,
-        /// The commit.
-        commit: String,
-        /// What is there.
-        found: String,
-    },
-    /// The next number was always taken.
-    #[error("{path}: expected a number for a commit, found every next one taken by others")]
-    Contended {
-        /// The last that was tried.
-        path: String,
-    },
-}
-
-impl CommitError {
-    pub(crate) fn class(&self) -> ErrorClass {
-        match self {
-            Self::Unfinished { .. } => ErrorClass::Input,
-            Self::Differs { .. } => ErrorClass::Contract,
-            Self::Contended { .. } => ErrorClass::Locked,
-        }
-    }
-
-    pub(crate) fn hint(&self) -> String {
-        match self {
-            Self::Unfinished { path, by } => format!(
-                "if it does not run any more, run longhaul {by} again, with the same flags and \
-                 --force if it says so; or delete {path} to use the tables as they are"
-            ),
-            Self::Differs { commit, .. } => format!(
-                "restore the file, or import again with --force; delete {commit} only if its \
-                 tables are now written by others"
-            ),
-            Self::Contended { .. } => "run it again when nothing else writes tables".to_owned(),
-        }
-    }
 }
 
 /// What the commits of a store say.
@@ -272,6 +215,8 @@ fn sealed<T: Serialize>(schema: Schema, content: &T) -> Result<Bytes, Error> {
 
 #[cfg(test)]
 mod tests {
+    use terms::ErrorClass;
+
     use super::*;
     use crate::check::listing::Listing;
     use crate::fixture::*;

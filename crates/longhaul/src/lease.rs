@@ -187,8 +187,8 @@ impl Document {
         };
         let age = clock.age_of(&started_at);
         let process = process.id();
-        let pipeline = pipeline.to_owned();
-        Refusal::Held { pipeline, host, process, started_at, age }.into()
+        let (pipeline, expires_after) = (pipeline.to_owned(), EXPIRES_AFTER.as_secs());
+        Refusal::Held { pipeline, host, process, started_at, age, expires_after }.into()
     }
 }
 

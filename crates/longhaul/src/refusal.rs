@@ -142,6 +142,8 @@ pub(crate) enum Refusal {
         started_at: String,
         /// How long ago that is.
         age: String,
+        /// So many seconds after its last sign of life it is taken over.
+        expires_after: u64,
     },
     /// Another run took over while this one did not renew its lease.
     #[error("{path}: this run was paused for so long that another one has taken over")]
@@ -229,10 +231,9 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::Damaged { .. } => Some("the table says what is needed for each".to_owned()),
-            Self::Held { .. } => Some(format!(
+            Self::Held { expires_after, .. } => Some(format!(
                 "wait for it, or raise limits.lock_wait_seconds; a run that was killed elsewhere \
-                 is taken over {} s after its last sign of life",
-                crate::lease::EXPIRES_AFTER.as_secs()
+                 is taken over {expires_after} s after its last sign of life"
             )),
             Self::LeaseLost { .. } => {
                 Some("nothing to do: the other run does this night's work".to_owned())

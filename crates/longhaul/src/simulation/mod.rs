@@ -19,12 +19,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::network::Network;
+use self::network::{N_NIGHTS, Network};
 use self::scenario::Scenario;
 use self::tally::Tally;
-
-/// Nights of each scenario.
-const N_NIGHTS: usize = 3;
 
 /// Scenarios in an ordinary test run.
 const N_SCENARIOS: u64 = 40;

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use store::{FaultPlan, Limits, SimulatedStorage, VirtualClock};
 use terms::AsOf;
 
-use super::N_NIGHTS;
 use super::night::{self, Ended};
 use crate::commands;
 use crate::flags::{Global, LogFormat};
@@ -16,13 +15,16 @@ use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::RunContext;
 
+/// Nights of each scenario.
+pub(super) const N_NIGHTS: usize = 3;
+
 /// Objects by path, without what may differ between runs that end alike.
 pub(super) type Objects = BTreeMap<String, Bytes>;
 
 /// The network, and its nights as they are when nothing disturbs them.
 pub(super) struct Network {
-    pub(super) resolved: Resolved,
-    pub(super) reporter: Reporter,
+    resolved: Resolved,
+    reporter: Reporter,
     /// From tables alone.
     pub(super) first_nights: Course,
     /// From the store of a night before.
@@ -96,9 +98,14 @@ impl Network {
         course
     }
 
+    /// What a run of it needs beside a store.
+    pub(super) fn program(&self) -> (&Resolved, &Reporter) {
+        (&self.resolved, &self.reporter)
+    }
+
     pub(super) fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
         let store = storage.open(Limits::default());
-        let ended = night::run(self, &store, (storage.clock(), Duration::ZERO), as_of);
+        let ended = night::run(self.program(), &store, (storage.clock(), Duration::ZERO), as_of);
         let ended = Ended::of(&ended);
         assert!(ended.is_done(), "an undisturbed night: {ended:?}");
         ended

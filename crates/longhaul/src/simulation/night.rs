@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use store::{Store, VirtualClock};
 use terms::AsOf;
 
-use super::network::Network;
 use crate::diagnosis::Diagnosis;
 use crate::dispatch::under_lease;
 use crate::exit_code::ExitCode;
 use crate::lease::Renewal;
 use crate::machine::Clock;
+use crate::report::Reporter;
+use crate::settings::Resolved;
 use crate::stage::RunContext;
 use crate::stages;
 
@@ -74,12 +75,11 @@ impl Clock for LeaseClock<'_> {
 
 /// Runs all stages of a night.
 pub(super) fn run(
-    network: &Network,
+    (resolved, reporter): (&Resolved, &Reporter),
     store: &Store,
     (clock, patience): (&VirtualClock, Duration),
     as_of: AsOf,
 ) -> Result<()> {
-    let (resolved, reporter) = (&network.resolved, &network.reporter);
     let waits = (&LeaseClock(clock) as &dyn Clock, patience, Renewal::ByCaller);
     let lease = under_lease(&resolved.settings.name, store, waits, reporter)?;
     let context = RunContext { lease: Some(&lease), ..RunContext::new(store, as_of, reporter) };
@@ -91,12 +91,12 @@ pub(super) fn run(
 
 /// The same, with a panic as an end.
 pub(super) fn run_to_its_end(
-    network: &Network,
+    program: (&Resolved, &Reporter),
     store: &Store,
     clock: (&VirtualClock, Duration),
     as_of: AsOf,
 ) -> Ended {
-    let result = std::panic::catch_unwind(AssertUnwindSafe(|| run(network, store, clock, as_of)));
+    let result = std::panic::catch_unwind(AssertUnwindSafe(|| run(program, store, clock, as_of)));
     match result {
         Ok(result) => Ended::of(&result),
         Err(panic) => {

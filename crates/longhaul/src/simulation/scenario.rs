@@ -186,14 +186,19 @@ impl Scenario {
             }
             let store = storage.open(Limits::default());
             let clock = (storage.clock(), other.patience);
-            let end = night::run_to_its_end(&network, &store, clock, as_of);
+            let end = night::run_to_its_end(network.program(), &store, clock, as_of);
             ended.lock().expect("another run").push(end);
         });
     }
 
     fn run_once(&mut self, as_of: AsOf) -> Ended {
         let store = self.storage.open(Limits::default());
-        night::run_to_its_end(&self.network, &store, (self.storage.clock(), PATIENCE), as_of)
+        night::run_to_its_end(
+            self.network.program(),
+            &store,
+            (self.storage.clock(), PATIENCE),
+            as_of,
+        )
     }
 
     /// One of the operations of a night.
