@@ -25,6 +25,7 @@ const LEGS: &str = r#"
 /// The digests of the outputs of the features stage as of a day, and its lines for people.
 fn features(store: &Folder, as_of: &str, more: &[&str]) -> (Value, String) {
     let arguments = ["features", PIPELINE, "--store", store.url(), "--as-of", as_of, "--json"];
+    let arguments = [&arguments[..], &["--accept-missing", "altered"]].concat();
     let ended = longhaul(&[&arguments[..], more].concat()).ok();
     (ended.json()["outputs"].clone(), ended.stderr)
 }

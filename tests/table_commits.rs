@@ -79,7 +79,7 @@ fn with_a_finding_of_other_bytes() -> Folder {
     let whole = std::fs::read(&partition).expect("a file");
     let mut altered = whole.clone();
     // The name of the writer in the footer: every row can still be read.
-    let name = b"Polars";
+    let name = b"longhaul simulate";
     let at = altered.windows(name.len()).rposition(|bytes| bytes == name).expect("a writer");
     altered[at] ^= 1;
     write(&altered);

@@ -6,6 +6,7 @@ use parquet::errors::ParquetError;
 use polars::error::PolarsError;
 use terms::{AsOf, Day, ErrorClass};
 
+use crate::check::decoded_size::DECODED_BYTES_MAX;
 use crate::import::error::ImportError;
 use crate::table_commits::CommitError;
 
@@ -80,6 +81,19 @@ pub enum Error {
         bytes: u64,
         /// Why.
         source: ParquetError,
+    },
+    /// The rows of a file may take more memory than a file may.
+    #[error(
+        "{table} {path}: expected rows that decode to at most {} MiB, found up to {} MiB",
+        DECODED_BYTES_MAX >> 20, found >> 20
+    )]
+    TooLarge {
+        /// The table.
+        table: String,
+        /// The file.
+        path: String,
+        /// An upper bound of what they decode to. Units: bytes.
+        found: u64,
     },
     /// The rows of a file cannot be read although its footer can.
     #[error("{table} {path}: its rows cannot be read")]
@@ -305,6 +319,7 @@ impl Error {
             | Self::Frame { .. } => ErrorClass::Internal,
             Self::Misplaced { .. }
             | Self::NotParquet { .. }
+            | Self::TooLarge { .. }
             | Self::Unreadable { .. }
             | Self::MissingColumn { .. }
             | Self::WrongType { .. }
@@ -342,6 +357,9 @@ impl Error {
             Self::NotParquet { path, .. } | Self::Unreadable { path, .. } => {
                 format!("upload {path} again: it is likely cut off")
             }
+            Self::TooLarge { .. } => "look for a text that is far too long, split the day into \
+                several files, or write it with zstd or snappy, whose pages can be looked into"
+                .to_owned(),
             Self::MissingColumn { table, column, .. } => format!(
                 "add {column:?} at export, or make it optional (required: false) in \
                  schemas/{table}.odcs.yaml"

@@ -17,8 +17,10 @@ use crate::contract::Contract;
 use crate::contract::shipped::shipped;
 use crate::error::Error;
 
+/// A shipped contract. The tables of these tests end on different days, which is not their subject.
 pub(crate) fn contract(table: &str) -> Contract {
-    Contract::parse(&format!("schemas/{table}.odcs.yaml"), shipped(table).unwrap()).unwrap()
+    let origin = format!("schemas/{table}.odcs.yaml");
+    Contract::parse(&origin, shipped(table).unwrap()).unwrap().accepting_stale()
 }
 
 /// The contracts of orders and shipments.

@@ -27,11 +27,13 @@
 
 mod batches;
 mod check;
+mod contained;
 mod contract;
 mod error;
 mod import;
 mod layout;
 mod quarantine;
+mod sql_text;
 mod table_commits;
 
 #[cfg(test)]
@@ -59,4 +61,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
-pub use table_commits::{CommitError, CommittedFile, TableWrite};
+pub use table_commits::{CommitError, CommittedFile, TableWrite, committed_files};

@@ -195,24 +195,44 @@ fn differs(path: &str, commit: &str, expected: String, found: String) -> Error {
     CommitError::Differs { path, expected, commit, found }.into()
 }
 
+/// Every file that was committed, by path.
+///
+/// # Errors
+/// If the store cannot be read, or a commit is not as it was written.
+pub fn committed_files(store: &Store) -> Result<BTreeMap<String, CommittedFile>, Error> {
+    let committed = Commits::read_finished(store)?.files.into_iter();
+    Ok(committed.map(|(path, (file, _))| (path, file)).collect())
+}
+
 /// Files of tables that are being written: from its begin to its commit no check passes.
 #[derive(Debug)]
 pub struct TableWrite<'a> {
     store: &'a Store,
     by: String,
     begun: String,
+    has_begun: bool,
     files: BTreeMap<String, CommittedFile>,
 }
 
 impl<'a> TableWrite<'a> {
-    /// Says in the store that `by`, the command without the program's name, writes tables.
+    /// Of `by`, the command without the program's name. Nothing is written yet.
+    pub fn new(store: &'a Store, by: &str) -> Self {
+        let begun = format!("{FOLDER}begun-{}.json", Digest::of(by.as_bytes()).short());
+        Self { store, by: by.to_owned(), begun, has_begun: false, files: BTreeMap::new() }
+    }
+
+    /// Says in the store that tables are being written: before the first file that is, and not
+    /// before anything is refused.
     ///
     /// # Errors
     /// If the store cannot be written.
-    pub fn begin(store: &'a Store, by: &str) -> Result<Self, Error> {
-        let begun = format!("{FOLDER}begun-{}.json", Digest::of(by.as_bytes()).short());
-        store.put(&begun, sealed(BEGUN, &Begun { by: by.to_owned() })?)?;
-        Ok(Self { store, by: by.to_owned(), begun, files: BTreeMap::new() })
+    pub fn begin(&mut self) -> Result<(), Error> {
+        if !self.has_begun {
+            let begun = Begun { by: self.by.clone() };
+            self.store.put(&self.begun, sealed(BEGUN, &begun)?)?;
+            self.has_begun = true;
+        }
+        Ok(())
     }
 
     /// Notes a file that is in the store with these bytes, or will be by the commit.
@@ -260,7 +280,8 @@ mod tests {
 
     /// Commits what a store has of some paths.
     fn commit(store: &Store, paths: &[String]) {
-        let mut write = TableWrite::begin(store, BY).unwrap();
+        let mut write = TableWrite::new(store, BY);
+        write.begin().unwrap();
         for path in paths {
             write.add(path, &store.get(path).unwrap(), 40);
         }
@@ -282,7 +303,9 @@ mod tests {
     #[test]
     fn what_began_and_did_not_commit_is_refused_until_it_does() {
         let store = sound_store();
-        let write = TableWrite::begin(&store, BY).unwrap();
+        let mut write = TableWrite::new(&store, BY);
+        listed(&store).unwrap();
+        write.begin().unwrap();
         let error = listed(&store).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Input);
         assert!(error.to_string().contains("longhaul import somewhere"), "{error}");

@@ -83,6 +83,22 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Doctor { pipeline } => {
             commands::doctor::run(&resolve(pipeline.as_deref(), global)?, reporter)
         }
+        Command::Verify { repair } => {
+            let store = open(&resolve(None, global)?)?;
+            let leases = match repair {
+                true => Lease::take_all(&store, &SystemClock::new())?,
+                false => Vec::new(),
+            };
+            let output = commands::verify::run(&store, *repair, reporter)?;
+            drop(leases);
+            print(output, reporter)
+        }
+        Command::Gc { keep, delete } => {
+            let store = open(&resolve(None, global)?)?;
+            let (keep, clock) = (*keep as usize, SystemClock::new());
+            let output = commands::gc::run(&store, keep, !delete, &clock, clock.time())?;
+            print(output, reporter)
+        }
         Command::Completions { shell } => {
             commands::manual::completions(*shell);
             Ok(())
@@ -117,10 +133,14 @@ fn on_stages(
         accepted: accepted(job),
         ..RunContext::new(&store, as_of, reporter)
     };
-    let CommandOutput { json, text, refused } = command(&context, &resolved)?;
+    let output = command(&context, &resolved)?;
     drop(lease);
-    reporter.result(&json, || text);
-    match refused {
+    print(output, reporter)
+}
+
+fn print(output: CommandOutput, reporter: &Reporter) -> Result<()> {
+    reporter.result(&output.json, || output.text);
+    match output.refused {
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
@@ -181,7 +201,22 @@ fn on_origins(
 
 #[expect(clippy::disallowed_methods, reason = "the environment is read here, once")]
 fn resolve(pipeline: Option<&Path>, global: &Global) -> Result<Resolved> {
-    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    let mut variables = BTreeMap::new();
+    for (name, value) in std::env::vars_os() {
+        // What is no text is none of ours, unless its name says so.
+        let Some(name) = name.to_str() else { continue };
+        match value.into_string() {
+            Ok(value) => drop(variables.insert(name.to_owned(), value)),
+            Err(_) if ["LONGHAUL", "AWS_"].iter().any(|prefix| name.starts_with(prefix)) => {
+                return Err(Refusal::Configuration {
+                    place: name.to_owned(),
+                    problem: "expected text in UTF-8, found other bytes".to_owned(),
+                }
+                .into());
+            }
+            Err(_) => {}
+        }
+    }
     Ok(Resolved::new(pipeline, global, variables)?)
 }
 

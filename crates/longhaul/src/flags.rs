@@ -167,6 +167,21 @@ pub(crate) enum Command {
         /// A pipeline file whose [store] section counts
         pipeline: Option<PathBuf>,
     },
+    /// Reads every object of the store that says what it must be, and mends what is damaged
+    Verify {
+        /// Mends what can be mended, and takes away what is made again when it is needed
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Deletes what neither the last nights nor later ones read; says what, unless --delete is given
+    Gc {
+        /// How many nights are kept
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+        keep: u32,
+        /// Deletes it
+        #[arg(long)]
+        delete: bool,
+    },
     /// Prints a completion script
     Completions {
         /// For which shell

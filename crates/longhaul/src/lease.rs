@@ -21,6 +21,9 @@ use crate::refusal::Refusal;
 
 const SCHEMA: Schema = Schema { name: "lease", version: 1 };
 
+/// Where the leases are.
+const FOLDER: &str = "locks/";
+
 /// A holder that did not renew its lease for so long is taken to have stopped.
 pub(crate) const EXPIRES_AFTER: Duration = Duration::from_secs(60);
 
@@ -76,7 +79,7 @@ impl Lease {
         (clock, patience): (&dyn Clock, Duration),
         renewal: Renewal,
     ) -> Result<Self> {
-        let path = format!("locks/{pipeline}.json");
+        let path = format!("{FOLDER}{pipeline}.json");
         let began = clock.elapsed();
         // What was last seen, and since when.
         let mut seen: Option<(Document, Duration)> = None;
@@ -108,6 +111,18 @@ impl Lease {
             seen = Some((before, last));
             clock.sleep(LOOKED_AT_EVERY);
         }
+    }
+
+    /// Takes the leases of all pipelines that ever ran on a store, without waiting.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub(crate) fn take_all(store: &Store, clock: &dyn Clock) -> Result<Vec<Self>> {
+        let names = store.list(FOLDER)?.into_iter().filter_map(|entry| {
+            Some(entry.path.strip_prefix(FOLDER)?.strip_suffix(".json")?.to_owned())
+        });
+        let waits = (clock, Duration::ZERO);
+        names.map(|name| Self::take(store, &name, waits, Renewal::InBackground)).collect()
     }
 
     fn held(store: Store, path: String, fence: u64, renewal: Renewal) -> Self {
@@ -190,6 +205,14 @@ fn renew(store: &Store, path: &str, fence: u64) -> Result<()> {
         }
     }
     Err(Refusal::LeaseLost { path: path.to_owned() }.into())
+}
+
+/// Whether there is a lease at a path, as it was written.
+///
+/// # Errors
+/// If the store fails, or it was altered.
+pub(crate) fn at(store: &Store, path: &str) -> Result<bool, store::Error> {
+    Ok(store.get_sealed::<Document>(path, SCHEMA)?.is_some())
 }
 
 /// What is there. A lease that is not as it was written is of nobody who could be asked: it is

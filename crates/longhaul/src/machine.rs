@@ -1,6 +1,6 @@
 //! The machine that the program runs on: its clock, and which process this is.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,11 @@ pub(crate) struct SystemClock {
 impl SystemClock {
     pub(crate) fn new() -> Self {
         Self { started: Instant::now() }
+    }
+
+    /// The moment.
+    pub(crate) fn time(&self) -> SystemTime {
+        SystemTime::now()
     }
 }
 

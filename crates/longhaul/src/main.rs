@@ -14,6 +14,7 @@ mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod inventory;
 mod lease;
 mod left_out;
 mod machine;

@@ -112,6 +112,14 @@ pub(crate) enum Refusal {
         /// What differs.
         found: Vec<String>,
     },
+    /// Objects of the store are not what was written.
+    #[error("{store}: {n} objects are not as they were written")]
+    Damaged {
+        /// How many.
+        n: usize,
+        /// The store.
+        store: String,
+    },
     /// Another run works on the pipeline.
     #[error(
         "pipeline {pipeline} is worked on by process {process} on {host}, since {started_at} \
@@ -167,7 +175,9 @@ impl Refusal {
             | Self::Vanished { .. }
             | Self::Breaking { .. }
             | Self::NotReleasable { .. } => ErrorClass::Contract,
-            Self::Input { .. } | Self::Unreadable { .. } => ErrorClass::Contract,
+            Self::Input { .. } | Self::Unreadable { .. } | Self::Damaged { .. } => {
+                ErrorClass::Contract
+            }
             Self::Held { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
             Self::NotReproduced { .. } => ErrorClass::Internal,
         }
@@ -211,6 +221,7 @@ impl Refusal {
                  that reads more than was recorded before its row's midnight"
                     .to_owned(),
             ),
+            Self::Damaged { .. } => Some("the table says what is needed for each".to_owned()),
             Self::Held { .. } => Some(format!(
                 "wait for it, or raise limits.lock_wait_seconds; a run that was killed elsewhere \
                  is taken over {} s after its last sign of life",

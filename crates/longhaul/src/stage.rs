@@ -22,7 +22,7 @@ use crate::report::Reporter;
 pub(crate) const CODE_VERSION: &str = env!("LONGHAUL_CODE_VERSION");
 
 /// The form of the manifest of a stage.
-const MANIFEST: Schema = Schema { name: "stage", version: 2 };
+pub(crate) const MANIFEST: Schema = Schema { name: "stage", version: 2 };
 
 /// What all stages of one run share.
 #[derive(Clone, Copy)]

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_ends_of_time_are_not_passed() {
         for instant in [Instant::MIN, Instant::MAX, Instant(0)] {
-            assert_eq!(instant.plus_days(i64::MAX), Instant::MAX.max(instant));
+            assert!(instant.plus_days(i64::MAX) >= instant);
             assert!(instant.plus_days(i64::MIN) <= instant);
             assert!(instant.hours_since(Instant::MIN) >= 0.0);
             assert!(instant.hours_since(Instant::MAX) <= 0.0);

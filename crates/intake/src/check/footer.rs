@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::statistics::Statistics;
 use terms::{Day, Instant, column};
 
+use super::decoded_size::{DECODED_BYTES_MAX, decoded_bytes_max};
+use crate::contained::contained;
 use crate::contract::Contract;
 use crate::contract::column_type::describe;
 use crate::error::Error;
@@ -17,6 +20,8 @@ use crate::error::Error;
 pub(crate) struct Footer<'a> {
     /// The contract's columns that the file has.
     pub(crate) present: Vec<&'a str>,
+    /// An upper bound of the memory that the rows take. Units: bytes.
+    pub(crate) decoded_bytes_max: u64,
     metadata: Arc<ParquetMetaData>,
 }
 
@@ -42,7 +47,7 @@ impl<'a> Footer<'a> {
     /// Reads the footer of a file.
     ///
     /// # Errors
-    /// If the file is not Parquet, has no rows, has a column of another type than its contract says
+    /// If the file is not Parquet, may not fit in memory once decoded, has no rows, has a column of another type than its contract says
     /// or does not have a required one.
     pub(crate) fn read_unpartitioned(
         contract: &'a Contract,
@@ -50,21 +55,29 @@ impl<'a> Footer<'a> {
         bytes: &Bytes,
     ) -> Result<Self, Error> {
         let table = || contract.table().to_owned();
-        let footer =
-            ArrowReaderMetadata::load(bytes, ArrowReaderOptions::default()).map_err(|source| {
-                Error::NotParquet {
-                    table: table(),
-                    path: path.to_owned(),
-                    bytes: bytes.len() as u64,
-                    source,
-                }
-            })?;
+        let not_parquet = |source| Error::NotParquet {
+            table: table(),
+            path: path.to_owned(),
+            bytes: bytes.len() as u64,
+            source,
+        };
+        let options = ArrowReaderOptions::default;
+        let footer = contained(|| ArrowReaderMetadata::load(bytes, options()))
+            .unwrap_or_else(|panic| Err(ParquetError::General(panic)))
+            .map_err(not_parquet)?;
         let present = present_columns(contract, path, &footer)?;
         let metadata = footer.metadata();
         if metadata.file_metadata().num_rows() == 0 {
             return Err(Error::EmptyFile { table: table(), path: path.to_owned() });
         }
-        Ok(Self { present, metadata: metadata.clone() })
+        let decoded_bytes_max = contained(|| decoded_bytes_max(bytes, metadata, &present))
+            .unwrap_or_else(|panic| Err(ParquetError::General(panic)))
+            .map_err(not_parquet)?;
+        if decoded_bytes_max > DECODED_BYTES_MAX {
+            let (table, path) = (table(), path.to_owned());
+            return Err(Error::TooLarge { table, path, found: decoded_bytes_max });
+        }
+        Ok(Self { present, decoded_bytes_max, metadata: metadata.clone() })
     }
 
     /// How many rows of the file are null in a column, if its statistics say so.

@@ -5,10 +5,12 @@
 //! its result does not change any more, and the next check takes it over.
 
 pub(crate) mod checked_frame;
+pub(crate) mod decoded_size;
 pub(crate) mod footer;
 pub(crate) mod join_lookup;
 pub(crate) mod listing;
 pub(crate) mod output;
+pub(crate) mod page_header;
 pub(crate) mod partition;
 pub(crate) mod partition_rules;
 pub(crate) mod report;

@@ -5,9 +5,12 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{AnyValue, Column, DataFrame, PolarsResult, SerReader};
+use polars::prelude::{
+    AnyValue, Column, DataFrame, ParallelStrategy, PolarsError, PolarsResult, SerReader,
+};
 use terms::Instant;
 
+use crate::contained::contained;
 use crate::contract::Contract;
 use crate::contract::column::ColumnSpec;
 use crate::error::Error;
@@ -22,7 +25,9 @@ pub(crate) fn read_rows(
     present: &[&str],
     columns: &[&ColumnSpec],
 ) -> Result<DataFrame, Error> {
-    rows(bytes, present, columns).map_err(|source| Error::Unreadable {
+    let decoded = contained(|| rows(bytes, present, columns));
+    let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
+    decoded.unwrap_or_else(failed).map_err(|source| Error::Unreadable {
         table: contract.table().to_owned(),
         path: path.to_owned(),
         source,
@@ -41,6 +46,8 @@ fn rows(bytes: &Bytes, present: &[&str], columns: &[&ColumnSpec]) -> PolarsResul
     let found = ParquetReader::new(Cursor::new(bytes.clone()))
         .with_columns(Some(names))
         .set_rechunk(true)
+        // Several files are read at once; and a panic stays on this thread.
+        .read_parallel(ParallelStrategy::None)
         .finish()?;
     let n_rows = found.height();
     let mut frame = Vec::with_capacity(columns.len());

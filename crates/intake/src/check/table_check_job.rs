@@ -7,6 +7,8 @@ use rayon::prelude::*;
 use store::{Entry, Store};
 use terms::{AsOf, Day};
 
+use super::decoded_size::DECODED_BYTES_MAX;
+use super::footer::Footer;
 use super::join_lookup::JoinLookup;
 use super::listing::TableListing;
 use super::partition::{Fetched, Partition};
@@ -105,6 +107,38 @@ impl TableCheckJob<'_> {
         lookups: &mut [JoinLookup<'_>],
     ) -> Result<Vec<Result<Vec<FileCheck>, Error>>, Error> {
         let fetched = self.fetch(batch)?;
+        let mut checked = Vec::with_capacity(batch.len());
+        let mut rest = fetched.into_iter().peekable();
+        while rest.peek().is_some() {
+            // As many partitions as fit in memory together, at least one.
+            let (mut some, mut total) = (Vec::new(), 0_u64);
+            while let Some(files) = rest.next_if(|files| {
+                total = total.saturating_add(self.decoded_bytes_max(files));
+                some.is_empty() || total <= DECODED_BYTES_MAX
+            }) {
+                some.push(files);
+            }
+            checked.extend(self.check_fetched(some, lookups)?);
+        }
+        Ok(checked)
+    }
+
+    /// An upper bound of the memory that the rows of some files take; that of a file which cannot
+    /// be read is its own error later. Units: bytes.
+    fn decoded_bytes_max(&self, files: &[Fetched<'_>]) -> u64 {
+        let of_file = |fetched: &Fetched<'_>| {
+            let path = &fetched.file.path;
+            let footer = Footer::read_unpartitioned(self.contract, path, &fetched.bytes);
+            footer.map_or(0, |footer| footer.decoded_bytes_max)
+        };
+        files.iter().map(of_file).fold(0, u64::saturating_add)
+    }
+
+    fn check_fetched(
+        &self,
+        fetched: Vec<Vec<Fetched<'_>>>,
+        lookups: &mut [JoinLookup<'_>],
+    ) -> Result<Vec<Result<Vec<FileCheck>, Error>>, Error> {
         let partitions: Vec<Result<Partition<'_>, Error>> = on_workers(|| {
             let fetched = fetched.into_par_iter();
             fetched.map(|files| Partition::read(self.contract, files)).collect()

@@ -93,6 +93,16 @@ pub enum ImportError {
         /// Why.
         source: PolarsError,
     },
+    /// The SQL of a target is not allowed.
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    TargetText {
+        /// The file.
+        path: PathBuf,
+        /// What is allowed.
+        expected: String,
+        /// What it has.
+        found: String,
+    },
     /// The SQL of a target does not return what the contract says.
     #[error("{}: column {column:?}: expected {expected}, found {found}", path.display())]
     TargetColumn {
@@ -135,6 +145,7 @@ impl ImportError {
             Self::Folder { .. }
             | Self::Toml { .. }
             | Self::Description { .. }
+            | Self::TargetText { .. }
             | Self::TargetSql { .. } => ErrorClass::Configuration,
             Self::SourceFormat { .. }
             | Self::SourceColumn { .. }

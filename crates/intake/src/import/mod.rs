@@ -89,7 +89,10 @@ pub fn import(
     for (contract, partitions) in targets {
         plans.push(plan(store, contract.table(), partitions, force)?);
     }
-    let mut write = TableWrite::begin(store, &command_of(folder))?;
+    let mut write = TableWrite::new(store, &command_of(folder));
+    if plans.iter().any(|plan| !plan.write.is_empty()) {
+        write.begin()?;
+    }
     let mut tables = Vec::with_capacity(plans.len());
     for plan in plans {
         for batch in batches(&plan.write, |(_, bytes)| (1, bytes.len() as u64)) {

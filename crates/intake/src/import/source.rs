@@ -17,6 +17,7 @@ use terms::Instant;
 use super::description::{Format, Source};
 use super::error::ImportError;
 use super::local_time::{parse, to_utc};
+use crate::contained::contained;
 use crate::error::Error;
 
 /// Reads the source `name` from the folder `from`. `description` is the file that describes it, for
@@ -86,7 +87,11 @@ impl SourceFile<'_> {
         };
         let (format, frame) = match format {
             Format::Csv => ("CSV with a header", read_csv(self.source, bytes)),
-            Format::Parquet => ("Parquet", ParquetReader::new(Cursor::new(bytes)).finish()),
+            Format::Parquet => {
+                let read = || ParquetReader::new(Cursor::new(bytes)).finish();
+                let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
+                ("Parquet", contained(read).unwrap_or_else(failed))
+            }
         };
         frame.map_err(|source| ImportError::SourceFormat {
             name: self.name.to_owned(),

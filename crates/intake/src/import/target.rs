@@ -15,11 +15,13 @@ use terms::{Day, Instant, column};
 
 use super::error::ImportError;
 use crate::check::rows::instants;
+use crate::check::workers::on_workers;
 use crate::contract::Contract;
 use crate::contract::column::ColumnSpec;
 use crate::contract::column_type::ColumnType;
 use crate::contract::rule::{END_OF_9999, YEAR_1};
 use crate::error::Error;
+use crate::sql_text::{TARGET_TOKENS_MAX, reads_a_file, too_long};
 
 /// One partition of a target, as the bytes of its file.
 pub(crate) struct Partition {
@@ -37,7 +39,20 @@ pub(crate) fn compute(
 ) -> Result<Vec<Partition>, Error> {
     let text = std::fs::read_to_string(sql)
         .map_err(|source| ImportError::Folder { path: sql.to_owned(), source })?;
-    let frame = context.execute(&text).and_then(polars::prelude::LazyFrame::collect);
+    if let Some(function) = reads_a_file(&text) {
+        let path = sql.to_owned();
+        return Err(ImportError::TargetText {
+            path,
+            expected: "tables that import.toml declares as sources".to_owned(),
+            found: format!("the function {function}"),
+        }
+        .into());
+    }
+    if let Some((expected, found)) = too_long(&text, TARGET_TOKENS_MAX) {
+        return Err(ImportError::TargetText { path: sql.to_owned(), expected, found }.into());
+    }
+    // With a stack on which a chain of that length fits.
+    let frame = on_workers(|| context.execute(&text).and_then(polars::prelude::LazyFrame::collect));
     let failed =
         |error| ImportError::TargetSql { path: sql.to_owned(), source: without_plan(error) };
     let frame = frame.map_err(failed)?;
@@ -119,12 +134,13 @@ impl Target<'_> {
     fn require_years(&self, fitted: &DataFrame) -> Result<(), ImportError> {
         let failed = |source| ImportError::TargetSql { path: self.sql.to_owned(), source };
         let recorded_at = instants(fitted, column::RECORDED_AT).map_err(failed)?;
-        let days = YEAR_1..=END_OF_9999;
+        // Year 1 east of Greenwich begins in year 0.
+        let days = YEAR_1.plus(-366)..=END_OF_9999;
         let is_outside = |at: &Instant| !days.contains(&at.day());
         let outside: Vec<Instant> = recorded_at.into_iter().flatten().filter(is_outside).collect();
         let Some(first) = outside.first() else { return Ok(()) };
         let found = format!("{} rows outside, first {} us", outside.len(), first.micros());
-        Err(self.refuse(column::RECORDED_AT, "instants of the years 1 to 9999", found))
+        Err(self.refuse(column::RECORDED_AT, "instants of the years 0 to 9999", found))
     }
 
     fn cast_column(&self, spec: &ColumnSpec, column: &Column) -> Result<Column, ImportError> {

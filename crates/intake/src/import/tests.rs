@@ -313,6 +313,71 @@ fn a_time_in_another_format_is_read_in_sql_with_its_offset() {
 }
 
 #[test]
+fn sql_reads_its_declared_sources_alone_and_is_not_endless() {
+    let folder = Folder::new();
+    for function in ["read_csv('/etc/passwd')", "\"READ_CSV\" ('/etc/passwd')"] {
+        folder.write("orders.sql", &ORDERS.replace("FROM sales", &format!("FROM {function}")));
+        let error = import(&memory(), folder.0.path(), folder.0.path(), &contracts(), false);
+        let error = error.unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Configuration);
+        assert!(error.to_string().to_lowercase().contains("the function read_csv"), "{error}");
+    }
+    let long = vec!["zip"; 20_000].join(" || ");
+    folder.write("orders.sql", &ORDERS.replace("LPAD(zip", &format!("LPAD({long}")));
+    folder.fails(
+        "orders.sql: expected at most 5000 words and signs, found more",
+        ErrorClass::Configuration,
+    );
+    // As long as it may be, it is computed.
+    let long = vec!["id"; 2_000].join(" + ");
+    let wide = format!("{long} < 0 AS ignored");
+    folder.write("orders.sql", &format!("SELECT {wide} FROM sales"));
+    let error = import(&memory(), folder.0.path(), folder.0.path(), &contracts(), false);
+    assert!(error.unwrap_err().to_string().contains("\"ignored\""));
+}
+
+#[test]
+fn instants_that_no_clock_shows_are_refused_by_row() {
+    let folder = Folder::new();
+    folder.write("sales.csv", &SALES.replace("2026-03-28 00:30:00", "+262142-12-31 23:00:00"));
+    let message = "source \"sales\" sales.csv: column \"bought\" row 3: expected a local time like \
+                   2018-01-31 13:45:00, found \"+262142-12-31 23:00:00\"";
+    folder.fails(message, ErrorClass::Contract);
+    // What systems write for none is imported, and its rows are for the check.
+    folder.write("sales.csv", &SALES.replace("2026-03-28 00:30:00", "0001-01-01 00:00:00"));
+    let store = memory();
+    assert_eq!(folder.import(&store, false).unwrap().tables[0].first.to_string(), "0000-12-31");
+    let checked = find(&store, &contracts(), at("2026-04-02"));
+    let error = checked.unwrap_err().to_string();
+    assert!(error.contains("recorded_at_range 1"), "{error}");
+}
+
+#[test]
+fn whatever_is_altered_in_a_description_it_is_read_or_refused() {
+    let random = &mut statistics::SplitMix64::new(11);
+    let letters: Vec<char> = "[]{}=\"'.,# \n0a".chars().collect();
+    let folder = Folder::new();
+    let mut refused = 0;
+    for _ in 0..150 {
+        let mut text: Vec<char> = IMPORT.chars().collect();
+        for _ in 0..=random.next_u64() % 3 {
+            let at = random.next_u64() as usize % text.len();
+            text[at] = letters[random.next_u64() as usize % letters.len()];
+        }
+        folder.write("import.toml", &text.into_iter().collect::<String>());
+        if let Err(error) = import(&memory(), folder.0.path(), folder.0.path(), &contracts(), false)
+        {
+            refused += 1;
+            assert_ne!(error.class(), ErrorClass::Internal, "{error}");
+        }
+    }
+    assert!(refused > 50, "{refused}");
+    folder.write("import.toml", &("a = ".to_owned() + &"[".repeat(100_000)));
+    let error = import(&memory(), folder.0.path(), folder.0.path(), &contracts(), false);
+    assert_eq!(error.unwrap_err().class(), ErrorClass::Configuration);
+}
+
+#[test]
 #[ignore = "needs the Olist CSVs: make test-olist DIR=…"]
 fn olist_is_imported_and_its_odd_rows_are_quarantined() {
     let from = std::env::var_os("OLIST_DIR").expect("OLIST_DIR names the folder of the CSVs");

@@ -1,7 +1,7 @@
 //! The command `simulate`: writes the tables of a simulated network, one nightly extract after the
 //! other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,8 +9,8 @@ use bytes::Bytes;
 use intake::TableWrite;
 use serde_json::json;
 use simulate::CheckedNetwork;
-use store::{PutOutcome, Store};
-use terms::{AsOf, Digest, count};
+use store::Store;
+use terms::{AsOf, count};
 
 use crate::command_output::envelope;
 use crate::refusal::Refusal;
@@ -57,15 +57,19 @@ pub(crate) fn write(
     network: &CheckedNetwork,
 ) -> Result<Output> {
     let mut simulation = simulate::simulate(network);
-    let mut written =
-        TableWrite::begin(context.store, &format!("simulate {}", pipeline.display()))?;
+    let mut written = TableWrite::new(context.store, &format!("simulate {}", pipeline.display()));
+    let present: BTreeSet<String> =
+        context.store.list("tables/")?.into_iter().map(|entry| entry.path).collect();
     for extract in simulation.by_ref() {
         let extract = extract?;
         for table in extract.tables {
             let (name, date) = (table.name, extract.recorded_on);
             let path = format!("tables/{name}/recorded_on={date}/part-0000.parquet");
             written.add(&path, &table.parquet, table.n_rows as u64);
-            write_file(context, &path, table.parquet)?;
+            if !is_there(context, &present, &path, &table.parquet)? {
+                written.begin()?;
+                context.store.put(&path, table.parquet)?;
+            }
         }
     }
     written.commit()?;
@@ -79,16 +83,19 @@ pub(crate) fn write(
     Ok(Output { files: BTreeMap::new(), summary: serde_json::to_value(summary)?, line })
 }
 
-/// Writes a partition, unless it is there; with other bytes it is replaced only if forced.
-fn write_file(context: &RunContext<'_>, path: &str, parquet: Bytes) -> Result<()> {
-    if context.store.put_if_absent(path, parquet.clone())? == PutOutcome::Created {
-        return Ok(());
+/// Whether a partition is there; with other bytes it may be replaced only if forced.
+fn is_there(
+    context: &RunContext<'_>,
+    present: &BTreeSet<String>,
+    path: &str,
+    parquet: &Bytes,
+) -> Result<bool> {
+    if !present.contains(path) {
+        return Ok(false);
     }
-    if Digest::of(&context.store.get(path)?) == Digest::of(&parquet) {
-        return Ok(());
-    }
-    if !context.force {
+    let is_same = context.store.get(path)? == *parquet;
+    if !is_same && !context.force {
         return Err(Refusal::Occupied { path: path.to_owned() }.into());
     }
-    Ok(context.store.put(path, parquet)?)
+    Ok(is_same)
 }

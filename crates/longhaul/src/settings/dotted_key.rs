@@ -6,12 +6,24 @@ use toml::{Table, Value};
 
 use crate::refusal::Refusal;
 
+/// More than any setting has: each part is a table within a table, which is walked on the stack.
+const PARTS_MAX: usize = 8;
+
 /// Sets one dotted key to `text`, parsed as a TOML value or else taken as a string. `origin` is what
 /// an error names.
 ///
 /// # Errors
-/// If a part of the key but the last one is not a table.
+/// If a part of the key but the last one is not a table, or it has too many parts.
 pub(super) fn set(table: &mut Table, key: &str, text: &str, origin: &str) -> Result<(), Refusal> {
+    if key.split('.').nth(PARTS_MAX).is_some() {
+        return Err(Refusal::Configuration {
+            place: origin.to_owned(),
+            problem: format!(
+                "expected a key of at most {PARTS_MAX} parts, found {}",
+                key.split('.').count()
+            ),
+        });
+    }
     let value = format!("value = {text}")
         .parse::<Table>()
         .ok()

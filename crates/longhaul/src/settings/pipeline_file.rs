@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use learn::FamilyName;
 use serde::{Deserialize, Serialize};
 
+use super::OutOfRange;
 use super::limits::LimitsSection;
 use super::network::NetworkSection;
 
@@ -78,6 +79,29 @@ pub(crate) struct EvaluateSection {
     pub(crate) bootstrap_block_days: u32,
     /// The gates that a model must pass to be published.
     pub(crate) gates: evaluate::GateSettings,
+}
+
+impl EvaluateSection {
+    /// Checks the ranges: beyond them days cannot be counted, or rounds not be ended.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub(super) fn check(&self) -> Result<(), OutOfRange> {
+        let ranges = [
+            ("evaluate.holdout_days", self.holdout_days, 1..=3_650),
+            ("evaluate.maturity_days", self.maturity_days.unwrap_or_default(), 0..=3_650),
+            ("evaluate.bootstrap_rounds", self.bootstrap_rounds, 0..=100_000),
+            ("evaluate.bootstrap_block_days", self.bootstrap_block_days, 0..=3_650),
+        ];
+        for (key, found, range) in ranges {
+            if !range.contains(&found) {
+                let (min, max) = range.into_inner();
+                let problem = format!("expected {min} to {max}, found {found}");
+                return Err(OutOfRange { key, problem });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The section `[score]`.

@@ -104,12 +104,13 @@ impl Resolved {
                 let place = pipeline.map_or_else(String::new, |path| path.display().to_string());
                 Refusal::Configuration { place, problem: error.to_string().trim().to_owned() }
             })?;
-        settings.network.check().and_then(|()| settings.limits.check()).map_err(
-            |OutOfRange { key, problem }| {
-                let origin = origins.get(key).map(String::as_str).unwrap_or("default");
-                Refusal::Configuration { place: format!("{key} ({origin})"), problem }
-            },
-        )?;
+        let checked = (settings.network.check())
+            .and_then(|()| settings.limits.check())
+            .and_then(|()| settings.evaluate.check());
+        checked.map_err(|OutOfRange { key, problem }| {
+            let origin = origins.get(key).map(String::as_str).unwrap_or("default");
+            Refusal::Configuration { place: format!("{key} ({origin})"), problem }
+        })?;
         if pipeline.is_some() && !is_pipeline_name(&settings.name) {
             let origin = origins.get("name").map_or("the file's", String::as_str);
             return Err(Refusal::Configuration {
@@ -284,6 +285,51 @@ mod tests {
         assert_eq!(origin("train.seed"), "--set");
         assert_eq!(origin("evaluate.holdout_days"), "LONGHAUL__EVALUATE__HOLDOUT_DAYS");
         assert_eq!(origin("evaluate.bootstrap_rounds"), "default");
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_counted_to_and_keys_without_end_are_refused() {
+        let long = format!("{}=1", vec!["a"; 30_000].join("."));
+        for (set, words) in [
+            ("evaluate.holdout_days=4294967295", "expected 1 to 3650"),
+            ("evaluate.bootstrap_rounds=4294967295", "expected 0 to 100000"),
+            (long.as_str(), "expected a key of at most 8 parts, found 30000"),
+        ] {
+            let error = Resolved::new(None, &global(&[set]), BTreeMap::new()).unwrap_err();
+            assert_eq!(error.class(), ErrorClass::Configuration);
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_altered_in_a_pipeline_it_is_read_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("altered.toml");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Resolved::new(Some(&path), &global(&[]), BTreeMap::new())
+        };
+        let pipeline = include_str!("../../../../pipelines/demo.toml");
+        assert!(read(pipeline).is_ok());
+        let mut random = statistics::SplitMix64::new(13);
+        let letters: Vec<char> = "[]{}=\"'.,# \n09ae-".chars().collect();
+        let mut refused = 0;
+        for _ in 0..300 {
+            let mut text: Vec<char> = pipeline.chars().collect();
+            for _ in 0..=random.next_u64() % 3 {
+                let at = random.next_u64() as usize % text.len();
+                text[at] = letters[random.next_u64() as usize % letters.len()];
+            }
+            if let Err(error) = read(&text.into_iter().collect::<String>()) {
+                refused += 1;
+                assert_eq!(error.class(), ErrorClass::Configuration, "{error}");
+            }
+        }
+        assert!(refused > 100, "{refused}");
+        for deep in ["a = ".to_owned() + &"[".repeat(100_000), vec!["a"; 30_000].join(".") + " = 1"]
+        {
+            assert!(read(&deep).is_err());
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use terms::{AsOf, Digest, Fingerprint, count};
 
 use crate::left_out::{self, LeftOut};
 use crate::settings::Resolved;
-use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
+use crate::stage::{self, CODE_VERSION, Output, RunContext, StageManifest, StageResult};
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
 use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
@@ -216,6 +216,15 @@ fn training(resolved: &Resolved) -> Result<String> {
         .with("network", serde_json::to_string(&resolved.settings.network)?)
         .with("declaration", declaration);
     Ok(parts.finish().to_string())
+}
+
+/// Since when orders were judged, if a manifest is that of this stage.
+pub(crate) fn judged_since(manifest: &StageManifest) -> Option<AsOf> {
+    if manifest.stage != "evaluate" {
+        return None;
+    }
+    let summary: Summary = serde_json::from_value(manifest.summary.clone()).ok()?;
+    summary.first_day.parse().ok()
 }
 
 fn summary(evaluation: &Evaluation, left_out: Vec<LeftOut>) -> Summary {

@@ -10,10 +10,11 @@ use anyhow::{Context as _, Result};
 use evaluate::CutOff;
 use features::{Declaration, Frame, Limits, Month, Outcomes, assemble, encode, feature_list};
 use serde::{Deserialize, Serialize};
+use store::Store;
 use terms::{Digest, Instant, Matrix, count};
 
 use crate::settings::Resolved;
-use crate::stage::{self, Output, RunContext, StageResult};
+use crate::stage::{self, Output, RunContext, StageManifest, StageResult};
 use crate::stages::check::Checked;
 use crate::stages::cut_off;
 use crate::stages::history::{self, StoredMonth};
@@ -83,6 +84,24 @@ pub(crate) fn run(
 fn outcomes(context: &RunContext<'_>, months: &[StoredMonth], limits: Limits) -> Result<Outcomes> {
     let months = months.iter().map(|month| month.read_outcomes(context));
     Ok(assemble(&months.collect::<Result<Vec<_>>>()?, limits)?.1)
+}
+
+/// The objects of the state that a features stage refers to; none if the manifest is another's.
+///
+/// # Errors
+/// If its output cannot be read.
+pub(crate) fn objects(
+    store: &Store,
+    folder: &str,
+    manifest: &StageManifest,
+) -> Result<Vec<String>> {
+    match manifest.outputs.get(MONTHS) {
+        Some(digest) if manifest.stage == "features" => {
+            let months = store.get_verified(&format!("{folder}/{MONTHS}"), digest)?;
+            history::objects_of_months(&months)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// What the limits of the network cut off, as the stage found it.

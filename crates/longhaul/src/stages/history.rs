@@ -29,7 +29,7 @@ use self::stored::{StoredObject, StoredState};
 use crate::stage::RunContext;
 use crate::stages::check::Checked;
 
-pub(crate) use self::stored::StoredMonth;
+pub(crate) use self::stored::{StateList, StoredMonth, objects_of_months, stored_states};
 
 /// The months up to the as-of.
 pub(crate) struct HistoryUpdate {
@@ -88,9 +88,13 @@ pub(crate) fn update(
 /// late; and each half-year, for one that comes very late or a build that was killed. Saving takes
 /// a second where a day has thousands of shipments.
 fn is_saved_after(until: Day, end: Day) -> bool {
-    let date = until.date();
-    let is_half_year = date.day() == 1 && matches!(date.month(), 1 | 7);
-    end.days_since(until) <= 62 || is_half_year
+    end.days_since(until) <= 62 || is_half_year(until)
+}
+
+/// Whether a half-year begins with a day.
+pub(crate) fn is_half_year(day: Day) -> bool {
+    let date = day.date();
+    date.day() == 1 && matches!(date.month(), 1 | 7)
 }
 
 /// The months that are built, in the store or about to be written to it.

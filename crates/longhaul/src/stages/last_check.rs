@@ -113,6 +113,11 @@ pub(crate) fn save(
     Ok(())
 }
 
+/// The as-of of the check that a pointer leads to, if it can be read.
+pub(crate) fn as_of_at(store: &Store, pointer: &str) -> Option<AsOf> {
+    read(store, pointer).map(|last| last.as_of)
+}
+
 fn read(store: &Store, pointer: &str) -> Option<LastCheck> {
     match store.get_sealed(pointer, LAST_CHECK) {
         Ok(found) => found.map(|(last, _)| last),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use store::PutOutcome;
+use store::{PutOutcome, Store};
 use terms::{AsOf, Schema};
 
 use crate::settings::Resolved;
@@ -22,7 +22,7 @@ const NIGHT_INPUTS: Schema = Schema { name: "night-inputs", version: 1 };
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct NightInputs {
     pipeline: String,
-    as_of: AsOf,
+    pub(crate) as_of: AsOf,
     /// The champion: it scores, should tonight's model be refused.
     pub(crate) champion: Option<String>,
     /// The models of the pipeline's earlier nights, newest first.
@@ -32,6 +32,14 @@ pub(crate) struct NightInputs {
 }
 
 impl NightInputs {
+    /// What is written down at a path.
+    ///
+    /// # Errors
+    /// If the store fails, or it is not as it was written.
+    pub(crate) fn at(store: &Store, path: &str) -> Result<Option<Self>, store::Error> {
+        Ok(store.get_sealed(path, NIGHT_INPUTS)?.map(|(found, _)| found))
+    }
+
     /// What the first run of this night read; that of now, if this is the first. `inputs` are those
     /// of the stage that asks.
     ///

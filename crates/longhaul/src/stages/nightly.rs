@@ -52,6 +52,11 @@ pub(crate) struct StoredNight {
 }
 
 impl StoredNight {
+    /// Its as-of.
+    pub(crate) fn as_of(&self) -> AsOf {
+        self.as_of
+    }
+
     /// The night whose predictions are at a path; `None` if they are those of no night.
     pub(crate) fn at(path: String) -> Option<Self> {
         let as_of = path.strip_prefix(FOLDER)?.split('/').nth(2)?.parse().ok()?;
@@ -256,11 +261,14 @@ pub(crate) fn forecasts(
     })
 }
 
+/// The digest in the name of stored predictions.
+pub(crate) fn digest_of(path: &str) -> Option<Digest> {
+    path.rsplit('/').next()?.strip_suffix(".parquet")?.parse().ok()
+}
+
 /// The stored predictions of a night, verified; `None`, with a note, if they are damaged or gone.
 fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<Option<DataFrame>> {
-    let name = night.path.rsplit('/').next().and_then(|name| name.strip_suffix(".parquet"));
-    let digest = name.and_then(|name| name.parse::<Digest>().ok());
-    let found = match digest {
+    let found = match digest_of(&night.path) {
         Some(digest) => context.store.get_verified(&night.path, &digest),
         None => Err(store::Error::NotFound { url: context.store.url_of(&night.path) }),
     };

@@ -104,7 +104,7 @@ fn lenient() -> Vec<Contract> {
             "property: quarantineShareMax, value: 0.05",
             "property: quarantineShareMax, value: 1",
         );
-        Contract::parse(table, &text).unwrap()
+        Contract::parse(table, &text).unwrap().accepting_stale()
     };
     vec![contract("shipments"), contract("orders")]
 }

@@ -34,9 +34,11 @@ impl Contract {
     /// If the text is no ODCS v3.1 document of one table, or has a constraint that is not
     /// supported, or a rule over columns that do not exist.
     pub fn parse(origin: &str, text: &str) -> Result<Self, Error> {
+        let source_text = SourceText { origin, text };
+        source_text.require_shallow()?;
         let document: Document = serde_yaml_ng::from_str(text)
             .map_err(|source| Error::ContractYaml { contract: origin.to_owned(), source })?;
-        contract(&SourceText { origin, text }, document)
+        contract(&source_text, document)
     }
 
     /// The contract that is shipped for `table`, if there is one.

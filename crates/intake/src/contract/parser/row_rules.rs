@@ -6,6 +6,7 @@ use crate::contract::column_type::ColumnType;
 use crate::contract::odcs::{self, Property, Quality, SchemaObject};
 use crate::contract::rule::{OnViolation, Rule, condition_of};
 use crate::error::Error;
+use crate::sql_text::{RULE_TOKENS_MAX, too_long};
 use terms::column;
 
 /// The format of a text that names a time zone.
@@ -128,6 +129,9 @@ fn table_rule(
         let expected = "SELECT count(*) FROM {object} WHERE <condition of a bad row>";
         text.refuse(element.clone(), expected, query)
     })?;
+    if let Some((expected, found)) = too_long(condition, RULE_TOKENS_MAX) {
+        return Err(text.refuse(element, expected, found));
+    }
     let rule = Rule::sql(name, condition, on)
         .map_err(|source| text.refuse(element, "a condition in SQL", source.to_string()))?;
     rules.push(rule);

@@ -28,6 +28,42 @@ impl SourceText<'_> {
         }
     }
 
+    /// Refuses a text that is far too long or deep for a contract: its parser would take minutes or
+    /// the whole stack.
+    pub(super) fn require_shallow(&self) -> Result<(), Error> {
+        const BYTES_MAX: usize = 1 << 20;
+        const INDENT_MAX: usize = 200;
+        const OPEN_MAX: usize = 32;
+        let length = self.text.len();
+        if length > BYTES_MAX {
+            let expected = format!("at most {BYTES_MAX} bytes");
+            return Err(self.refuse("text", expected, length.to_string()));
+        }
+        for (number, line) in self.text.lines().enumerate() {
+            // "- - - a" is as deep as it has dashes; aliases repeat what may be long.
+            let content = line.trim_start_matches([' ', '-', '?', '\t']);
+            let indent = line.len() - content.len();
+            if indent > INDENT_MAX {
+                let element = format!("line {}", number + 1);
+                let expected = format!("an indent of at most {INDENT_MAX}");
+                return Err(self.refuse(element, expected, indent.to_string()));
+            }
+        }
+        let mut open = 0_usize;
+        for byte in self.text.bytes() {
+            match byte {
+                b'[' | b'{' => open += 1,
+                b']' | b'}' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            if open > OPEN_MAX {
+                let expected = format!("at most {OPEN_MAX} brackets within each other");
+                return Err(self.refuse("text", expected, "more"));
+            }
+        }
+        Ok(())
+    }
+
     /// The origin and the line that declares a column.
     pub(super) fn declaration_of(&self, column: &str) -> String {
         let columns = self.text.lines().enumerate().skip_while(|(_, line)| {

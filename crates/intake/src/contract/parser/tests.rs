@@ -79,3 +79,63 @@ fn a_rule_over_a_column_that_does_not_exist_is_refused() {
     assert!(error.starts_with("o.yaml: quality \"paid_before_ordered\": expected"), "{error}");
     assert!(error.contains("payed_at"), "{error}");
 }
+
+#[test]
+fn a_text_that_is_far_too_long_or_deep_is_refused_at_once() {
+    let refused = |text: &str, words: &str| {
+        let error = Contract::parse("deep.yaml", text).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Configuration);
+        assert!(error.to_string().contains(words), "{error}");
+    };
+    let deep: String = (0..100_000).map(|n| format!("{}a:\n", " ".repeat(n % 5_000))).collect();
+    refused(&deep, "at most 1048576 bytes");
+    let deep: String = (0..1_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    refused(&deep, "an indent of at most 200");
+    refused(&("- ".repeat(100_000) + "a"), "an indent of at most 200");
+    refused(&("[".repeat(100_000) + "a"), "at most 32 brackets");
+    let long = vec!["delivered_at"; 20_000].join(" + ");
+    let text = shipped("shipments").unwrap();
+    refused(&text.replace("delivered_at < handed_over_at", &long), "at most 500 words and signs");
+}
+
+#[test]
+fn lengths_and_formats_are_of_texts() {
+    refused(
+        "logicalTypeOptions: {minimum: 1}",
+        "logicalTypeOptions: {maxLength: 1}",
+        "s.yaml: column \"n_units\" maxLength: expected a column of text, found int64",
+    );
+    refused(
+        "{maxLength: 200}",
+        "{format: uuid}",
+        "s.yaml: column \"shipment_id\" format: expected iana-time-zone, of a text, found uuid",
+    );
+}
+
+#[test]
+fn whatever_is_altered_in_a_contract_it_is_parsed_or_refused() {
+    let random = &mut statistics::SplitMix64::new(7);
+    let letters: Vec<char> = "-:{}[]'\"&*!|>#% \n0a(<".chars().collect();
+    let (mut parsed, mut refused) = (0, 0);
+    for n in 0..300 {
+        let table = ["orders", "shipments", "nodes"][n % 3];
+        let mut text: Vec<char> = shipped(table).unwrap().chars().collect();
+        for _ in 0..=random.next_u64() % 3 {
+            let at = random.next_u64() as usize % text.len();
+            let letter = letters[random.next_u64() as usize % letters.len()];
+            match random.next_u64() % 3 {
+                0 => text[at] = letter,
+                1 => text.insert(at, letter),
+                _ => drop(text.drain(at..(at + 40).min(text.len()))),
+            }
+        }
+        match Contract::parse("altered.yaml", &text.into_iter().collect::<String>()) {
+            Ok(_) => parsed += 1,
+            Err(error) => {
+                refused += 1;
+                assert_eq!(error.class(), ErrorClass::Configuration, "{error}");
+            }
+        }
+    }
+    assert!(parsed > 20 && refused > 20, "{parsed} parsed, {refused} refused");
+}

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use features::{Declaration, HistoryState, Month, StateFiles};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use store::Store;
 use terms::{Day, Digest, Schema};
 
 use crate::stage::RunContext;
@@ -92,6 +93,12 @@ pub(super) struct StoredState {
 }
 
 impl StoredState {
+    fn list(self) -> StateList {
+        let months = self.months.into_iter().flat_map(|month| [month.rows, month.versions]);
+        let objects = months.chain(self.pages).chain(self.files.into_values());
+        StateList { until: self.until, objects: objects.collect() }
+    }
+
     pub(super) fn empty() -> Self {
         Self {
             until: Day::since_epoch(0),
@@ -147,6 +154,49 @@ impl StoredState {
         self.until = until;
         Ok(context.store.put_many(objects)?)
     }
+}
+
+/// A list of what is stored after a night, for whoever looks after the store.
+#[derive(Debug)]
+pub(crate) struct StateList {
+    /// The day after the last one that was ingested.
+    pub(crate) until: Day,
+    objects: Vec<StoredObject>,
+}
+
+impl StateList {
+    /// The objects that it lists, and their digests.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = (&str, &Digest)> {
+        self.objects.iter().map(|object| (object.path.as_str(), &object.digest))
+    }
+}
+
+/// The lists in a store, by path, and those that are not as they were written.
+///
+/// # Errors
+/// If the store cannot be listed.
+#[expect(clippy::type_complexity, reason = "a path and what is there")]
+pub(crate) fn stored_states(
+    store: &Store,
+) -> Result<Vec<(String, Result<StateList, store::Error>)>> {
+    let listed = store.list("state/nights/")?.into_iter();
+    let states = listed.filter_map(|entry| {
+        let list = match store.get_sealed::<StoredState>(&entry.path, STATE) {
+            Ok(found) => Ok(found?.0.list()),
+            Err(error) => Err(error),
+        };
+        Some((entry.path, list))
+    });
+    Ok(states.collect())
+}
+
+/// The objects of the state that the output of a features stage lists.
+///
+/// # Errors
+/// If it is no such output.
+pub(crate) fn objects_of_months(months: &[u8]) -> Result<Vec<String>> {
+    let months: Vec<StoredMonth> = serde_json::from_slice(months)?;
+    Ok(months.into_iter().flat_map(|month| [month.rows.path, month.versions.path]).collect())
 }
 
 /// A day as a number, as it is in the output of the features stage.

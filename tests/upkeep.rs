@@ -1,0 +1,150 @@
+//! Looking after a store: `verify` finds and mends what is damaged, `gc` deletes what nobody reads.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::program::{Ended, Folder, PIPELINE, command, ended};
+
+const NIGHTS: [&str; 4] = ["2025-10-26", "2025-10-27", "2025-10-28", "2025-10-29"];
+
+fn on(store: &Folder, arguments: &[&str]) -> Ended {
+    let mut command = command(arguments);
+    ended(command.args(["--store", store.url()]))
+}
+
+fn night(store: &Folder, as_of: &str) -> Ended {
+    let ended = on(store, &["run", PIPELINE, "--as-of", as_of]);
+    assert!(ended.code == 0 || ended.code == 12, "{}", ended.stderr);
+    ended
+}
+
+/// A store after some nights.
+fn after_nights() -> Folder {
+    static STORE: OnceLock<Folder> = OnceLock::new();
+    let store = STORE.get_or_init(|| {
+        // With their commits, which say what each file must be.
+        let store = Folder::empty();
+        on(&store, &["simulate", PIPELINE]).ok();
+        for as_of in NIGHTS {
+            night(&store, as_of);
+        }
+        store
+    });
+    store.copy()
+}
+
+/// All files but leases and the locks of swaps.
+fn objects(store: &Folder) -> BTreeMap<String, Vec<u8>> {
+    store.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
+}
+
+/// The first file whose path has all of these parts.
+fn file(store: &Folder, parts: &[&str]) -> PathBuf {
+    let names = objects(store).into_keys();
+    let mut found = names.filter(|name| parts.iter().all(|part| name.contains(part)));
+    store.path().join(found.next().expect("a file"))
+}
+
+fn flip(path: &PathBuf) {
+    let mut bytes = std::fs::read(path).expect("a file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).expect("a file");
+}
+
+#[test]
+fn a_whole_store_is_verified_and_a_damaged_one_is_mended() {
+    let store = after_nights();
+    let whole = objects(&store);
+    let verified = on(&store, &["verify", "--json"]).ok().json();
+    assert_eq!(verified["damaged"].as_array().map(Vec::len), Some(0), "{verified}");
+    // All that is not a lock, a quarantined copy, or a pointer of the check, which may be lost.
+    let of_no_other = |name: &&String| {
+        ["quarantine/", "state/check/", "tables/_commits/"].iter().any(|of| name.starts_with(of))
+    };
+    let known = whole.keys().filter(|name| !of_no_other(name)).count() as u64;
+    assert_eq!(verified["verified"].as_u64(), Some(known + 1), "with the lease");
+
+    let damaged = [
+        file(&store, &["models/", "/regressor_0.bin"]),
+        file(&store, &["models/small/current.json"]),
+        file(&store, &["runs/", "/train/boost/gate.bin"]),
+        file(&store, &["runs/", "/evaluate/manifest.json"]),
+        file(&store, &["state/nights/"]),
+        file(&store, &["state/rows/"]),
+    ];
+    damaged.iter().for_each(flip);
+    let found = on(&store, &["verify"]);
+    found.refuses(10, &["6 objects are not as they were written", "hint:"]);
+    for path in &damaged {
+        let name = path.strip_prefix(store.path()).expect("inside").display().to_string();
+        assert!(found.stdout.contains(&name), "{name}: {}", found.stdout);
+    }
+    let mended = on(&store, &["verify", "--repair"]).ok();
+    assert!(mended.stdout.contains("mended"), "{}", mended.stdout);
+    on(&store, &["verify"]).ok();
+    // What was taken away is made again by the nights that need it.
+    for as_of in NIGHTS {
+        night(&store, as_of);
+    }
+    let champion = |files: &BTreeMap<String, Vec<u8>>| {
+        let pointer: Value =
+            serde_json::from_slice(&files["models/small/current.json"]).expect("a pointer");
+        pointer["model_id"].clone()
+    };
+    let after = objects(&store);
+    assert_eq!(champion(&after), champion(&whole));
+    let of_runs_and_models = |name: &&String| {
+        (name.starts_with("runs/") || name.starts_with("models/"))
+            && !name.ends_with("current.json")
+    };
+    for name in whole.keys().filter(of_runs_and_models) {
+        assert!(after.get(name) == whole.get(name), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_mended_is_named_with_what_is_needed() {
+    let store = after_nights();
+    let table = file(&store, &["tables/orders/"]);
+    let forecast = file(&store, &["models/", "/manifest.json"]);
+    [&table, &forecast].into_iter().for_each(flip);
+    let left = on(&store, &["verify", "--repair"]);
+    left.refuses(10, &["2 objects"]);
+    assert!(left.stdout.contains("import again with --force"), "{}", left.stdout);
+    assert!(left.stdout.contains("again: longhaul run"), "{}", left.stdout);
+}
+
+#[test]
+fn gc_says_what_it_would_delete_and_the_kept_and_the_next_nights_read_none_of_it() {
+    let store = after_nights();
+    let before = objects(&store);
+    let dry = on(&store, &["gc", "--keep", "2"]).ok();
+    assert!(dry.stdout.contains("would be deleted; --delete does it"), "{}", dry.stdout);
+    assert!(objects(&store) == before, "a dry run deletes nothing");
+
+    let undisturbed = store.copy();
+    on(&store, &["gc", "--keep", "2", "--delete"]).ok();
+    let after = objects(&store);
+    assert!(after.len() < before.len() - 20, "{} of {} objects", after.len(), before.len());
+    assert!(after.iter().all(|(name, bytes)| before.get(name) == Some(bytes)));
+    let of_tables = |name: &&String| name.starts_with("tables/") || name.starts_with("quarantine/");
+    assert!(before.keys().filter(of_tables).all(|name| after.contains_key(name)));
+    on(&store, &["verify"]).ok();
+    // The kept nights are done, and the next one comes to the model that it comes to without.
+    for as_of in &NIGHTS[2..] {
+        let again = on(&store, &["run", PIPELINE, "--as-of", as_of, "--json"]).json();
+        assert_eq!(again["skipped"].as_array().map(Vec::len), Some(6), "{as_of}");
+    }
+    assert!(objects(&store) == after);
+    for store in [&store, &undisturbed] {
+        let next = night(store, "2025-10-30");
+        assert!(next.stderr.contains(", 1 days read"), "{}", next.stderr);
+    }
+    assert_eq!(store.model_id(), undisturbed.model_id());
+    let again = on(&store, &["gc", "--keep", "2", "--json"]).ok().json();
+    assert_eq!(again["nights"].as_array().map(Vec::len), Some(2), "{again}");
+}
