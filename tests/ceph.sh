@@ -64,15 +64,16 @@ CONF
     ceph-mon --mkfs -i a --monmap "$folder/monmap"
     ceph-mon -i a
     osd=$(cat /proc/sys/kernel/random/uuid)
-    timeout 60 ceph osd new "$osd" 0
+    timeout 120 ceph osd new "$osd" 0
     ceph-osd -i 0 --mkfs --osd-uuid "$osd"
     ceph-osd -i 0
-    timeout 120 radosgw-admin user create --uid=test --display-name=test \
+    timeout 300 radosgw-admin user create --uid=test --display-name=test \
         --access-key=testkey --secret-key=testsecret
     radosgw -n client.rgw.a
 } > "$folder/log/start.log" 2>&1 || { cat "$folder/log/start.log" >&2; exit 1; }
-for _ in $(seq 120); do
+for n in $(seq 360); do
     if curl -s -o /dev/null "http://127.0.0.1:$port/"; then break; fi
+    if [ "$n" = 360 ]; then echo "the gateway does not listen after 3 minutes" >&2; exit 1; fi
     sleep 0.5
 done
 

@@ -88,10 +88,12 @@ impl Fault {
         matches!(self, Self::Reset | Self::Html)
     }
 
-    /// The answer to a request that was not carried out, or what becomes of `answer`.
+    /// The answer to a request that was not carried out, or what becomes of `answer`; `number` is
+    /// that of the fault among all, so that damage differs from one to the next.
     pub(crate) async fn answer(
         self,
         answer: Option<HttpResponse>,
+        number: u64,
     ) -> Result<HttpResponse, HttpError> {
         match (self, answer) {
             (Self::Html, _) => {
@@ -103,11 +105,11 @@ impl Fault {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 Ok(refusal(status, "InternalError", "ordered by a test"))
             }
-            (fault, Some(answer)) => fault.spoil(answer).await,
+            (fault, Some(answer)) => fault.spoil(answer, number).await,
         }
     }
 
-    async fn spoil(self, answer: HttpResponse) -> Result<HttpResponse, HttpError> {
+    async fn spoil(self, answer: HttpResponse, number: u64) -> Result<HttpResponse, HttpError> {
         let (mut head, mut body) = answer.into_parts();
         let whole = body.store_all_limited(BODY_LIMIT).await.map_err(HttpError::new)?;
         let mut length = whole.len() as u64;
@@ -115,9 +117,8 @@ impl Fault {
             Self::ShortBody => ([whole.slice(..whole.len() / 2)].into(), None, true),
             Self::FlippedBit => {
                 let mut bytes = whole.to_vec();
-                let middle = bytes.len() / 2;
-                if let Some(byte) = bytes.get_mut(middle) {
-                    *byte ^= 1;
+                if let Some(at) = (number * 7_919).checked_rem(bytes.len() as u64 * 8) {
+                    bytes[(at / 8) as usize] ^= 1 << (at % 8);
                 }
                 ([bytes.into()].into(), None, false)
             }

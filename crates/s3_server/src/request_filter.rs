@@ -49,8 +49,9 @@ impl RequestFilter {
             return Ok(refusal(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "ordered by a test"));
         }
         let fault = self.fault_of(&request);
+        let number = self.n_faults.load(Ordering::SeqCst);
         if let Some(fault) = fault.filter(|fault| fault.is_before()) {
-            return fault.answer(None).await;
+            return fault.answer(None, number).await;
         }
         // The file system would create the folder of an unknown bucket, and says "no such key"
         // where S3 says "no such bucket".
@@ -78,7 +79,7 @@ impl RequestFilter {
             self.service.call(request).await
         };
         match fault {
-            Some(fault) => fault.answer(Some(answer?)).await,
+            Some(fault) => fault.answer(Some(answer?), number).await,
             None => answer,
         }
     }

@@ -148,7 +148,7 @@ fn a_missing_bucket_is_named() {
 }
 
 #[test]
-fn a_closed_port_is_asked_for_minutes_and_then_named() {
+fn a_closed_port_is_tried_for_minutes_and_then_named() {
     let server = server();
     let variables = server.variables();
     let endpoint = server.endpoint();
