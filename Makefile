@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-peers test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
+.PHONY: help run test test-nights test-kills test-peers test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -36,6 +36,9 @@ SEED ?= 1
 test-nights: ## Nights on a store with faults and crashes, and a year with gc, in one process: [NIGHTS=2000] [SEED=1]
 	NIGHTS=$(NIGHTS) SEED=$(SEED) $(CARGO) test --workspace --bin longhaul -- --nocapture simulation::disturbed
 	$(CARGO) test --workspace --bin longhaul -- --nocapture --ignored simulation::year
+
+test-kills: ## A night that is killed at each of its writes, or meets a full disk (needs a C compiler)
+	$(CARGO) test --workspace --test system -- --nocapture --ignored write_faults
 
 PEERS := crates/boost/tests/peers
 

@@ -54,5 +54,8 @@ mod stale_feed;
 /// What an import has not committed is not used; findings of damaged bytes are made again.
 mod table_commits;
 
+/// A night that is killed at each of its writes, or meets a disk that is full.
+mod write_faults;
+
 /// Test support: runs the program and reads its outputs.
 mod program;
