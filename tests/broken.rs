@@ -162,9 +162,8 @@ fn rows_that_break_each_kind_of_rule() {
     message_is("rule_key", with("shipments", |frame| frame.vstack(&frame.head(Some(1))).unwrap()));
     message_is("rule_pattern", |store| {
         let path = store.path().join("contracts/orders.odcs.yaml");
-        let plain = "small area, as text with its leading zeros.\n        logicalType: string\n";
-        let with_pattern =
-            format!("{plain}        logicalTypeOptions: {{pattern: \"^[A-Z0-9-]+$\"}}\n");
+        let plain = "leading zeros.\n        logicalType: string\n        logicalTypeOptions: {";
+        let with_pattern = format!("{plain}pattern: \"^[A-Z0-9-]+$\", ");
         edit(&path, plain, &with_pattern);
         with("orders", text("destination_zone", Some("nowhere")))(store);
     });

@@ -59,8 +59,41 @@ fn tokens(sql: &str) -> impl Iterator<Item = Token<'_>> {
 /// What is wrong with the length of `sql`, as what was expected and what was found.
 pub(crate) fn too_long(sql: &str, tokens_max: usize) -> Option<(String, String)> {
     let n = tokens(sql).take(tokens_max + 1).count();
-    let expected = || format!("at most {tokens_max} words and signs");
-    (n > tokens_max).then(|| (expected(), "more".to_owned()))
+    if n > tokens_max {
+        return Some((format!("at most {tokens_max} words and signs"), "more".to_owned()));
+    }
+    // Of each chain, up to where another expression begins, and of the chains of whole tables.
+    let (mut n_operators, mut n_tables) = (0, 0);
+    for token in tokens(sql) {
+        let is = |words: &[&str]| matches!(token, Token::Word(word) if has(words, word));
+        match token {
+            Token::Sign(',') => n_operators = 0,
+            Token::Sign('(' | ')' | '.' | ';') => {}
+            Token::Sign(_) => n_operators += 1,
+            _ if is(&OPERATORS) => n_operators += 1,
+            _ if is(&OF_TABLES) => (n_operators, n_tables) = (0, n_tables + 1),
+            _ if is(&BEGINS) => n_operators = 0,
+            Token::Word(_) | Token::Text => {}
+        }
+        if n_operators > CHAIN_MAX || n_tables > CHAIN_MAX {
+            let expected = format!("at most {CHAIN_MAX} operators or tables in a row");
+            return Some((expected, "more".to_owned()));
+        }
+    }
+    None
+}
+
+/// How long a chain of operators, or of tables, may be.
+const CHAIN_MAX: usize = 100;
+/// Words that are operators.
+const OPERATORS: [&str; 9] = ["AND", "OR", "NOT", "IS", "LIKE", "ILIKE", "RLIKE", "IN", "BETWEEN"];
+/// Words that chain tables.
+const OF_TABLES: [&str; 4] = ["UNION", "INTERSECT", "EXCEPT", "JOIN"];
+/// Words after which another expression begins.
+const BEGINS: [&str; 9] = ["SELECT", "FROM", "WHERE", "ON", "BY", "HAVING", "WHEN", "THEN", "ELSE"];
+
+fn has(words: &[&str], word: &str) -> bool {
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// The first function that reads a file, if `sql` calls one.
@@ -105,6 +138,14 @@ mod tests {
     fn length_is_counted_in_words_and_signs_and_any_text_ends() {
         let chain = vec!["n_units"; 20_000].join(" + ");
         assert!(too_long(&chain, TARGET_TOKENS_MAX).is_some());
+        for (word, n, is_long) in [(" + ", 101, false), (" + ", 102, true), (" AND ", 102, true)] {
+            let chain = vec!["a"; n].join(word);
+            assert_eq!(too_long(&chain, TARGET_TOKENS_MAX).is_some(), is_long, "{n}{word}");
+        }
+        let columns = vec!["a + 1"; 300].join(", ");
+        assert_eq!(too_long(&columns, TARGET_TOKENS_MAX), None);
+        let tables = vec!["SELECT a FROM b"; 102].join(" UNION ALL ");
+        assert!(too_long(&tables, TARGET_TOKENS_MAX).is_some());
         assert_eq!(too_long("a < b -- and so on", 3), None);
         assert!(too_long("a < b", 2).is_some());
         let mut random = statistics::SplitMix64::new(5);

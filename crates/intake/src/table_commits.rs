@@ -282,7 +282,7 @@ mod tests {
         let error = listed(&store).unwrap_err().to_string();
         assert!(error.ends_with("found 1000 bytes"), "{error}");
         // A later commit counts.
-        store.put(&path, parquet(orders_frame(&orders()[..30]))).unwrap();
+        store.put(&path, parquet(orders_frame(&orders()[..39]))).unwrap();
         commit(&store, &[path]);
         check_anew(&store, &contracts(), at("2026-01-06")).unwrap();
         assert_eq!(store.list(FOLDER).unwrap().len(), 2);

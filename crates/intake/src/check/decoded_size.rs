@@ -183,7 +183,7 @@ mod tests {
     fn whatever_is_altered_in_a_file_it_is_checked_or_refused_by_its_name() {
         let random = &mut SplitMix64::new(18);
         let (mut refused, mut passed) = (0, 0);
-        for n in 0..300 {
+        for n in 0..200 {
             let compression = [
                 ParquetCompression::Uncompressed,
                 ParquetCompression::Snappy,
