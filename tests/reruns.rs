@@ -232,7 +232,8 @@ fn damaged_state_is_a_miss_that_is_rebuilt_to_the_same_bytes() {
     let (undisturbed, whole) = next_day(&|_| {});
     assert!(undisturbed.contains(", 1 days read"), "{undisturbed}");
     // Each edit is one that was followed by another model.
-    let edits: [(&str, fn(&str) -> String); 3] = [
+    type Edit = fn(&str) -> String;
+    let edits: [(&str, Edit); 3] = [
         ("another last day", |text| {
             let (before, after) = text.split_once("\"until\": \"").expect("a state");
             let (date, after) = after.split_once('"').expect("a date");

@@ -39,6 +39,8 @@ struct Attack<'a> {
     before: &'a Folder,
     /// The objects after an undisturbed one.
     whole: &'a BTreeMap<String, Vec<u8>>,
+    /// Operations of an undisturbed night.
+    n: usize,
 }
 
 impl Attack<'_> {
@@ -51,8 +53,9 @@ impl Attack<'_> {
         errno.map(|errno| night.env("WRITE_FAULTS_ERRNO", errno.to_string()));
         let disturbed = ended(&mut night);
         let is_expected = match errno {
-            // No code: it was killed.
-            None => disturbed.code == -1,
+            // No code: it was killed. Temporary names are counted anew if they are taken, so that
+            // the last number may not be reached.
+            None => disturbed.code == -1 || (disturbed.code == 0 && operation + 5 > self.n),
             // The last operations give the lease back, which may fail: it expires.
             Some(_) => matches!(disturbed.code, 0 | 20 | 30),
         };
@@ -89,6 +92,7 @@ impl Attack<'_> {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "make test-kills prints the table")]
 #[ignore = "takes minutes and needs a C compiler: make test-kills runs it"]
 fn write_faults_at_each_operation_of_a_night() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -102,11 +106,12 @@ fn write_faults_at_each_operation_of_a_night() {
     let mut undisturbed = run(&whole, NIGHT);
     undisturbed.env("LD_PRELOAD", &library).env("WRITE_FAULTS_BELOW", whole.url());
     ended(undisturbed.env("WRITE_FAULTS_COUNT", &count)).ok();
-    let n = std::fs::read_to_string(count).expect("a count").trim().parse().expect("a number");
+    let n = std::fs::read_to_string(count).expect("a count");
+    let n: usize = n.trim().parse().expect("a number");
     assert!(n > 100, "{n} operations");
 
     let whole = objects(&whole);
-    let attack = Attack { library: &library, before: &before, whole: &whole };
+    let attack = Attack { library: &library, before: &before, whole: &whole, n };
     let kills: Vec<(usize, Option<i32>)> = (1..=n).map(|at| (at, None)).collect();
     // Full, read-only, out of handles.
     let errors = [28, 30, 24]

@@ -7,6 +7,7 @@
 //! first: a run that was paused and goes on after all cannot publish any more (Kleppmann, Designing
 //! Data-Intensive Applications, chapter 8).
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -26,6 +27,9 @@ const FOLDER: &str = "locks/";
 
 /// A holder that did not renew its lease for so long is taken to have stopped.
 pub(crate) const EXPIRES_AFTER: Duration = Duration::from_secs(60);
+
+/// Runs of this process that have taken a lease.
+static N_RUNS: AtomicU64 = AtomicU64::new(1);
 
 /// How often a holder renews it.
 const RENEWED_EVERY: Duration = Duration::from_secs(15);
@@ -49,6 +53,9 @@ struct Holder {
     host: String,
     process: Process,
     started_at: String,
+    /// Which run of its process, so that no two runs write the same: after a lost answer the bytes
+    /// that are there tell who has won.
+    run: u64,
 }
 
 /// The right of this run to work on a pipeline, given back when it is dropped.
@@ -72,7 +79,7 @@ impl Lease {
     /// Takes the lease of a pipeline, waiting for its holder at most for `patience`.
     ///
     /// # Errors
-    /// [`Refusal::Held`] if it is still held then, or that of the store.
+    /// [`Refusal::PipelineInUse`] if it is still held then, or that of the store.
     pub(crate) fn take(
         store: &Store,
         pipeline: &str,
@@ -95,7 +102,8 @@ impl Lease {
                 let fence = 1 + before.fence.max(artifact::fence(store, pipeline)?);
                 let process = Process::current();
                 let (host, started_at) = (process.host().to_owned(), clock.now());
-                let holder = Holder { host, process, started_at };
+                let run = N_RUNS.fetch_add(1, Ordering::Relaxed);
+                let holder = Holder { host, process, started_at, run };
                 let document = Document { fence, renewals: 0, holder: Some(holder) };
                 if write(store, &path, &document, version.as_ref())? == SwapOutcome::Swapped {
                     if !has_ended {
@@ -182,13 +190,13 @@ impl Drop for Lease {
 
 impl Document {
     fn refusal(self, pipeline: &str, clock: &dyn Clock) -> anyhow::Error {
-        let Some(Holder { host, process, started_at }) = self.holder else {
+        let Some(Holder { host, process, started_at, .. }) = self.holder else {
             return anyhow::anyhow!("the lease of {pipeline} is free");
         };
         let age = clock.age_of(&started_at);
         let process = process.id();
         let (pipeline, expires_after) = (pipeline.to_owned(), EXPIRES_AFTER.as_secs());
-        Refusal::Held { pipeline, host, process, started_at, age, expires_after }.into()
+        Refusal::PipelineInUse { pipeline, host, process, started_at, age, expires_after }.into()
     }
 }
 
@@ -225,7 +233,7 @@ fn read(store: &Store, path: &str) -> Result<(Document, Option<Version>)> {
             // Numbers rise by one a run: none has come to the half of all.
             let (fence, process) = (u64::from(u32::MAX), Process::unknown());
             let (host, started_at) = ("unknown".to_owned(), "unknown".to_owned());
-            let holder = Some(Holder { host, process, started_at });
+            let holder = Some(Holder { host, process, started_at, run: 0 });
             Ok((Document { fence, renewals: 0, holder }, Some(version)))
         }
         Err(error) => Err(error.into()),

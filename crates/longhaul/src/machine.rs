@@ -109,7 +109,6 @@ impl Process {
 }
 
 /// The machine since it was started, and the namespace of this process; empty if neither is known.
-#[expect(clippy::disallowed_methods, reason = "which machine this is")]
 fn machine() -> String {
     let namespace = std::fs::read_link("/proc/self/ns/pid").ok();
     match (read("/proc/sys/kernel/random/boot_id"), namespace) {

@@ -131,7 +131,7 @@ pub(crate) enum Refusal {
         "pipeline {pipeline} is worked on by process {process} on {host}, since {started_at} \
          ({age} ago)"
     )]
-    Held {
+    PipelineInUse {
         /// The pipeline.
         pipeline: String,
         /// The machine of the other run.
@@ -187,7 +187,7 @@ impl Refusal {
                 ErrorClass::Contract
             }
             Self::OutputLost { .. } => ErrorClass::Storage,
-            Self::Held { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
+            Self::PipelineInUse { .. } | Self::LeaseLost { .. } => ErrorClass::Locked,
             Self::NotReproduced { .. } => ErrorClass::Internal,
         }
     }
@@ -231,7 +231,7 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::Damaged { .. } => Some("the table says what is needed for each".to_owned()),
-            Self::Held { expires_after, .. } => Some(format!(
+            Self::PipelineInUse { expires_after, .. } => Some(format!(
                 "wait for it, or raise limits.lock_wait_seconds; a run that was killed elsewhere \
                  is taken over {expires_after} s after its last sign of life"
             )),

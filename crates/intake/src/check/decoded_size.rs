@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::basic::Type;
-use parquet::column::page::{Page, PageReader as _};
+use parquet::column::page::PageReader as _;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
@@ -112,7 +112,7 @@ fn longest_text(
         }
         Err(error) => return Err(error),
     };
-    let Some(Page::DictionaryPage { buf, .. }) = page else {
+    let Some(parquet::column::page::Page::DictionaryPage { buf, .. }) = page else {
         return Err(damaged("its dictionary"));
     };
     let (mut rest, mut longest) = (&buf[..], 0);

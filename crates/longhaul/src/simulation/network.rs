@@ -35,13 +35,13 @@ pub(super) struct Network {
 #[derive(Default)]
 pub(super) struct Course {
     start: Objects,
-    pub(super) nights: Vec<Night>,
+    pub(super) nights: Vec<UndisturbedNight>,
     /// Operations of the longest night.
     pub(super) n_operations: u64,
 }
 
 /// A night that nothing disturbs.
-pub(super) struct Night {
+pub(super) struct UndisturbedNight {
     pub(super) as_of: AsOf,
     pub(super) ended: Ended,
     /// What is there after it.
@@ -93,7 +93,7 @@ impl Network {
             let ended = self.run_undisturbed(&storage, as_of);
             let n_operations = storage.n_operations() - before;
             course.n_operations = course.n_operations.max(n_operations);
-            course.nights.push(Night { as_of, ended, objects: comparable(&storage) });
+            course.nights.push(UndisturbedNight { as_of, ended, objects: comparable(&storage) });
         }
         course
     }

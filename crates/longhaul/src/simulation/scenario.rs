@@ -7,7 +7,7 @@ use statistics::SplitMix64;
 use store::{FaultPlan, Limits, Operation, SimulatedStorage};
 use terms::AsOf;
 
-use super::network::{Course, Network, Night, comparable};
+use super::network::{Course, Network, UndisturbedNight, comparable};
 use super::night::{self, Ended};
 use super::tally::Tally;
 
@@ -100,7 +100,8 @@ impl Scenario {
         self.storage.clock().advance(Duration::from_secs(3_600));
         let ended = self.run_once(as_of);
         let network = Arc::clone(&self.network);
-        let Night { ended: expected, objects, .. } = &self.course_of(&network).nights[night];
+        let UndisturbedNight { ended: expected, objects, .. } =
+            &self.course_of(&network).nights[night];
         if ended.code != expected.code {
             self.wrong(night, &format!("a run without faults ends with {ended:?}"));
             return;

@@ -87,13 +87,13 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
     if context.finding_is_damaged {
         stage::retire(context, &folder)?;
     }
-    let night = Night { context, contracts: &contracts, listing: &listing, pointer: &pointer };
+    let read = CheckInputs { context, contracts: &contracts, listing: &listing, pointer: &pointer };
     let result = if context.force {
-        let output = night.work(&seen, &accepted)?;
-        night.retire_what_was_found_in_other_bytes(&folder, &output)?;
+        let output = read.work(&seen, &accepted)?;
+        read.retire_what_was_found_in_other_bytes(&folder, &output)?;
         stage::run(context, "check", inputs, || Ok(output))?
     } else {
-        stage::run(context, "check", inputs, || night.work(&seen, &accepted))?
+        stage::run(context, "check", inputs, || read.work(&seen, &accepted))?
     };
     let check: Check = serde_json::from_slice(&result.read(context.store, CHECK)?)
         .with_context(|| format!("{}/{CHECK}", result.folder))?;
@@ -104,14 +104,14 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
 }
 
 /// What the check of a night reads.
-struct Night<'a> {
+struct CheckInputs<'a> {
     context: &'a RunContext<'a>,
     contracts: &'a [Contract],
     listing: &'a Listing,
     pointer: &'a str,
 }
 
-impl Night<'_> {
+impl CheckInputs<'_> {
     /// Checks every file that is new, or every file if nothing that was found is to be relied on.
     fn work(&self, seen: &Seen, accepted: &BTreeMap<String, String>) -> Result<Output> {
         let Self { context, contracts, listing, pointer } = self;

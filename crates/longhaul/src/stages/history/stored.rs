@@ -175,7 +175,6 @@ impl StateList {
 ///
 /// # Errors
 /// If the store cannot be listed.
-#[expect(clippy::type_complexity, reason = "a path and what is there")]
 pub(crate) fn stored_states(
     store: &Store,
 ) -> Result<Vec<(String, Result<StateList, store::Error>)>> {
