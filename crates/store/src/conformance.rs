@@ -11,8 +11,10 @@ use crate::store::Store;
 /// More than two pages of an S3 list.
 const N_LISTED: usize = 2_300;
 
+type Check = (&'static str, fn(&Store));
+
 /// The suite: what is checked, on an empty store that is empty again afterwards.
-const CHECKS: [(&str, fn(&Store)); 13] = [
+const CHECKS: [Check; 13] = [
     ("objects come back as they were put", objects_come_back_as_they_were_put),
     ("absent objects are absent", absent_objects_are_absent),
     ("large objects come back whole", large_objects_come_back_whole),
