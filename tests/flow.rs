@@ -259,7 +259,7 @@ fn a_run_as_of_an_earlier_day_keeps_the_newer_champion() {
     // It is scored by its own model, since the champion was trained on later facts.
     assert_eq!(result["score"]["model_id"], result["publish"]["model_id"]);
     let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
-    assert_eq!(listed["champion"].as_str(), Some(champion.as_str()));
+    assert_eq!(listed["champions"]["small"].as_str(), Some(champion.as_str()));
     assert_eq!(listed["models"].as_array().unwrap().len(), 2);
 }
 
