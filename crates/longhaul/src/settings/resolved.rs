@@ -301,6 +301,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "test code")]
     fn whatever_is_altered_in_a_pipeline_it_is_read_or_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("altered.toml");
