@@ -11,6 +11,8 @@ use crate::program::{Folder, longhaul, root};
 const PIPELINE: &str = "pipelines/kagu.toml";
 /// An as-of after every row of the files.
 const END: &str = "2026-04-20";
+/// Why the last orders are some days old then.
+const WHY: &str = "the files end on 15 April";
 
 /// Makes the files that the guide maps, and returns what they were made of.
 fn made(folder: &Path) -> Value {
@@ -38,7 +40,7 @@ fn the_guides_import_gives_what_its_files_were_made_of() {
     assert_eq!(tables[1]["rows"], made["shipment_versions"]);
 
     // The rows that were made wrong are in quarantine, each by its rule, and no others.
-    let at_the_end = ["--store", store.url(), "--as-of", END, "--json"];
+    let at_the_end = ["--store", store.url(), "--as-of", END, "--json", "--accept-stale", WHY];
     let stage = |verb: &str| {
         let arguments = [[verb, PIPELINE].as_slice(), at_the_end.as_slice()].concat();
         longhaul(&arguments).ok().json()

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parquet::basic::PageType;
 use parquet::basic::Type;
 use parquet::column::page::PageReader as _;
 use parquet::errors::{ParquetError, Result};
@@ -112,10 +113,9 @@ fn longest_text(
         }
         Err(error) => return Err(error),
     };
-    let Some(parquet::column::page::Page::DictionaryPage { buf, .. }) = page else {
-        return Err(damaged("its dictionary"));
-    };
-    let (mut rest, mut longest) = (&buf[..], 0);
+    let dictionary = page.filter(|page| page.page_type() == PageType::DICTIONARY_PAGE);
+    let dictionary = dictionary.ok_or_else(|| damaged("its dictionary"))?;
+    let (mut rest, mut longest) = (&dictionary.buffer()[..], 0);
     while let Some((length, texts)) = rest.split_first_chunk::<4>() {
         let length = u32::from_le_bytes(*length);
         rest = texts.get(length as usize..).ok_or_else(|| damaged("a text of its dictionary"))?;
