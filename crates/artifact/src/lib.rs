@@ -20,7 +20,7 @@ mod registry;
 pub use bundle::{About, Bundle, FileEntry, Manifest};
 pub use error::Error;
 pub use pointer::{
-    Pointer, Promotion, current, fence, path as pointer_path, promote, raise_fence, rebuild,
-    verify_pointer,
+    Pointer, Promotion, current, fence, path as pointer_path, pipelines, promote, raise_fence,
+    rebuild, verify_pointer,
 };
 pub use registry::{Models, list, read, read_manifest_of, write};

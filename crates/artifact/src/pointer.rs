@@ -4,6 +4,8 @@
 //! stopped answering raises the number first, so that the other, should it go on after all, finds
 //! the pointer moved (Kleppmann, Designing Data-Intensive Applications, chapter 8: fencing tokens).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
 use terms::{AsOf, Digest, Schema};
@@ -64,6 +66,23 @@ pub fn path(pipeline: &str) -> String {
 /// If the store fails or the pointer is not as it was written; [`rebuild`] mends that.
 pub fn current(store: &Store, pipeline: &str) -> Result<Option<Pointer>, Error> {
     Ok(read(store, pipeline)?.and_then(|(document, _)| document.pointer()))
+}
+
+/// The pipelines that have a pointer, or had the one pointer of an older store.
+///
+/// # Errors
+/// If the store fails.
+pub fn pipelines(store: &Store) -> Result<BTreeSet<String>, Error> {
+    let mut pipelines = BTreeSet::new();
+    for entry in store.list("models/")? {
+        if entry.path == PATH_OF_ALL {
+            let models = registry::list(store)?.manifests.into_iter();
+            pipelines.extend(models.map(|model| model.about.pipeline));
+        } else if let Some(name) = entry.path.strip_suffix("/current.json") {
+            pipelines.extend(name.strip_prefix("models/").map(str::to_owned));
+        }
+    }
+    Ok(pipelines)
 }
 
 /// Verifies that the manifest that a pointer leads to is the one that was promoted.

@@ -1,9 +1,8 @@
 //! The commands `models list` and `models show`: published models and the champion.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::Result;
-use artifact::Manifest;
 use serde_json::json;
 use store::Store;
 
@@ -20,7 +19,7 @@ pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
     for error in &damaged {
         reporter.note(&format!("warning: {error}"));
     }
-    let champions = champions(store, &manifests)?;
+    let champions = champions(store)?;
     let result = json!({ "champions": champions, "models": manifests });
     reporter.result(&envelope("models list", result), || {
         if manifests.is_empty() {
@@ -72,13 +71,12 @@ pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result
     Ok(())
 }
 
-/// The champion of each pipeline that has published models.
-fn champions(store: &Store, models: &[Manifest]) -> Result<BTreeMap<String, String>> {
-    let pipelines: BTreeSet<&str> = models.iter().map(|model| &*model.about.pipeline).collect();
+/// The champion of each pipeline that has one.
+fn champions(store: &Store) -> Result<BTreeMap<String, String>> {
     let mut champions = BTreeMap::new();
-    for pipeline in pipelines {
-        if let Some(pointer) = artifact::current(store, pipeline)? {
-            champions.insert(pipeline.to_owned(), pointer.model_id);
+    for pipeline in artifact::pipelines(store)? {
+        if let Some(pointer) = artifact::current(store, &pipeline)? {
+            champions.insert(pipeline, pointer.model_id);
         }
     }
     Ok(champions)
@@ -103,7 +101,7 @@ pub(crate) fn named(store: &Store, name: &str) -> Result<String> {
     if name != "current" {
         return Ok(name.to_owned());
     }
-    let champions = champions(store, &artifact::list(store)?.manifests)?;
+    let champions = champions(store)?;
     if champions.len() > 1 {
         let names: Vec<String> =
             champions.keys().map(|pipeline| format!("current:{pipeline}")).collect();
