@@ -53,9 +53,9 @@ impl Attack<'_> {
         errno.map(|errno| night.env("WRITE_FAULTS_ERRNO", errno.to_string()));
         let disturbed = ended(&mut night);
         let is_expected = match errno {
-            // No code: it was killed. Temporary names are counted anew if they are taken, so that
-            // the last number may not be reached.
-            None => disturbed.code == -1 || (disturbed.code == 0 && operation + 5 > self.n),
+            // No code: it was killed. Threads that write at once share syncs of folders, so that a run
+            // has some operations fewer than another, and does not reach the last numbers.
+            None => disturbed.code == -1 || (disturbed.code == 0 && operation + 25 > self.n),
             // The last operations give the lease back, which may fail: it expires.
             Some(_) => matches!(disturbed.code, 0 | 20 | 30),
         };
