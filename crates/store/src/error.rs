@@ -277,6 +277,16 @@ impl Error {
         }
     }
 
+    /// The URL of the object, if it is gone or not what was written.
+    pub fn damaged(&self) -> Option<&str> {
+        match self {
+            Self::Corrupt { url, .. } | Self::NotFound { url } | Self::Sealed { url, .. } => {
+                Some(url)
+            }
+            _ => None,
+        }
+    }
+
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {

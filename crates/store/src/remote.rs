@@ -144,14 +144,11 @@ impl Objects {
 
     pub(crate) async fn head(&self, key: &str) -> Result<Option<Entry>, Error> {
         let path = self.path(key)?;
-        let mut attempts = self.attempts("HEAD", key);
-        loop {
-            let head = async { self.client.head(&path).await.map_err(|e| self.error(key, e)) };
-            match attempts.attempt(0, head).await {
-                Ok(meta) => return Ok(Some(self.entry(&meta))),
-                Err(Error::NotFound { .. }) => return Ok(None),
-                Err(error) => attempts.pause_after(error).await?,
-            }
+        let head = || async { self.client.head(&path).await.map_err(|e| self.error(key, e)) };
+        match self.attempts("HEAD", key).repeat(0, head).await {
+            Ok(meta) => Ok(Some(self.entry(&meta))),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

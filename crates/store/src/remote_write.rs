@@ -35,17 +35,11 @@ impl Objects {
         if bytes.len() as u64 > PART_BYTES {
             return self.put_in_parts(key, &path, &bytes).await;
         }
-        let mut attempts = self.attempts("PUT", key);
-        loop {
-            let put = async {
-                let payload = PutPayload::from_bytes(bytes.clone());
-                self.client.put(&path, payload).await.map_err(|e| self.error(key, e))
-            };
-            match attempts.attempt(bytes.len() as u64, put).await {
-                Ok(_) => return Ok(()),
-                Err(error) => attempts.pause_after(error).await?,
-            }
-        }
+        let put = || async {
+            let payload = PutPayload::from_bytes(bytes.clone());
+            self.client.put(&path, payload).await.map_err(|e| self.error(key, e))
+        };
+        self.attempts("PUT", key).repeat(bytes.len() as u64, put).await.map(drop)
     }
 
     pub(crate) async fn put_if_absent(&self, key: &str, bytes: Bytes) -> Result<PutOutcome, Error> {
@@ -160,13 +154,10 @@ impl Objects {
 
     pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
         let path = self.path(key)?;
-        let mut attempts = self.attempts("DELETE", key);
-        loop {
-            let delete = async { self.client.delete(&path).await.map_err(|e| self.error(key, e)) };
-            match attempts.attempt(0, delete).await {
-                Ok(()) | Err(Error::NotFound { .. }) => return Ok(()),
-                Err(error) => attempts.pause_after(error).await?,
-            }
+        let delete = || async { self.client.delete(&path).await.map_err(|e| self.error(key, e)) };
+        match self.attempts("DELETE", key).repeat(0, delete).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            deleted => deleted,
         }
     }
 }

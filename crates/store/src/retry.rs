@@ -44,6 +44,23 @@ impl Pacing {
 }
 
 impl Attempts<'_> {
+    /// Makes attempts, each carrying `n_bytes`, until one succeeds.
+    ///
+    /// # Errors
+    /// That of the last attempt.
+    pub(crate) async fn repeat<T, F: Future<Output = Result<T, Error>>>(
+        mut self,
+        n_bytes: u64,
+        mut request: impl FnMut() -> F,
+    ) -> Result<T, Error> {
+        loop {
+            match self.attempt(n_bytes, request()).await {
+                Ok(done) => return Ok(done),
+                Err(error) => self.pause_after(error).await?,
+            }
+        }
+    }
+
     /// Makes one attempt, which carries `n_bytes` and may take as long as these may.
     pub(crate) async fn attempt<T>(
         &mut self,

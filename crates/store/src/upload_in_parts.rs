@@ -17,15 +17,9 @@ impl Objects {
         path: &Path,
         bytes: &Bytes,
     ) -> Result<(), Error> {
-        let mut attempts = self.attempts("POST", key);
-        let id = loop {
-            let create =
-                async { self.client.create_multipart(path).await.map_err(|e| self.error(key, e)) };
-            match attempts.attempt(0, create).await {
-                Ok(id) => break id,
-                Err(error) => attempts.pause_after(error).await?,
-            }
-        };
+        let create =
+            || async { self.client.create_multipart(path).await.map_err(|e| self.error(key, e)) };
+        let id = self.attempts("POST", key).repeat(0, create).await?;
         let uploaded = match self.put_parts(key, path, &id, bytes).await {
             Ok(parts) => self.complete(key, path, &id, &parts, bytes).await,
             Err(error) => Err(error),
@@ -53,18 +47,12 @@ impl Objects {
         let parts =
             (0..bytes.len()).step_by(size).enumerate().map(|(position, start)| async move {
                 let part = bytes.slice(start..bytes.len().min(start + size));
-                let mut attempts = self.attempts("PUT", key);
-                loop {
-                    let put = async {
-                        let payload = PutPayload::from_bytes(part.clone());
-                        let put = self.client.put_part(path, id, position, payload);
-                        put.await.map_err(|e| self.error(key, e))
-                    };
-                    match attempts.attempt(part.len() as u64, put).await {
-                        Ok(part) => return Ok(part),
-                        Err(error) => attempts.pause_after(error).await?,
-                    }
-                }
+                let put = || async {
+                    let payload = PutPayload::from_bytes(part.clone());
+                    let put = self.client.put_part(path, id, position, payload);
+                    put.await.map_err(|e| self.error(key, e))
+                };
+                self.attempts("PUT", key).repeat(part.len() as u64, put).await
             });
         futures::stream::iter(parts).buffered(N_PARTS_AT_ONCE).try_collect().await
     }
