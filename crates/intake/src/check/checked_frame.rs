@@ -82,13 +82,14 @@ pub(crate) fn read_files(
     let mut rows = DataFrame::empty_with_schema(&schema);
     let failed = |source| Error::Frame { step: format!("rows of {}", contract.table()), source };
     for batch in batches(files, |file| (1, file.rows * BYTES_PER_ROW)) {
-        let paths: Vec<String> = batch.iter().map(|file| file.path.clone()).collect();
+        let objects: Vec<(String, Digest)> =
+            batch.iter().map(|file| (file.path.clone(), file.digest.clone())).collect();
         let with_bytes: Vec<(&FileCheck, Bytes)> =
-            batch.iter().copied().zip(store.get_many(&paths)?).collect();
+            batch.iter().copied().zip(store.get_many_verified(&objects)?).collect();
         let frames: Vec<Result<DataFrame, Error>> = on_workers(|| {
             with_bytes
                 .par_iter()
-                .map(|(file, bytes)| read_file(store, contract, file, bytes, &read, as_of))
+                .map(|(file, bytes)| read_file(contract, file, bytes, &read, as_of))
                 .collect()
         });
         for frame in frames {
@@ -116,18 +117,12 @@ fn specs_of<'a>(
 }
 
 fn read_file(
-    store: &Store,
     contract: &Contract,
     file: &FileCheck,
     bytes: &Bytes,
     columns: &[&ColumnSpec],
     as_of: AsOf,
 ) -> Result<DataFrame, Error> {
-    let found = Digest::of(bytes);
-    if found != file.digest {
-        let (url, expected) = (store.url_of(&file.path), file.digest.clone());
-        return Err(store::Error::Corrupt { url, expected, found }.into());
-    }
     let footer = Footer::read(contract, &file.path, file.recorded_on, bytes)?;
     let frame = read_rows(contract, &file.path, bytes, &footer.present, columns)?;
     usable(file, &frame, as_of).map_err(|source| Error::Unreadable {

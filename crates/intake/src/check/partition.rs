@@ -26,11 +26,30 @@ pub(crate) struct Partition<'a> {
     files: Vec<ReadFile<'a>>,
 }
 
-/// A file of a table and its bytes, verified.
+/// A file of a table, its bytes, verified, and their footer, if it is as the contract says.
 pub(crate) struct Fetched<'a> {
-    pub(crate) file: &'a TableFile,
-    pub(crate) bytes: Bytes,
-    pub(crate) digest: Digest,
+    file: &'a TableFile,
+    bytes: Bytes,
+    digest: Digest,
+    footer: Result<Footer<'a>, Error>,
+}
+
+impl<'a> Fetched<'a> {
+    /// Reads the footer.
+    pub(crate) fn new(
+        contract: &'a Contract,
+        file: &'a TableFile,
+        (bytes, digest): (Bytes, Digest),
+    ) -> Self {
+        let footer = Footer::read(contract, &file.path, file.recorded_on, &bytes);
+        Self { file, bytes, digest, footer }
+    }
+
+    /// An upper bound of the memory that its rows take; that of a file which cannot be read is its
+    /// own error later. Units: bytes.
+    pub(crate) fn decoded_bytes_max(&self) -> u64 {
+        self.footer.as_ref().map_or(0, |footer| footer.decoded_bytes_max)
+    }
 }
 
 struct ReadFile<'a> {
@@ -44,8 +63,8 @@ impl<'a> Partition<'a> {
     /// Reads the files, and refuses one whose schema or day is not as the contract says.
     pub(crate) fn read(contract: &'a Contract, files: Vec<Fetched<'a>>) -> Result<Self, Error> {
         let columns: Vec<&ColumnSpec> = contract.columns().iter().collect();
-        let read = |Fetched { file, bytes, digest }: Fetched<'a>| {
-            let footer = Footer::read(contract, &file.path, file.recorded_on, &bytes)?;
+        let read = |Fetched { file, bytes, digest, footer }: Fetched<'a>| {
+            let footer = footer?;
             let frame = read_rows(contract, &file.path, &bytes, &footer.present, &columns)?;
             Ok(ReadFile { file, digest, footer, frame })
         };

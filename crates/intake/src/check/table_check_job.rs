@@ -8,7 +8,6 @@ use store::{Entry, Store};
 use terms::{AsOf, Day};
 
 use super::decoded_size::DECODED_BYTES_MAX;
-use super::footer::Footer;
 use super::join_lookup::JoinLookup;
 use super::listing::TableListing;
 use super::partition::{Fetched, Partition};
@@ -38,7 +37,7 @@ pub(crate) struct TableCheckJob<'a> {
     pub(crate) checks_whole_table: bool,
 }
 
-impl TableCheckJob<'_> {
+impl<'a> TableCheckJob<'a> {
     /// Checks the partitions from `reusable_before` on, and takes the reports on earlier ones from
     /// `previous`. `lookups` has one lookup for each join of the contract, in its order.
     ///
@@ -103,7 +102,7 @@ impl TableCheckJob<'_> {
     /// Checks some partitions in parallel; the errors of each are its own.
     fn check_batch(
         &self,
-        batch: &[&[TableFile]],
+        batch: &[&'a [TableFile]],
         lookups: &mut [JoinLookup<'_>],
     ) -> Result<Vec<Result<Vec<FileCheck>, Error>>, Error> {
         let fetched = self.fetch(batch)?;
@@ -113,7 +112,8 @@ impl TableCheckJob<'_> {
             // As many partitions as fit in memory together, at least one.
             let (mut some, mut total) = (Vec::new(), 0_u64);
             while let Some(files) = rest.next_if(|files| {
-                total = total.saturating_add(self.decoded_bytes_max(files));
+                let of_files = files.iter().map(Fetched::decoded_bytes_max);
+                total = of_files.fold(total, u64::saturating_add);
                 some.is_empty() || total <= DECODED_BYTES_MAX
             }) {
                 some.push(files);
@@ -123,20 +123,9 @@ impl TableCheckJob<'_> {
         Ok(checked)
     }
 
-    /// An upper bound of the memory that the rows of some files take; that of a file which cannot
-    /// be read is its own error later. Units: bytes.
-    fn decoded_bytes_max(&self, files: &[Fetched<'_>]) -> u64 {
-        let of_file = |fetched: &Fetched<'_>| {
-            let path = &fetched.file.path;
-            let footer = Footer::read_unpartitioned(self.contract, path, &fetched.bytes);
-            footer.map_or(0, |footer| footer.decoded_bytes_max)
-        };
-        files.iter().map(of_file).fold(0, u64::saturating_add)
-    }
-
     fn check_fetched(
         &self,
-        fetched: Vec<Vec<Fetched<'_>>>,
+        fetched: Vec<Vec<Fetched<'a>>>,
         lookups: &mut [JoinLookup<'_>],
     ) -> Result<Vec<Result<Vec<FileCheck>, Error>>, Error> {
         let partitions: Vec<Result<Partition<'_>, Error>> = on_workers(|| {
@@ -163,7 +152,7 @@ impl TableCheckJob<'_> {
 
     /// The bytes of files, verified: these are the first reads of them, and what they are is what
     /// later stages hold them to.
-    fn fetch<'f>(&self, batch: &[&'f [TableFile]]) -> Result<Vec<Vec<Fetched<'f>>>, Error> {
+    fn fetch(&self, batch: &[&'a [TableFile]]) -> Result<Vec<Vec<Fetched<'a>>>, Error> {
         let files = batch.iter().flat_map(|files| files.iter());
         let entries: Vec<Entry> = files
             .map(|file| Entry {
@@ -177,11 +166,14 @@ impl TableCheckJob<'_> {
             self.commits.require_digest(&entry.path, digest)?;
         }
         let mut read = read.into_iter();
-        let fetched = |file, (bytes, digest)| Fetched { file, bytes, digest };
-        let of_partition = |files: &&'f [TableFile]| {
-            files.iter().zip(read.by_ref()).map(|(file, read)| fetched(file, read)).collect()
+        let of_partition =
+            |files: &&'a [TableFile]| -> Vec<_> { files.iter().zip(read.by_ref()).collect() };
+        let partitions: Vec<Vec<_>> = batch.iter().map(of_partition).collect();
+        let with_footers = |files: Vec<_>| {
+            let files = files.into_iter();
+            files.map(|(file, read)| Fetched::new(self.contract, file, read)).collect()
         };
-        Ok(batch.iter().map(of_partition).collect())
+        Ok(on_workers(|| partitions.into_par_iter().map(with_footers).collect()))
     }
 }
 
