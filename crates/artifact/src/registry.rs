@@ -54,8 +54,8 @@ pub fn read(store: &Store, model_id: &str) -> Result<Bundle, Error> {
 pub struct Models {
     /// Their manifests, newest as-of first, then by id.
     pub manifests: Vec<Manifest>,
-    /// Manifests that are not as they were written.
-    pub damaged: Vec<Error>,
+    /// Paths of manifests that are not as they were written, and what is wrong with each.
+    pub damaged: Vec<(String, Error)>,
 }
 
 /// The models that were published in a store, by any pipeline.
@@ -70,7 +70,9 @@ pub fn list(store: &Store) -> Result<Models, Error> {
         {
             match read_manifest(store, &entry.path, model_id) {
                 Ok(manifest) => models.manifests.push(manifest),
-                Err(error) if error.class() == ErrorClass::Contract => models.damaged.push(error),
+                Err(error) if error.class() == ErrorClass::Contract => {
+                    models.damaged.push((entry.path, error));
+                }
                 Err(error) => return Err(error),
             }
         }

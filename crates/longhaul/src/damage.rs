@@ -32,12 +32,7 @@ impl Part {
                 (Some(_), _) | (_, Some(_)) => None,
                 (None, None) => cause.downcast_ref::<store::Error>(),
             };
-            match of_store? {
-                store::Error::Corrupt { url, .. }
-                | store::Error::NotFound { url }
-                | store::Error::Sealed { url, .. } => Some(url.clone()),
-                _ => None,
-            }
+            of_store?.damaged()
         })?;
         let path = damaged.strip_prefix(&store.url_of(""))?.trim_start_matches('/');
         let mut parts = path.split('/');

@@ -186,15 +186,10 @@ fn on_origins(
         None => stages::end_of_tables(&store)?,
     };
     let context = RunContext {
-        store: &store,
-        as_of,
         force: job.force,
-        reporter,
-        lease: None,
-        state_is_damaged: false,
-        finding_is_damaged: false,
         // It is about the past, to which all tables reach; where each ends does not matter.
         accepted: Accepted { stale: Some("of the past"), ..accepted(job) },
+        ..RunContext::new(&store, as_of, reporter)
     };
     command(&context, &resolved, span)
 }

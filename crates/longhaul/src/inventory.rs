@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use store::{Entry, Store};
-use terms::{AsOf, Digest, ErrorClass};
+use terms::{AsOf, Digest};
 
 use crate::lease;
 use crate::stage::{self, StageManifest};
@@ -154,52 +154,51 @@ impl Inventory {
     }
 
     fn add_models(&mut self, store: &Store) -> Result<()> {
-        for path in self.paths(|path| path.starts_with("models/")) {
-            let mut parts = path.trim_start_matches("models/").split('/');
-            let (Some(id), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
-                continue;
-            };
-            let mut problem = None;
-            match name {
-                "manifest.json" => match artifact::read_manifest_of(store, id) {
-                    Ok(manifest) => self.models.push(manifest),
-                    Err(error) if error.is_damage() => problem = Some(error.to_string()),
-                    Err(error) => return Err(error.into()),
-                },
-                "current.json" => match artifact::current(store, id) {
-                    Ok(pointer) => {
-                        let is_of =
-                            pointer.as_ref().map(|one| artifact::verify_pointer(store, one));
-                        problem = is_of.and_then(Result::err).map(|error| error.to_string());
-                        self.champions.extend(pointer.map(|pointer| (id.to_owned(), pointer)));
-                    }
-                    Err(error) if error.class() == ErrorClass::Contract => {
-                        problem = Some(error.to_string());
-                    }
-                    Err(error) => return Err(error.into()),
-                },
-                _ => continue,
+        let artifact::Models { manifests, damaged } = artifact::list(store)?;
+        for manifest in &manifests {
+            let (folder, as_of) = (format!("models/{}", manifest.model_id), manifest.about.as_of);
+            let path = format!("{folder}/manifest.json");
+            self.objects.push(Object {
+                path,
+                kind: Kind::Model { as_of: None },
+                digest: None,
+                problem: None,
+            });
+            for (name, file) in &manifest.files {
+                let kind = Kind::Model { as_of: Some(as_of) };
+                self.add_with_digest(format!("{folder}/{name}"), kind, &file.sha256);
             }
-            let kind = match name {
-                "current.json" => Kind::Pointer { pipeline: id.to_owned() },
-                _ => Kind::Model { as_of: None },
-            };
+        }
+        for (path, error) in damaged {
+            let (kind, problem) = (Kind::Model { as_of: None }, Some(error.to_string()));
             self.objects.push(Object { path, kind, digest: None, problem });
         }
-        for manifest in self.models.clone() {
-            for (name, file) in &manifest.files {
-                let kind = Kind::Model { as_of: Some(manifest.about.as_of) };
-                self.add_with_digest(
-                    format!("models/{}/{name}", manifest.model_id),
-                    kind,
-                    &file.sha256,
-                );
-            }
+        self.models = manifests;
+        let pointers =
+            self.paths(|path| path.starts_with("models/") && path.ends_with("/current.json"));
+        for path in pointers {
+            let Some(pipeline) = path.split('/').nth(1).filter(|name| *name != "current.json")
+            else {
+                continue;
+            };
+            let pipeline = pipeline.to_owned();
+            let verified = artifact::current(store, &pipeline).and_then(|pointer| {
+                let Some(pointer) = pointer else { return Ok(()) };
+                let pointer = self.champions.entry(pipeline.clone()).or_insert(pointer);
+                artifact::verify_pointer(store, pointer)
+            });
+            let problem = match verified {
+                Ok(()) => None,
+                Err(error) if error.is_damage() => Some(error.to_string()),
+                Err(error) => return Err(error.into()),
+            };
+            self.objects.push(Object {
+                path,
+                kind: Kind::Pointer { pipeline },
+                digest: None,
+                problem,
+            });
         }
-        let newest_first = |a: &artifact::Manifest, b: &artifact::Manifest| {
-            b.about.as_of.cmp(&a.about.as_of).then_with(|| a.model_id.cmp(&b.model_id))
-        };
-        self.models.sort_by(newest_first);
         Ok(())
     }
 

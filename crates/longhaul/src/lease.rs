@@ -50,7 +50,6 @@ struct Document {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Holder {
-    host: String,
     process: Process,
     started_at: String,
     /// Which run of its process, so that no two runs write the same: after a lost answer the bytes
@@ -97,27 +96,26 @@ impl Lease {
                 _ => clock.elapsed(),
             };
             let has_expired = clock.elapsed() - last >= EXPIRES_AFTER;
-            let has_ended = before.holder.as_ref().is_none_or(|holder| holder.process.has_ended());
-            if has_ended || has_expired {
-                let fence = 1 + before.fence.max(artifact::fence(store, pipeline)?);
-                let process = Process::current();
-                let (host, started_at) = (process.host().to_owned(), clock.now());
-                let run = N_RUNS.fetch_add(1, Ordering::Relaxed);
-                let holder = Holder { host, process, started_at, run };
-                let document = Document { fence, renewals: 0, holder: Some(holder) };
-                if write(store, &path, &document, version.as_ref())? == SwapOutcome::Swapped {
-                    if !has_ended {
-                        artifact::raise_fence(store, pipeline, fence)?;
-                    }
-                    return Ok(Self::held(store.clone(), path, fence, renewal));
+            // One that is not known to have ended.
+            let holder = before.holder.as_ref().filter(|holder| !holder.process.has_ended());
+            if let Some(holder) = holder
+                && !has_expired
+            {
+                if clock.elapsed() - began >= patience {
+                    return Err(holder.in_use(pipeline, clock).into());
                 }
+                seen = Some((before, last));
+                clock.sleep(LOOKED_AT_EVERY);
                 continue;
             }
-            if clock.elapsed() - began >= patience {
-                return Err(before.refusal(pipeline, clock));
+            let fence = 1 + before.fence.max(artifact::fence(store, pipeline)?);
+            let document = Document { fence, renewals: 0, holder: Some(Holder::now(clock)) };
+            if write(store, &path, &document, version.as_ref())? == SwapOutcome::Swapped {
+                if holder.is_some() {
+                    artifact::raise_fence(store, pipeline, fence)?;
+                }
+                return Ok(Self::held(store.clone(), path, fence, renewal));
             }
-            seen = Some((before, last));
-            clock.sleep(LOOKED_AT_EVERY);
         }
     }
 
@@ -188,15 +186,22 @@ impl Drop for Lease {
     }
 }
 
-impl Document {
-    fn refusal(self, pipeline: &str, clock: &dyn Clock) -> anyhow::Error {
-        let Some(Holder { host, process, started_at, .. }) = self.holder else {
-            return anyhow::anyhow!("the lease of {pipeline} is free");
-        };
-        let age = clock.age_of(&started_at);
-        let process = process.id();
-        let (pipeline, expires_after) = (pipeline.to_owned(), EXPIRES_AFTER.as_secs());
-        Refusal::PipelineInUse { pipeline, host, process, started_at, age, expires_after }.into()
+impl Holder {
+    /// This run.
+    fn now(clock: &dyn Clock) -> Self {
+        let run = N_RUNS.fetch_add(1, Ordering::Relaxed);
+        Self { process: Process::current(), started_at: clock.now(), run }
+    }
+
+    fn in_use(&self, pipeline: &str, clock: &dyn Clock) -> Refusal {
+        Refusal::PipelineInUse {
+            pipeline: pipeline.to_owned(),
+            host: self.process.host().to_owned(),
+            process: self.process.id(),
+            started_at: self.started_at.clone(),
+            age: clock.age_of(&self.started_at),
+            expires_after: EXPIRES_AFTER.as_secs(),
+        }
     }
 }
 
@@ -232,8 +237,7 @@ fn read(store: &Store, path: &str) -> Result<(Document, Option<Version>)> {
         Err(store::Error::Sealed { version, .. }) => {
             // Numbers rise by one a run: none has come to the half of all.
             let (fence, process) = (u64::from(u32::MAX), Process::unknown());
-            let (host, started_at) = ("unknown".to_owned(), "unknown".to_owned());
-            let holder = Some(Holder { host, process, started_at, run: 0 });
+            let holder = Some(Holder { process, started_at: "unknown".to_owned(), run: 0 });
             Ok((Document { fence, renewals: 0, holder }, Some(version)))
         }
         Err(error) => Err(error.into()),
@@ -297,8 +301,7 @@ mod tests {
     /// Makes the holder one of another machine, of which nobody knows whether it has ended.
     fn move_away(store: &Store) {
         let (mut document, version) = read(store, "locks/demo.json").expect("a lease");
-        let holder = document.holder.as_mut().expect("a holder");
-        (holder.process, holder.host) = (Process::unknown(), "far".to_owned());
+        document.holder.as_mut().expect("a holder").process = Process::unknown();
         let _ = write(store, "locks/demo.json", &document, version.as_ref()).expect("a swap");
     }
 

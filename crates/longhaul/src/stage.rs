@@ -11,7 +11,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use store::{PutOutcome, Store, SwapOutcome, Version};
+use store::{Store, SwapOutcome, Version};
 use terms::{AsOf, Digest, Fingerprint, Schema};
 
 use crate::lease::Lease;
@@ -230,15 +230,9 @@ fn run_in(
         files.map(|(name, bytes)| (format!("{folder}/{name}"), bytes.into())).collect(),
     )?;
     let bytes = MANIFEST.seal(&manifest)?.into();
-    let is_first = match &damaged {
-        Some(version) => {
-            let swapped = context.store.compare_and_swap(&path, Some(version), bytes)?;
-            swapped == SwapOutcome::Swapped
-        }
-        None => context.store.put_if_absent(&path, bytes)? == PutOutcome::Created,
-    };
+    let outcome = context.store.compare_and_swap(&path, damaged.as_ref(), bytes)?;
     context.reporter.finished(stage, started.elapsed(), &output.line);
-    if !is_first && before.is_none() {
+    if outcome == SwapOutcome::Moved && before.is_none() {
         context.reporter.note("another run finished this stage first, with the same inputs");
     }
     Ok(StageResult { folder, manifest, skipped: false })

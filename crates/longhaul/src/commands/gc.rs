@@ -19,11 +19,9 @@ use crate::lease::Lease;
 use crate::machine::Clock;
 use crate::report::table;
 use crate::stages::{
-    NightInputs, StoredNight, check_at, is_half_year, judged_since, objects_of_features,
+    NIGHTS_DAYS, NightInputs, StoredNight, check_at, is_half_year, judged_since,
+    objects_of_features,
 };
-
-/// Stored forecasts of so many days before the first hold-out that is kept may be compared yet.
-const FORECASTS_DAYS: i64 = 40;
 
 /// A temporary file that was written to so long ago is of no write under way.
 const LEFTOVER_AGE: Duration = Duration::from_secs(86_400);
@@ -113,7 +111,7 @@ struct Kept {
 
 impl Kept {
     fn of(store: &Store, inventory: &Inventory, keep: usize) -> Result<Self> {
-        let of_nights = |stage: &str| stage != "simulate" && stage != "import";
+        let of_nights = |stage: &str| stage != "simulate";
         let stages = inventory.stages.iter().filter(|(folder, _)| folder.starts_with("runs/"));
         let nights = stages.clone().filter(|(_, manifest)| of_nights(&manifest.stage));
         let nights: BTreeSet<AsOf> = nights.map(|(_, manifest)| manifest.as_of).collect();
@@ -140,7 +138,8 @@ impl Kept {
         kept.add_inputs(store, inventory)?;
         kept.add_models(inventory, start);
         kept.add_state(store, inventory, first);
-        let forecasts = start.plus_days(-FORECASTS_DAYS);
+        // What was predicted so long before a hold-out is compared on it.
+        let forecasts = start.plus_days(-NIGHTS_DAYS);
         for path in inventory.entries.keys().filter(|path| path.starts_with("forecasts/")) {
             let night = StoredNight::at(path.clone());
             if night.is_none_or(|night| night.as_of() >= forecasts) {

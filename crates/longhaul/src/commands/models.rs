@@ -16,7 +16,7 @@ use crate::report::{Reporter, table};
 /// If the store fails.
 pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
     let artifact::Models { manifests, damaged } = artifact::list(store)?;
-    for error in &damaged {
+    for (_, error) in &damaged {
         reporter.note(&format!("warning: {error}"));
     }
     let champions = champions(store)?;

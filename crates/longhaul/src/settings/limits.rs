@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::OutOfRange;
+use super::{OutOfRange, check_ranges};
 
 /// Limits of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,27 +19,17 @@ pub(crate) struct LimitsSection {
 }
 
 impl LimitsSection {
-    /// Key, value, shortest and longest of each.
-    fn ranges(&self) -> [(&'static str, i64, i64, i64); 3] {
-        [
-            ("limits.lock_wait_seconds", self.lock_wait_seconds, 0, 86_400),
-            ("limits.storage_retry_seconds", self.storage_retry_seconds, 0, 86_400),
-            ("limits.night_minutes", self.night_minutes, 1, 10_080),
-        ]
-    }
-
     /// Checks the ranges.
     ///
     /// # Errors
     /// The first setting that is out of its range.
     pub(super) fn check(&self) -> Result<(), OutOfRange> {
-        for (key, found, min, max) in self.ranges() {
-            if !(min..=max).contains(&found) {
-                let problem = format!("expected {min} to {max}, found {found}");
-                return Err(OutOfRange { key, problem });
-            }
-        }
-        Ok(())
+        let ranges = [
+            ("limits.lock_wait_seconds", self.lock_wait_seconds, 0..=86_400),
+            ("limits.storage_retry_seconds", self.storage_retry_seconds, 0..=86_400),
+            ("limits.night_minutes", self.night_minutes, 1..=10_080),
+        ];
+        check_ranges(ranges, "")
     }
 
     pub(crate) fn lock_wait(&self) -> Duration {

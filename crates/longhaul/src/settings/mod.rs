@@ -3,6 +3,8 @@
 //! [`Settings`] is what a pipeline file can set, with defaults; [`Resolved`] applies the precedence
 //! flag, variable, file, default, and reads the files that the settings name.
 
+use std::ops::RangeInclusive;
+
 mod dotted_key;
 mod limits;
 mod network;
@@ -11,6 +13,24 @@ mod resolved;
 
 pub(crate) use network::NetworkSection;
 pub(crate) use resolved::Resolved;
+
+/// Checks that each value lies in its range; `unit` follows the range in messages.
+///
+/// # Errors
+/// The first setting that is out of its range.
+fn check_ranges<const N: usize>(
+    ranges: [(&'static str, i64, RangeInclusive<i64>); N],
+    unit: &str,
+) -> Result<(), OutOfRange> {
+    match ranges.into_iter().find(|(_, found, range)| !range.contains(found)) {
+        None => Ok(()),
+        Some((key, found, range)) => {
+            let (min, max) = range.into_inner();
+            let problem = format!("expected {min} to {max}{unit}, found {found}");
+            Err(OutOfRange { key, problem })
+        }
+    }
+}
 
 /// A setting that is out of its range.
 #[derive(Debug, PartialEq, Eq)]

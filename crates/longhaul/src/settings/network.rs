@@ -1,11 +1,13 @@
 //! The section `[network]`: for how long shipments of the network are followed, which no default
 //! knows of every network.
 
+use std::ops::RangeInclusive;
+
 use features::Limits;
 use serde::{Deserialize, Serialize};
 use terms::DayGrid;
 
-use super::OutOfRange;
+use super::{OutOfRange, check_ranges};
 
 /// What a shipment is followed for. Units: days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,9 +31,9 @@ impl NetworkSection {
     pub(crate) const DAYS_AHEAD: &str = "network.days_ahead";
 
     /// Shortest and longest.
-    const LOST_AFTER_RANGE: (i64, i64) = (7, 730);
+    const LOST_AFTER_RANGE: RangeInclusive<i64> = 7..=730;
     /// Shortest, since features look at orders when they are twenty days old, and longest.
-    const HISTORY_RANGE: (i64, i64) = (30, 1_095);
+    const HISTORY_RANGE: RangeInclusive<i64> = 30..=1_095;
 
     /// Checks the ranges.
     ///
@@ -42,12 +44,7 @@ impl NetworkSection {
             (Self::LOST_AFTER_DAYS, self.lost_after_days, Self::LOST_AFTER_RANGE),
             (Self::HISTORY_DAYS, self.history_days, Self::HISTORY_RANGE),
         ];
-        for (key, found, (min, max)) in ranges {
-            if !(min..=max).contains(&found) {
-                let problem = format!("expected {min} to {max} days, found {found}");
-                return Err(OutOfRange { key, problem });
-            }
-        }
+        check_ranges(ranges, " days")?;
         if self.history_days < self.lost_after_days {
             let problem = format!(
                 "expected at least {} days, as {} says, since a shipment is followed until it is \

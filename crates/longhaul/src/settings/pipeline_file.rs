@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use learn::FamilyName;
 use serde::{Deserialize, Serialize};
 
-use super::OutOfRange;
 use super::limits::LimitsSection;
 use super::network::NetworkSection;
+use super::{OutOfRange, check_ranges};
 
 /// A pipeline file, with defaults for everything that it does not set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -88,19 +88,12 @@ impl EvaluateSection {
     /// The first setting that is out of its range.
     pub(super) fn check(&self) -> Result<(), OutOfRange> {
         let ranges = [
-            ("evaluate.holdout_days", self.holdout_days, 1..=3_650),
-            ("evaluate.maturity_days", self.maturity_days.unwrap_or_default(), 0..=3_650),
-            ("evaluate.bootstrap_rounds", self.bootstrap_rounds, 0..=100_000),
-            ("evaluate.bootstrap_block_days", self.bootstrap_block_days, 0..=3_650),
+            ("evaluate.holdout_days", self.holdout_days.into(), 1..=3_650),
+            ("evaluate.maturity_days", self.maturity_days.unwrap_or_default().into(), 0..=3_650),
+            ("evaluate.bootstrap_rounds", self.bootstrap_rounds.into(), 0..=100_000),
+            ("evaluate.bootstrap_block_days", self.bootstrap_block_days.into(), 0..=3_650),
         ];
-        for (key, found, range) in ranges {
-            if !range.contains(&found) {
-                let (min, max) = range.into_inner();
-                let problem = format!("expected {min} to {max}, found {found}");
-                return Err(OutOfRange { key, problem });
-            }
-        }
-        Ok(())
+        check_ranges(ranges, "")
     }
 }
 

@@ -91,6 +91,17 @@ impl Results {
         self.checked.as_ref().context("the stage Check was not run")
     }
 
+    /// The model that scores: that of this night, once it has published; else the champion as of then.
+    fn model(&self, context: &RunContext<'_>, resolved: &Resolved) -> Result<String> {
+        match &self.scores {
+            Some(model_id) => Ok(model_id.clone()),
+            None if self.by_stage.contains_key(&Stage::Publish) => {
+                Err(score::no_model(context.as_of).into())
+            }
+            None => score::model_as_of(context, &resolved.settings.name),
+        }
+    }
+
     /// The folder of the publish stage, if it published this model.
     fn publisher_of(&self, model_id: &str) -> Option<&str> {
         let published = self.by_stage.get(&Stage::Publish)?;
@@ -171,16 +182,13 @@ fn run_once(
                 results.scores = published.model.or(results.scores.take());
                 published.result
             }
-            Stage::Score => match score::run(
-                context,
-                resolved,
-                results.of(Stage::Features)?,
-                results.by_stage.contains_key(&Stage::Publish).then_some(results.scores.as_deref()),
-            ) {
-                Ok(scored) => scored,
+            Stage::Score => {
+                let scored = results.model(context, resolved).and_then(|model_id| {
+                    score::run(context, resolved, results.of(Stage::Features)?, model_id)
+                });
                 // Without any model yet, the refusal is the reason to give.
-                Err(error) => return Err(results.refused.take().map_or(error, Into::into)),
-            },
+                scored.map_err(|error| results.refused.take().map_or(error, Into::into))?
+            }
         };
         results.by_stage.insert(stage, result);
     }

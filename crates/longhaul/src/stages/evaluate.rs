@@ -118,15 +118,11 @@ pub(crate) fn run(
         }
         // A model that was trained on outcomes of the hold-out cannot be compared on it, so what is
         // compared is the champion of its start. Models are listed newest first.
-        let champions_of_start =
+        let mut champions_of_start =
             earlier.iter().filter(|model| model.about.passed && model.about.as_of <= start);
-        let mut champion_of_start = None;
-        for artifact::Manifest { model_id, .. } in champions_of_start {
-            champion_of_start = nightly::readable(context, model_id)?;
-            if champion_of_start.is_some() {
-                break;
-            }
-        }
+        let champion_of_start = champions_of_start
+            .find_map(|model| nightly::readable(context, &model.model_id).transpose())
+            .transpose()?;
         let champion = champion_of_start.and_then(|bundle| {
             // On the days of this run, whichever its own are.
             let rows = (&holdout.rows[..], days);

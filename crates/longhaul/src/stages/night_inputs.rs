@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
-use store::{PutOutcome, Store};
+use store::{Store, SwapOutcome};
 use terms::{AsOf, Schema};
 
 use crate::settings::Resolved;
@@ -67,14 +67,9 @@ impl NightInputs {
             };
             let now = Self::now(context, resolved)?;
             let bytes = NIGHT_INPUTS.seal(&now)?.into();
-            match damaged {
-                Some(version) => {
-                    let _ = context.store.compare_and_swap(&path, Some(&version), bytes)?;
-                }
-                None if context.store.put_if_absent(&path, bytes)? == PutOutcome::Created => {
-                    return Ok(now);
-                }
-                None => {}
+            let swapped = context.store.compare_and_swap(&path, damaged.as_ref(), bytes)?;
+            if swapped == SwapOutcome::Swapped {
+                return Ok(now);
             }
         }
     }
@@ -83,7 +78,7 @@ impl NightInputs {
     fn now(context: &RunContext<'_>, resolved: &Resolved) -> Result<Self> {
         let pipeline = &resolved.settings.name;
         let found = artifact::list(context.store)?;
-        for error in &found.damaged {
+        for (_, error) in &found.damaged {
             context.reporter.note(&format!("warning: {error}; the model is left out"));
         }
         let models = found.manifests;

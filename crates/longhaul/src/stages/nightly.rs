@@ -35,7 +35,7 @@ const RECORDED_DAYS: i64 = 3;
 const STORED_DAYS: i64 = 2 * ORDERS_DAYS + RECORDED_DAYS;
 
 /// So many days of nights before the end of the hold-out are compared.
-const NIGHTS_DAYS: i64 = 40;
+pub(crate) const NIGHTS_DAYS: i64 = 40;
 
 /// The key of how a model was trained, in what its metrics are about.
 pub(crate) const TRAINING: &str = "training";
@@ -274,7 +274,7 @@ fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<Option<DataFram
     };
     match found {
         Ok(bytes) => Ok(Some(ParquetReader::new(Cursor::new(bytes)).finish()?)),
-        Err(error @ (store::Error::Corrupt { .. } | store::Error::NotFound { .. })) => {
+        Err(error) if error.damaged().is_some() => {
             let note = format!("warning: a night is not compared: {error}");
             context.reporter.note(&note);
             Ok(None)

@@ -32,21 +32,17 @@ pub(crate) struct Summary {
     pub(crate) lanes: usize,
 }
 
-/// Writes one prediction for each shipment that is open at the as-of, and the lane speed table, by
-/// `model` if the night has one or could have; else by the champion as of then.
+/// Writes one prediction by a model for each shipment that is open at the as-of, and the lane speed
+/// table.
 ///
 /// # Errors
-/// If there is no model as of that moment or before, or the feature set lacks a feature of the model.
+/// If the model cannot be read, or the feature set lacks a feature of it.
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
     features: &StageResult,
-    model: Option<Option<&str>>,
+    model_id: String,
 ) -> Result<StageResult> {
-    let model_id = match model {
-        Some(model) => model.map(str::to_owned).ok_or_else(|| no_model(context.as_of))?,
-        None => model_as_of(context, &resolved.settings.name)?,
-    };
     let given_still_open = resolved.settings.score.given_still_open;
     let mut inputs = FeatureSet::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
@@ -80,7 +76,10 @@ pub(crate) fn run(
 }
 
 /// The champion; if it is as of a later moment, the newest model that passed and is not.
-fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<String> {
+///
+/// # Errors
+/// If there is none, or the store fails.
+pub(super) fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<String> {
     if let Some(champion) = artifact::current(context.store, pipeline)?
         && champion.as_of <= context.as_of
     {
@@ -93,7 +92,8 @@ fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<String> {
     Ok(model.ok_or_else(|| no_model(context.as_of))?)
 }
 
-fn no_model(as_of: AsOf) -> Refusal {
+/// Nothing has been published as of a moment.
+pub(super) fn no_model(as_of: AsOf) -> Refusal {
     Refusal::Missing {
         what: format!("score as of {as_of}"),
         expected: "a published model of that moment or before".to_owned(),
