@@ -79,10 +79,7 @@ fn challengers_and_champions_are_compared_on_what_they_predicted() {
     // What other settings trained is not judged by it, and an altered file is noticed.
     night(&store, LATER, &["--set", "train.boost.rounds=31"]).ok();
     let path = store.path().join(name);
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
+    crate::program::flip(&path);
     // It cannot be predicted again: the night goes on without it, and says so.
     let without = night(&store, LATER, &["--set", "train.boost.rounds=32"]);
     let expected = "a night is not compared: ";

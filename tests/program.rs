@@ -142,6 +142,11 @@ impl Folder {
         names.map(read).collect()
     }
 
+    /// All objects but leases: the files without temporary ones and the locks of swaps.
+    pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
+        self.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
+    }
+
     /// The names of all files; may be called while a program writes and renames them.
     pub(crate) fn names(&self) -> Vec<String> {
         let mut names = Vec::new();
@@ -174,9 +179,14 @@ impl Folder {
 
     /// The id of the champion.
     pub(crate) fn model_id(&self) -> String {
-        let bytes =
-            std::fs::read(self.path().join("models/small/current.json")).expect("a champion");
-        let pointer: Value = serde_json::from_slice(&bytes).expect("a pointer");
+        self.champion("small")
+    }
+
+    /// The id of the champion of a pipeline.
+    pub(crate) fn champion(&self, pipeline: &str) -> String {
+        let path = self.path().join(format!("models/{pipeline}/current.json"));
+        let pointer: Value =
+            serde_json::from_slice(&std::fs::read(path).expect("a champion")).expect("a pointer");
         pointer["model_id"].as_str().expect("an id").to_owned()
     }
 }
@@ -199,6 +209,20 @@ pub(crate) fn copy_all(from: &Path, to: &Path) {
         let copy = std::fs::File::options().write(true).open(&target).expect("the copy");
         copy.set_modified(changed).expect("a time");
     });
+}
+
+/// The bytes with a bit in their middle flipped.
+pub(crate) fn flipped(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bytes
+}
+
+/// Flips a bit in the middle of a file.
+pub(crate) fn flip(path: &Path) {
+    let bytes = std::fs::read(path).expect("a file");
+    std::fs::write(path, flipped(&bytes)).expect("a file");
 }
 
 pub(crate) fn read_frame(path: &Path) -> DataFrame {

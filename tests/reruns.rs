@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::program::{AS_OF, Ended, Folder, PIPELINE, command, ended};
+use crate::program::{AS_OF, Ended, Folder, PIPELINE, command, ended, flip, flipped};
 
 fn run(store: &Folder, as_of: &str, more: &[&str]) -> Ended {
     let mut arguments = vec!["run", PIPELINE, "--store", store.url(), "--as-of", as_of];
@@ -34,14 +34,6 @@ fn files_with(store: &Folder, parts: &[&str]) -> Vec<PathBuf> {
     paths
 }
 
-/// The pointer without the number of the run, which rises.
-fn champion(store: &Folder, pipeline: &str) -> String {
-    let path = store.path().join(format!("models/{pipeline}/current.json"));
-    let text = std::fs::read_to_string(path).expect("a champion");
-    let pointer: Value = serde_json::from_str(&text).expect("a pointer");
-    pointer["model_id"].as_str().expect("an id").to_owned()
-}
-
 #[test]
 fn a_night_run_again_changes_nothing_though_others_were_run_since() {
     let store = Folder::with_simulated_tables();
@@ -61,12 +53,12 @@ fn a_night_run_again_changes_nothing_though_others_were_run_since() {
 #[test]
 fn each_pipeline_of_a_store_has_its_own_champion() {
     let store = after_a_night();
-    let first = champion(&store, "small");
+    let first = store.champion("small");
     let other = ["--set", "name=\"other\"", "--set", "train.boost.rounds=20"];
     let result = run(&store, AS_OF, &other).ok();
     assert!(result.stderr.contains("the first champion"), "{}", result.stderr);
-    assert_eq!(champion(&store, "small"), first);
-    let second = champion(&store, "other");
+    assert_eq!(store.champion("small"), first);
+    let second = store.champion("other");
     assert_ne!(second, first);
     let again = run(&store, AS_OF, &["--json"]).ok().json();
     assert_eq!(again["score"]["model_id"].as_str(), Some(first.as_str()));
@@ -82,14 +74,9 @@ fn each_pipeline_of_a_store_has_its_own_champion() {
     unnamed.refuses(30, &["name (--set)", "letters, digits"]);
 }
 
-/// All files but the locks of swaps.
-fn objects(store: &Folder) -> BTreeMap<String, Vec<u8>> {
-    store.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
-}
-
 /// The outputs of features stages, and the history state after the last day with what it lists.
 fn of_the_last_night(store: &Folder) -> BTreeMap<String, Vec<u8>> {
-    let files = objects(store);
+    let files = store.objects();
     let lists = files.iter().filter(|(name, _)| name.starts_with("state/nights/"));
     let lists = lists.filter_map(|(name, bytes)| {
         let list: Value = serde_json::from_slice(bytes).ok()?;
@@ -107,14 +94,14 @@ fn of_the_last_night(store: &Folder) -> BTreeMap<String, Vec<u8>> {
 #[track_caller]
 fn healed_by_a_rerun(parts: &[&str], damage: impl Fn(&[u8]) -> Vec<u8>) -> Ended {
     let store = after_a_night();
-    let whole = objects(&store);
+    let whole = store.objects();
     for path in files_with(&store, parts) {
         let bytes = std::fs::read(&path).expect("a file");
         std::fs::write(&path, damage(&bytes)).expect("a file");
     }
-    assert!(objects(&store) != whole, "{parts:?}");
+    assert!(store.objects() != whole, "{parts:?}");
     let result = run(&store, AS_OF, &[]).ok();
-    let healed = objects(&store);
+    let healed = store.objects();
     let differ: Vec<&String> =
         whole.keys().filter(|name| healed.get(*name) != whole.get(*name)).collect();
     assert!(differ.is_empty() && healed.len() == whole.len(), "{parts:?}: {differ:?}");
@@ -125,23 +112,16 @@ fn cut(bytes: &[u8]) -> Vec<u8> {
     bytes[..bytes.len() / 2].to_vec()
 }
 
-fn flipped(bytes: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    bytes
-}
-
 #[test]
 fn a_damaged_pointer_is_rebuilt() {
     for damage in [cut, flipped, |_: &[u8]| Vec::new()] {
         let store = after_a_night();
-        let before = champion(&store, "small");
+        let before = store.champion("small");
         let path = store.path().join("models/small/current.json");
         std::fs::write(&path, damage(&std::fs::read(&path).expect("a pointer"))).expect("a file");
         let result = run(&store, AS_OF, &[]).ok();
         assert!(result.stderr.contains("was not as it was written"), "{}", result.stderr);
-        assert_eq!(champion(&store, "small"), before);
+        assert_eq!(store.champion("small"), before);
         // It goes on to be moved by later nights.
         let next = run(&store, "2025-10-30", &[]);
         assert!(next.code == 0 || next.code == 12, "{}", next.stderr);
@@ -163,36 +143,35 @@ fn damaged_manifests_and_outputs_of_stages_are_made_again() {
         ("evaluate/metrics.json", "publish"),
     ] {
         let store = after_a_night();
-        let whole = objects(&store);
+        let whole = store.objects();
         for path in files_with(&store, &["runs/", output]) {
-            let bytes = std::fs::read(&path).expect("a file");
-            std::fs::write(&path, flipped(&bytes)).expect("a file");
+            flip(&path);
         }
         for path in files_with(&store, &["runs/", &format!("/{reader}/manifest.json")]) {
             std::fs::remove_file(path).expect("a manifest");
         }
         let result = run(&store, AS_OF, &[]).ok();
         assert!(result.stderr.contains("it is made again"), "{output}: {}", result.stderr);
-        assert!(objects(&store) == whole, "{output}");
+        assert!(store.objects() == whole, "{output}");
     }
 }
 
 #[test]
 fn what_a_night_read_is_written_down_again_if_it_is_damaged() {
     let store = after_a_night();
-    let whole = objects(&store);
+    let whole = store.objects();
     let path = files_with(&store, &["inputs.json"]).remove(0);
     std::fs::write(&path, b"{}").expect("a file");
     let result = run(&store, AS_OF, &[]).ok();
     assert!(result.stderr.contains("inputs.json: expected a document"), "{}", result.stderr);
-    let mut healed = objects(&store);
+    let mut healed = store.objects();
     let name = path.strip_prefix(store.path()).expect("inside").display().to_string();
     let (found, before) = (healed.remove(&name).expect("inputs"), &whole[&name]);
     let [found, before] =
         [&found, before].map(|bytes| -> Value { serde_json::from_slice(bytes).expect("JSON") });
     // Published since: the champion is that of this night.
     assert_eq!(before["champion"], Value::Null);
-    assert_eq!(found["champion"].as_str(), Some(champion(&store, "small").as_str()));
+    assert_eq!(found["champion"].as_str(), Some(store.champion("small").as_str()));
     assert_eq!((&found["models"], &found["nights"]), (&before["models"], &before["nights"]));
     assert!(healed.iter().all(|(name, bytes)| whole.get(name) == Some(bytes)));
 }
@@ -202,16 +181,15 @@ fn a_damaged_file_of_the_champion_is_written_again() {
     // The last stage reads the bundle, so that it must be run.
     for file in ["regressor_0.bin", "manifest.json"] {
         let store = after_a_night();
-        let whole = objects(&store);
-        let model = champion(&store, "small");
+        let whole = store.objects();
+        let model = store.champion("small");
         let path = store.path().join(format!("models/{model}/{file}"));
-        let bytes = std::fs::read(&path).expect("a file");
-        std::fs::write(&path, flipped(&bytes)).expect("a file");
+        flip(&path);
         for path in files_with(&store, &["/score/manifest.json"]) {
             std::fs::remove_file(path).expect("a manifest");
         }
         run(&store, AS_OF, &[]).ok();
-        assert!(objects(&store) == whole, "{file}");
+        assert!(store.objects() == whole, "{file}");
     }
 }
 
@@ -259,8 +237,7 @@ fn damaged_state_is_a_miss_that_is_rebuilt_to_the_same_bytes() {
     for part in ["state/memory/", "state/pages/", "state/rows/"] {
         let (stderr, found) = next_day(&|store| {
             for path in files_with(store, &[part]) {
-                let bytes = std::fs::read(&path).expect("a file");
-                std::fs::write(path, flipped(&bytes)).expect("a file");
+                flip(&path);
             }
         });
         assert!(stderr.contains("it is made again"), "{part}: {stderr}");
@@ -310,7 +287,7 @@ fn a_result_that_cannot_be_written_is_an_error() {
 #[test]
 fn the_champion_is_the_model_that_was_promoted() {
     let store = after_a_night();
-    let model = champion(&store, "small");
+    let model = store.champion("small");
     let manifest = store.path().join(format!("models/{model}/manifest.json"));
     let mut bytes = std::fs::read(&manifest).expect("a manifest");
     bytes.push(b'\n');

@@ -1,12 +1,9 @@
 //! Looking after a store: `verify` finds and mends what is damaged, `gc` deletes what nobody reads.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use serde_json::Value;
-
-use crate::program::{Ended, Folder, PIPELINE, command, ended};
+use crate::program::{Ended, Folder, PIPELINE, command, ended, flip};
 
 const NIGHTS: [&str; 4] = ["2025-10-26", "2025-10-27", "2025-10-28", "2025-10-29"];
 
@@ -36,29 +33,17 @@ fn after_nights() -> Folder {
     store.copy()
 }
 
-/// All files but leases and the locks of swaps.
-fn objects(store: &Folder) -> BTreeMap<String, Vec<u8>> {
-    store.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
-}
-
 /// The first file whose path has all of these parts.
 fn file(store: &Folder, parts: &[&str]) -> PathBuf {
-    let names = objects(store).into_keys();
+    let names = store.objects().into_keys();
     let mut found = names.filter(|name| parts.iter().all(|part| name.contains(part)));
     store.path().join(found.next().expect("a file"))
-}
-
-fn flip(path: &PathBuf) {
-    let mut bytes = std::fs::read(path).expect("a file");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(path, bytes).expect("a file");
 }
 
 #[test]
 fn a_whole_store_is_verified_and_a_damaged_one_is_mended() {
     let store = after_nights();
-    let whole = objects(&store);
+    let (whole, champion) = (store.objects(), store.model_id());
     let verified = on(&store, &["verify", "--json"]).ok().json();
     assert_eq!(verified["damaged"].as_array().map(Vec::len), Some(0), "{verified}");
     // All that is not a lock, a quarantined copy, or a pointer of the check, which may be lost.
@@ -76,7 +61,7 @@ fn a_whole_store_is_verified_and_a_damaged_one_is_mended() {
         file(&store, &["state/nights/"]),
         file(&store, &["state/rows/"]),
     ];
-    damaged.iter().for_each(flip);
+    damaged.iter().for_each(|path| flip(path));
     let found = on(&store, &["verify"]);
     found.refuses(10, &["6 objects are not as they were written", "hint:"]);
     for path in &damaged {
@@ -90,13 +75,8 @@ fn a_whole_store_is_verified_and_a_damaged_one_is_mended() {
     for as_of in NIGHTS {
         night(&store, as_of);
     }
-    let champion = |files: &BTreeMap<String, Vec<u8>>| {
-        let pointer: Value =
-            serde_json::from_slice(&files["models/small/current.json"]).expect("a pointer");
-        pointer["model_id"].clone()
-    };
-    let after = objects(&store);
-    assert_eq!(champion(&after), champion(&whole));
+    let after = store.objects();
+    assert_eq!(store.model_id(), champion);
     let of_runs_and_models = |name: &&String| {
         (name.starts_with("runs/") || name.starts_with("models/"))
             && !name.ends_with("current.json")
@@ -112,13 +92,13 @@ fn what_cannot_be_mended_is_named_with_what_is_needed() {
     let table = file(&store, &["tables/orders/"]);
     // Not the champion's: its pointer would be found as well.
     let champion = store.model_id();
-    let names = objects(&store).into_keys();
+    let names = store.objects().into_keys();
     let is_other = |name: &String| {
         let is_manifest = name.starts_with("models/") && name.ends_with("/manifest.json");
         is_manifest && !name.contains(&champion)
     };
     let manifest = store.path().join(names.into_iter().find(is_other).expect("another model"));
-    [&table, &manifest].into_iter().for_each(flip);
+    [table, manifest].iter().for_each(|path| flip(path));
     let left = on(&store, &["verify", "--repair"]);
     left.refuses(10, &["2 objects"]);
     assert!(left.stdout.contains("import again with --force"), "{}", left.stdout);
@@ -128,14 +108,14 @@ fn what_cannot_be_mended_is_named_with_what_is_needed() {
 #[test]
 fn gc_says_what_it_would_delete_and_the_kept_and_the_next_nights_read_none_of_it() {
     let store = after_nights();
-    let before = objects(&store);
+    let before = store.objects();
     let dry = on(&store, &["gc", "--keep", "2"]).ok();
     assert!(dry.stdout.contains("would be deleted; --delete does it"), "{}", dry.stdout);
-    assert!(objects(&store) == before, "a dry run deletes nothing");
+    assert!(store.objects() == before, "a dry run deletes nothing");
 
     let undisturbed = store.copy();
     on(&store, &["gc", "--keep", "2", "--delete"]).ok();
-    let after = objects(&store);
+    let after = store.objects();
     assert!(after.len() < before.len() - 20, "{} of {} objects", after.len(), before.len());
     assert!(after.iter().all(|(name, bytes)| before.get(name) == Some(bytes)));
     let of_tables = |name: &&String| name.starts_with("tables/") || name.starts_with("quarantine/");
@@ -146,7 +126,7 @@ fn gc_says_what_it_would_delete_and_the_kept_and_the_next_nights_read_none_of_it
         let again = on(&store, &["run", PIPELINE, "--as-of", as_of, "--json"]).json();
         assert_eq!(again["skipped"].as_array().map(Vec::len), Some(6), "{as_of}");
     }
-    assert!(objects(&store) == after);
+    assert!(store.objects() == after);
     for store in [&store, &undisturbed] {
         let next = night(store, "2025-10-30");
         assert!(next.stderr.contains(", 1 days read"), "{}", next.stderr);

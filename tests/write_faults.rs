@@ -28,11 +28,6 @@ fn library(folder: &Path) -> PathBuf {
     library
 }
 
-/// All objects but leases, and without temporary files and locks of swaps.
-fn objects(store: &Folder) -> BTreeMap<String, Vec<u8>> {
-    store.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
-}
-
 struct Attack<'a> {
     library: &'a Path,
     /// The store before the night.
@@ -67,7 +62,7 @@ impl Attack<'_> {
         if again.code != 0 {
             return Some(format!("{what}: then {}: {}", again.code, again.stderr));
         }
-        let found = objects(&store);
+        let found = store.objects();
         let differ = found.keys().chain(self.whole.keys());
         let differ: Vec<&String> =
             differ.filter(|name| found.get(*name) != self.whole.get(*name)).collect();
@@ -110,7 +105,7 @@ fn write_faults_at_each_operation_of_a_night() {
     let n: usize = n.trim().parse().expect("a number");
     assert!(n > 100, "{n} operations");
 
-    let whole = objects(&whole);
+    let whole = whole.objects();
     let attack = Attack { library: &library, before: &before, whole: &whole, n };
     let kills: Vec<(usize, Option<i32>)> = (1..=n).map(|at| (at, None)).collect();
     // Full, read-only, out of handles.
