@@ -17,9 +17,13 @@ pub(crate) fn network_features(
     share_min: f64,
 ) -> Vec<bool> {
     let day = |row: usize| ordered_at[row].micros().div_euclid(DAY_MICROS);
-    let first = rows.iter().map(|&row| day(row)).min().unwrap_or(0);
-    let days: Vec<usize> = rows.iter().map(|&row| (day(row) - first) as usize).collect();
-    let n_days = days.iter().max().map_or(0, |last| last + 1);
+    // Numbered without gaps: one order of another century is not a million days.
+    let mut distinct: Vec<i64> = rows.iter().map(|&row| day(row)).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let number = |&row: &usize| distinct.partition_point(|&known| known < day(row));
+    let days: Vec<usize> = rows.iter().map(number).collect();
+    let n_days = distinct.len();
     let features = matrix.features.0.iter().zip(&matrix.columns);
     features
         .map(|(feature, values)| {
