@@ -32,6 +32,8 @@ mod nightly_forecasts;
 mod nights;
 /// The public orders of Olist, where they are available.
 mod olist;
+/// Planning, repeating and recording runs; whom they tell; signals.
+mod operations;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.
 mod pipelines;
 /// Rows that no network makes go to quarantine, and end no night.

@@ -43,6 +43,7 @@ mod fixture;
 pub use check::checked_frame::{CheckedFrame, read_checked};
 pub use check::listing::{Listing, PreviousCheck};
 pub use check::output::check_output;
+pub use check::partition_state::{PartitionState, partition_states};
 pub use check::report::{Check, FileCheck, Notice, QuarantinedRow, TableCheck};
 pub use check::workers::worker_threads;
 pub use check::{Finding, check, review};

@@ -19,6 +19,12 @@ pub(crate) struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// For programs.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let Self { message, hint, exit_code } = self;
+        serde_json::json!({ "message": message, "hint": hint, "exit_code": exit_code.number() })
+    }
+
     /// The exit code is that of the first cause with a class, else
     /// [`Unexpected`](ExitCode::Unexpected); the hint is the first that there is.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
@@ -31,6 +37,13 @@ impl Diagnosis {
             hint: classified().find_map(|(_, hint)| hint),
             exit_code: class.into(),
         }
+    }
+}
+
+impl From<&Refusal> for Diagnosis {
+    fn from(refusal: &Refusal) -> Self {
+        let (message, hint) = (refusal.to_string(), refusal.hint());
+        Self { message, hint, exit_code: refusal.class().into() }
     }
 }
 

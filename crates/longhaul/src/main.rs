@@ -14,13 +14,18 @@ mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod interruption;
 mod inventory;
 mod lease;
 mod left_out;
+mod logs;
 mod machine;
 mod predictions;
+mod recorded_run;
+mod recorder;
 mod refusal;
 mod report;
+mod run_records;
 mod settings;
 #[cfg(test)]
 mod simulation;
@@ -31,14 +36,14 @@ mod stored_models;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
-use flags::{Flags, LogFormat};
+use flags::Flags;
 use report::Reporter;
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    start_logs(flags.global.log_format);
+    logs::start(flags.global.log_format);
+    interruption::watch();
     start_workers();
     let reporter = Reporter::new(&flags.global);
     let done = dispatch::run(&flags, &reporter);
@@ -56,18 +61,5 @@ fn main() -> ExitCode {
 fn start_workers() {
     if let Err(error) = intake::worker_threads().build_global() {
         tracing::warn!("workers keep their usual stack: {error}");
-    }
-}
-
-/// Starts the logs, on stderr; `RUST_LOG` selects the level. As text only warnings are shown, since
-/// the reporter writes its own lines.
-#[expect(clippy::disallowed_methods, reason = "logs go to stderr")]
-fn start_logs(format: LogFormat) {
-    let default = if format == LogFormat::Json { "longhaul=info,warn" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logs.without_time().init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
     }
 }

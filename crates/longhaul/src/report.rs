@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub(crate) struct Reporter {
     format: LogFormat,
     /// Hidden by itself where stderr is no terminal.
     bar: ProgressBar,
+    /// Whether a result was printed: there is one document on stdout at most.
+    has_result: AtomicBool,
     /// Why a result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
@@ -42,6 +45,7 @@ impl Reporter {
             quiet: global.quiet,
             format: global.log_format,
             bar,
+            has_result: AtomicBool::new(false),
             lost: Mutex::new(None),
         }
     }
@@ -70,7 +74,7 @@ impl Reporter {
         match self.format {
             LogFormat::Json => tracing::info!(stage, id, "skipped: done before"),
             LogFormat::Text => self.line(&format!(
-                "{stage:<9}skipped    same data, settings, code and as-of were done as run {id}"
+                "{stage:<9}skipped    same data, settings, code and as-of were done before: {id}"
             )),
         }
     }
@@ -81,6 +85,19 @@ impl Reporter {
             LogFormat::Json => tracing::info!("{text}"),
             LogFormat::Text => self.line(text),
         }
+    }
+
+    /// A line about something that is not as it should be, and does not end the run.
+    pub(crate) fn warn(&self, text: &str) {
+        match self.format {
+            LogFormat::Json => tracing::warn!("{text}"),
+            LogFormat::Text => self.line(&format!("warning: {text}")),
+        }
+    }
+
+    /// A run begins: log lines name it.
+    pub(crate) fn begin_run(&self, run_id: &str) {
+        crate::logs::name_run(run_id);
     }
 
     /// The progress of a long computation.
@@ -103,6 +120,7 @@ impl Reporter {
     #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
+        self.has_result.store(true, Ordering::Relaxed);
         let text = if self.json {
             serde_json::to_string_pretty(value).unwrap_or_default()
         } else {
@@ -118,6 +136,13 @@ impl Reporter {
         }
     }
 
+    /// A document for programs of something that people are told as an error.
+    pub(crate) fn document(&self, value: &Value) {
+        if self.json {
+            self.result(value, String::new);
+        }
+    }
+
     /// Why a result could not be written, if that is so.
     pub(crate) fn lost(&self) -> Option<Refusal> {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -127,40 +152,47 @@ impl Reporter {
     /// An error with its causes and a hint. Returns the exit code.
     pub(crate) fn failed(&self, error: &anyhow::Error) -> ExitCode {
         self.bar.finish_and_clear();
-        let Diagnosis { message, hint, exit_code } = Diagnosis::of(error);
-        let code = exit_code.number();
+        let diagnosis = Diagnosis::of(error);
+        let Diagnosis { message, hint, exit_code } = &diagnosis;
+        let (exit_code, code) = (*exit_code, exit_code.number());
         if self.format == LogFormat::Json {
             tracing::error!(exit_code = code, hint, "{message}");
         } else {
             eprintln!("error: {message}");
-            if let Some(hint) = &hint {
+            if let Some(hint) = hint {
                 eprintln!("\nhint: {hint}");
             }
         }
-        if self.json {
-            let value = serde_json::json!({
-                "schema_version": 1,
-                "error": { "message": message, "hint": hint, "exit_code": code },
-            });
+        if self.json && !self.has_result.load(Ordering::Relaxed) {
+            let value = serde_json::json!({ "schema_version": 1, "error": diagnosis.json() });
             println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
         }
         exit_code
     }
 }
 
-/// A plain table; the first column is left-aligned, numbers are right-aligned.
+/// A plain table: columns of numbers are right-aligned, all others left-aligned.
 pub(crate) fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
-    for row in rows {
-        table.add_row(row.iter().map(ToString::to_string));
+    for row in &rows {
+        table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if index > 0 {
+        let mut cells = rows.iter().filter_map(|row| row.get(index));
+        if index > 0 && cells.all(|cell| is_number(cell)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a cell holds a number, with its unit or without, or nothing.
+fn is_number(cell: &str) -> bool {
+    let unit = cell.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.,".contains(c)).trim();
+    matches!(unit, "" | "%" | "s" | "d" | "MiB")
 }

@@ -8,10 +8,12 @@ use std::ops::RangeInclusive;
 mod dotted_key;
 mod limits;
 mod network;
+mod operations;
 mod pipeline_file;
 mod resolved;
 
 pub(crate) use network::NetworkSection;
+pub(crate) use operations::{OperationsSection, is_url};
 pub(crate) use resolved::Resolved;
 
 /// Checks that each value lies in its range; `unit` follows the range in messages.

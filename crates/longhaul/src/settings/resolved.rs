@@ -16,6 +16,7 @@ use toml::{Table, Value};
 use super::OutOfRange;
 use super::dotted_key::{flatten, set};
 use super::network::NetworkSection;
+use super::operations::OperationsSection;
 use super::pipeline_file::Settings;
 use crate::flags::Global;
 use crate::refusal::Refusal;
@@ -106,6 +107,7 @@ impl Resolved {
             })?;
         let checked = (settings.network.check())
             .and_then(|()| settings.limits.check())
+            .and_then(|()| settings.operations.check())
             .and_then(|()| settings.evaluate.check());
         checked.map_err(|OutOfRange { key, problem }| {
             let origin = origins.get(key).map(String::as_str).unwrap_or("default");
@@ -190,10 +192,21 @@ impl Resolved {
         Ok((declared.with_limits(self.settings.network.limits()), text))
     }
 
+    /// Every key and its value, with `<set>` for one that is a secret.
+    pub(crate) fn values(&self) -> BTreeMap<String, Value> {
+        let table = Table::try_from(&self.settings).unwrap_or_default();
+        let mut values = flatten(&table);
+        if let Some(secret) = values.get_mut(OperationsSection::WEBHOOK)
+            && secret.as_str() != Some("")
+        {
+            *secret = Value::String("<set>".to_owned());
+        }
+        values
+    }
+
     /// Every key, its value and its origin.
     pub(crate) fn show(&self) -> Vec<(String, String, String)> {
-        let table = Table::try_from(&self.settings).unwrap_or_default();
-        flatten(&table)
+        self.values()
             .into_iter()
             .map(|(key, value)| {
                 let origin = self.origins.get(&key).cloned();
