@@ -44,6 +44,8 @@ mod reruns;
 mod s3;
 /// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.
 mod s3_faults;
+/// The page of the settings is what the program prints.
+mod settings;
 /// `verify` and `gc` on damaged and grown stores.
 mod upkeep;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

@@ -80,6 +80,14 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             commands::config::show(&resolve(Some(pipeline), global)?, reporter);
             Ok(())
         }
+        Command::Config(Config::Docs) => {
+            commands::settings_docs::print(reporter);
+            Ok(())
+        }
+        Command::Config(Config::Schema) => {
+            commands::config::schema(reporter);
+            Ok(())
+        }
         Command::Doctor { pipeline } => {
             commands::doctor::run(&resolve(pipeline.as_deref(), global)?, reporter)
         }

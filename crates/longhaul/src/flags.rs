@@ -236,7 +236,7 @@ pub(crate) enum Contract {
     Docs,
 }
 
-/// Shows published models.
+/// Shows published models, and chooses the champion.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     /// One line a model, the newest first
@@ -256,6 +256,10 @@ pub(crate) enum Config {
         /// The pipeline file
         pipeline: PathBuf,
     },
+    /// Prints docs/settings.md: every key with its type, default, range and meaning
+    Docs,
+    /// Prints the JSON Schema of pipeline files, for editors
+    Schema,
 }
 
 /// A number of days, with or without the unit.

@@ -13,5 +13,6 @@ pub(crate) mod models;
 pub(crate) mod predict;
 pub(crate) mod proof;
 pub(crate) mod quarantine;
+pub(crate) mod settings_docs;
 pub(crate) mod simulate;
 pub(crate) mod verify;

@@ -10,6 +10,7 @@ mod limits;
 mod network;
 mod pipeline_file;
 mod resolved;
+pub(crate) mod schema;
 
 pub(crate) use network::NetworkSection;
 pub(crate) use resolved::Resolved;
