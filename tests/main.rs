@@ -5,6 +5,8 @@
 mod bad_input;
 /// Each kind of rule broken, and the messages about it.
 mod broken;
+/// Champions that a person chose: a rollback holds until a later night passes the gates.
+mod champions;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
 /// Networks that lack origins, carriers, lanes, deliveries: a forecast or a refusal, never a crash.

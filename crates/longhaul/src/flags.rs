@@ -246,6 +246,24 @@ pub(crate) enum Models {
         /// Its id, or "current"
         model_id: String,
     },
+    /// Makes a model that passed the gates champion, and withdraws those of its night and later
+    Promote {
+        /// The pipeline file
+        pipeline: PathBuf,
+        /// The id of the model
+        model_id: String,
+        /// Why, for those who look later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Makes the champion before champion again, and withdraws the one of now
+    Rollback {
+        /// The pipeline file
+        pipeline: PathBuf,
+        /// Why, for those who look later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
 }
 
 /// Shows settings.

@@ -2,6 +2,7 @@
 
 pub(crate) mod ablate;
 pub(crate) mod backtest;
+pub(crate) mod champion;
 pub(crate) mod config;
 pub(crate) mod contract;
 pub(crate) mod contract_docs;
