@@ -5,6 +5,8 @@
 mod bad_input;
 /// Each kind of rule broken, and the messages about it.
 mod broken;
+/// Champions that a person chose: a rollback holds until a later night passes the gates.
+mod champions;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
 /// Networks that lack origins, carriers, lanes, deliveries: a forecast or a refusal, never a crash.
@@ -46,6 +48,8 @@ mod reruns;
 mod s3;
 /// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.
 mod s3_faults;
+/// The page of the settings is what the program prints.
+mod settings;
 /// `verify` and `gc` on damaged and grown stores.
 mod upkeep;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

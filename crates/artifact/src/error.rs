@@ -56,6 +56,14 @@ pub enum Error {
         /// The champion's as-of.
         champion_as_of: AsOf,
     },
+    /// A person chose another champion in place of this model.
+    #[error("model {model_id}: withdrawn by hand: {reason}")]
+    Withdrawn {
+        /// The model that was to be promoted.
+        model_id: String,
+        /// Why it was withdrawn.
+        reason: String,
+    },
     /// The files cannot be decoded as a model.
     #[error("model {model_id}: its files do not make a scorer")]
     Scorer {
@@ -78,7 +86,7 @@ impl Error {
                 ErrorClass::Contract
             }
             Self::Moved { .. } => ErrorClass::Locked,
-            Self::Older { .. } => ErrorClass::Gate,
+            Self::Older { .. } | Self::Withdrawn { .. } => ErrorClass::Gate,
             Self::Store(error) => error.class(),
         }
     }
@@ -99,6 +107,9 @@ impl Error {
                 "a rerun of an old night does not replace a newer champion; the model is kept"
                     .to_owned(),
             ),
+            Self::Withdrawn { .. } => {
+                Some("longhaul models promote takes the withdrawal back".to_owned())
+            }
             Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
                 Some("the bundle was altered after it was published: publish it again".to_owned())
             }

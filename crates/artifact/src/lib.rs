@@ -9,15 +9,21 @@
 //! to be used, `models/<pipeline>/current.json` by compare-and-swap. A bundle without its manifest does not
 //! exist; a crash between two steps leaves the champion that was.
 //!
+//! A person may choose another champion ([`choose`]); what that withdraws does not come back by itself.
+//!
 //! What is not here: the content of the files (see `scorer`), and the gates that decide whether a
 //! model may become champion (see `evaluate`).
 
 mod bundle;
+mod choice;
+mod decision;
 mod error;
 mod pointer;
 mod registry;
 
 pub use bundle::{About, Bundle, FileEntry, Manifest};
+pub use choice::{before, choose};
+pub use decision::{Decision, Decisions, eligible};
 pub use error::Error;
 pub use pointer::{
     Pointer, Promotion, current, fence, path as pointer_path, pipelines, promote, raise_fence,

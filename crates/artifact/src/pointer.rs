@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
 use terms::{AsOf, Digest, Schema};
 
+use crate::decision::{Decisions, eligible};
 use crate::{Bundle, Error, registry};
 
 const SCHEMA: Schema = Schema { name: "champion", version: 2 };
@@ -99,8 +100,8 @@ pub fn verify_pointer(store: &Store, pointer: &Pointer) -> Result<(), Error> {
 /// fencing number of this run; `is_held` is asked last whether it may still write.
 ///
 /// # Errors
-/// If the champion is as of a later moment, if another run moved the pointer meanwhile, or if the
-/// store fails. The pointer is then as it was.
+/// If the model is withdrawn, if the champion is as of a later moment, if another run moved the
+/// pointer meanwhile, or if the store fails. The pointer is then as it was.
 pub fn promote(
     store: &Store,
     bundle: &Bundle,
@@ -125,6 +126,9 @@ pub fn promote(
             return Err(Error::Older { model_id, as_of, champion, champion_as_of });
         }
     }
+    if let Some(decision) = Decisions::of(store, &about.pipeline)?.against(&model_id) {
+        return Err(Error::Withdrawn { model_id, reason: decision.reason.clone() });
+    }
     if !is_held() {
         return Err(moved(&about.pipeline, champion));
     }
@@ -144,6 +148,37 @@ pub fn promote(
             Some(champion) if champion.model_id == model_id => Ok(Promotion::AlreadyCurrent),
             champion => Err(moved(&about.pipeline, champion)),
         },
+    }
+}
+
+/// Makes a model champion whatever the champion is, with the one to which a next rollback leads.
+///
+/// # Errors
+/// As [`promote`], but for the champion's as-of.
+pub(crate) fn point_to(
+    store: &Store,
+    bundle: &Bundle,
+    previous: Option<String>,
+    fence: u64,
+    is_held: impl FnOnce() -> bool,
+) -> Result<(), Error> {
+    let about = &bundle.manifest.about;
+    let before = read(store, &about.pipeline)?;
+    let fence_before = before.as_ref().map_or(0, |(document, _)| document.fence);
+    let champion = before.as_ref().and_then(|(document, _)| document.pointer());
+    if fence_before > fence || !is_held() {
+        return Err(moved(&about.pipeline, champion));
+    }
+    let pointer = Pointer {
+        model_id: bundle.model_id().to_owned(),
+        manifest_sha256: Digest::of(&bundle.manifest.to_bytes()),
+        as_of: about.as_of,
+        previous,
+    };
+    let expected = before.and_then(|(_, version)| version);
+    match write(store, &about.pipeline, fence_before, Some(pointer), expected.as_ref())? {
+        SwapOutcome::Swapped => Ok(()),
+        SwapOutcome::Moved => Err(moved(&about.pipeline, current(store, &about.pipeline)?)),
     }
 }
 
@@ -185,7 +220,7 @@ pub fn raise_fence(store: &Store, pipeline: &str, fence: u64) -> Result<(), Erro
 }
 
 /// Writes a pointer that is not as it was written anew: to the newest model of the pipeline that
-/// passed. Returns it; `None` if there is no such model, or the pointer is whole.
+/// passed and is not withdrawn. Returns it; `None` if there is no such model, or the pointer is whole.
 ///
 /// # Errors
 /// If the store fails, or another run moved the pointer meanwhile.
@@ -195,9 +230,7 @@ pub fn rebuild(store: &Store, pipeline: &str, fence: u64) -> Result<Option<Point
         Ok(_) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let models = registry::list(store)?.manifests;
-    let mut passed =
-        models.into_iter().filter(|model| model.about.pipeline == pipeline && model.about.passed);
+    let mut passed = eligible(store, pipeline)?.into_iter();
     let newest = passed.next().map(|manifest| Pointer {
         manifest_sha256: Digest::of(&manifest.to_bytes()),
         as_of: manifest.about.as_of,
@@ -233,7 +266,7 @@ impl Document {
     }
 }
 
-fn moved(pipeline: &str, champion: Option<Pointer>) -> Error {
+pub(crate) fn moved(pipeline: &str, champion: Option<Pointer>) -> Error {
     let model_id = champion.map_or_else(|| "none".to_owned(), |champion| champion.model_id);
     Error::Moved { path: path(pipeline), model_id }
 }
@@ -274,7 +307,7 @@ fn read(store: &Store, pipeline: &str) -> Result<Option<(Document, Option<Versio
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use store::StoreSettings;
@@ -282,12 +315,12 @@ mod tests {
     use super::*;
     use crate::About;
 
-    fn store() -> Store {
+    pub(crate) fn store() -> Store {
         let settings = StoreSettings::resolve("memory://", &BTreeMap::new()).unwrap();
         Store::open(&settings).unwrap()
     }
 
-    fn bundle(store: &Store, pipeline: &str, as_of: &str, passed: bool) -> Bundle {
+    pub(crate) fn bundle(store: &Store, pipeline: &str, as_of: &str, passed: bool) -> Bundle {
         let about = About {
             as_of: as_of.parse().unwrap(),
             pipeline: pipeline.to_owned(),
@@ -303,7 +336,7 @@ mod tests {
         bundle
     }
 
-    fn champion(store: &Store, pipeline: &str) -> Option<String> {
+    pub(crate) fn champion(store: &Store, pipeline: &str) -> Option<String> {
         current(store, pipeline).unwrap().map(|pointer| pointer.model_id)
     }
 

@@ -20,6 +20,7 @@ use crate::fixed_point::Sums;
 /// # Ok::<(), boost::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Predictions never fall when the column's value rises.

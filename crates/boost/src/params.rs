@@ -22,36 +22,49 @@ use crate::Error;
 /// );
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
     /// Boosting rounds, each of which grows a tree, 1 to 100,000. Default 80.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 100_000)))]
     pub rounds: u32,
     /// What each leaf's step is multiplied by (shrinkage), above 0 and at most 1. Default 0.13.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
     pub learning_rate: f64,
     /// The largest number of leaves of a tree, 2 to 4,096. Default 31.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 4_096)))]
     pub leaves: u32,
     /// The smallest number of rows of a leaf, from 1. Default 200: extreme quantiles of smaller leaves overfit.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub rows_in_leaf_min: u32,
     /// The largest number of bins of a column, 2 to 255; missing values have one more. Default 255.
+    #[cfg_attr(feature = "schema", schemars(range(min = 2, max = 255)))]
     pub bins_max: u16,
     /// The share of the rows that the splits of a tree are chosen on, above 0 and at most 1; the
     /// values of its leaves are computed from all rows. Default 1.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
     pub row_fraction_per_tree: f64,
     /// The share of the columns that a tree may use, above 0 and at most 1. Default 1.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
     pub feature_fraction_per_tree: f64,
     /// The share of the tree's columns that a split may use, above 0 and at most 1. Default 0.6.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1), extend("exclusiveMinimum" = 0)))]
     pub feature_fraction_per_split: f64,
     /// L2 regularisation: added to the sum of hessians of each leaf (the count, where every hessian
     /// is 1) in gains, and in leaf values of means and log-odds, from 0. Default 1.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub l2: f64,
     /// How many rows with the node's mean gradient are added to each category before categories are
     /// sorted by theirs, from 0. Default 10.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub category_smoothing: f64,
     /// How many times the gain expected from noise alone is subtracted from the gains of categorical
     /// splits, from 0: the order of many categories is mostly noise, and splitting along it gains
     /// even where they do not differ. Default 3.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub category_noise: f64,
     /// The gain that a split must exceed, from 0. Default 0.
+    #[cfg_attr(feature = "schema", schemars(range(min = 0)))]
     pub gain_min: f64,
     /// How many of the last rows are held out to decide when to stop; right-censored ones among them
     /// have no part in the loss. Together with `early_stopping_rounds`. Default 0.
@@ -65,6 +78,7 @@ pub struct Params {
     /// Seed of the random samples of rows and columns. Default 0.
     pub seed: u64,
     /// Threads, 1 to 1,024; none: those of rayon's current pool. It changes no byte of the model.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1_024)))]
     pub threads: Option<usize>,
 }
 

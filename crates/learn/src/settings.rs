@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// The families of regressors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FamilyName {
     /// Gradient boosting of all quantiles at once; learns from right-censored rows too.
@@ -27,10 +30,11 @@ pub enum FamilyName {
 /// let error = settings.check().unwrap_err();
 /// assert_eq!(error.to_string(), "setting rows_min: expected at least 1, found 0");
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The families that are trained and compared.
+    #[schemars(length(min = 1, max = 4))]
     pub families: Vec<FamilyName>,
     /// The boosted regressor. Its `seed` is added to the seed below.
     pub boost: boost::Params,
@@ -50,16 +54,21 @@ pub struct Settings {
     /// A feature that differs between days by at least this share of its variance tells of the whole
     /// network and not of a shipment: trees would recognise weeks by it, and do not see it. The
     /// calendar is aside.
+    #[schemars(range(min = 0, max = 1))]
     pub network_share_min: f64,
     /// Only orders of so many days before the origin are used; `None` uses all.
+    #[schemars(range(min = 1, max = 36_500))]
     pub history_days: Option<u32>,
-    /// An order older than this is matured: its outcome is known, but for exceptions.
+    /// An order older than this is matured: its outcome is known, but for exceptions. Unless it is set,
+    /// it is half of `network.lost_after_days`.
+    #[schemars(range(min = 1, max = 36_500))]
     pub maturity_days: u32,
     /// A shipment that is open for so many days is lost: of orders so long ago all fates are known. It
     /// is the network's (`network.lost_after_days`), not a setting of training.
     #[serde(skip, default = "lost_after_days")]
     pub lost_after_days: u32,
     /// With fewer observed deliveries nothing is trained.
+    #[schemars(range(min = 1))]
     pub rows_min: usize,
     /// Rounds after which the boosted regressor leaves a checkpoint, from which a training that was
     /// killed goes on; 0: none.
@@ -69,83 +78,107 @@ pub struct Settings {
 }
 
 /// Settings of the two families of forests.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForestSettings {
     /// Trees.
+    #[schemars(range(min = 1, max = 10_000))]
     pub trees: u32,
     /// Splits on a path from the root to a leaf, at most.
+    #[schemars(range(min = 1, max = 30))]
     pub depth: u16,
     /// Rows that the structure is learned from; quantiles of the leaves are of all matured rows.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rows_sampled: usize,
     /// Sampled rows of a leaf at least.
+    #[schemars(range(min = 1))]
     pub rows_in_leaf_min: usize,
     /// The share of the features that are candidates for a split.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub feature_fraction: f64,
 }
 
 /// Settings of the boosted gate and of the readable one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateSettings {
     /// Trees of the boosted gate.
+    #[schemars(range(min = 1, max = 100_000))]
     pub rounds: u32,
     /// The share of each tree's step that is added.
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
     pub learning_rate: f64,
     /// Leaves of a tree at most.
+    #[schemars(range(min = 2, max = 4_096))]
     pub leaves: u32,
     /// Rows of a leaf at least.
+    #[schemars(range(min = 1))]
     pub rows_in_leaf_min: u32,
     /// With fewer rows of either class the gate is a constant.
+    #[schemars(range(min = 1))]
     pub rows_of_class_min: usize,
     /// Orders of so many days before the origin are left out, delivered or not: it is known of the
     /// fast ones only whether they took more than two days.
+    #[schemars(range(min = 2, max = 60))]
     pub undecided_days: u32,
     /// Depth of the readable tree.
+    #[schemars(range(min = 1, max = 6))]
     pub rules_depth: u32,
     /// Rows that the readable tree is trained on, at most.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub rules_rows: usize,
 }
 
 /// Settings of the conformal correction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationSettings {
     /// Whether there is a correction.
     pub enabled: bool,
     /// Days of matured orders that it is learned from.
+    #[schemars(range(min = 1, max = 36_500))]
     pub days: u32,
     /// With fewer rows there is no correction.
+    #[schemars(range(min = 1))]
     pub rows_min: usize,
     /// Shrinkage: a correction estimated from n rows has the weight n / (n + this).
+    #[schemars(range(min = 0))]
     pub shrink_rows: f64,
     /// The share of the correction of spread (each level relative to the median) that is applied.
+    #[schemars(range(min = 0, max = 1))]
     pub damping: f64,
     /// The share of the correction of location (the median) that is applied. Outcomes take weeks
     /// to mature, and by then the network has moved on: on Olist, half of it costs 3% of mean
     /// pinball (ARCHITECTURE.md).
+    #[schemars(range(min = 0, max = 1))]
     pub location_damping: f64,
     /// Bands of the predicted median with their own factors, of equal numbers of rows.
+    #[schemars(range(min = 1, max = 50))]
     pub bands: usize,
 }
 
 /// Settings of the recalibration by period.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecalibrationSettings {
     /// Whether there is one.
     pub enabled: bool,
     /// The period in days: a model as of its beginning predicts the orders of it.
+    #[schemars(range(min = 1, max = 36_500))]
     pub days: u32,
     /// With fewer deliveries in the period there is none.
     pub deliveries_min: usize,
     /// The share of the logarithm of the ratios that is applied.
+    #[schemars(range(min = 0, max = 1))]
     pub damping: f64,
     /// Deliveries that are added to those seen and to those expected in each stretch.
+    #[schemars(range(min = 0))]
     pub prior_deliveries: f64,
     /// Stretches of predicted cumulative hazard with a ratio of their own …
+    #[schemars(range(min = 1, max = 100))]
     pub stretches: u32,
     /// … of equal length up to this hazard.
+    #[schemars(range(min = 0.1, max = 10))]
     pub hazard_max: f64,
 }
 
@@ -164,19 +197,21 @@ impl Default for RecalibrationSettings {
 }
 
 /// Settings of the time scale on which the regressor learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TimeScaleSettings {
     /// Whether delivery times are multiples of the level of the network, if the features have it.
     pub level: bool,
     /// The weight of a second regressor, which learns hours that are no multiples of the level, from
     /// 0 (there is none) to 1 (it is the only one).
+    #[schemars(range(min = 0, max = 1))]
     pub hours_weight: f64,
     /// Whether they are in working hours, if the features have what a clock needs.
     pub clock: bool,
     /// A category of the features whose clocks differ, for example `destination_region`.
     pub clock_by: Option<String>,
     /// Shrinkage: the weekdays of a category with n deliveries have the weight n / (n + this).
+    #[schemars(range(min = 0))]
     pub clock_shrink_deliveries: f64,
 }
 

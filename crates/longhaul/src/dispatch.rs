@@ -122,8 +122,22 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Models(Models::Show { model_id }) => {
             commands::models::show(&open(&resolve(None, global)?)?, model_id, reporter)
         }
+        Command::Models(Models::Promote { pipeline, model_id, reason }) => {
+            on_champion(pipeline, (Some(model_id), reason), global, reporter)
+        }
+        Command::Models(Models::Rollback { pipeline, reason }) => {
+            on_champion(pipeline, (None, reason), global, reporter)
+        }
         Command::Config(Config::Show { pipeline }) => {
             commands::config::show(&resolve(Some(pipeline), global)?, reporter);
+            Ok(())
+        }
+        Command::Config(Config::Docs) => {
+            commands::settings_docs::print(reporter);
+            Ok(())
+        }
+        Command::Config(Config::Schema) => {
+            commands::config::schema(reporter);
             Ok(())
         }
         Command::Doctor { pipeline } => {
@@ -207,6 +221,24 @@ fn on_stages(
         ..RunContext::new(&store, as_of, reporter)
     };
     let output = command(&context, &resolved)?;
+    drop(lease);
+    print(output, reporter)
+}
+
+/// Makes a model champion by hand: the one before, if none is given.
+fn on_champion(
+    pipeline: &Path,
+    (model_id, reason): (Option<&String>, &str),
+    global: &Global,
+    reporter: &Reporter,
+) -> Result<()> {
+    let resolved = resolve(Some(pipeline), global)?;
+    let store = open(&resolved)?;
+    let (name, patience) = (&resolved.settings.name, resolved.settings.limits.lock_wait());
+    let clock = SystemClock::new();
+    let lease = under_lease(name, &store, (&clock, patience, Renewal::InBackground), reporter)?;
+    let wanted = model_id.map(String::as_str);
+    let output = commands::champion::choose(&store, (&lease, &clock), name, wanted, reason)?;
     drop(lease);
     print(output, reporter)
 }

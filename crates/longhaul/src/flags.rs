@@ -321,7 +321,7 @@ pub(crate) enum Contract {
     Docs,
 }
 
-/// Shows published models.
+/// Shows published models, and chooses the champion.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     /// One line a model, the newest first
@@ -330,6 +330,24 @@ pub(crate) enum Models {
     Show {
         /// Its id, or "current"
         model_id: String,
+    },
+    /// Makes a model that passed the gates champion, and withdraws those of its night and later
+    Promote {
+        /// The pipeline file
+        pipeline: PathBuf,
+        /// The id of the model
+        model_id: String,
+        /// Why, for those who look later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Makes the champion before champion again, and withdraws the one of now
+    Rollback {
+        /// The pipeline file
+        pipeline: PathBuf,
+        /// Why, for those who look later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
 }
 
@@ -341,6 +359,10 @@ pub(crate) enum Config {
         /// The pipeline file
         pipeline: PathBuf,
     },
+    /// Prints docs/settings.md: every key with its type, default, range and meaning
+    Docs,
+    /// Prints the JSON Schema of pipeline files, for editors
+    Schema,
 }
 
 /// A number of days, with or without the unit.

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
         as_of: Option<AsOf>,
     },
     Lease,
+    /// A champion that a person chose.
+    Decision,
     Table,
     /// Stored predictions of a night.
     Forecast,
@@ -199,6 +201,13 @@ impl Inventory {
                 Err(error) if error.is_damage() => Some(error.to_string()),
                 Err(error) => return Err(error.into()),
             };
+            let decisions = artifact::Decisions::of(store, &pipeline)?;
+            let whole = decisions.made.iter().map(|decision| (decision.path(), None));
+            let damaged = decisions.damaged.into_iter();
+            let damaged = damaged.map(|(path, error)| (path, Some(error.to_string())));
+            for (path, problem) in whole.chain(damaged) {
+                self.objects.push(Object { path, kind: Kind::Decision, digest: None, problem });
+            }
             self.objects.push(Object {
                 path,
                 kind: Kind::Pointer { pipeline },

@@ -69,6 +69,12 @@ pub(crate) enum Refusal {
         /// The gates that refused it.
         gates: Vec<String>,
     },
+    /// A model that the gates refused was to be champion.
+    #[error("model {model_id}: expected one that passed the gates, found one that they refused")]
+    NotPassed {
+        /// The model.
+        model_id: String,
+    },
     /// A backtest has nothing to judge.
     #[error(
         "a backtest: expected an origin at which a model can be trained, found none among {n}, \
@@ -178,7 +184,9 @@ impl Refusal {
             Self::Missing { .. }
             | Self::EveryOriginLeftOut { .. }
             | Self::OriginsLeftOut { .. } => ErrorClass::Input,
-            Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
+            Self::GateRefused { .. } | Self::NotPassed { .. } | Self::Leaks { .. } => {
+                ErrorClass::Gate
+            }
             Self::Occupied { .. }
             | Self::Vanished { .. }
             | Self::Breaking { .. }
@@ -210,6 +218,10 @@ impl Refusal {
             Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
                 "choose a later --from, or the family that any rows can train: backtest.family = \
                  \"baseline\""
+                    .to_owned(),
+            ),
+            Self::NotPassed { .. } => Some(
+                "its report says why; with other evaluate.gates its night can be run again"
                     .to_owned(),
             ),
             Self::GateRefused { .. } => Some(

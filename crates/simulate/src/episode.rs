@@ -1,5 +1,6 @@
 //! Episodes of a network, as written: a strike, a slowdown or a speed-up from a day on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::Day;
 
@@ -15,7 +16,7 @@ const DAYS_MAX: u32 = 3_660;
 const FACTOR_MAX: f64 = 10.0;
 
 /// What happens to the network in an episode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EpisodeKind {
     /// Nothing is picked up or delivered. What waits is worked off afterwards, in its order.
@@ -27,21 +28,25 @@ pub enum EpisodeKind {
 }
 
 /// A time in which the network is not as usual. Volumes stay as they are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Episode {
     /// What happens.
     pub kind: EpisodeKind,
     /// Its first UTC day.
+    #[schemars(with = "String", extend("format" = "date"))]
     pub from: Day,
     /// How many days it lasts; of a slowdown or speed-up, by default until the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 3_660))]
     pub days: Option<u32>,
     /// Hours of handling and transit as a multiple of the usual ones; none for a strike.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.1, max = 10))]
     pub factor: Option<f64>,
     /// Over how many days the factor is reached, each day by the same share; by default at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 3_660))]
     pub ramp_days: Option<u32>,
     /// The carrier concerned, whose transit alone changes; by default all, and handling.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,6 +2,7 @@
 //! ([`CheckedNetwork`]).
 
 use chrono::NaiveDate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::Day;
 
@@ -15,47 +16,62 @@ const SHIPMENTS_A_DAY_MAX: f64 = 500_000.0;
 const SHARE: f64 = 0.2;
 
 /// What is simulated. Rates are shares of 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkSettings {
     /// The seed of all random numbers.
     pub seed: u64,
     /// The UTC day of the first orders. The last Friday of November is the yearly peak.
+    #[schemars(with = "String", extend("format" = "date"))]
     pub first_day: Day,
     /// How many days of orders, and how many nightly extracts.
+    #[schemars(range(min = 1, max = 3_660))]
     pub days: u32,
     /// How many shipments are created, exactly.
+    #[schemars(range(min = 1))]
     pub shipments: u64,
     /// Share of delivered shipments that take no more than two days, were there no episodes; 0.2
     /// unless `median_days` is set. Either one sets the speed of the network.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.05, max = 0.85))]
     pub share_within_two_days: Option<f64>,
     /// Median of the days until delivery, were there no episodes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 120))]
     pub median_days: Option<f64>,
     /// Whether times are dates, as in a source without a clock: each instant of an order and of its
     /// shipments is the midnight, in the local time of the destination, that begins its day, and is
     /// recorded after the end of that day.
     pub dates_only: bool,
     /// Share of shipments with a fact that is recorded nights later.
+    #[schemars(range(min = 0, max = 0.5))]
     pub late_rate: f64,
     /// Share of deliveries whose first recorded time is wrong and corrected nights later.
+    #[schemars(range(min = 0, max = 0.5))]
     pub corrected_rate: f64,
     /// Share of shipment versions with an impossible value.
+    #[schemars(range(min = 0, max = 0.5))]
     pub odd_rate: f64,
     /// Share of orders that are cancelled before handover.
+    #[schemars(range(min = 0, max = 0.2))]
     pub cancelled_rate: f64,
     /// Share of shipments that the carrier loses.
+    #[schemars(range(min = 0, max = 0.5))]
     pub lost_rate: f64,
     /// Share of shipments that come back undelivered.
+    #[schemars(range(min = 0, max = 0.2))]
     pub returned_rate: f64,
     /// Share of orders with two shipments.
+    #[schemars(range(min = 0, max = 1))]
     pub split_rate: f64,
     /// How many fulfilment nodes, sellers among them.
+    #[schemars(range(min = 8, max = 5_000))]
     pub n_nodes: u32,
     /// How many postal zones.
+    #[schemars(range(min = 8, max = 2_000))]
     pub n_zones: u32,
     /// Orders on the busiest day, as a multiple of an ordinary one.
+    #[schemars(range(min = 1, max = 10))]
     pub peak_factor: f64,
     /// Whether the carriers record each leg, in the table `legs`.
     pub legs: bool,

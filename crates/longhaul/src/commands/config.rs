@@ -1,10 +1,11 @@
-//! The command `config show`: every setting with its value and origin.
+//! The commands `config show`: every setting with its value and origin; and `config schema`: what a
+//! pipeline file may hold.
 
 use serde_json::json;
 
 use crate::command_output::envelope;
 use crate::report::Reporter;
-use crate::settings::Resolved;
+use crate::settings::{Resolved, schema};
 
 /// Prints every key with its value and its origin.
 pub(crate) fn show(resolved: &Resolved, reporter: &Reporter) {
@@ -21,4 +22,11 @@ pub(crate) fn show(resolved: &Resolved, reporter: &Reporter) {
         };
         shown.iter().map(line).collect::<Vec<_>>().join("\n")
     });
+}
+
+/// Prints the JSON Schema of pipeline files, the same with `--json` and without: it is read by
+/// editors.
+pub(crate) fn schema(reporter: &Reporter) {
+    let schema = schema::of_pipeline_files();
+    reporter.result(&schema, || format!("{schema:#}"));
 }

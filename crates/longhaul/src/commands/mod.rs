@@ -3,6 +3,7 @@
 pub(crate) mod ablate;
 pub(crate) mod backfill;
 pub(crate) mod backtest;
+pub(crate) mod champion;
 pub(crate) mod config;
 pub(crate) mod contract;
 pub(crate) mod contract_docs;
@@ -18,5 +19,6 @@ pub(crate) mod quarantine;
 pub(crate) mod retry;
 pub(crate) mod run_diff;
 pub(crate) mod runs;
+pub(crate) mod settings_docs;
 pub(crate) mod simulate;
 pub(crate) mod verify;

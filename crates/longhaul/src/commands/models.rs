@@ -20,7 +20,8 @@ pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
         reporter.warn(&format!("{error}"));
     }
     let champions = champions(store)?;
-    let result = json!({ "champions": champions, "models": manifests });
+    let withdrawn = withdrawn(store, reporter)?;
+    let result = json!({ "champions": champions, "models": manifests, "withdrawn": withdrawn });
     reporter.result(&envelope("models list", result), || {
         if manifests.is_empty() {
             return format!("no models in {}", store.url());
@@ -35,12 +36,12 @@ pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
                     manifest.about.as_of.to_string(),
                     manifest.about.family.clone(),
                     manifest.about.pipeline.clone(),
-                    match (is_champion, manifest.about.passed) {
-                        (true, _) => "champion",
-                        (false, true) => "",
-                        (false, false) => "refused",
-                    }
-                    .to_owned(),
+                    match (is_champion, withdrawn.get(&manifest.model_id)) {
+                        (true, _) => "champion".to_owned(),
+                        (false, Some(decision)) => format!("withdrawn: {}", decision.reason),
+                        (false, None) if manifest.about.passed => String::new(),
+                        (false, None) => "refused".to_owned(),
+                    },
                 ]
             })
             .collect();
@@ -80,6 +81,23 @@ fn champions(store: &Store) -> Result<BTreeMap<String, String>> {
         }
     }
     Ok(champions)
+}
+
+/// The models that a person withdrew, and the decision about each.
+fn withdrawn(store: &Store, reporter: &Reporter) -> Result<BTreeMap<String, artifact::Decision>> {
+    let mut withdrawn = BTreeMap::new();
+    for pipeline in artifact::pipelines(store)? {
+        let decisions = artifact::Decisions::of(store, &pipeline)?;
+        for (_, error) in &decisions.damaged {
+            reporter.note(&format!("warning: {error}"));
+        }
+        for model_id in decisions.withdrawn() {
+            if let Some(decision) = decisions.against(model_id) {
+                withdrawn.insert(model_id.to_owned(), decision.clone());
+            }
+        }
+    }
+    Ok(withdrawn)
 }
 
 /// The id of a model given by its id, by `current:PIPELINE` for the champion of a pipeline, or by

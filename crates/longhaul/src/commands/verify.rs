@@ -112,6 +112,11 @@ fn mend(
                 None => Remedy::Needed(format!("longhaul run the pipeline {pipeline}")),
             });
         }
+        Kind::Decision => {
+            return Ok(Remedy::Needed(
+                "restore it, or delete it and decide again: longhaul models rollback".to_owned(),
+            ));
+        }
         Kind::Lease => return Ok(Remedy::Needed("it expires by itself".to_owned())),
         Kind::Model { as_of } => {
             let night = as_of
@@ -140,7 +145,7 @@ fn what_it_does(object: &Object) -> &'static str {
         Kind::Pointer { .. } => "points it to the newest model that passed",
         Kind::Model { .. } => "copies it from the outputs of its training, if they are there",
         Kind::Run => "takes it away; nothing but `runs` reads it",
-        Kind::Lease | Kind::Table | Kind::Forecast => "says what is needed",
+        Kind::Lease | Kind::Table | Kind::Forecast | Kind::Decision => "says what is needed",
     }
 }
 

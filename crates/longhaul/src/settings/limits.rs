@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OutOfRange, check_ranges};
 
 /// Limits of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitsSection {
     /// For how long a run waits for another one of its pipeline on the same store.
+    #[schemars(range(min = 0, max = 86_400))]
     pub(crate) lock_wait_seconds: i64,
     /// For how long a request to the store is repeated that meets a fault of the server or the network.
+    #[schemars(range(min = 0, max = 86_400))]
     pub(crate) storage_retry_seconds: i64,
     /// After so many minutes a run asks nothing more of the store, and ends.
+    #[schemars(range(min = 1, max = 10_080))]
     pub(crate) night_minutes: i64,
 }
 

@@ -11,6 +11,7 @@ mod network;
 mod operations;
 mod pipeline_file;
 mod resolved;
+pub(crate) mod schema;
 
 pub(crate) use network::NetworkSection;
 pub(crate) use operations::{OperationsSection, is_url};

@@ -4,21 +4,25 @@
 use std::ops::RangeInclusive;
 
 use features::Limits;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::DayGrid;
 
 use super::{OutOfRange, check_ranges};
 
 /// What a shipment is followed for. Units: days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct NetworkSection {
     /// A shipment open for longer counts as lost, and not as a long delivery.
+    #[schemars(range(min = 7, max = 730))]
     pub(crate) lost_after_days: i64,
     /// What is recorded of an order so long after its first record counts as an outcome, and in no
     /// history.
+    #[schemars(range(min = 30, max = 1_095))]
     pub(crate) history_days: i64,
     /// P(delivered by day) is given for sixty days, the same number of days apart, up to this one.
+    #[schemars(range(min = 60, max = 3_600), extend("multipleOf" = 60))]
     pub(crate) days_ahead: i64,
 }
 

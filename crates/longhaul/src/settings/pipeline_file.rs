@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use learn::FamilyName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits::LimitsSection;
@@ -11,7 +12,7 @@ use super::operations::OperationsSection;
 use super::{OutOfRange, check_ranges};
 
 /// A pipeline file, with defaults for everything that it does not set.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
     /// The pipeline's name; default: the file's stem.
@@ -43,7 +44,7 @@ pub(crate) struct Settings {
 }
 
 /// The section `[store]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StoreSection {
     /// A folder (relative to where the program is started), `file:///…` or `s3://…`.
@@ -51,7 +52,7 @@ pub(crate) struct StoreSection {
 }
 
 /// The section `[check]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct CheckSection {
     /// A folder of contracts, relative to the pipeline file; empty: the shipped ones.
@@ -59,7 +60,7 @@ pub(crate) struct CheckSection {
 }
 
 /// The section `[features]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct FeaturesSection {
     /// The declaration file, relative to the pipeline file.
@@ -67,18 +68,22 @@ pub(crate) struct FeaturesSection {
 }
 
 /// The section `[evaluate]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct EvaluateSection {
     /// Length of the hold-out in days of orders.
+    #[schemars(range(min = 1, max = 3_650))]
     pub(crate) holdout_days: u32,
     /// Days between the end of the hold-out and the as-of, so that most outcomes have matured; absent:
     /// from data, those after which 99% of recent orders are delivered, at most those until one is lost.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 3_650))]
     pub(crate) maturity_days: Option<u32>,
     /// Rounds of the block bootstrap.
+    #[schemars(range(min = 0, max = 100_000))]
     pub(crate) bootstrap_rounds: u32,
     /// Order days in a row that the bootstrap draws together.
+    #[schemars(range(min = 0, max = 3_650))]
     pub(crate) bootstrap_block_days: u32,
     /// The gates that a model must pass to be published.
     pub(crate) gates: evaluate::GateSettings,
@@ -101,7 +106,7 @@ impl EvaluateSection {
 }
 
 /// The section `[score]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ScoreSection {
     /// Whether the prediction of an open shipment is conditioned on its being open still.
@@ -109,7 +114,7 @@ pub(crate) struct ScoreSection {
 }
 
 /// The section `[backtest]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BacktestSection {
     /// The family that is trained at each origin.

@@ -18,6 +18,7 @@ use super::dotted_key::{flatten, set};
 use super::network::NetworkSection;
 use super::operations::OperationsSection;
 use super::pipeline_file::Settings;
+use super::schema;
 use crate::flags::Global;
 use crate::refusal::Refusal;
 
@@ -25,16 +26,6 @@ const ENV_PREFIX: &str = "LONGHAUL__";
 
 /// Tables whose keys are names of features, which only training can verify.
 const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
-
-/// Keys without a default.
-const OPTIONAL: [&str; 6] = [
-    "simulate.share_within_two_days",
-    "simulate.median_days",
-    "train.history_days",
-    "train.boost.threads",
-    "train.boost.memory_mib",
-    "evaluate.maturity_days",
-];
 
 /// The key whose default depends on the network.
 const MATURITY_DAYS: &str = "train.maturity_days";
@@ -250,9 +241,7 @@ fn read_file(path: &Path) -> Result<Table, Refusal> {
 
 /// Refuses a key that does not exist.
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let defaults = Table::try_from(Settings::default()).unwrap_or_default();
-    let known: Vec<String> =
-        flatten(&defaults).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
+    let known = schema::names();
     for key in flatten(table).into_keys() {
         if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known

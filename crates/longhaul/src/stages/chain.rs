@@ -100,12 +100,23 @@ impl Results {
 
     /// The model that scores: that of this night, once it has published; else the champion as of then.
     fn model(&self, context: &RunContext<'_>, resolved: &Resolved) -> Result<String> {
+        let pipeline = &resolved.settings.name;
         match &self.scores {
-            Some(model_id) => Ok(model_id.clone()),
+            Some(model_id) => {
+                let decisions = artifact::Decisions::of(context.store, pipeline)?;
+                let Some(decision) = decisions.against(model_id) else {
+                    return Ok(model_id.clone());
+                };
+                context.reporter.note(&format!(
+                    "warning: model {model_id} was withdrawn by hand: {}; the champion scores",
+                    decision.reason
+                ));
+                score::model_as_of(context, pipeline)
+            }
             None if self.by_stage.contains_key(&Stage::Publish) => {
                 Err(score::no_model(context.as_of).into())
             }
-            None => score::model_as_of(context, &resolved.settings.name),
+            None => score::model_as_of(context, pipeline),
         }
     }
 

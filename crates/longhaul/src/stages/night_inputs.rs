@@ -87,11 +87,19 @@ impl NightInputs {
         let models = found.manifests;
         let models = models.into_iter().filter(|model| model.about.pipeline == *pipeline);
         let models: Vec<artifact::Manifest> = models.collect();
+        let decisions = artifact::Decisions::of(context.store, pipeline)?;
+        for (_, error) in &decisions.damaged {
+            context.reporter.note(&format!("warning: {error}; what it withdrew may score again"));
+        }
+        let may_score = |model_id: &str| decisions.against(model_id).is_none();
         let pointer = artifact::current(context.store, pipeline)?;
-        let current = pointer.filter(|champion| champion.as_of <= context.as_of);
+        let current = pointer
+            .filter(|champion| champion.as_of <= context.as_of && may_score(&champion.model_id));
         let champion = current.map(|champion| champion.model_id).or_else(|| {
             let is_earlier = |model: &&artifact::Manifest| {
-                model.about.passed && model.about.as_of < context.as_of
+                model.about.passed
+                    && model.about.as_of < context.as_of
+                    && may_score(&model.model_id)
             };
             models.iter().find(is_earlier).map(|model| model.model_id.clone())
         });

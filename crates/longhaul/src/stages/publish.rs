@@ -148,6 +148,9 @@ fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> 
             Ok((true, format!("champion, in place of {before}")))
         }
         Ok(Promotion::AlreadyCurrent) => Ok((true, "champion already".to_owned())),
+        Err(artifact::Error::Withdrawn { reason, .. }) => {
+            Ok((false, format!("kept, and withdrawn by hand: {reason}; the champion stays")))
+        }
         Err(artifact::Error::Older { champion, champion_as_of, .. }) => {
             Ok((false, format!("kept; the champion {champion} is newer, as of {champion_as_of}")))
         }

@@ -75,7 +75,8 @@ pub(crate) fn run(
     })
 }
 
-/// The champion; if it is as of a later moment, the newest model that passed and is not.
+/// The champion; if it is as of a later moment, the newest model that passed, is not, and is not
+/// withdrawn.
 ///
 /// # Errors
 /// If there is none, or the store fails.
@@ -85,9 +86,8 @@ pub(super) fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<St
     {
         return Ok(champion.model_id);
     }
-    let models = artifact::list(context.store)?.manifests.into_iter();
-    let of_pipeline = models.filter(|model| model.about.pipeline == pipeline);
-    let mut earlier = of_pipeline.filter(|m| m.about.passed && m.about.as_of <= context.as_of);
+    let models = artifact::eligible(context.store, pipeline)?.into_iter();
+    let mut earlier = models.filter(|model| model.about.as_of <= context.as_of);
     let model = earlier.next().map(|manifest| manifest.model_id);
     Ok(model.ok_or_else(|| no_model(context.as_of))?)
 }
