@@ -26,7 +26,7 @@ use crate::stages::{self, Stage};
 pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
     let global = &flags.global;
     match &flags.command {
-        Command::Run(job) => on_stages(job, global, reporter, stages::run_all),
+        Command::Run(job) => on_features(job, true, global, reporter, stages::run_all),
         Command::Check { job, explain: true, .. } => {
             on_stages(job, global, reporter, commands::quarantine::explain)
         }
@@ -35,7 +35,9 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
                 commands::quarantine::release(context, resolved, rule)
             })
         }
-        Command::Check { job, .. } => by_hand(Stage::Check, job, global, reporter),
+        Command::Check { job, .. } => on_stages(job, global, reporter, |context, resolved| {
+            stages::run_through(context, resolved, Stage::Check)
+        }),
         Command::Features { command: Some(Features::Ablate { job, origins }), .. } => {
             on_origins(job, origins, global, reporter, commands::ablate::run)
         }
@@ -48,7 +50,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Evaluate(job) => by_hand(Stage::Evaluate, job, global, reporter),
         Command::Publish(job) => by_hand(Stage::Publish, job, global, reporter),
         Command::Score(job) => by_hand(Stage::Score, job, global, reporter),
-        Command::Proof(job) => on_stages(job, global, reporter, commands::proof::run),
+        Command::Proof(job) => on_features(job, false, global, reporter, commands::proof::run),
         Command::Backtest { job, origins, export } => {
             on_origins(job, origins, global, reporter, |context, resolved, span| {
                 commands::backtest::run(context, resolved, span, *export)
@@ -64,7 +66,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         }
         Command::Predict { model, rows, out } => {
             let resolved = resolve(None, global)?;
-            commands::predict::run(&resolved, model, rows, out)
+            commands::predict::run(&resolved, model, (rows, out), reporter)
         }
         Command::Contract(Contract::Diff { old, new }) => {
             commands::contract::diff(old, new.as_deref(), reporter)
@@ -100,18 +102,32 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             print(output, reporter)
         }
         Command::Completions { shell } => {
-            commands::manual::completions(*shell);
+            commands::manual::completions(*shell, reporter);
             Ok(())
         }
-        Command::Man => commands::manual::page(),
+        Command::Man => commands::manual::page(reporter),
     }
 }
 
-/// Runs one stage of a pipeline, after those that it needs, and prints its result.
+/// Runs one stage beyond the check, after those that it needs, and prints its result.
 fn by_hand(stage: Stage, job: &Job, global: &Global, reporter: &Reporter) -> Result<()> {
-    on_stages(job, global, reporter, |context, resolved| {
+    let judges = matches!(stage, Stage::Evaluate | Stage::Publish);
+    on_features(job, judges, global, reporter, |context, resolved| {
         stages::run_through(context, resolved, stage)
     })
+}
+
+/// Runs a command that builds features: what they and training are configured to be is checked before
+/// anything is run. `judges` says whether forecasts are judged.
+fn on_features(
+    job: &Job,
+    judges: bool,
+    global: &Global,
+    reporter: &Reporter,
+    command: impl FnOnce(&RunContext<'_>, &Resolved) -> Result<CommandOutput>,
+) -> Result<()> {
+    stages::check_configuration(&resolve(Some(&job.pipeline), global)?, judges)?;
+    on_stages(job, global, reporter, command)
 }
 
 /// Runs a command on the stages of a pipeline as of the job, and prints its result.
@@ -179,6 +195,7 @@ fn on_origins(
     command: impl FnOnce(&RunContext<'_>, &Resolved, Span) -> Result<()>,
 ) -> Result<()> {
     let resolved = resolve(Some(&job.pipeline), global)?;
+    stages::check_configuration(&resolved, true)?;
     let span = Span::of(origins)?;
     let store = open(&resolved)?;
     let as_of = match job.as_of {

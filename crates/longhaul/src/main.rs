@@ -41,9 +41,7 @@ fn main() -> ExitCode {
     start_logs(flags.global.log_format);
     start_workers();
     let reporter = Reporter::new(&flags.global);
-    let done = dispatch::run(&flags, &reporter);
-    // The command's own error says more.
-    let done = done.and_then(|()| reporter.lost().map_or(Ok(()), |lost| Err(lost.into())));
+    let done = dispatch::run(&flags, &reporter).and_then(|()| Ok(reporter.delivered()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(reporter.failed(&error).number()),

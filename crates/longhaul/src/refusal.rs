@@ -68,6 +68,8 @@ pub(crate) enum Refusal {
         model_id: String,
         /// The gates that refused it.
         gates: Vec<String>,
+        /// What would do, where the history is too short to judge it.
+        way_out: Option<String>,
     },
     /// A backtest has nothing to judge.
     #[error(
@@ -79,6 +81,8 @@ pub(crate) enum Refusal {
         n: usize,
         /// The first, and why it was left out.
         first: String,
+        /// The first midnight before which enough deliveries are known, if there is one.
+        from: Option<AsOf>,
     },
     /// A backtest is done, without some of its origins.
     #[error("the backtest was judged without {n} of its origins, first {first}")]
@@ -207,12 +211,17 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::EveryOriginLeftOut { from: Some(from), .. } => Some(format!(
+                "choose --from {from} or later, when train.rows_min deliveries are known, or the \
+                 family that any rows can train: --set backtest.family=baseline"
+            )),
             Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
                 "choose a later --from, or the family that any rows can train: backtest.family = \
                  \"baseline\""
                     .to_owned(),
             ),
-            Self::GateRefused { .. } => Some(
+            Self::GateRefused { way_out: Some(way_out), .. } => Some(way_out.clone()),
+            Self::GateRefused { way_out: None, .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"
                     .to_owned(),

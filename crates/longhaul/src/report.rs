@@ -22,11 +22,13 @@ pub(crate) struct Reporter {
     format: LogFormat,
     /// Hidden by itself where stderr is no terminal.
     bar: ProgressBar,
+    /// The result as JSON, which is printed at the end: an error that follows is part of it.
+    kept: Mutex<Option<Value>>,
     /// Why a result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
 
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
+#[expect(clippy::print_stderr, reason = "this is where the program prints")]
 impl Reporter {
     /// A reporter in the format of the flags.
     pub(crate) fn new(global: &Global) -> Self {
@@ -42,6 +44,7 @@ impl Reporter {
             quiet: global.quiet,
             format: global.log_format,
             bar,
+            kept: Mutex::new(None),
             lost: Mutex::new(None),
         }
     }
@@ -99,15 +102,23 @@ impl Reporter {
         }
     }
 
+    /// Whether the result is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The result: `value` with `--json`, else the text of `people`.
-    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
-        let text = if self.json {
-            serde_json::to_string_pretty(value).unwrap_or_default()
+        if self.json {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value.clone());
         } else {
-            people()
-        };
+            self.print(&people());
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
+    fn print(&self, text: &str) {
         let mut stdout = std::io::stdout();
         let written = stdout.write_all(format!("{text}\n").as_bytes());
         match written.and_then(|()| stdout.flush()) {
@@ -118,13 +129,28 @@ impl Reporter {
         }
     }
 
-    /// Why a result could not be written, if that is so.
-    pub(crate) fn lost(&self) -> Option<Refusal> {
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
-        lost.map(|source| Refusal::OutputLost { source })
+    fn print_json(&self, document: &Value) {
+        self.print(&serde_json::to_string_pretty(document).unwrap_or_default());
     }
 
-    /// An error with its causes and a hint. Returns the exit code.
+    fn take_kept(&self) -> Option<Value> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends a command that is done, with its result.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) fn delivered(&self) -> Result<(), Refusal> {
+        if let Some(document) = self.take_kept() {
+            self.print_json(&document);
+        }
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lost.map_or(Ok(()), |source| Err(Refusal::OutputLost { source }))
+    }
+
+    /// Ends a command with an error, its causes and a hint. As JSON it stands beside the result, if
+    /// there is one. Returns the exit code.
     pub(crate) fn failed(&self, error: &anyhow::Error) -> ExitCode {
         self.bar.finish_and_clear();
         let Diagnosis { message, hint, exit_code } = Diagnosis::of(error);
@@ -138,11 +164,11 @@ impl Reporter {
             }
         }
         if self.json {
-            let value = serde_json::json!({
-                "schema_version": 1,
-                "error": { "message": message, "hint": hint, "exit_code": code },
-            });
-            println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+            let no_result = || serde_json::json!({ "schema_version": 1 });
+            let mut document = self.take_kept().unwrap_or_else(no_result);
+            document["error"] =
+                serde_json::json!({ "message": message, "hint": hint, "exit_code": code });
+            self.print_json(&document);
         }
         exit_code
     }

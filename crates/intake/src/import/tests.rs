@@ -8,6 +8,8 @@ use terms::ErrorClass;
 use super::*;
 use crate::fixture::{at, check_anew, contents, contracts, find, memory};
 
+mod sources;
+
 const IMPORT: &str = r#"
 [sources.sales]
 file = "sales.csv"

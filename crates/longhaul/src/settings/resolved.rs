@@ -178,13 +178,19 @@ impl Resolved {
         TABLES.into_iter().map(read).collect()
     }
 
+    /// The file of the declaration of the features.
+    pub(crate) fn declaration_path(&self) -> PathBuf {
+        self.folder.join(&self.settings.features.declaration)
+    }
+
     /// The declaration of the features, with the limits of the network, and its text.
     ///
     /// # Errors
     /// If the file cannot be read or is not a declaration.
     pub(crate) fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
-        let path = self.folder.join(&self.settings.features.declaration);
-        let text = read_text(&path)?;
+        let path = self.declaration_path();
+        let text = read_text(&path)
+            .map_err(|error| anyhow::Error::new(error).context("features.declaration"))?;
         let declared = Declaration::read(&text)
             .map_err(|error| anyhow::Error::new(error).context(path.display().to_string()))?;
         Ok((declared.with_limits(self.settings.network.limits()), text))
