@@ -7,6 +7,8 @@ mod bad_input;
 mod broken;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
+/// A shop with dates and no times of day, packed and in Latin-1, from its file to forecasts.
+mod dates_only;
 /// Networks that lack origins, carriers, lanes, deliveries: a forecast or a refusal, never a crash.
 mod degenerate;
 /// No circles between the files of a crate.
@@ -16,6 +18,8 @@ mod flow;
 mod german_shop;
 /// The import that the guide describes, with its odd files.
 mod guide;
+/// With `--json` stdout is one JSON document.
+mod json_output;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
 mod kills;
 /// Which crate may depend on which.
@@ -44,6 +48,8 @@ mod reruns;
 mod s3;
 /// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.
 mod s3_faults;
+/// Refusals of short histories name what would do, and what is configured is checked first.
+mod short_history;
 /// `verify` and `gc` on damaged and grown stores.
 mod upkeep;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

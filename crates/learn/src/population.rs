@@ -106,9 +106,12 @@ impl<'a> Population<'a> {
         self.ordered_within(start..end)
     }
 
-    /// Which features tell of the whole network, as the rows of `history` show.
+    /// Which features tell of the whole network, as the rows of `history` show. Rows that were not
+    /// recorded yet are among the excluded ones.
     pub(crate) fn network_features(&self, history: &[usize], settings: &Settings) -> Vec<bool> {
-        network_features(self.matrix, self.ordered_at, history, settings.network_share_min)
+        let is_known = |row: &usize| self.outcomes[*row] != Outcome::Excluded;
+        let known: Vec<usize> = history.iter().copied().filter(is_known).collect();
+        network_features(self.matrix, self.ordered_at, &known, settings.network_share_min)
     }
 
     /// Rows ordered in a span of time.

@@ -71,6 +71,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Contract(Contract::Diff { old, new }) => {
             commands::contract::diff(old, new.as_deref(), reporter)
         }
+        Command::Contract(Contract::Show { table }) => commands::contract::show(table, reporter),
         Command::Contract(Contract::Docs) => commands::contract_docs::print(reporter),
         Command::Models(Models::List) => {
             commands::models::list(&open(&resolve(None, global)?)?, reporter)

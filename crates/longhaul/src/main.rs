@@ -18,6 +18,8 @@ mod inventory;
 mod lease;
 mod left_out;
 mod machine;
+#[cfg(test)]
+mod mentions;
 mod predictions;
 mod refusal;
 mod report;

@@ -2,6 +2,8 @@
 
 use terms::{AsOf, ErrorClass};
 
+use crate::hints::own_contract;
+
 /// What the program refuses, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -46,6 +48,14 @@ pub(crate) enum Refusal {
         expected: String,
         /// How to get it.
         hint: String,
+    },
+    /// Too little is known by the as-of.
+    #[error("{problem}")]
+    ShortHistory {
+        /// What is too little.
+        problem: String,
+        /// Which settings or as-of would do.
+        way_out: String,
     },
     /// A partition exists already, with other bytes.
     #[error("{path}: expected no such partition, found one with other bytes")]
@@ -180,6 +190,7 @@ impl Refusal {
             Self::Usage { .. } => ErrorClass::Usage,
             Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
             Self::Missing { .. }
+            | Self::ShortHistory { .. }
             | Self::EveryOriginLeftOut { .. }
             | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::Leaks { .. } => ErrorClass::Gate,
@@ -211,6 +222,7 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::ShortHistory { way_out, .. } => Some(way_out.clone()),
             Self::EveryOriginLeftOut { from: Some(from), .. } => Some(format!(
                 "choose --from {from} or later, when train.rows_min deliveries are known, or the \
                  family that any rows can train: --set backtest.family=baseline"
@@ -232,7 +244,8 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::NotReleasable { table, .. } => Some(format!(
-                "mend the rows at their source, or change the rule in schemas/{table}.odcs.yaml"
+                "mend the rows at their source, or change the rule in the contract of {table} ({})",
+                own_contract(table)
             )),
             Self::Leaks { .. } => Some(
                 "no number of an evaluation can be trusted until this holds: look for a feature \

@@ -9,6 +9,7 @@ use super::*;
 use crate::fixture::{at, check_anew, contents, contracts, find, memory};
 
 mod sources;
+mod sql_page;
 
 const IMPORT: &str = r#"
 [sources.sales]

@@ -106,20 +106,16 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
 /// The error of a training as of a cut before which too few deliveries are known, with a way out.
 fn too_short(error: anyhow::Error, outcomes: &Outcomes, (cut, end): (AsOf, AsOf)) -> anyhow::Error {
     let of_learn = error.chain().find_map(|cause| cause.downcast_ref::<learn::Error>());
-    let Some(&learn::Error::TooFewRows { found, needed, .. }) = of_learn else { return error };
+    let Some(&learn::Error::TooFewRows { needed, .. }) = of_learn else { return error };
     let known_at = outcomes.deliveries(end).iter().map(|delivery| delivery.recorded_at).collect();
     let enough = ShortHistory::new(end, Vec::new(), known_at).known_by(needed);
     let enough = enough.filter(|enough| *enough > cut && *enough < end);
-    let few = "--set train.families=[\"baseline\"], the family that any rows can train";
-    Refusal::Missing {
-        what: format!("a proof as of {cut}"),
-        expected: format!("{needed} deliveries known by then (train.rows_min) beside {found}"),
-        hint: match enough {
-            Some(enough) => format!("choose --as-of {enough} or later, before {end}, or {few}"),
-            None => format!("import the tables of more days than up to {end}, or {few}"),
-        },
-    }
-    .into()
+    let few = "--set 'train.families=[\"baseline\"]', the family that any rows can train";
+    let way_out = match enough {
+        Some(enough) => format!("choose --as-of {enough} or later, before {end}, or {few}"),
+        None => format!("import the tables of more days than up to {end}, or {few}"),
+    };
+    Refusal::ShortHistory { problem: format!("{error:#}"), way_out }.into()
 }
 
 /// How the models of a proof are trained.

@@ -13,6 +13,8 @@ mod resolved;
 
 pub(crate) use network::NetworkSection;
 pub(crate) use resolved::Resolved;
+#[cfg(test)]
+pub(crate) use resolved::known_keys;
 
 /// Checks that each value lies in its range; `unit` follows the range in messages.
 ///

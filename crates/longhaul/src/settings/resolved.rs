@@ -26,12 +26,13 @@ const ENV_PREFIX: &str = "LONGHAUL__";
 const FEATURE_KEYED: [&str; 1] = ["train.monotone."];
 
 /// Keys without a default.
-const OPTIONAL: [&str; 6] = [
+const OPTIONAL: [&str; 7] = [
     "simulate.share_within_two_days",
     "simulate.median_days",
     "train.history_days",
     "train.boost.threads",
     "train.boost.memory_mib",
+    "train.time_scale.clock_by",
     "evaluate.maturity_days",
 ];
 
@@ -241,11 +242,15 @@ fn read_file(path: &Path) -> Result<Table, Refusal> {
     })
 }
 
+/// Every key that a pipeline file can set, but those that are named after features.
+pub(crate) fn known_keys() -> Vec<String> {
+    let defaults = Table::try_from(Settings::default()).unwrap_or_default();
+    flatten(&defaults).into_keys().chain(OPTIONAL.map(str::to_owned)).collect()
+}
+
 /// Refuses a key that does not exist.
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let defaults = Table::try_from(Settings::default()).unwrap_or_default();
-    let known: Vec<String> =
-        flatten(&defaults).into_keys().chain(OPTIONAL.map(str::to_owned)).collect();
+    let known = known_keys();
     for key in flatten(table).into_keys() {
         if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known

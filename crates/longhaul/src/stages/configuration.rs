@@ -16,11 +16,18 @@ use crate::stages::segments::new_origin_column;
 /// exist.
 pub(crate) fn check_configuration(resolved: &Resolved, judges: bool) -> Result<()> {
     let train = &resolved.settings.train;
-    train.check()?;
+    train.check().map_err(|error| match error {
+        learn::Error::Boost { step, source } => {
+            let (place, problem) = (format!("train.{step}"), source.to_string());
+            anyhow::Error::new(Refusal::Configuration { place, problem })
+        }
+        other => other.into(),
+    })?;
     let (declaration, _) = resolved.declaration()?;
+    let place = resolved.declaration_path().display().to_string();
     let names = Names::of(&declaration);
     for name in train.monotone.keys() {
-        names.require("train.monotone.", name, &names.numeric)?;
+        names.require_numeric(&place, name)?;
     }
     if let (Some(name), true) = (&train.time_scale.clock_by, declaration.clock.is_some())
         && !names.categories.contains(name)
@@ -28,7 +35,6 @@ pub(crate) fn check_configuration(resolved: &Resolved, judges: bool) -> Result<(
         return Err(learn::Error::ClockBy { name: name.clone() }.into());
     }
     if judges {
-        let place = resolved.declaration_path().display().to_string();
         new_origin_column(&declaration)
             .map_err(|error| anyhow::Error::new(error).context(place))?;
     }
@@ -51,8 +57,9 @@ impl Names {
         Self { numeric, categories }
     }
 
-    fn require(&self, prefix: &str, name: &str, among: &[String]) -> Result<()> {
-        if among.iter().any(|known| known == name) {
+    /// A direction may be given to the numeric features of the declaration.
+    fn require_numeric(&self, declaration: &str, name: &str) -> Result<()> {
+        if self.numeric.iter().any(|known| known == name) {
             return Ok(());
         }
         if self.categories.iter().any(|known| known == name) {
@@ -60,11 +67,11 @@ impl Names {
             return Err(learn::Error::Monotone { name, found }.into());
         }
         let similarity = |known: &str| strsim::jaro_winkler(known, name);
-        let nearest = among.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        let nearest = self.numeric.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
         Err(Refusal::UnknownKey {
-            place: "a feature that is not declared".to_owned(),
-            key: format!("{prefix}{name}"),
-            nearest: nearest.map(|nearest| format!("{prefix}{nearest}")),
+            place: format!("{declaration} declares no such feature"),
+            key: format!("train.monotone.{name}"),
+            nearest: nearest.map(|nearest| format!("train.monotone.{nearest}")),
         }
         .into())
     }

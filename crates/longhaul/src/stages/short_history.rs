@@ -124,8 +124,8 @@ mod tests {
     use terms::Day;
 
     /// Ten deliveries a day over so many days, each known two days after its order.
-    fn history(days: i64) -> ShortHistory {
-        let ordered = |day: i64| std::iter::repeat_n(Day::since_epoch(day).start(), 10);
+    fn history(days: i32) -> ShortHistory {
+        let ordered = |day: i32| std::iter::repeat_n(Day::since_epoch(day).start(), 10);
         let ordered_at: Vec<Instant> = (0..days - 2).flat_map(ordered).collect();
         let known_at = ordered_at.iter().map(|at| at.plus_days(2)).collect();
         ShortHistory::new(AsOf::start_of(Day::since_epoch(days)), ordered_at, known_at)
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(proposed(20), Some(HoldoutDays { holdout: 7, maturity: 1 }));
         assert_eq!(proposed(19), Some(HoldoutDays { holdout: 5, maturity: 2 }));
         assert_eq!(proposed(17), None);
-        for days in 18..60 {
+        for days in 19..60 {
             let proposed = proposed(days).expect("days");
             assert!(history(days).is_enough(proposed, (100, 50)), "{days}: {proposed:?}");
         }
