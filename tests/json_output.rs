@@ -48,6 +48,7 @@ fn every_command_prints_one_document() {
         (&["simulate", "pipelines/olist.toml", "--set", "simulate.days=0", "--store", none], 30),
         (&["predict", "--store", none, "--rows", "no.jsonl"], 11),
         (&["features"], 2),
+        (&["forecast", PIPELINE], 2),
         (&["check", PIPELINE, "--store", full, "--as-of", AS_OF], 0),
         (&["check", PIPELINE, "--store", full, "--as-of", AS_OF, "--explain"], 0),
         (&["check", PIPELINE, "--store", none, "--as-of", AS_OF], 11),

@@ -104,7 +104,7 @@ fn what_is_configured_is_checked_before_anything_is_run() {
         "[[history]]\nkey = []\nquantity = \"delivery_hours\"\nstatistics = [\"mode\"]\n\
          windows_days = [7]\n",
     );
-    refuses(&["run"], &declared, &["declared.toml", "mode", "median"]);
+    refuses(&["run"], &declared, &["declared.toml", "mode", "`mean`"]);
     // An evaluation needs the number of an origin's deliveries; features alone do not.
     write("facts = [\"distance_km\"]\n");
     refuses(

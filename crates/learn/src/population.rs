@@ -235,6 +235,38 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_were_not_recorded_yet_say_nothing_of_the_network() {
+        let day = |day: i64| Instant::from_micros(0).plus_days(day);
+        let (days, known, later) = (10, 20, 20);
+        let rows = || (0..days).flat_map(|day| (0..known + later).map(move |row| (day, row)));
+        let ordered_at: Vec<Instant> = rows().map(|(of, _)| day(of)).collect();
+        let outcomes = |_| {
+            let outcome = |(_, row)| match row < known {
+                true => Outcome::Delivered(50.0),
+                false => Outcome::Excluded,
+            };
+            rows().map(outcome).collect()
+        };
+        // The same for all of a day, but for those that are recorded later: any value.
+        let value = |altered: f32| {
+            rows().map(move |(of, row)| if row < known { of as f32 } else { altered * row as f32 })
+        };
+        let kind = terms::FeatureKind::Numeric;
+        let feature = terms::Feature { name: "a".to_owned(), kind };
+        let settings = Settings::default();
+        for altered in [0.0, 1.0, 1e6] {
+            let features = FeatureList(vec![feature.clone()]);
+            let matrix = Matrix { features, columns: vec![value(altered).collect()] };
+            let moment = AsOf::at(day(100));
+            let population =
+                Population::at(moment, &matrix, &ordered_at, &outcomes, &settings).unwrap();
+            let history = population.history(&settings);
+            assert_eq!(history.len(), ordered_at.len());
+            assert_eq!(population.network_features(&history, &settings), [true], "{altered}");
+        }
+    }
+
+    #[test]
     fn an_outcome_for_each_row_is_needed() {
         let matrix = Matrix { features: FeatureList::default(), columns: vec![vec![0.0; 2]] };
         let none = |_| Vec::new();

@@ -39,7 +39,9 @@ use flags::{Flags, LogFormat};
 use report::Reporter;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::try_parse().unwrap_or_else(|error| {
+        report::wrong_usage(&error, std::env::args_os().any(|argument| argument == "--json"))
+    });
     start_logs(flags.global.log_format);
     start_workers();
     let reporter = Reporter::new(&flags.global);

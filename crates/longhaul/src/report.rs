@@ -174,6 +174,21 @@ impl Reporter {
     }
 }
 
+/// Ends the program because its command line is wrong, or only says help or version.
+#[expect(clippy::print_stdout, reason = "this is where the program prints")]
+pub(crate) fn wrong_usage(error: &clap::Error, is_json: bool) -> ! {
+    if is_json && error.use_stderr() {
+        let exit_code = ExitCode::Usage.number();
+        let (message, hint) = (error.to_string(), Value::Null);
+        let document = serde_json::json!({
+            "schema_version": 1,
+            "error": { "message": message.trim(), "hint": hint, "exit_code": exit_code },
+        });
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+    error.exit()
+}
+
 /// A plain table; the first column is left-aligned, numbers are right-aligned.
 pub(crate) fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
     let mut table = Table::new();

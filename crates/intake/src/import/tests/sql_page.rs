@@ -267,7 +267,7 @@ fn context() -> SQLContext {
                      local_time_zone = \"UTC\"";
     let described: Source = toml::from_str(described).unwrap();
     let read = source::read("sales", &described, folder.path(), Path::new("import.toml"));
-    let mut context = SQLContext::new();
+    let context = SQLContext::new();
     context.register("sales", read.unwrap());
     context
 }
