@@ -59,6 +59,7 @@ pub use contract::rule::{FIRST_RECORD, OnViolation, Rule};
 pub use contract::shipped::{shipped, shipped_tables};
 pub use error::Error;
 pub use import::error::ImportError;
+pub use import::source_problem::SourceProblem;
 pub use import::{ImportReport, ImportedTable, import};
 pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;

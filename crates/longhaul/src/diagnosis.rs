@@ -28,7 +28,8 @@ impl Diagnosis {
     /// The exit code is that of the first cause with a class, else
     /// [`Unexpected`](ExitCode::Unexpected); the hint is the first that there is.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        let mut causes: Vec<String> =
+            error.chain().map(|cause| bounded(&cause.to_string())).collect();
         causes.dedup();
         let classified = || error.chain().filter_map(classify);
         let class = classified().next().map_or(ErrorClass::Internal, |(class, _)| class);
@@ -45,6 +46,21 @@ impl From<&Refusal> for Diagnosis {
         let (message, hint) = (refusal.to_string(), refusal.hint());
         Self { message, hint, exit_code: refusal.class().into() }
     }
+}
+
+/// A message of at most this length is shown whole. Units: bytes.
+const MESSAGE_MAX: usize = 2_000;
+/// What is shown of the end of a longer one.
+const MESSAGE_END: usize = 300;
+
+/// A message as it is shown: libraries may list every column of a table, or print a whole query.
+fn bounded(message: &str) -> String {
+    if message.len() <= MESSAGE_MAX {
+        return message.to_owned();
+    }
+    let start = message.floor_char_boundary(MESSAGE_MAX - MESSAGE_END);
+    let end = message.ceil_char_boundary(message.len() - MESSAGE_END);
+    format!("{} [… {} bytes …] {}", &message[..start], end - start, &message[end..])
 }
 
 /// The class and the hint of an error of one of our crates; `None` for any other error.
@@ -73,6 +89,15 @@ fn classify(cause: &(dyn StdError + 'static)) -> Option<(ErrorClass, Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_without_end_is_cut_in_its_middle() {
+        let list: Vec<String> = (0..1_000_000).map(|n| format!("sp\u{e4}lte_{n}")).collect();
+        let error = anyhow::anyhow!("not among {}; really", list.join(", "));
+        let message = Diagnosis::of(&error.context("reading")).message;
+        assert!(message.starts_with("reading: not among sp\u{e4}lte_0, "), "{message}");
+        assert!(message.ends_with("; really") && message.len() < 2_100, "{}", message.len());
+    }
 
     #[test]
     fn the_first_cause_with_a_class_decides_and_an_unknown_error_is_unexpected() {

@@ -10,7 +10,6 @@ use store::Store;
 use crate::command_output::CommandOutput;
 use crate::commands;
 use crate::commands::backfill::Nights;
-use crate::diagnosis::Diagnosis;
 use crate::flags::{
     Accept, Command, Config, Contract, Features, Flags, Global, Job, Models, Origins, Runs,
 };
@@ -32,7 +31,9 @@ use crate::stages::{self, Stage};
 pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
     let global = &flags.global;
     match &flags.command {
-        Command::Run(job) => recorded("run", job, global, reporter, stages::run_all),
+        Command::Run(job) => {
+            recorded(("run", Stage::Score), job, global, reporter, stages::run_all)
+        }
         Command::Plan(job) => {
             let resolved = resolve(Some(&job.pipeline), global)?;
             let store = open(&resolved)?;
@@ -94,7 +95,10 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Evaluate(job) => by_hand(Stage::Evaluate, job, global, reporter),
         Command::Publish(job) => by_hand(Stage::Publish, job, global, reporter),
         Command::Score(job) => by_hand(Stage::Score, job, global, reporter),
-        Command::Proof(job) => on_stages(job, global, reporter, commands::proof::run),
+        Command::Proof(job) => {
+            stages::check_configuration(&resolve(Some(&job.pipeline), global)?, false)?;
+            on_stages(job, global, reporter, commands::proof::run)
+        }
         Command::Backtest { job, origins, export } => {
             on_origins(job, origins, global, reporter, |context, resolved, span| {
                 commands::backtest::run(context, resolved, span, *export)
@@ -110,11 +114,12 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         }
         Command::Predict { model, rows, out } => {
             let resolved = resolve(None, global)?;
-            commands::predict::run(&resolved, model, rows, out)
+            commands::predict::run(&resolved, model, (rows, out), reporter)
         }
         Command::Contract(Contract::Diff { old, new }) => {
             commands::contract::diff(old, new.as_deref(), reporter)
         }
+        Command::Contract(Contract::Show { table }) => commands::contract::show(table, reporter),
         Command::Contract(Contract::Docs) => commands::contract_docs::print(reporter),
         Command::Models(Models::List) => {
             commands::models::list(&open(&resolve(None, global)?)?, reporter)
@@ -160,16 +165,16 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             print(output, reporter)
         }
         Command::Completions { shell } => {
-            commands::manual::completions(*shell);
+            commands::manual::completions(*shell, reporter);
             Ok(())
         }
-        Command::Man => commands::manual::page(),
+        Command::Man => commands::manual::page(reporter),
     }
 }
 
-/// Runs one stage of a pipeline, after those that it needs, and prints its result.
+/// Runs one stage by hand, after those that it needs, and prints its result.
 fn by_hand(stage: Stage, job: &Job, global: &Global, reporter: &Reporter) -> Result<()> {
-    recorded(stage.name(), job, global, reporter, |context, resolved| {
+    recorded((stage.name(), stage), job, global, reporter, |context, resolved| {
         stages::run_through(context, resolved, stage)
     })
 }
@@ -177,7 +182,7 @@ fn by_hand(stage: Stage, job: &Job, global: &Global, reporter: &Reporter) -> Res
 /// Runs stages of a pipeline as of the job as a recorded run, and prints its result; that of the whole
 /// night is its record.
 fn recorded(
-    command: &str,
+    (command, through): (&str, Stage),
     job: &Job,
     global: &Global,
     reporter: &Reporter,
@@ -193,6 +198,7 @@ fn recorded(
         force: job.force,
         accepted: accepted(&job.accept),
         origin: Origin { command, retry_of: None },
+        through,
     };
     let (record, output) = request.run(stages);
     if command == "run" {
@@ -244,10 +250,7 @@ fn on_champion(
 }
 
 fn print(output: CommandOutput, reporter: &Reporter) -> Result<()> {
-    let CommandOutput { mut json, text, refused } = output;
-    if let Some(refusal) = &refused {
-        json["error"] = Diagnosis::from(refusal).json();
-    }
+    let CommandOutput { json, text, refused } = output;
     reporter.result(&json, || text);
     match refused {
         Some(refusal) => Err(refusal.into()),
@@ -288,6 +291,7 @@ fn on_origins(
     command: impl FnOnce(&RunContext<'_>, &Resolved, Span) -> Result<()>,
 ) -> Result<()> {
     let resolved = resolve(Some(&job.pipeline), global)?;
+    stages::check_configuration(&resolved, true)?;
     let span = Span::of(origins)?;
     let store = open(&resolved)?;
     let as_of = match job.as_of {

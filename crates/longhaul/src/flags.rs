@@ -238,7 +238,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
-    /// Compares contracts, and describes the shipped ones
+    /// Compares contracts, and shows the shipped ones
     #[command(subcommand)]
     Contract(Contract),
     /// Shows published models
@@ -307,7 +307,7 @@ pub(crate) struct Origins {
     pub(crate) train_every: Option<u32>,
 }
 
-/// Compares contracts, and describes the shipped ones.
+/// Compares contracts, and shows the shipped ones.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
     /// Lists what changed, and ends with 10 if a change breaks what fitted before
@@ -316,6 +316,11 @@ pub(crate) enum Contract {
         old: String,
         /// The new one; without it, OLD is compared with the shipped contract of its table
         new: Option<String>,
+    },
+    /// Prints the shipped contract of a table, to change it and name its folder in check.contracts
+    Show {
+        /// The table, such as orders
+        table: String,
     },
     /// Prints docs/contracts.md: every table with its columns and rules
     Docs,

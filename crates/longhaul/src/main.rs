@@ -20,6 +20,8 @@ mod lease;
 mod left_out;
 mod logs;
 mod machine;
+#[cfg(test)]
+mod mentions;
 mod predictions;
 mod recorded_run;
 mod recorder;
@@ -41,14 +43,14 @@ use flags::Flags;
 use report::Reporter;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
+    let flags = Flags::try_parse().unwrap_or_else(|error| {
+        report::wrong_usage(&error, std::env::args_os().any(|argument| argument == "--json"))
+    });
     logs::start(flags.global.log_format);
     interruption::watch();
     start_workers();
     let reporter = Reporter::new(&flags.global);
-    let done = dispatch::run(&flags, &reporter);
-    // The command's own error says more.
-    let done = done.and_then(|()| reporter.lost().map_or(Ok(()), |lost| Err(lost.into())));
+    let done = dispatch::run(&flags, &reporter).and_then(|()| Ok(reporter.delivered()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(reporter.failed(&error).number()),

@@ -19,6 +19,7 @@ use crate::recorder::{Origin, Recorder};
 use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{Accepted, RunContext};
+use crate::stages::{self, Stage};
 
 /// What is run.
 pub(crate) struct RunRequest<'a> {
@@ -29,6 +30,9 @@ pub(crate) struct RunRequest<'a> {
     pub(crate) force: bool,
     pub(crate) accepted: Accepted<'a>,
     pub(crate) origin: Origin<'a>,
+    /// Which of its stages is the last one: what those up to it are configured to be is checked before
+    /// anything is run.
+    pub(crate) through: Stage,
 }
 
 impl RunRequest<'_> {
@@ -54,6 +58,10 @@ impl RunRequest<'_> {
         command: impl FnOnce(&RunContext<'_>, &Resolved) -> Result<CommandOutput>,
     ) -> Result<CommandOutput> {
         let Self { resolved, store, reporter, as_of, .. } = *self;
+        if self.through != Stage::Check {
+            let judges = matches!(self.through, Stage::Evaluate | Stage::Publish);
+            stages::check_configuration(resolved, judges || self.origin.command == "run")?;
+        }
         let (pipeline, limits) = (&resolved.settings.name, &resolved.settings.limits);
         let clock = SystemClock::new();
         let waits = (&clock as _, limits.lock_wait(), Renewal::InBackground);

@@ -3,7 +3,6 @@
 
 use std::fmt::Display;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,13 +22,13 @@ pub(crate) struct Reporter {
     format: LogFormat,
     /// Hidden by itself where stderr is no terminal.
     bar: ProgressBar,
-    /// Whether a result was printed: there is one document on stdout at most.
-    has_result: AtomicBool,
+    /// The result as JSON, which is printed at the end: an error that follows is part of it.
+    kept: Mutex<Option<Value>>,
     /// Why a result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
 
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
+#[expect(clippy::print_stderr, reason = "this is where the program prints")]
 impl Reporter {
     /// A reporter in the format of the flags.
     pub(crate) fn new(global: &Global) -> Self {
@@ -45,7 +44,7 @@ impl Reporter {
             quiet: global.quiet,
             format: global.log_format,
             bar,
-            has_result: AtomicBool::new(false),
+            kept: Mutex::new(None),
             lost: Mutex::new(None),
         }
     }
@@ -116,16 +115,23 @@ impl Reporter {
         }
     }
 
+    /// Whether the result is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The result: `value` with `--json`, else the text of `people`.
-    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
-        self.has_result.store(true, Ordering::Relaxed);
-        let text = if self.json {
-            serde_json::to_string_pretty(value).unwrap_or_default()
+        if self.json {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value.clone());
         } else {
-            people()
-        };
+            self.print(&people());
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
+    fn print(&self, text: &str) {
         let mut stdout = std::io::stdout();
         let written = stdout.write_all(format!("{text}\n").as_bytes());
         match written.and_then(|()| stdout.flush()) {
@@ -143,13 +149,28 @@ impl Reporter {
         }
     }
 
-    /// Why a result could not be written, if that is so.
-    pub(crate) fn lost(&self) -> Option<Refusal> {
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
-        lost.map(|source| Refusal::OutputLost { source })
+    fn print_json(&self, document: &Value) {
+        self.print(&serde_json::to_string_pretty(document).unwrap_or_default());
     }
 
-    /// An error with its causes and a hint. Returns the exit code.
+    fn take_kept(&self) -> Option<Value> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends a command that is done, with its result.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) fn delivered(&self) -> Result<(), Refusal> {
+        if let Some(document) = self.take_kept() {
+            self.print_json(&document);
+        }
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lost.map_or(Ok(()), |source| Err(Refusal::OutputLost { source }))
+    }
+
+    /// Ends a command with an error, its causes and a hint. As JSON it stands beside the result, if
+    /// there is one. Returns the exit code.
     pub(crate) fn failed(&self, error: &anyhow::Error) -> ExitCode {
         self.bar.finish_and_clear();
         let diagnosis = Diagnosis::of(error);
@@ -163,12 +184,29 @@ impl Reporter {
                 eprintln!("\nhint: {hint}");
             }
         }
-        if self.json && !self.has_result.load(Ordering::Relaxed) {
-            let value = serde_json::json!({ "schema_version": 1, "error": diagnosis.json() });
-            println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+        if self.json {
+            let no_result = || serde_json::json!({ "schema_version": 1 });
+            let mut document = self.take_kept().unwrap_or_else(no_result);
+            document["error"] = diagnosis.json();
+            self.print_json(&document);
         }
         exit_code
     }
+}
+
+/// Ends the program because its command line is wrong, or only says help or version.
+#[expect(clippy::print_stdout, reason = "this is where the program prints")]
+pub(crate) fn wrong_usage(error: &clap::Error, is_json: bool) -> ! {
+    if is_json && error.use_stderr() {
+        let exit_code = ExitCode::Usage.number();
+        let (message, hint) = (error.to_string(), Value::Null);
+        let document = serde_json::json!({
+            "schema_version": 1,
+            "error": { "message": message.trim(), "hint": hint, "exit_code": exit_code },
+        });
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+    error.exit()
 }
 
 /// A plain table: columns of numbers are right-aligned, all others left-aligned.

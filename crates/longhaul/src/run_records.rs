@@ -57,7 +57,7 @@ pub(crate) fn list(store: &Store, pipeline: Option<&str>) -> Result<Vec<RunPath>
     };
     let entries = store.list(&folder)?.into_iter();
     let mut runs: Vec<RunPath> = entries.filter_map(|entry| RunPath::at(entry.path)).collect();
-    runs.sort_by(|a, b| b.run_id.cmp(&a.run_id));
+    runs.sort_by_key(|run| std::cmp::Reverse(run.run_id));
     Ok(runs)
 }
 

@@ -16,7 +16,7 @@ use crate::report::{Reporter, table};
 use crate::run_records::{self, Ending, RunPath};
 use crate::settings::Resolved;
 use crate::stage::Accepted;
-use crate::stages;
+use crate::stages::{self, Stage};
 
 /// The nights of a backfill.
 pub(crate) struct Nights {
@@ -107,8 +107,16 @@ pub(crate) fn run(
         let as_of = night.as_of;
         reporter.note(&format!("night {} of {}, as of {as_of}", position + 1, wanted.len()));
         let origin = Origin { command: "run", retry_of: None };
-        let request =
-            RunRequest { resolved, store, reporter, as_of, force: false, accepted, origin };
+        let request = RunRequest {
+            resolved,
+            store,
+            reporter,
+            as_of,
+            force: false,
+            accepted,
+            origin,
+            through: Stage::Score,
+        };
         let (record, output) = request.run(stages::run_all);
         let error = match output {
             Ok(output) => output.refused.map(anyhow::Error::new),
@@ -149,11 +157,7 @@ fn print(done: &[NightResult], n_left: usize, reporter: &Reporter) {
         })
         .collect();
     let result = json!({ "dry_run": false, "nights": entries, "not_begun": n_left });
-    let mut document = envelope("backfill", result);
-    if let Some(error) = done.iter().find_map(|night| night.error.as_ref()) {
-        document["error"] = error.json();
-    }
-    reporter.result(&document, || {
+    reporter.result(&envelope("backfill", result), || {
         let rows: Vec<Vec<String>> = (done.iter())
             .map(|night| {
                 let (code, what) = match &night.error {

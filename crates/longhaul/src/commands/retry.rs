@@ -14,7 +14,7 @@ use crate::report::Reporter;
 use crate::run_records::{self, Ending};
 use crate::settings::Resolved;
 use crate::stage::Accepted;
-use crate::stages;
+use crate::stages::{self, Stage};
 
 /// Runs the night of the run `name` again; without a name, that of the last run of the pipeline whose
 /// night was not completed since. Where every night was, nothing is done.
@@ -54,7 +54,16 @@ pub(crate) fn run(
     let as_of = record.as_of.parse()?;
     reporter.note(&format!("runs the night as of {as_of} again, after run {}", record.run_id));
     let origin = Origin { command: "run", retry_of: Some(&record.run_id) };
-    let request = RunRequest { resolved, store, reporter, as_of, force: false, accepted, origin };
+    let request = RunRequest {
+        resolved,
+        store,
+        reporter,
+        as_of,
+        force: false,
+        accepted,
+        origin,
+        through: Stage::Score,
+    };
     let (record, output) = request.run(stages::run_all);
     runs::print_ended(&record, output, reporter)
 }

@@ -7,7 +7,6 @@ use store::Store;
 use terms::count;
 
 use crate::command_output::{CommandOutput, envelope};
-use crate::diagnosis::Diagnosis;
 use crate::report::{Reporter, table};
 use crate::run_records::{self, Ending};
 
@@ -104,14 +103,7 @@ pub(crate) fn print_ended(
     output: Result<CommandOutput>,
     reporter: &Reporter,
 ) -> Result<()> {
-    let mut document = envelope("run", serde_json::to_value(record)?);
-    let error = match &output {
-        Ok(output) => output.refused.as_ref().map(Diagnosis::from),
-        Err(error) => Some(Diagnosis::of(error)),
-    };
-    if let Some(error) = error {
-        document["error"] = error.json();
-    }
+    let document = envelope("run", serde_json::to_value(record)?);
     match output {
         Ok(CommandOutput { text, refused, .. }) => {
             reporter.result(&document, || text);

@@ -16,6 +16,8 @@ pub(crate) mod schema;
 pub(crate) use network::NetworkSection;
 pub(crate) use operations::{OperationsSection, is_url};
 pub(crate) use resolved::Resolved;
+#[cfg(test)]
+pub(crate) use resolved::known_keys;
 
 /// Checks that each value lies in its range; `unit` follows the range in messages.
 ///

@@ -1,11 +1,12 @@
 //! The section `[operations]`: whom a run tells how it went.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OutOfRange;
 
 /// Where a run leaves what others read of it; nothing that is empty is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct OperationsSection {
     /// A file of Prometheus metrics, replaced when a run ends, such as

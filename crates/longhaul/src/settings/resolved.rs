@@ -171,13 +171,19 @@ impl Resolved {
         TABLES.into_iter().map(read).collect()
     }
 
+    /// The file of the declaration of the features.
+    pub(crate) fn declaration_path(&self) -> PathBuf {
+        self.folder.join(&self.settings.features.declaration)
+    }
+
     /// The declaration of the features, with the limits of the network, and its text.
     ///
     /// # Errors
     /// If the file cannot be read or is not a declaration.
     pub(crate) fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
-        let path = self.folder.join(&self.settings.features.declaration);
-        let text = read_text(&path)?;
+        let path = self.declaration_path();
+        let text = read_text(&path)
+            .map_err(|error| anyhow::Error::new(error).context("features.declaration"))?;
         let declared = Declaration::read(&text)
             .map_err(|error| anyhow::Error::new(error).context(path.display().to_string()))?;
         Ok((declared.with_limits(self.settings.network.limits()), text))
@@ -239,9 +245,14 @@ fn read_file(path: &Path) -> Result<Table, Refusal> {
     })
 }
 
+/// Every key that a pipeline file can set, but those that are named after features.
+pub(crate) fn known_keys() -> Vec<String> {
+    schema::names()
+}
+
 /// Refuses a key that does not exist.
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let known = schema::names();
+    let known = known_keys();
     for key in flatten(table).into_keys() {
         if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known

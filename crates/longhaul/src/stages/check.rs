@@ -140,7 +140,7 @@ impl CheckInputs<'_> {
         intake::write_quarantine(context.store, &found)?;
         let summary = summary(&found.check);
         for notice in &summary.notices {
-            context.reporter.warn(&format!("{notice}"));
+            context.reporter.warn(notice);
         }
         for (what, reason) in &summary.accepted {
             context.reporter.warn(&format!("{what}: accepted: {reason}"));

@@ -5,6 +5,7 @@
 
 mod chain;
 mod check;
+mod configuration;
 mod cut_off;
 mod drift;
 mod evaluate;
@@ -18,6 +19,7 @@ mod plan;
 mod publish;
 mod score;
 mod segments;
+mod short_history;
 mod speed_table;
 mod train;
 mod vanished;
@@ -36,6 +38,7 @@ use self::chain::Results;
 pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
+pub(crate) use self::configuration::check_configuration;
 pub(crate) use self::drift::{NetworkLevel, hazard_ratios};
 pub(crate) use self::evaluate::{REPORT, evaluation_settings, judged_since, scores};
 pub(crate) use self::features::{FeatureSet, cut_off_of, objects as objects_of_features};
@@ -45,6 +48,7 @@ pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
 pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
+pub(crate) use self::short_history::ShortHistory;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.
