@@ -13,6 +13,8 @@ mod dispatch;
 mod exit_code;
 mod flags;
 mod folds;
+#[cfg(test)]
+mod fuzzing;
 mod hints;
 mod inventory;
 mod lease;
