@@ -63,4 +63,4 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
-pub use table_commits::{CommittedFile, TableWrite, committed_files};
+pub use table_commits::{CommittedFile, TableWrite, committed_files, fold_commits};

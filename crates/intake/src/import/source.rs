@@ -17,7 +17,7 @@ use terms::Instant;
 use super::description::{Format, Source};
 use super::error::ImportError;
 use super::local_time::{parse, to_utc};
-use crate::contained::contained;
+use crate::contained::contained_result;
 use crate::error::Error;
 
 /// Reads the source `name` from the folder `from`. `description` is the file that describes it, for
@@ -86,11 +86,12 @@ impl SourceFile<'_> {
             None => Format::Csv,
         };
         let (format, frame) = match format {
-            Format::Csv => ("CSV with a header", read_csv(self.source, bytes)),
+            Format::Csv => {
+                ("CSV with a header", contained_result(|| read_csv(self.source, bytes)))
+            }
             Format::Parquet => {
                 let read = || ParquetReader::new(Cursor::new(bytes)).finish();
-                let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
-                ("Parquet", contained(read).unwrap_or_else(failed))
+                ("Parquet", contained_result(read))
             }
         };
         frame.map_err(|source| ImportError::SourceFormat {

@@ -41,45 +41,75 @@ const MARK: &str = "fuzzed: ";
 
 #[test]
 fn whatever_is_parsed_is_refused_or_read_within_time_and_memory() {
-    let found: Vec<String> = all_targets(&format!("inputs {N_INPUTS}"), 1).1;
+    let found: Vec<String> =
+        TARGETS.iter().filter_map(|target| worker(target, Budget::Inputs(N_INPUTS), 1).err()).collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
 #[ignore = "make fuzz-parsers SECONDS=600 runs it"]
 fn parsers_for_a_while() {
-    let seconds: u64 = variable("SECONDS").map_or(60, |text| text.parse().expect("a number"));
-    let seed = variable("SEED").map_or(1, |text| text.parse().expect("a number"));
-    let each = Duration::from_secs(seconds) / TARGETS.len() as u32;
-    let (lines, found) = all_targets(&format!("seconds {}", each.as_secs().max(1)), seed);
-    println!("{:12} {:>9} {:>7} {:>6} {:>9}", "target", "inputs", "accepted", "ends", "peak MiB");
-    lines.iter().for_each(|line| println!("{line}"));
-    assert!(found.is_empty(), "{}", found.join("\n"));
+    let number = |name, default| variable(name).map_or(default, |text| text.parse().expect(name));
+    let (seconds, mut seed) = (number("SECONDS", 60), number("SEED", 1));
+    let only = variable("ONLY").unwrap_or_default();
+    let targets: Vec<&Target> =
+        TARGETS.iter().filter(|target| only.is_empty() || only == target.name).collect();
+    let each = Duration::from_secs(seconds) / targets.len() as u32;
+    println!("{:12} {:>9} {:>8} {:>6} {:>9}", "target", "inputs", "accepted", "ends", "peak MiB");
+    let mut found = Vec::new();
+    for target in targets {
+        let started = Instant::now();
+        // After something was found, what else there is.
+        while let Some(left) = each.checked_sub(started.elapsed()).filter(|left| left.as_secs() > 0) {
+            match worker(target, Budget::Seconds(left.as_secs()), seed) {
+                Ok(line) => println!("{line}"),
+                Err(problem) => {
+                    println!("{problem}");
+                    found.push(problem);
+                }
+            }
+            seed += 1;
+        }
+    }
+    assert!(found.is_empty(), "{} findings", found.len());
 }
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// Runs all targets, as many at once as there are processors; returns a line for each that ended
-/// well, and what was found.
-fn all_targets(budget: &str, seed: u64) -> (Vec<String>, Vec<String>) {
-    let only = variable("ONLY").filter(|only| !only.is_empty());
-    let targets = TARGETS.iter().filter(|target| only.as_deref().is_none_or(|only| only == target.name));
-    let targets: Vec<&Target> = targets.collect();
-    let results = targets.iter().map(|target| worker(target, budget, seed));
-    let (mut lines, mut found) = (Vec::new(), Vec::new());
-    for result in results {
-        match result {
-            Ok(line) => lines.push(line),
-            Err(problem) => found.push(problem),
+/// How long a worker goes on after the inputs of the corpus.
+#[derive(Debug, Clone, Copy)]
+enum Budget {
+    Inputs(u64),
+    Seconds(u64),
+}
+
+impl Budget {
+    /// That of [`text`](Self::text).
+    fn parse(text: &str) -> Self {
+        let (unit, n) = text.split_once(' ').expect("a unit and a number");
+        let n = n.parse().expect("a number");
+        if unit == "inputs" { Self::Inputs(n) } else { Self::Seconds(n) }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::Inputs(n) => format!("inputs {n}"),
+            Self::Seconds(n) => format!("seconds {n}"),
         }
     }
-    (lines, found)
+
+    fn is_over(self, inputs: u64, started: Instant) -> bool {
+        match self {
+            Self::Inputs(n) => inputs >= n,
+            Self::Seconds(n) => started.elapsed().as_secs() >= n,
+        }
+    }
 }
 
 /// Runs a target in a process of its own.
-fn worker(target: &Target, budget: &str, seed: u64) -> Result<String, String> {
+fn worker(target: &Target, budget: Budget, seed: u64) -> Result<String, String> {
     let folder = tempfile::tempdir().expect("a folder");
     let input = folder.path().join("input");
     let program = std::env::current_exe().expect("this program");
@@ -89,7 +119,8 @@ fn worker(target: &Target, budget: &str, seed: u64) -> Result<String, String> {
         .arg(program)
         .args([WORKER, "--exact", "--ignored", "--nocapture", "--quiet"])
         .env("FUZZ_TARGET", target.name)
-        .env("FUZZ_BUDGET", budget)
+        .env("FUZZ_BUDGET", budget.text())
+        .env("RUST_BACKTRACE", "0")
         .env("FUZZ_SEED", seed.to_string())
         .env("FUZZ_INPUT", &input)
         .env("RAYON_NUM_THREADS", "2")
@@ -106,8 +137,8 @@ fn worker(target: &Target, budget: &str, seed: u64) -> Result<String, String> {
         _ => {
             let kept = keep(target.name, &input);
             let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-            let errors: Vec<&str> = errors.lines().chain(text.lines()).filter(|line| !line.trim().is_empty()).collect();
-            let last = errors[errors.len().saturating_sub(12)..].join("\n  ");
+            let lines = errors.lines().chain(text.lines()).filter(|line| !line.trim().is_empty());
+            let last = lines.take(6).collect::<Vec<_>>().join("\n  ");
             Err(format!("{}, kept as {kept}: {}\n  {last}", target.name, output.status))
         }
     }
@@ -134,9 +165,7 @@ fn inputs_of_a_target() {
     let Some(name) = variable("FUZZ_TARGET") else { return };
     let target = TARGETS.iter().find(|target| target.name == name).expect("a target");
     let input = PathBuf::from(variable("FUZZ_INPUT").expect("a path"));
-    let budget = variable("FUZZ_BUDGET").expect("a budget");
-    let (unit, n) = budget.split_once(' ').expect("a unit and a number");
-    let n: u64 = n.parse().expect("a number");
+    let budget = Budget::parse(&variable("FUZZ_BUDGET").expect("a budget"));
     let seed = variable("FUZZ_SEED").and_then(|seed| seed.parse().ok()).unwrap_or(1);
     let mut run = Run::new(target, input);
     for position in 0..run.pool.len() {
@@ -145,19 +174,16 @@ fn inputs_of_a_target() {
     }
     let mut mutator = Mutator::new(seed);
     let started = Instant::now();
-    let is_over = |inputs: u64| match unit {
-        "inputs" => inputs >= n,
-        _ => started.elapsed().as_secs() >= n,
-    };
     let mut inputs = 0;
-    while !is_over(inputs) {
+    while !budget.is_over(inputs, started) {
         let pool = &run.pool;
         let (seed, other) = (&pool[mutator.below(pool.len())], &pool[mutator.below(pool.len())]);
         let (name, bytes) = (seed.name.clone(), mutator.mutated(&seed.bytes, &other.bytes));
         run.one(&name, &bytes);
         inputs += 1;
     }
-    println!("{MARK}{:12} {:9} {:7} {:6} {:9}", name, run.inputs, run.accepted, run.ends.len(), run.peak);
+    let Run { inputs, accepted, ends, peak, .. } = &run;
+    println!("{MARK}{name:12} {inputs:9} {accepted:8} {:6} {peak:9}", ends.len());
 }
 
 /// The inputs of one target so far.
