@@ -44,7 +44,7 @@ pub use check::checked_frame::{CheckedFrame, read_checked};
 pub use check::listing::{Listing, PreviousCheck};
 pub use check::output::check_output;
 pub use check::report::{Check, FileCheck, Notice, QuarantinedRow, TableCheck};
-pub use check::workers::worker_threads;
+pub use check::workers::{start_workers, worker_threads};
 pub use check::{Finding, check, review};
 pub use commit_error::CommitError;
 pub use contract::Contract;

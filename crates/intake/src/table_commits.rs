@@ -145,7 +145,9 @@ impl Commits {
                     continue 'listed;
                 };
                 let files = commit.files.into_iter();
-                commits.files.extend(files.map(|(file, written)| (file, (written, listed.clone()))));
+                commits
+                    .files
+                    .extend(files.map(|(file, written)| (file, (written, listed.clone()))));
             }
             return Ok((commits, names));
         }

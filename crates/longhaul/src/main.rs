@@ -41,9 +41,8 @@ use report::Reporter;
 fn main() -> ExitCode {
     let flags = Flags::parse();
     start_logs(flags.global.log_format);
-    start_workers();
     let reporter = Reporter::new(&flags.global);
-    let done = dispatch::run(&flags, &reporter);
+    let done = start_workers().and_then(|()| dispatch::run(&flags, &reporter));
     // The command's own error says more.
     let done = done.and_then(|()| reporter.lost().map_or(Ok(()), |lost| Err(lost.into())));
     match done {
@@ -55,10 +54,15 @@ fn main() -> ExitCode {
 /// Starts the worker threads with a large stack: a worker that waits for Polars takes up other work
 /// meanwhile, on the same stack, and unoptimised the usual 2 MiB overflow. Only what is touched
 /// takes memory.
-fn start_workers() {
-    if let Err(error) = intake::worker_threads().build_global() {
-        tracing::warn!("workers keep their usual stack: {error}");
-    }
+///
+/// All of them now: a pool that cannot be started later would be an error of whatever needs it first.
+fn start_workers() -> anyhow::Result<()> {
+    let started = intake::worker_threads().build_global().map_err(|error| error.to_string());
+    started.and_then(|()| intake::start_workers()).map_err(|problem| {
+        anyhow::anyhow!(
+            "cannot start the worker threads: too little memory, or too many threads: {problem}"
+        )
+    })
 }
 
 /// Starts the logs, on stderr; `RUST_LOG` selects the level. As text only warnings are shown, since

@@ -5,9 +5,7 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{
-    AnyValue, Column, DataFrame, ParallelStrategy, PolarsResult, SerReader,
-};
+use polars::prelude::{AnyValue, Column, DataFrame, ParallelStrategy, PolarsResult, SerReader};
 use terms::Instant;
 
 use crate::contained::contained_result;

@@ -86,9 +86,7 @@ impl SourceFile<'_> {
             None => Format::Csv,
         };
         let (format, frame) = match format {
-            Format::Csv => {
-                ("CSV with a header", contained_result(|| read_csv(self.source, bytes)))
-            }
+            Format::Csv => ("CSV with a header", contained_result(|| read_csv(self.source, bytes))),
             Format::Parquet => {
                 let read = || ParquetReader::new(Cursor::new(bytes)).finish();
                 ("Parquet", contained_result(read))

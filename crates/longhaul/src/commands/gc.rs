@@ -20,11 +20,11 @@ use crate::inventory::Inventory;
 use crate::lease::Lease;
 use crate::machine::Clock;
 use crate::report::table;
-use crate::stored_models;
 use crate::stages::{
     NIGHTS_DAYS, NightInputs, StoredNight, check_at, is_half_year, judged_since,
     objects_of_features,
 };
+use crate::stored_models;
 
 /// A temporary file that was written to so long ago is of no write under way.
 const LEFTOVER_AGE: Duration = Duration::from_secs(86_400);
@@ -122,7 +122,8 @@ struct Unfinished<'a> {
 impl<'a> Unfinished<'a> {
     /// Those as of `first` or later may still be gone on with.
     fn of(inventory: &'a Inventory, first: AsOf) -> Self {
-        let is_recent = |path: &&String| stored_models::as_of_in(path).is_some_and(|at| at >= first);
+        let is_recent =
+            |path: &&String| stored_models::as_of_in(path).is_some_and(|at| at >= first);
         let recent = inventory.entries.keys().filter(is_recent).filter_map(|path| folder_of(path));
         Self { inventory, recent: recent.collect() }
     }

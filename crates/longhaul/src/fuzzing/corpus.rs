@@ -90,9 +90,8 @@ pub(super) fn file_of(table: &str) -> Vec<u8> {
 pub(super) fn files_of(text: &[u8]) -> Vec<(&'static str, &[u8])> {
     const NAMES: [&str; 5] = ["import.toml", "orders.sql", "shipments.sql", "a.csv", "b.parquet"];
     const MARK: &[u8] = b"=== ";
-    let is_mark = |at: &usize| {
-        text[*at..].starts_with(MARK) && (*at == 0 || text[*at - 1] == b'\n')
-    };
+    let is_mark =
+        |at: &usize| text[*at..].starts_with(MARK) && (*at == 0 || text[*at - 1] == b'\n');
     let starts: Vec<usize> = (0..text.len()).filter(is_mark).collect();
     let ends = starts.iter().skip(1).copied().chain([text.len()]);
     let parts = starts.iter().zip(ends).map(|(&start, end)| &text[start + MARK.len()..end]);
@@ -117,9 +116,7 @@ mod made {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
     use parquet::arrow::arrow_writer::ArrowWriterOptions;
     use parquet::basic::{Compression, Encoding, ZstdLevel};
-    use parquet::file::properties::{
-        WriterProperties, WriterPropertiesBuilder, WriterVersion,
-    };
+    use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
     use parquet::schema::types::ColumnPath;
 
     use super::*;
@@ -242,8 +239,7 @@ mod made {
                 .set_dictionary_enabled(kind.is_empty())
                 .set_max_row_group_row_count(Some(group));
             let mut bytes = Vec::new();
-            let writer =
-                ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build()));
+            let writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties.build()));
             let mut writer = writer.expect("a writer");
             writer.write(rows).expect("rows");
             writer.close().expect("a file");

@@ -17,8 +17,8 @@ mod targets;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use terms::Digest;
@@ -41,8 +41,10 @@ const MARK: &str = "fuzzed: ";
 
 #[test]
 fn whatever_is_parsed_is_refused_or_read_within_time_and_memory() {
-    let found: Vec<String> =
-        TARGETS.iter().filter_map(|target| worker(target, Budget::Inputs(N_INPUTS), 1).err()).collect();
+    let found: Vec<String> = TARGETS
+        .iter()
+        .filter_map(|target| worker(target, Budget::Inputs(N_INPUTS), 1).err())
+        .collect();
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
@@ -60,7 +62,8 @@ fn parsers_for_a_while() {
     for target in targets {
         let started = Instant::now();
         // After something was found, what else there is.
-        while let Some(left) = each.checked_sub(started.elapsed()).filter(|left| left.as_secs() > 0) {
+        while let Some(left) = each.checked_sub(started.elapsed()).filter(|left| left.as_secs() > 0)
+        {
             match worker(target, Budget::Seconds(left.as_secs()), seed) {
                 Ok(line) => println!("{line}"),
                 Err(problem) => {
@@ -148,7 +151,8 @@ fn worker(target: &Target, budget: Budget, seed: u64) -> Result<String, String> 
 fn keep(target: &str, input: &Path) -> String {
     let Ok(bytes) = std::fs::read(input) else { return "nothing".to_owned() };
     let end = bytes.iter().position(|byte| *byte == b'\n').unwrap_or_default();
-    let (name, bytes) = (String::from_utf8_lossy(&bytes[..end]), &bytes[bytes.len().min(end + 1)..]);
+    let (name, bytes) =
+        (String::from_utf8_lossy(&bytes[..end]), &bytes[bytes.len().min(end + 1)..]);
     let folder = PathBuf::from(variable("FUZZ_KEEP").unwrap_or_else(|| ".fuzz".to_owned()));
     let folder = folder.join(target);
     let name = format!("{}--{}", corpus::kind_of(&name), &Digest::of(bytes).short()[..8]);
@@ -222,7 +226,18 @@ impl Run {
             }
         });
         let ends = BTreeSet::new();
-        Self { target, prepared, input, pool, ends, inputs: 0, accepted: 0, peak: 0, began, started }
+        Self {
+            target,
+            prepared,
+            input,
+            pool,
+            ends,
+            inputs: 0,
+            accepted: 0,
+            peak: 0,
+            began,
+            started,
+        }
     }
 
     /// Runs an input, and takes it among those to be mutated if it ended as none did before.

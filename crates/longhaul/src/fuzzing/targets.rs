@@ -114,7 +114,8 @@ fn contract(prepared: &Prepared, _: &str, bytes: &[u8]) -> String {
         Err(error) => return error.to_string(),
     };
     let shipped = Contract::shipped(contract.table());
-    let changes = shipped.and_then(Result::ok).map(|shipped| contract.changes_since(&shipped).len());
+    let changes =
+        shipped.and_then(Result::ok).map(|shipped| contract.changes_since(&shipped).len());
     let file = prepared.files.get(contract.table());
     let object = file.map(|file| (corpus::path_of_table(contract.table()), file.as_slice()));
     let checked = check(&store(object), &[contract]);
@@ -196,7 +197,10 @@ fn bundle(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
             assert!(hours.is_sorted(), "quantiles that cross: {hours:?}");
         }
     }
-    assert_eq!(Scorer::decode(&scorer.encode()).map(|again| again.encode()).ok(), Some(scorer.encode()));
+    assert_eq!(
+        Scorer::decode(&scorer.encode()).map(|again| again.encode()).ok(),
+        Some(scorer.encode())
+    );
     "ok".to_owned()
 }
 
