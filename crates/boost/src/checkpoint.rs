@@ -74,6 +74,9 @@ impl BestRound {
 /// The function that saves a checkpoint.
 pub type Save<'a> = dyn FnMut(&Checkpoint) -> Result<(), SaveError> + Send + 'a;
 
+/// The function that is called after each round, with the number of rounds done.
+pub type OnRound<'a> = dyn FnMut(u32) + Send + 'a;
+
 /// Which checkpoint a training begins with, and how its own are saved; [`Checkpoint`] has an
 /// example.
 ///
@@ -102,6 +105,8 @@ pub struct Checkpoints<'a> {
     /// Rounds from one checkpoint to the next.
     pub(crate) every: u32,
     pub(crate) save: Option<&'a mut Save<'a>>,
+    /// What is called after each round, with the number of rounds done.
+    pub(crate) on_round: Option<&'a mut OnRound<'a>>,
 }
 
 impl<'a> Checkpoints<'a> {
@@ -114,6 +119,12 @@ impl<'a> Checkpoints<'a> {
     #[must_use]
     pub fn from(self, from: Option<Checkpoint>) -> Self {
         Self { from, ..self }
+    }
+
+    /// Calls a function after each round.
+    #[must_use]
+    pub fn each_round(self, on_round: &'a mut OnRound<'a>) -> Self {
+        Self { on_round: Some(on_round), ..self }
     }
 
     /// Saves a checkpoint after every `rounds` rounds (at least 1) but the last.

@@ -94,7 +94,7 @@ mod target;
 mod training;
 mod tree;
 
-pub use checkpoint::{Checkpoint, Checkpoints, Save};
+pub use checkpoint::{Checkpoint, Checkpoints, OnRound, Save};
 pub use columns::{Columns, ROWS_MAX};
 pub use direction::Direction;
 pub use error::{Error, ErrorClass, SaveError};

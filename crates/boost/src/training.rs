@@ -138,7 +138,7 @@ impl Training<'_> {
         mut loss: L,
         checkpoints: Checkpoints<'_>,
     ) -> Result<Model, Error> {
-        let Checkpoints { from, every, mut save } = checkpoints;
+        let Checkpoints { from, every, mut save, mut on_round } = checkpoints;
         let is_needed = from.is_some() || save.is_some();
         let digest =
             if is_needed { training_digest(self.columns, self.target, self.params) } else { 0 };
@@ -163,6 +163,9 @@ impl Training<'_> {
             let grown = grower.grow(gradients, rounds);
             let values = self.leaf_values(&loss, &grown, gradients, &current);
             rounds += 1;
+            if let Some(on_round) = on_round.as_deref_mut() {
+                on_round(rounds);
+            }
             if !grown.splits.is_empty() || values.iter().any(|&value| value != 0.0) {
                 let splits: Vec<Split> =
                     grown.splits.iter().map(|split| split_of_values(split, self.matrix)).collect();

@@ -81,15 +81,20 @@ fn train(
     (every, regressor, storage): (u32, &str, &dyn Checkpoints),
 ) -> Result<boost::Model, Error> {
     let failed = |source| Error::Boost { step: "boost", source };
+    let mut each_round = |done| storage.round(regressor, done, params.rounds);
     if every == 0 {
-        return boost::train(columns, target, params).map_err(failed);
+        let rounds = boost::Checkpoints::none().each_round(&mut each_round);
+        return boost::train_resumable(columns, target, params, rounds).map_err(failed);
     }
     let read = storage.read(regressor).map_err(|source| Error::Checkpoint { source })?;
     let from = read.and_then(|bytes| boost::Checkpoint::decode(&bytes).ok());
     let rounds = from.as_ref().map_or(0, boost::Checkpoint::rounds);
     let mut save = |checkpoint: &boost::Checkpoint| storage.write(regressor, checkpoint.encode());
     let mut go_on = |from| {
-        let checkpoints = boost::Checkpoints::none().from(from).every(every, &mut save);
+        let checkpoints = boost::Checkpoints::none()
+            .from(from)
+            .every(every, &mut save)
+            .each_round(&mut each_round);
         boost::train_resumable(columns, target, params, checkpoints)
     };
     match go_on(from) {

@@ -33,9 +33,7 @@ impl Reporter {
     /// A reporter in the format of the flags.
     pub(crate) fn new(global: &Global) -> Self {
         let bar = ProgressBar::new_spinner();
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-            bar.set_style(style);
-        }
+        bar.set_style(style(SPINNER));
         if global.quiet || global.log_format == LogFormat::Json {
             bar.set_draw_target(indicatif::ProgressDrawTarget::hidden());
         }
@@ -49,10 +47,35 @@ impl Reporter {
         }
     }
 
-    /// A stage begins.
+    /// A stage begins: from now on its own time is shown.
     pub(crate) fn started(&self, stage: &str) {
-        self.bar.set_message(stage.to_owned());
+        self.spin(stage.to_owned());
+        self.bar.reset_elapsed();
+    }
+
+    fn spin(&self, what: String) {
+        self.bar.set_style(style(SPINNER));
+        self.bar.unset_length();
+        self.bar.set_message(what);
         self.bar.enable_steady_tick(Duration::from_millis(120));
+    }
+
+    /// So much of so much is done, of something that is counted in `unit`. Only a terminal shows it,
+    /// with the rate and the time that is left.
+    pub(crate) fn advance(&self, what: &str, (done, total): (u64, u64), unit: &str) {
+        if self.bar.is_hidden() {
+            return;
+        }
+        if self.bar.length() != Some(total)
+            || self.bar.message() != what
+            || done < self.bar.position()
+        {
+            self.bar.set_style(style(&COUNTER.replace("{unit}", unit)));
+            self.bar.set_length(total);
+            self.bar.set_message(what.to_owned());
+            self.bar.reset_eta();
+        }
+        self.bar.set_position(done);
     }
 
     /// A stage is done.
@@ -101,11 +124,10 @@ impl Reporter {
 
     /// The progress of a long computation.
     pub(crate) fn progress(&self, text: String) {
-        self.bar.enable_steady_tick(Duration::from_millis(120));
         if self.bar.is_hidden() {
             self.note(&text);
         } else {
-            self.bar.set_message(text);
+            self.spin(text);
         }
     }
 
@@ -207,6 +229,16 @@ pub(crate) fn wrong_usage(error: &clap::Error, is_json: bool) -> ! {
         println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
     }
     error.exit()
+}
+
+/// What is shown of something that is not counted.
+const SPINNER: &str = "{spinner} {msg} {elapsed}";
+/// What is shown of something that is: `{unit}` is what is counted.
+const COUNTER: &str =
+    "{spinner} {msg} {bar:20} {pos} of {len} {unit}, {per_sec}, {eta} left, {elapsed}";
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// A plain table: columns of numbers are right-aligned, all others left-aligned.

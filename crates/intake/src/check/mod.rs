@@ -14,6 +14,7 @@ pub(crate) mod page_header;
 pub(crate) mod partition;
 pub(crate) mod partition_rules;
 pub(crate) mod partition_state;
+pub(crate) mod progress;
 pub(crate) mod report;
 pub(crate) mod row_rules;
 pub(crate) mod rows;
@@ -28,6 +29,7 @@ use terms::Day;
 
 use self::join_lookup::JoinLookup;
 use self::listing::{Listing, PreviousCheck};
+use self::progress::CheckProgress;
 use self::report::{Check, TableCheck};
 use self::table_check_job::TableCheckJob;
 use crate::contract::Contract;
@@ -55,7 +57,21 @@ pub fn check(
     listing: &Listing,
     previous: Option<&PreviousCheck>,
 ) -> Result<Finding, Error> {
-    Tables::new(store, contracts, listing, previous, true).check()
+    Tables::new(store, contracts, listing, previous, true, &|_| {}).check()
+}
+
+/// As [`check`], and calls `progress` whenever files have been checked.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_with_progress(
+    store: &Store,
+    contracts: &[Contract],
+    listing: &Listing,
+    previous: Option<&PreviousCheck>,
+    progress: &(dyn Fn(CheckProgress<'_>) + Sync),
+) -> Result<Finding, Error> {
+    Tables::new(store, contracts, listing, previous, true, progress).check()
 }
 
 /// Checks the rows of all tables as [`check`] does, but lets no table fail as a whole: so a person
@@ -71,7 +87,7 @@ pub fn review(
     listing: &Listing,
     previous: Option<&PreviousCheck>,
 ) -> Result<Finding, Error> {
-    Tables::new(store, contracts, listing, previous, false).check()
+    Tables::new(store, contracts, listing, previous, false, &|_| {}).check()
 }
 
 /// The tables that are checked, and the results so far.
@@ -81,6 +97,7 @@ struct Tables<'a> {
     listing: &'a Listing,
     previous: Option<&'a PreviousCheck>,
     checks_whole_tables: bool,
+    progress: &'a (dyn Fn(CheckProgress<'_>) + Sync),
     checked: BTreeMap<String, TableCheck>,
     files_read: BTreeSet<String>,
     /// By table, the day before which the previous check is taken over.
@@ -94,6 +111,7 @@ impl<'a> Tables<'a> {
         listing: &'a Listing,
         previous: Option<&'a PreviousCheck>,
         checks_whole_tables: bool,
+        progress: &'a (dyn Fn(CheckProgress<'_>) + Sync),
     ) -> Self {
         Self {
             store,
@@ -101,6 +119,7 @@ impl<'a> Tables<'a> {
             listing,
             previous,
             checks_whole_tables,
+            progress,
             checked: BTreeMap::new(),
             files_read: BTreeSet::new(),
             reusable_before: BTreeMap::new(),
@@ -133,6 +152,7 @@ impl<'a> Tables<'a> {
             commits: self.listing.commits(),
             as_of: self.listing.as_of(),
             checks_whole_table: self.checks_whole_tables,
+            progress: self.progress,
         };
         let result = job.run(self.lookups(contract)?, previous, reusable_before);
         match result {

@@ -12,6 +12,7 @@ use super::join_lookup::JoinLookup;
 use super::listing::TableListing;
 use super::partition::{Fetched, Partition};
 use super::partition_rules::check_partitions;
+use super::progress::CheckProgress;
 use super::report::{FileCheck, QuarantinedRow, TableCheck};
 use super::workers::on_workers;
 use crate::batches::batches;
@@ -35,6 +36,7 @@ pub(crate) struct TableCheckJob<'a> {
     /// Whether the table is checked as a whole, too: its share of quarantined rows, and the rules
     /// on whole partitions.
     pub(crate) checks_whole_table: bool,
+    pub(crate) progress: &'a (dyn Fn(CheckProgress<'_>) + Sync),
 }
 
 impl<'a> TableCheckJob<'a> {
@@ -58,12 +60,15 @@ impl<'a> TableCheckJob<'a> {
         let files = &files[files.partition_point(|file| file.recorded_on < reusable_before)..];
         let partitions: Vec<&[TableFile]> =
             files.chunk_by(|a, b| a.recorded_on == b.recorded_on).collect();
+        let n_reused = table.files.len();
         for batch in batches(&partitions, |partition| {
             (partition.len(), partition.iter().map(|file| file.version.bytes).sum())
         }) {
             for partition in self.check_batch(batch, &mut lookups)? {
                 partition?.into_iter().for_each(|file| add(&mut table, file));
             }
+            let (name, checked) = (self.contract.table(), table.files.len() - n_reused);
+            (self.progress)(CheckProgress { table: name, files: checked, of: files.len() });
         }
         if table.rows_in == 0 {
             return Err(Error::NoPartition {

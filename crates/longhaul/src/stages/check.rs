@@ -124,7 +124,12 @@ impl CheckInputs<'_> {
         let last = last_check::find(context.store, pointer);
         let is_anew = context.force || context.finding_is_damaged;
         let previous = if is_anew { None } else { last.as_ref() };
-        let mut found = intake::check(context.store, contracts, listing, previous)?;
+        let progress = |progress: intake::CheckProgress<'_>| {
+            let files = (progress.files as u64, progress.of as u64);
+            context.reporter.advance(&format!("check {}", progress.table), files, "files");
+        };
+        let (store, progress) = (context.store, &progress);
+        let mut found = intake::check_with_progress(store, contracts, listing, previous, progress)?;
         let mut accepted = accepted.clone();
         let before = last.as_ref().map(|last| &last.check);
         let is_gone = |path: &str| accepted.contains_key(path) || seen.accepted.contains_key(path);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use ::evaluate::{Comparison, Drift, Evaluation, ReportExtras};
 use anyhow::Result;
-use learn::{NoCheckpoints, Trained};
+use learn::Trained;
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint, count};
 
@@ -110,14 +110,17 @@ pub(crate) fn run(
             let name = train::name(family);
             context.reporter.progress(format!("evaluate {name}"));
             let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-            let family =
-                match train::train(matrix, outcomes, resolved, family, start, &NoCheckpoints) {
-                    Ok(family) => family,
-                    Err(error) => {
-                        left_out.push(LeftOut::because(&name, error, context.reporter)?);
-                        continue;
-                    }
-                };
+            let progress = train::TrainingProgress {
+                reporter: context.reporter,
+                what: format!("evaluate {name}"),
+            };
+            let family = match train::train(matrix, outcomes, resolved, family, start, &progress) {
+                Ok(family) => family,
+                Err(error) => {
+                    left_out.push(LeftOut::because(&name, error, context.reporter)?);
+                    continue;
+                }
+            };
             let scored = family.scorer.score(&feature_set.matrix.take(&holdout.rows))?;
             candidates.push(forecast(&name, days, &scored));
             trained.push(family);

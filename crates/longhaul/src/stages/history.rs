@@ -61,7 +61,10 @@ pub(crate) fn update(
     let new = state.until().unwrap_or(days.start)..days.end;
     // The last month that was built: it is written while the next one is built.
     let mut unwritten: Option<BuiltMonth> = None;
+    let n_days = new.end.days_since(new.start).max(0) as u64;
     for days in by_month(new.clone()) {
+        let n_built = days.start.days_since(new.start).max(0) as u64;
+        context.reporter.advance("features", (n_built, n_days), "days");
         let months = BuiltMonths { context, stored: &stored, unwritten: unwritten.as_ref() };
         let (built, written) = rayon::join(
             || BuiltMonth::build(&months, checked, &mut state, &days),

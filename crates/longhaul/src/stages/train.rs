@@ -12,6 +12,7 @@ use store::Store;
 use terms::{AsOf, Matrix};
 
 use crate::left_out::{self, LeftOut};
+use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
@@ -53,8 +54,10 @@ pub(crate) fn run(
         for family in families(resolved) {
             let name = name(family);
             context.reporter.progress(format!("train {name}"));
-            let storage =
-                StoredCheckpoints { store: context.store, folder: format!("{checkpoints}/{name}") };
+            let progress =
+                TrainingProgress { reporter: context.reporter, what: format!("train {name}") };
+            let folder = format!("{checkpoints}/{name}");
+            let storage = StoredCheckpoints { store: context.store, folder, progress };
             let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
             let trained = match train(matrix, outcomes, resolved, family, context.as_of, &storage) {
                 Ok(trained) => trained,
@@ -88,6 +91,29 @@ pub(crate) fn run(
 struct StoredCheckpoints<'a> {
     store: &'a Store,
     folder: String,
+    progress: TrainingProgress<'a>,
+}
+
+/// Shows how far a training is, and keeps no checkpoints.
+pub(crate) struct TrainingProgress<'a> {
+    pub(crate) reporter: &'a Reporter,
+    /// What is trained, for people.
+    pub(crate) what: String,
+}
+
+impl Checkpoints for TrainingProgress<'_> {
+    fn read(&self, _: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        Ok(None)
+    }
+
+    fn write(&self, _: &str, _: Vec<u8>) -> Result<(), CheckpointError> {
+        Ok(())
+    }
+
+    fn round(&self, regressor: &str, done: u32, total: u32) {
+        let what = format!("{} ({regressor})", self.what);
+        self.reporter.advance(&what, (done.into(), total.into()), "rounds");
+    }
 }
 
 impl Checkpoints for StoredCheckpoints<'_> {
@@ -98,6 +124,10 @@ impl Checkpoints for StoredCheckpoints<'_> {
 
     fn write(&self, regressor: &str, checkpoint: Vec<u8>) -> Result<(), CheckpointError> {
         Ok(self.store.put(&format!("{}/{regressor}", self.folder), checkpoint.into())?)
+    }
+
+    fn round(&self, regressor: &str, done: u32, total: u32) {
+        self.progress.round(regressor, done, total);
     }
 }
 
