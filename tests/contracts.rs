@@ -67,3 +67,19 @@ fn a_contract_of_ones_own_is_applied_and_is_named_with_its_line() {
     let place = format!("contracts/orders.odcs.yaml line {line}), found float");
     ended.refuses(10, &["destination_lat", "expected int64 (", &place, "hint:"]);
 }
+
+#[test]
+fn a_shipped_contract_can_be_printed_changed_and_applied() {
+    let store = Folder::with_simulated_tables();
+    let contracts = store.path().join("contracts");
+    std::fs::create_dir_all(&contracts).unwrap();
+    for table in ["orders", "shipments"] {
+        let shown = longhaul(&["contract", "show", table]).ok().stdout;
+        let shipped = std::fs::read_to_string(root().join(format!("schemas/{table}.odcs.yaml")));
+        assert_eq!(shown, shipped.unwrap());
+        std::fs::write(contracts.join(format!("{table}.odcs.yaml")), shown).unwrap();
+    }
+    let set = format!("check.contracts={:?}", contracts.to_str().unwrap());
+    store.run("check", &["--set", &set]).ok();
+    longhaul(&["contract", "show", "moons"]).refuses(30, &["moons", "orders", "predictions"]);
+}

@@ -225,7 +225,10 @@ fn a_family_without_enough_deliveries_is_left_out_and_the_others_go_on() {
     assert!(ended.stdout.contains("left out     boost, forest"), "{}", ended.stdout);
     let report = store.names().into_iter().find(|name| name.ends_with("evaluate/report.html"));
     let report = fs::read_to_string(store.path().join(report.expect("a report"))).expect("HTML");
-    assert!(report.contains("left out: boost") && report.contains("observed deliveries, found"));
+    assert!(
+        report.contains("left out: boost")
+            && report.contains("observed deliveries (train.rows_min), found")
+    );
 }
 
 #[test]

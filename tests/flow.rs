@@ -4,7 +4,9 @@
 use polars::prelude::*;
 use serde_json::Value;
 
-use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame, write_frame};
+use crate::program::{
+    AS_OF, Folder, PIPELINE, longhaul, read_frame, skipped, summary, write_frame,
+};
 
 const STAGES: [&str; 6] = ["check", "features", "train", "evaluate", "publish", "score"];
 
@@ -12,25 +14,25 @@ const STAGES: [&str; 6] = ["check", "features", "train", "evaluate", "publish", 
 fn a_run_goes_from_tables_to_predictions_and_a_second_run_skips_every_stage() {
     let store = Folder::with_simulated_tables();
     let first = store.run("run", &["--json"]).ok().json();
-    assert_eq!(first["skipped"], serde_json::json!([]));
-    let check = &first["check"];
+    assert_eq!(skipped(&first), [""; 0]);
+    let check = summary(&first, "check");
     let count = |name: &str| check[name].as_u64().expect("a count");
     assert!(count("rows_quarantined") > 0, "the simulated tables have odd rows: {check}");
     assert_eq!(count("rows_in"), count("rows_ok") + count("rows_quarantined"));
     let reasons: u64 =
         check["reasons"].as_object().expect("reasons").values().filter_map(Value::as_u64).sum();
     assert_eq!(reasons, count("rows_quarantined"));
-    assert_eq!(first["publish"]["promoted"], true);
-    assert_eq!(first["score"]["model_id"].as_str(), Some(store.model_id().as_str()));
+    assert_eq!(summary(&first, "publish")["promoted"], true);
+    assert_eq!(summary(&first, "score")["model_id"].as_str(), Some(store.model_id().as_str()));
 
     let before = store.files();
     let second = store.run("run", &["--json"]).ok().json();
-    assert_eq!(second["skipped"], serde_json::json!(STAGES));
+    assert_eq!(skipped(&second), STAGES);
     assert_eq!(store.files(), before, "a second run writes nothing");
 
     // With --force every stage is computed again, and refuses to give other bytes.
     let forced = store.run("run", &["--json", "--force"]).ok().json();
-    assert_eq!(forced["skipped"], serde_json::json!([]));
+    assert_eq!(skipped(&forced), [""; 0]);
     assert_eq!(store.files(), before);
 }
 
@@ -254,10 +256,10 @@ fn a_run_as_of_an_earlier_day_keeps_the_newer_champion() {
     let champion = store.model_id();
     let earlier = ["run", PIPELINE, "--store", store.url(), "--as-of", "2025-10-20", "--json"];
     let result = longhaul(&earlier).ok().json();
-    assert_eq!(result["publish"]["promoted"], false);
+    assert_eq!(summary(&result, "publish")["promoted"], false);
     assert_eq!(store.model_id(), champion);
     // It is scored by its own model, since the champion was trained on later facts.
-    assert_eq!(result["score"]["model_id"], result["publish"]["model_id"]);
+    assert_eq!(summary(&result, "score")["model_id"], summary(&result, "publish")["model_id"]);
     let listed = longhaul(&["models", "list", "--store", store.url(), "--json"]).ok().json();
     assert_eq!(listed["champions"]["small"].as_str(), Some(champion.as_str()));
     assert_eq!(listed["models"].as_array().unwrap().len(), 2);

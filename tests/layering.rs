@@ -22,6 +22,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("artifact", &["terms", "store", "scorer"]),
     ("simulate", &["terms", "statistics"]),
     ("features", &["terms", "statistics"]),
+    ("operations", &["terms"]),
     (
         "longhaul",
         &[
@@ -36,6 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "artifact",
             "simulate",
             "features",
+            "operations",
         ],
     ),
     ("s3_server", &[]),
@@ -72,6 +74,7 @@ const BANS: &[Ban] = &[
     Ban { of: "simulate", unless_through: &[], banned: FRAMES_AND_NETWORK },
     Ban { of: "features", unless_through: &["polars"], banned: NETWORK },
     Ban { of: "intake", unless_through: &["polars", "store"], banned: NETWORK },
+    Ban { of: "operations", unless_through: &[], banned: &["polars", "object_store"] },
     Ban { of: "artifact", unless_through: &["store"], banned: FRAMES_AND_NETWORK },
 ];
 

@@ -9,6 +9,8 @@ mod broken;
 mod champions;
 /// Contracts by themselves: their page, and the differences between two.
 mod contracts;
+/// A shop with dates and no times of day, packed and in Latin-1, from its file to forecasts.
+mod dates_only;
 /// Networks that lack origins, carriers, lanes, deliveries: a forecast or a refusal, never a crash.
 mod degenerate;
 /// No circles between the files of a crate.
@@ -18,6 +20,8 @@ mod flow;
 mod german_shop;
 /// The import that the guide describes, with its odd files.
 mod guide;
+/// With `--json` stdout is one JSON document.
+mod json_output;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
 mod kills;
 /// Which crate may depend on which.
@@ -34,6 +38,8 @@ mod nightly_forecasts;
 mod nights;
 /// The public orders of Olist, where they are available.
 mod olist;
+/// Planning, repeating and recording runs; whom they tell; signals.
+mod operations;
 /// Every shipped pipeline and declaration resolves; the command line is consistent.
 mod pipelines;
 /// Rows that no network makes go to quarantine, and end no night.
@@ -50,6 +56,8 @@ mod s3;
 mod s3_faults;
 /// The page of the settings is what the program prints.
 mod settings;
+/// Refusals of short histories name what would do, and what is configured is checked first.
+mod short_history;
 /// `verify` and `gc` on damaged and grown stores.
 mod upkeep;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

@@ -43,6 +43,22 @@ impl Ended {
     }
 }
 
+/// What a stage of a run found, from the record that `run --json` prints.
+#[track_caller]
+pub(crate) fn summary<'a>(run: &'a Value, stage: &str) -> &'a Value {
+    let stages = run["stages"].as_array().expect("the record of a run").iter();
+    let found = stages.clone().find(|found| found["stage"] == stage);
+    &found.expect("a stage that ended")["summary"]
+}
+
+/// The stages of a run that had been done before.
+#[track_caller]
+pub(crate) fn skipped(run: &Value) -> Vec<&str> {
+    let stages = run["stages"].as_array().expect("the record of a run").iter();
+    let skipped = stages.filter(|stage| stage["status"] == "skipped");
+    skipped.filter_map(|stage| stage["stage"].as_str()).collect()
+}
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     // Read at run time: clones that share a target folder share this program too.
@@ -132,17 +148,19 @@ impl Folder {
         longhaul(&arguments)
     }
 
-    /// All files but leases, which say who worked when; by path from the store's root.
+    /// All files but leases and records of runs, which say who worked when; by path from the store's
+    /// root.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let read = |name: String| {
             let bytes = std::fs::read(self.path().join(&name)).expect("a file");
             (name, bytes)
         };
-        let names = self.names().into_iter().filter(|name| !name.starts_with("locks/"));
-        names.map(read).collect()
+        let says_when =
+            |name: &String| ["locks/", "nights/"].iter().any(|folder| name.starts_with(folder));
+        self.names().into_iter().filter(|name| !says_when(name)).map(read).collect()
     }
 
-    /// All objects but leases: the files without temporary ones and the locks of swaps.
+    /// All objects but leases and records of runs: the files without temporary ones and the locks of swaps.
     pub(crate) fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.files().into_iter().filter(|(name, _)| !name.contains('#')).collect()
     }

@@ -333,6 +333,19 @@ impl Error {
         }
     }
 
+    /// The table whose contract the hint speaks of.
+    pub fn contract(&self) -> Option<&str> {
+        match self {
+            Self::MissingColumn { table, .. }
+            | Self::WrongType { table, .. }
+            | Self::RuleBroken { table, .. }
+            | Self::PartitionRule { table, .. }
+            | Self::TooManyQuarantined { table, .. }
+            | Self::Stale { table, .. } => Some(table),
+            _ => None,
+        }
+    }
+
     /// What to do about it, if there is something that always helps.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -340,7 +353,7 @@ impl Error {
             Self::Import(source) => return source.hint(),
             Self::Commit(source) => source.hint(),
             Self::Contract { .. } => "a constraint that nobody executes is refused: say it as the \
-                contracts in schemas/ do, or for people alone with type: text"
+                shipped contracts do, or for people alone with type: text"
                 .to_owned(),
             Self::NoPartition { first: None, table, .. } => {
                 format!("bring {table} into the store, or choose the store that has it")
@@ -362,16 +375,16 @@ impl Error {
                 .to_owned(),
             Self::MissingColumn { table, column, .. } => format!(
                 "add {column:?} at export, or make it optional (required: false) in \
-                 schemas/{table}.odcs.yaml"
+                 the contract of {table}"
             ),
             Self::WrongType { found, table, column, .. } if found.starts_with("timestamp") => {
                 format!(
                     "write {column:?} as timestamp[us, tz=UTC] at export; \
-                     schemas/{table}.odcs.yaml describes it"
+                     the contract of {table} describes it"
                 )
             }
             Self::WrongType { expected, table, column, .. } => format!(
-                "write {column:?} as {expected} at export; schemas/{table}.odcs.yaml describes it"
+                "write {column:?} as {expected} at export; the contract of {table} describes it"
             ),
             Self::WrongDay { .. } => {
                 "a partition holds the versions recorded on its UTC date; sort them at export"
@@ -385,22 +398,22 @@ impl Error {
                 .to_owned(),
             Self::RuleBroken { table, .. } => format!(
                 "mend the rows at their source, or change onViolation in \
-                 schemas/{table}.odcs.yaml"
+                 the contract of {table}"
             ),
             Self::TooManyQuarantined { table, .. } => format!(
                 "mend the rows at their source, release those that are good, or change \
-                 quarantineShareMax in schemas/{table}.odcs.yaml"
+                 quarantineShareMax in the contract of {table}"
             ),
             Self::Release { path, .. } => {
                 format!("restore {path} as it was written, or move it out of the releases")
             }
             Self::PartitionRule { table, rule, .. } => format!(
                 "export the day again if it is not whole; if it is right, change {rule} in \
-                 schemas/{table}.odcs.yaml"
+                 the contract of {table}"
             ),
             Self::Stale { table, .. } => format!(
                 "look why {table} is not exported any more, or change latency or onLatency in \
-                 schemas/{table}.odcs.yaml"
+                 the contract of {table}"
             ),
             _ => return None,
         })

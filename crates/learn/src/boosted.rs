@@ -185,7 +185,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "setting monotone.{name}: expected the name of a numeric feature, found {found}"
+                    "setting train.monotone.{name}: expected the name of a numeric feature, found {found}"
                 )
             );
         }

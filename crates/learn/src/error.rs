@@ -7,9 +7,9 @@ use terms::{AsOf, ErrorClass};
 #[non_exhaustive]
 pub enum Error {
     /// A setting is outside its range.
-    #[error("setting {key}: expected {expected}, found {found}")]
+    #[error("setting train.{key}: expected {expected}, found {found}")]
     Setting {
-        /// Its key, with dots.
+        /// Its key in the section `train`, with dots.
         key: &'static str,
         /// The range.
         expected: &'static str,
@@ -17,7 +17,7 @@ pub enum Error {
         found: f64,
     },
     /// A monotone constraint on a feature that does not exist, or that is categorical.
-    #[error("setting monotone.{name}: expected the name of a numeric feature, found {found}")]
+    #[error("setting train.monotone.{name}: expected the name of a numeric feature, found {found}")]
     Monotone {
         /// The name.
         name: String,
@@ -25,14 +25,15 @@ pub enum Error {
         found: &'static str,
     },
     /// The clock is to differ by what is no category.
-    #[error("setting time_scale.clock_by: expected a categorical feature, found {name:?}")]
+    #[error("setting train.time_scale.clock_by: expected a categorical feature, found {name:?}")]
     ClockBy {
         /// The name.
         name: String,
     },
     /// Too few deliveries are known to learn from.
     #[error(
-        "training as of {origin}: expected at least {needed} observed deliveries, found {found}"
+        "training as of {origin}: expected at least {needed} observed deliveries (train.rows_min), \
+         found {found}"
     )]
     TooFewRows {
         /// The moment whose knowledge may be used.
@@ -140,11 +141,12 @@ impl Error {
     /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::TooFewRows { .. } => {
-                Some("train as of a later day, over a longer history, or lower rows_min".to_owned())
-            }
+            Self::TooFewRows { .. } => Some(
+                "train as of a later day, over a longer history, or lower train.rows_min"
+                    .to_owned(),
+            ),
             Self::NothingMatured { .. } => {
-                Some("train over a longer history than maturity_days".to_owned())
+                Some("train over a longer history than train.maturity_days".to_owned())
             }
             Self::Boost { source, .. } => source.hint(),
             Self::Scorer { source } => source.hint(),

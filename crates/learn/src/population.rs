@@ -106,9 +106,12 @@ impl<'a> Population<'a> {
         self.ordered_within(start..end)
     }
 
-    /// Which features tell of the whole network, as the rows of `history` show.
+    /// Which features tell of the whole network, as the rows of `history` show. Rows that were not
+    /// recorded yet are among the excluded ones.
     pub(crate) fn network_features(&self, history: &[usize], settings: &Settings) -> Vec<bool> {
-        network_features(self.matrix, self.ordered_at, history, settings.network_share_min)
+        let is_known = |row: &usize| self.outcomes[*row] != Outcome::Excluded;
+        let known: Vec<usize> = history.iter().copied().filter(is_known).collect();
+        network_features(self.matrix, self.ordered_at, &known, settings.network_share_min)
     }
 
     /// Rows ordered in a span of time.
@@ -229,6 +232,38 @@ mod tests {
         let (decided, over) = population.decided(&population.history(&Settings::default()), 3);
         let expected = |&row: &usize| row == 199 || row % 4 == 3;
         assert_eq!(over, decided.iter().map(expected).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rows_that_were_not_recorded_yet_say_nothing_of_the_network() {
+        let day = |day: i64| Instant::from_micros(0).plus_days(day);
+        let (days, known, later) = (10, 20, 20);
+        let rows = || (0..days).flat_map(|day| (0..known + later).map(move |row| (day, row)));
+        let ordered_at: Vec<Instant> = rows().map(|(of, _)| day(of)).collect();
+        let outcomes = |_| {
+            let outcome = |(_, row)| match row < known {
+                true => Outcome::Delivered(50.0),
+                false => Outcome::Excluded,
+            };
+            rows().map(outcome).collect()
+        };
+        // The same for all of a day, but for those that are recorded later: any value.
+        let value = |altered: f32| {
+            rows().map(move |(of, row)| if row < known { of as f32 } else { altered * row as f32 })
+        };
+        let kind = terms::FeatureKind::Numeric;
+        let feature = terms::Feature { name: "a".to_owned(), kind };
+        let settings = Settings::default();
+        for altered in [0.0, 1.0, 1e6] {
+            let features = FeatureList(vec![feature.clone()]);
+            let matrix = Matrix { features, columns: vec![value(altered).collect()] };
+            let moment = AsOf::at(day(100));
+            let population =
+                Population::at(moment, &matrix, &ordered_at, &outcomes, &settings).unwrap();
+            let history = population.history(&settings);
+            assert_eq!(history.len(), ordered_at.len());
+            assert_eq!(population.network_features(&history, &settings), [true], "{altered}");
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub enum FamilyName {
 /// ```
 /// let settings = learn::Settings { rows_min: 0, ..learn::Settings::default() };
 /// let error = settings.check().unwrap_err();
-/// assert_eq!(error.to_string(), "setting rows_min: expected at least 1, found 0");
+/// assert_eq!(error.to_string(), "setting train.rows_min: expected at least 1, found 0");
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -397,7 +397,7 @@ mod tests {
         let mut settings = Settings::default();
         settings.calibration.damping = f64::NAN;
         let error = settings.check().unwrap_err();
-        let expected = "setting calibration.damping: expected 0 to 1, found NaN";
+        let expected = "setting train.calibration.damping: expected 0 to 1, found NaN";
         assert_eq!(error.to_string(), expected);
         assert_eq!(error.class(), ErrorClass::Configuration);
     }

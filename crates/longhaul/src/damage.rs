@@ -67,7 +67,7 @@ pub(crate) fn mended<T>(
         if !retired.insert(part.clone()) || !retire(&context, &part)? {
             return Err(error);
         }
-        context.reporter.note(&format!("warning: {error:#}; it is made again"));
+        context.reporter.warn(&format!("{error:#}; it is made again"));
         context.state_is_damaged |= part == Part::State;
         context.finding_is_damaged |= part == Part::Finding;
     }

@@ -19,10 +19,17 @@ pub(crate) struct Diagnosis {
 }
 
 impl Diagnosis {
+    /// For programs.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let Self { message, hint, exit_code } = self;
+        serde_json::json!({ "message": message, "hint": hint, "exit_code": exit_code.number() })
+    }
+
     /// The exit code is that of the first cause with a class, else
     /// [`Unexpected`](ExitCode::Unexpected); the hint is the first that there is.
     pub(crate) fn of(error: &anyhow::Error) -> Self {
-        let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+        let mut causes: Vec<String> =
+            error.chain().map(|cause| bounded(&cause.to_string())).collect();
         causes.dedup();
         let classified = || error.chain().filter_map(classify);
         let class = classified().next().map_or(ErrorClass::Internal, |(class, _)| class);
@@ -32,6 +39,28 @@ impl Diagnosis {
             exit_code: class.into(),
         }
     }
+}
+
+impl From<&Refusal> for Diagnosis {
+    fn from(refusal: &Refusal) -> Self {
+        let (message, hint) = (refusal.to_string(), refusal.hint());
+        Self { message, hint, exit_code: refusal.class().into() }
+    }
+}
+
+/// A message of at most this length is shown whole. Units: bytes.
+const MESSAGE_MAX: usize = 2_000;
+/// What is shown of the end of a longer one.
+const MESSAGE_END: usize = 300;
+
+/// A message as it is shown: libraries may list every column of a table, or print a whole query.
+fn bounded(message: &str) -> String {
+    if message.len() <= MESSAGE_MAX {
+        return message.to_owned();
+    }
+    let start = message.floor_char_boundary(MESSAGE_MAX - MESSAGE_END);
+    let end = message.ceil_char_boundary(message.len() - MESSAGE_END);
+    format!("{} [… {} bytes …] {}", &message[..start], end - start, &message[end..])
 }
 
 /// The class and the hint of an error of one of our crates; `None` for any other error.
@@ -60,6 +89,15 @@ fn classify(cause: &(dyn StdError + 'static)) -> Option<(ErrorClass, Option<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_without_end_is_cut_in_its_middle() {
+        let list: Vec<String> = (0..1_000_000).map(|n| format!("sp\u{e4}lte_{n}")).collect();
+        let error = anyhow::anyhow!("not among {}; really", list.join(", "));
+        let message = Diagnosis::of(&error.context("reading")).message;
+        assert!(message.starts_with("reading: not among sp\u{e4}lte_0, "), "{message}");
+        assert!(message.ends_with("; really") && message.len() < 2_100, "{}", message.len());
+    }
 
     #[test]
     fn the_first_cause_with_a_class_decides_and_an_unknown_error_is_unexpected() {

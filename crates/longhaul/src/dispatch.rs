@@ -9,10 +9,15 @@ use store::Store;
 
 use crate::command_output::CommandOutput;
 use crate::commands;
-use crate::flags::{Command, Config, Contract, Features, Flags, Global, Job, Models, Origins};
+use crate::commands::backfill::Nights;
+use crate::flags::{
+    Accept, Command, Config, Contract, Features, Flags, Global, Job, Models, Origins, Runs,
+};
 use crate::folds::Span;
 use crate::lease::{Lease, Renewal};
 use crate::machine::{Clock, SystemClock};
+use crate::recorded_run::RunRequest;
+use crate::recorder::Origin;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
@@ -26,7 +31,49 @@ use crate::stages::{self, Stage};
 pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
     let global = &flags.global;
     match &flags.command {
-        Command::Run(job) => on_stages(job, global, reporter, stages::run_all),
+        Command::Run(job) => {
+            recorded(("run", Stage::Score), job, global, reporter, stages::run_all)
+        }
+        Command::Plan(job) => {
+            let resolved = resolve(Some(&job.pipeline), global)?;
+            let store = open(&resolved)?;
+            let as_of = resolved.as_of(job.as_of)?;
+            let context = RunContext {
+                force: job.force,
+                accepted: accepted(&job.accept),
+                ..RunContext::new(&store, as_of, reporter)
+            };
+            print(commands::plan::run(&context, &resolved)?, reporter)
+        }
+        Command::Retry { pipeline, run, accept } => {
+            let resolved = resolve(Some(pipeline), global)?;
+            let store = open(&resolved)?;
+            commands::retry::run(&resolved, &store, run.as_deref(), accepted(accept), reporter)
+        }
+        Command::Backfill { pipeline, from, to, every, only, dry_run, accept } => {
+            let resolved = resolve(Some(pipeline), global)?;
+            let store = open(&resolved)?;
+            let nights = Nights { from: *from, to: *to, every: *every, only: *only };
+            if *dry_run {
+                return commands::backfill::plan(&resolved, &store, &nights, reporter);
+            }
+            commands::backfill::run(&resolved, &store, &nights, accepted(accept), reporter)
+        }
+        Command::Runs(Runs::List { pipeline, last }) => {
+            let store = open(&resolve(None, global)?)?;
+            commands::runs::list(&store, pipeline.as_deref(), *last, reporter)
+        }
+        Command::Runs(Runs::Show { run }) => {
+            commands::runs::show(&open(&resolve(None, global)?)?, run, reporter)
+        }
+        Command::Runs(Runs::Diff { old, new }) => {
+            let store = open(&resolve(None, global)?)?;
+            commands::run_diff::run(&store, old, new, reporter)
+        }
+        Command::Runs(Runs::Schema) => {
+            commands::runs::schema(reporter);
+            Ok(())
+        }
         Command::Check { job, explain: true, .. } => {
             on_stages(job, global, reporter, commands::quarantine::explain)
         }
@@ -48,7 +95,10 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Evaluate(job) => by_hand(Stage::Evaluate, job, global, reporter),
         Command::Publish(job) => by_hand(Stage::Publish, job, global, reporter),
         Command::Score(job) => by_hand(Stage::Score, job, global, reporter),
-        Command::Proof(job) => on_stages(job, global, reporter, commands::proof::run),
+        Command::Proof(job) => {
+            stages::check_configuration(&resolve(Some(&job.pipeline), global)?, false)?;
+            on_stages(job, global, reporter, commands::proof::run)
+        }
         Command::Backtest { job, origins, export } => {
             on_origins(job, origins, global, reporter, |context, resolved, span| {
                 commands::backtest::run(context, resolved, span, *export)
@@ -64,11 +114,12 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         }
         Command::Predict { model, rows, out } => {
             let resolved = resolve(None, global)?;
-            commands::predict::run(&resolved, model, rows, out)
+            commands::predict::run(&resolved, model, (rows, out), reporter)
         }
         Command::Contract(Contract::Diff { old, new }) => {
             commands::contract::diff(old, new.as_deref(), reporter)
         }
+        Command::Contract(Contract::Show { table }) => commands::contract::show(table, reporter),
         Command::Contract(Contract::Docs) => commands::contract_docs::print(reporter),
         Command::Models(Models::List) => {
             commands::models::list(&open(&resolve(None, global)?)?, reporter)
@@ -114,18 +165,46 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             print(output, reporter)
         }
         Command::Completions { shell } => {
-            commands::manual::completions(*shell);
+            commands::manual::completions(*shell, reporter);
             Ok(())
         }
-        Command::Man => commands::manual::page(),
+        Command::Man => commands::manual::page(reporter),
     }
 }
 
-/// Runs one stage of a pipeline, after those that it needs, and prints its result.
+/// Runs one stage by hand, after those that it needs, and prints its result.
 fn by_hand(stage: Stage, job: &Job, global: &Global, reporter: &Reporter) -> Result<()> {
-    on_stages(job, global, reporter, |context, resolved| {
+    recorded((stage.name(), stage), job, global, reporter, |context, resolved| {
         stages::run_through(context, resolved, stage)
     })
+}
+
+/// Runs stages of a pipeline as of the job as a recorded run, and prints its result; that of the whole
+/// night is its record.
+fn recorded(
+    (command, through): (&str, Stage),
+    job: &Job,
+    global: &Global,
+    reporter: &Reporter,
+    stages: impl FnOnce(&RunContext<'_>, &Resolved) -> Result<CommandOutput>,
+) -> Result<()> {
+    let resolved = resolve(Some(&job.pipeline), global)?;
+    let store = open(&resolved)?;
+    let request = RunRequest {
+        resolved: &resolved,
+        store: &store,
+        reporter,
+        as_of: resolved.as_of(job.as_of)?,
+        force: job.force,
+        accepted: accepted(&job.accept),
+        origin: Origin { command, retry_of: None },
+        through,
+    };
+    let (record, output) = request.run(stages);
+    if command == "run" {
+        return commands::runs::print_ended(&record, output, reporter);
+    }
+    print(output?, reporter)
 }
 
 /// Runs a command on the stages of a pipeline as of the job, and prints its result.
@@ -144,7 +223,7 @@ fn on_stages(
     let context = RunContext {
         force: job.force,
         lease: Some(&lease),
-        accepted: accepted(job),
+        accepted: accepted(&job.accept),
         ..RunContext::new(&store, as_of, reporter)
     };
     let output = command(&context, &resolved)?;
@@ -171,15 +250,16 @@ fn on_champion(
 }
 
 fn print(output: CommandOutput, reporter: &Reporter) -> Result<()> {
-    reporter.result(&output.json, || output.text);
-    match output.refused {
+    let CommandOutput { json, text, refused } = output;
+    reporter.result(&json, || text);
+    match refused {
         Some(refusal) => Err(refusal.into()),
         None => Ok(()),
     }
 }
 
-fn accepted(job: &Job) -> Accepted<'_> {
-    Accepted { missing: job.accept_missing.as_deref(), stale: job.accept_stale.as_deref() }
+pub(crate) fn accepted(accept: &Accept) -> Accepted<'_> {
+    Accepted { missing: accept.accept_missing.as_deref(), stale: accept.accept_stale.as_deref() }
 }
 
 /// Takes the lease of a pipeline, by a clock and waiting for so long. A pointer to its champion that
@@ -193,8 +273,8 @@ pub(crate) fn under_lease(
     let lease = Lease::take(store, pipeline, (clock, patience), renewal)?;
     if let Some(pointer) = artifact::rebuild(store, pipeline, lease.fence())? {
         let (path, model_id) = (artifact::pointer_path(pipeline), pointer.model_id);
-        reporter.note(&format!(
-            "warning: {path} was not as it was written; it points to {model_id} again, the newest \
+        reporter.warn(&format!(
+            "{path} was not as it was written; it points to {model_id} again, the newest \
              model that passed"
         ));
     }
@@ -211,6 +291,7 @@ fn on_origins(
     command: impl FnOnce(&RunContext<'_>, &Resolved, Span) -> Result<()>,
 ) -> Result<()> {
     let resolved = resolve(Some(&job.pipeline), global)?;
+    stages::check_configuration(&resolved, true)?;
     let span = Span::of(origins)?;
     let store = open(&resolved)?;
     let as_of = match job.as_of {
@@ -220,7 +301,7 @@ fn on_origins(
     let context = RunContext {
         force: job.force,
         // It is about the past, to which all tables reach; where each ends does not matter.
-        accepted: Accepted { stale: Some("of the past"), ..accepted(job) },
+        accepted: Accepted { stale: Some("of the past"), ..accepted(&job.accept) },
         ..RunContext::new(&store, as_of, reporter)
     };
     command(&context, &resolved, span)

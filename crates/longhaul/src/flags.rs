@@ -62,6 +62,14 @@ pub(crate) struct Job {
     /// Computes again what was done before, and insists on the same bytes
     #[arg(long)]
     pub(crate) force: bool,
+    /// What the run accepts.
+    #[command(flatten)]
+    pub(crate) accept: Accept,
+}
+
+/// What a run accepts of its tables although it is not as it should be.
+#[derive(Debug, Args)]
+pub(crate) struct Accept {
     /// Goes on without files or rows of tables that were there, and records why
     #[arg(long, value_name = "REASON")]
     pub(crate) accept_missing: Option<String>,
@@ -70,11 +78,88 @@ pub(crate) struct Job {
     pub(crate) accept_stale: Option<String>,
 }
 
+/// Which nights a backfill runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Those of which there is no run.
+    Missing,
+    /// Those whose last run did not complete.
+    Failed,
+    /// Every one; what was done with the same inputs is skipped.
+    All,
+}
+
+/// Shows what ran, and what was different.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// One line a run, the newest first
+    List {
+        /// The pipeline's name; default: all
+        pipeline: Option<String>,
+        /// How many
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        last: usize,
+    },
+    /// Everything about one
+    Show {
+        /// Its id or the beginning of it, an as-of (its last run), or "latest"
+        run: String,
+    },
+    /// What two runs did not have in common: code, settings, tables, stages, scores
+    Diff {
+        /// The earlier one, as for show
+        old: String,
+        /// The later one
+        new: String,
+    },
+    /// Prints the JSON Schema of the record of a run
+    Schema,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Runs all stages: check, features, train, evaluate, publish, score
     Run(Job),
+    /// Says what a run would do, stage by stage and partition by partition, and why
+    Plan(Job),
+    /// Runs the last night that failed again, as of its own day
+    Retry {
+        /// The pipeline file, such as pipelines/demo.toml
+        pipeline: PathBuf,
+        /// Another run than the last one that failed: its id or the beginning of it, or its as-of
+        run: Option<String>,
+        /// What the night accepts
+        #[command(flatten)]
+        accept: Accept,
+    },
+    /// Runs nights of the past, each as of its own day
+    Backfill {
+        /// The pipeline file, such as pipelines/demo.toml
+        pipeline: PathBuf,
+        /// The first night
+        #[arg(long, value_name = "DATE")]
+        from: AsOf,
+        /// No night at or after this
+        #[arg(long, value_name = "DATE")]
+        to: AsOf,
+        /// The step from night to night, in days
+        #[arg(long, value_name = "DAYS", value_parser = days, default_value = "1d")]
+        every: u32,
+        /// Which nights: those without any run, those whose last run failed, or all; default: those
+        /// that were not completed
+        #[arg(long, value_enum)]
+        only: Option<Only>,
+        /// Says which nights would run, and runs none
+        #[arg(long)]
+        dry_run: bool,
+        /// What the nights accept
+        #[command(flatten)]
+        accept: Accept,
+    },
+    /// Shows what ran, and what was different
+    #[command(subcommand)]
+    Runs(Runs),
     /// Checks the tables against their contracts; bad rows go to quarantine
     Check {
         /// The pipeline and the moment
@@ -153,7 +238,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
-    /// Compares contracts, and describes the shipped ones
+    /// Compares contracts, and shows the shipped ones
     #[command(subcommand)]
     Contract(Contract),
     /// Shows published models
@@ -222,7 +307,7 @@ pub(crate) struct Origins {
     pub(crate) train_every: Option<u32>,
 }
 
-/// Compares contracts, and describes the shipped ones.
+/// Compares contracts, and shows the shipped ones.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Contract {
     /// Lists what changed, and ends with 10 if a change breaks what fitted before
@@ -231,6 +316,11 @@ pub(crate) enum Contract {
         old: String,
         /// The new one; without it, OLD is compared with the shipped contract of its table
         new: Option<String>,
+    },
+    /// Prints the shipped contract of a table, to change it and name its folder in check.contracts
+    Show {
+        /// The table, such as orders
+        table: String,
     },
     /// Prints docs/contracts.md: every table with its columns and rules
     Docs,

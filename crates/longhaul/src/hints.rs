@@ -14,8 +14,25 @@ pub(crate) fn of_store(error: &store::Error) -> Option<String> {
     }
 }
 
-/// What to do about an error of the check or of an import.
+/// What to do about an error of the check or of an import. Where it may be the contract that is to be
+/// changed, how to get at it.
 pub(crate) fn of_intake(error: &intake::Error) -> Option<String> {
+    let hint = of_data(error)?;
+    Some(match error.contract() {
+        Some(table) => format!("{hint} ({})", own_contract(table)),
+        None => hint,
+    })
+}
+
+/// How to have a contract of one's own for a table.
+pub(crate) fn own_contract(table: &str) -> String {
+    format!(
+        "longhaul contract show {table} prints the shipped one; check.contracts names a folder of \
+         your own, as {table}.odcs.yaml"
+    )
+}
+
+fn of_data(error: &intake::Error) -> Option<String> {
     Some(match error {
         intake::Error::Store(source) => return of_store(source),
         intake::Error::NoPartition { first: None, table, .. } => {
@@ -29,7 +46,7 @@ pub(crate) fn of_intake(error: &intake::Error) -> Option<String> {
         intake::Error::Stale { table, .. } => format!(
             "look why {table} is not exported any more; go on without newer rows with \
              --accept-stale REASON, which is recorded, or change latency or onLatency in \
-             schemas/{table}.odcs.yaml"
+             the contract of {table}"
         ),
         intake::Error::Commit(intake::CommitError::Differs { path, .. }) => {
             format!("restore {path}, or import again with --force if it is to be replaced")
@@ -37,7 +54,7 @@ pub(crate) fn of_intake(error: &intake::Error) -> Option<String> {
         intake::Error::TooManyQuarantined { table, .. } => format!(
             "longhaul check PIPELINE --explain shows the rows; mend them at their source, take a \
              rule's rows back in with --release RULE, or change quarantineShareMax in \
-             schemas/{table}.odcs.yaml"
+             the contract of {table}"
         ),
         intake::Error::Import(intake::ImportError::SourceFile { path, .. }) => format!(
             "put the file there, or name the folder that holds it with --from (now {})",
@@ -64,7 +81,7 @@ pub(crate) fn of_features(error: &features::Error) -> Option<String> {
 pub(crate) fn of_learn(error: &learn::Error) -> Option<String> {
     match error {
         learn::Error::Monotone { .. } => {
-            Some("`longhaul models show` lists the features of a model".to_owned())
+            Some("the declaration that features.declaration names lists the features".to_owned())
         }
         _ => error.hint(),
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use operations::{RUN_RECORD, RunRecord};
 use store::{Entry, Store};
 use terms::{AsOf, Digest};
 
@@ -34,6 +35,8 @@ pub(crate) enum Kind {
     Table,
     /// Stored predictions of a night.
     Forecast,
+    /// The record of a run.
+    Run,
 }
 
 /// An object, what its bytes must be, and what was found to be wrong with it.
@@ -147,6 +150,10 @@ impl Inventory {
         for path in self.paths(|path| path.starts_with("runs/") && path.ends_with("/inputs.json")) {
             let read = NightInputs::at(store, &path).map(|found| found.map(drop));
             self.add_sealed(&path, Kind::State, read)?;
+        }
+        for path in self.paths(|path| path.starts_with("nights/")) {
+            let read = store.get_sealed::<RunRecord>(&path, RUN_RECORD);
+            self.add_sealed(&path, Kind::Run, read.map(|found| found.map(drop)))?;
         }
         for path in self.paths(|path| path.starts_with("locks/")) {
             let read = lease::at(store, &path).map(|found| found.then_some(()));

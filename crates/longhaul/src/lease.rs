@@ -154,6 +154,11 @@ impl Lease {
         self.fence
     }
 
+    /// What gives this lease back when its run cannot.
+    pub(crate) fn claim(&self) -> Claim {
+        Claim { path: self.path.clone(), fence: self.fence }
+    }
+
     /// Renews it, which shows that it is held.
     ///
     /// # Errors
@@ -161,14 +166,30 @@ impl Lease {
     pub(crate) fn renew(&self) -> Result<()> {
         renew(&self.store, &self.path, self.fence)
     }
+}
 
-    fn give_back(&self) -> Result<()> {
-        let (before, version) = read(&self.store, &self.path)?;
-        if before.fence == self.fence && before.holder.is_some() {
-            let free = Document { fence: self.fence, renewals: 0, holder: None };
-            let _ = write(&self.store, &self.path, &free, version.as_ref())?;
+/// Which lease a run holds.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    path: String,
+    fence: u64,
+}
+
+impl Claim {
+    /// Gives the lease back, if it is still held.
+    pub(crate) fn give_back(&self, store: &Store) {
+        let given_back = || -> Result<()> {
+            let (before, version) = read(store, &self.path)?;
+            if before.fence == self.fence && before.holder.is_some() {
+                let free = Document { fence: self.fence, renewals: 0, holder: None };
+                let _ = write(store, &self.path, &free, version.as_ref())?;
+            }
+            Ok(())
+        };
+        if let Err(error) = given_back() {
+            let seconds = EXPIRES_AFTER.as_secs();
+            tracing::warn!("the lease was not given back, and expires in {seconds} s: {error:#}");
         }
-        Ok(())
     }
 }
 
@@ -179,10 +200,7 @@ impl Drop for Lease {
             // A panic in it was about the lease alone, which is given back here.
             let _ = thread.join();
         }
-        if let Err(error) = self.give_back() {
-            let seconds = EXPIRES_AFTER.as_secs();
-            tracing::warn!("the lease was not given back, and expires in {seconds} s: {error:#}");
-        }
+        self.claim().give_back(&self.store);
     }
 }
 

@@ -42,7 +42,7 @@ impl LeftOut {
     }
 
     fn warn(&self, reporter: &Reporter) {
-        reporter.note(&format!("warning: left out: {}", self.text()));
+        reporter.warn(&format!("left out: {}", self.text()));
     }
 
     /// As a row of the report.

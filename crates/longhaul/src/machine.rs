@@ -32,6 +32,11 @@ impl SystemClock {
     pub(crate) fn time(&self) -> SystemTime {
         SystemTime::now()
     }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn unix_millis(&self) -> u64 {
+        Utc::now().timestamp_millis().unsigned_abs()
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a lease expires by this clock, and no result does")]
@@ -97,6 +102,13 @@ impl Process {
         self.id
     }
 
+    /// Whether a process of this machine, by its name and number, has ended. Of another machine nobody
+    /// knows; a later process may have the same number, and is taken for it.
+    pub(crate) fn is_of_here_and_ended(host: &str, id: u32) -> bool {
+        let sees_others = || start_of(1).is_some();
+        Self::current().host == host && sees_others() && start_of(id).is_none()
+    }
+
     /// Whether it is known to have ended: one of this machine that is not there any more.
     pub(crate) fn has_ended(&self) -> bool {
         let sees_others = || start_of(1).is_some();
@@ -123,6 +135,21 @@ fn start_of(id: u32) -> Option<String> {
     let stat = read(&format!("/proc/{id}/stat"))?;
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(19).map(str::to_owned)
+}
+
+/// The largest resident set of this process since [`reset_peak_memory`], in bytes; `None` where the
+/// system does not say. (`VmHWM` of `/proc/self/status`, in KiB.)
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = read("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? << 10)
+}
+
+/// Lets the largest resident set be that of now, where the system can do that.
+#[expect(clippy::disallowed_methods, reason = "what this process does with its own memory")]
+pub(crate) fn reset_peak_memory() {
+    // Refused in some containers: then a stage's peak is that of the run so far.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
 }
 
 #[expect(clippy::disallowed_methods, reason = "which machine and process this is")]

@@ -14,13 +14,20 @@ mod exit_code;
 mod flags;
 mod folds;
 mod hints;
+mod interruption;
 mod inventory;
 mod lease;
 mod left_out;
+mod logs;
 mod machine;
+#[cfg(test)]
+mod mentions;
 mod predictions;
+mod recorded_run;
+mod recorder;
 mod refusal;
 mod report;
+mod run_records;
 mod settings;
 #[cfg(test)]
 mod simulation;
@@ -31,19 +38,19 @@ mod stored_models;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
 
-use flags::{Flags, LogFormat};
+use flags::Flags;
 use report::Reporter;
 
 fn main() -> ExitCode {
-    let flags = Flags::parse();
-    start_logs(flags.global.log_format);
+    let flags = Flags::try_parse().unwrap_or_else(|error| {
+        report::wrong_usage(&error, std::env::args_os().any(|argument| argument == "--json"))
+    });
+    logs::start(flags.global.log_format);
+    interruption::watch();
     start_workers();
     let reporter = Reporter::new(&flags.global);
-    let done = dispatch::run(&flags, &reporter);
-    // The command's own error says more.
-    let done = done.and_then(|()| reporter.lost().map_or(Ok(()), |lost| Err(lost.into())));
+    let done = dispatch::run(&flags, &reporter).and_then(|()| Ok(reporter.delivered()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(reporter.failed(&error).number()),
@@ -56,18 +63,5 @@ fn main() -> ExitCode {
 fn start_workers() {
     if let Err(error) = intake::worker_threads().build_global() {
         tracing::warn!("workers keep their usual stack: {error}");
-    }
-}
-
-/// Starts the logs, on stderr; `RUST_LOG` selects the level. As text only warnings are shown, since
-/// the reporter writes its own lines.
-#[expect(clippy::disallowed_methods, reason = "logs go to stderr")]
-fn start_logs(format: LogFormat) {
-    let default = if format == LogFormat::Json { "longhaul=info,warn" } else { "warn" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => logs.without_time().init(),
-        LogFormat::Json => logs.json().flatten_event(true).init(),
     }
 }

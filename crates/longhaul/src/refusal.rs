@@ -2,6 +2,8 @@
 
 use terms::{AsOf, ErrorClass};
 
+use crate::hints::own_contract;
+
 /// What the program refuses, and why.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refusal {
@@ -47,6 +49,14 @@ pub(crate) enum Refusal {
         /// How to get it.
         hint: String,
     },
+    /// Too little is known by the as-of.
+    #[error("{problem}")]
+    ShortHistory {
+        /// What is too little.
+        problem: String,
+        /// Which settings or as-of would do.
+        way_out: String,
+    },
     /// A partition exists already, with other bytes.
     #[error("{path}: expected no such partition, found one with other bytes")]
     Occupied {
@@ -68,6 +78,8 @@ pub(crate) enum Refusal {
         model_id: String,
         /// The gates that refused it.
         gates: Vec<String>,
+        /// What would do, where the history is too short to judge it.
+        way_out: Option<String>,
     },
     /// A model that the gates refused was to be champion.
     #[error("model {model_id}: expected one that passed the gates, found one that they refused")]
@@ -85,6 +97,8 @@ pub(crate) enum Refusal {
         n: usize,
         /// The first, and why it was left out.
         first: String,
+        /// The first midnight before which enough deliveries are known, if there is one.
+        from: Option<AsOf>,
     },
     /// A backtest is done, without some of its origins.
     #[error("the backtest was judged without {n} of its origins, first {first}")]
@@ -182,6 +196,7 @@ impl Refusal {
             Self::Usage { .. } => ErrorClass::Usage,
             Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
             Self::Missing { .. }
+            | Self::ShortHistory { .. }
             | Self::EveryOriginLeftOut { .. }
             | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::NotPassed { .. } | Self::Leaks { .. } => {
@@ -215,6 +230,11 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::Missing { hint, .. } => Some(hint.clone()),
+            Self::ShortHistory { way_out, .. } => Some(way_out.clone()),
+            Self::EveryOriginLeftOut { from: Some(from), .. } => Some(format!(
+                "choose --from {from} or later, when train.rows_min deliveries are known, or the \
+                 family that any rows can train: --set backtest.family=baseline"
+            )),
             Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
                 "choose a later --from, or the family that any rows can train: backtest.family = \
                  \"baseline\""
@@ -224,7 +244,8 @@ impl Refusal {
                 "its report says why; with other evaluate.gates its night can be run again"
                     .to_owned(),
             ),
-            Self::GateRefused { .. } => Some(
+            Self::GateRefused { way_out: Some(way_out), .. } => Some(way_out.clone()),
+            Self::GateRefused { way_out: None, .. } => Some(
                 "the champion stays; report.html of the evaluate stage says why, and \
                  evaluate.gates in the pipeline file sets the limits"
                     .to_owned(),
@@ -235,7 +256,8 @@ impl Refusal {
                     .to_owned(),
             ),
             Self::NotReleasable { table, .. } => Some(format!(
-                "mend the rows at their source, or change the rule in schemas/{table}.odcs.yaml"
+                "mend the rows at their source, or change the rule in the contract of {table} ({})",
+                own_contract(table)
             )),
             Self::Leaks { .. } => Some(
                 "no number of an evaluation can be trusted until this holds: look for a feature \

@@ -22,11 +22,13 @@ pub(crate) struct Reporter {
     format: LogFormat,
     /// Hidden by itself where stderr is no terminal.
     bar: ProgressBar,
+    /// The result as JSON, which is printed at the end: an error that follows is part of it.
+    kept: Mutex<Option<Value>>,
     /// Why a result could not be written.
     lost: Mutex<Option<std::io::Error>>,
 }
 
-#[expect(clippy::print_stderr, clippy::print_stdout, reason = "this is where the program prints")]
+#[expect(clippy::print_stderr, reason = "this is where the program prints")]
 impl Reporter {
     /// A reporter in the format of the flags.
     pub(crate) fn new(global: &Global) -> Self {
@@ -42,6 +44,7 @@ impl Reporter {
             quiet: global.quiet,
             format: global.log_format,
             bar,
+            kept: Mutex::new(None),
             lost: Mutex::new(None),
         }
     }
@@ -70,7 +73,7 @@ impl Reporter {
         match self.format {
             LogFormat::Json => tracing::info!(stage, id, "skipped: done before"),
             LogFormat::Text => self.line(&format!(
-                "{stage:<9}skipped    same data, settings, code and as-of were done as run {id}"
+                "{stage:<9}skipped    same data, settings, code and as-of were done before: {id}"
             )),
         }
     }
@@ -81,6 +84,19 @@ impl Reporter {
             LogFormat::Json => tracing::info!("{text}"),
             LogFormat::Text => self.line(text),
         }
+    }
+
+    /// A line about something that is not as it should be, and does not end the run.
+    pub(crate) fn warn(&self, text: &str) {
+        match self.format {
+            LogFormat::Json => tracing::warn!("{text}"),
+            LogFormat::Text => self.line(&format!("warning: {text}")),
+        }
+    }
+
+    /// A run begins: log lines name it.
+    pub(crate) fn begin_run(&self, run_id: &str) {
+        crate::logs::name_run(run_id);
     }
 
     /// The progress of a long computation.
@@ -99,15 +115,23 @@ impl Reporter {
         }
     }
 
+    /// Whether the result is JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// The result: `value` with `--json`, else the text of `people`.
-    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     pub(crate) fn result(&self, value: &Value, people: impl FnOnce() -> String) {
         self.bar.finish_and_clear();
-        let text = if self.json {
-            serde_json::to_string_pretty(value).unwrap_or_default()
+        if self.json {
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(value.clone());
         } else {
-            people()
-        };
+            self.print(&people());
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
+    fn print(&self, text: &str) {
         let mut stdout = std::io::stdout();
         let written = stdout.write_all(format!("{text}\n").as_bytes());
         match written.and_then(|()| stdout.flush()) {
@@ -118,49 +142,95 @@ impl Reporter {
         }
     }
 
-    /// Why a result could not be written, if that is so.
-    pub(crate) fn lost(&self) -> Option<Refusal> {
-        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
-        lost.map(|source| Refusal::OutputLost { source })
+    /// A document for programs of something that people are told as an error.
+    pub(crate) fn document(&self, value: &Value) {
+        if self.json {
+            self.result(value, String::new);
+        }
     }
 
-    /// An error with its causes and a hint. Returns the exit code.
+    fn print_json(&self, document: &Value) {
+        self.print(&serde_json::to_string_pretty(document).unwrap_or_default());
+    }
+
+    fn take_kept(&self) -> Option<Value> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends a command that is done, with its result.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) fn delivered(&self) -> Result<(), Refusal> {
+        if let Some(document) = self.take_kept() {
+            self.print_json(&document);
+        }
+        let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner).take();
+        lost.map_or(Ok(()), |source| Err(Refusal::OutputLost { source }))
+    }
+
+    /// Ends a command with an error, its causes and a hint. As JSON it stands beside the result, if
+    /// there is one. Returns the exit code.
     pub(crate) fn failed(&self, error: &anyhow::Error) -> ExitCode {
         self.bar.finish_and_clear();
-        let Diagnosis { message, hint, exit_code } = Diagnosis::of(error);
-        let code = exit_code.number();
+        let diagnosis = Diagnosis::of(error);
+        let Diagnosis { message, hint, exit_code } = &diagnosis;
+        let (exit_code, code) = (*exit_code, exit_code.number());
         if self.format == LogFormat::Json {
             tracing::error!(exit_code = code, hint, "{message}");
         } else {
             eprintln!("error: {message}");
-            if let Some(hint) = &hint {
+            if let Some(hint) = hint {
                 eprintln!("\nhint: {hint}");
             }
         }
         if self.json {
-            let value = serde_json::json!({
-                "schema_version": 1,
-                "error": { "message": message, "hint": hint, "exit_code": code },
-            });
-            println!("{}", serde_json::to_string_pretty(&value).unwrap_or_default());
+            let no_result = || serde_json::json!({ "schema_version": 1 });
+            let mut document = self.take_kept().unwrap_or_else(no_result);
+            document["error"] = diagnosis.json();
+            self.print_json(&document);
         }
         exit_code
     }
 }
 
-/// A plain table; the first column is left-aligned, numbers are right-aligned.
+/// Ends the program because its command line is wrong, or only says help or version.
+#[expect(clippy::print_stdout, reason = "this is where the program prints")]
+pub(crate) fn wrong_usage(error: &clap::Error, is_json: bool) -> ! {
+    if is_json && error.use_stderr() {
+        let exit_code = ExitCode::Usage.number();
+        let (message, hint) = (error.to_string(), Value::Null);
+        let document = serde_json::json!({
+            "schema_version": 1,
+            "error": { "message": message.trim(), "hint": hint, "exit_code": exit_code },
+        });
+        println!("{}", serde_json::to_string_pretty(&document).unwrap_or_default());
+    }
+    error.exit()
+}
+
+/// A plain table: columns of numbers are right-aligned, all others left-aligned.
 pub(crate) fn table<C: Display>(header: &[&str], rows: &[Vec<C>]) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(ToString::to_string).collect()).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
-    for row in rows {
-        table.add_row(row.iter().map(ToString::to_string));
+    for row in &rows {
+        table.add_row(row);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding((0, 2));
-        if index > 0 {
+        let mut cells = rows.iter().filter_map(|row| row.get(index));
+        if index > 0 && cells.all(|cell| is_number(cell)) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Whether a cell holds a number, with its unit or without, or nothing.
+fn is_number(cell: &str) -> bool {
+    let unit = cell.trim_start_matches(|c: char| c.is_ascii_digit() || "+-.,".contains(c)).trim();
+    matches!(unit, "" | "%" | "s" | "d" | "MiB")
 }

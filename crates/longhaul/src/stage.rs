@@ -15,6 +15,7 @@ use store::{Store, SwapOutcome, Version};
 use terms::{AsOf, Digest, Fingerprint, Schema};
 
 use crate::lease::Lease;
+use crate::recorder::Recorder;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 
@@ -43,6 +44,10 @@ pub(crate) struct RunContext<'a> {
     pub(crate) finding_is_damaged: bool,
     /// What of the tables is accepted although it is not as it should be.
     pub(crate) accepted: Accepted<'a>,
+    /// Whether a stage that would run is an error, [`WouldRun`], and nothing is written.
+    pub(crate) is_dry: bool,
+    /// Keeps the record of the run, if it has one.
+    pub(crate) recorder: Option<&'a Recorder>,
 }
 
 impl<'a> RunContext<'a> {
@@ -57,6 +62,8 @@ impl<'a> RunContext<'a> {
             state_is_damaged: false,
             finding_is_damaged: false,
             accepted: Accepted::default(),
+            is_dry: false,
+            recorder: None,
         }
     }
 }
@@ -68,6 +75,17 @@ pub(crate) struct Accepted<'a> {
     pub(crate) missing: Option<&'a str>,
     /// Why a table is later than its contract allows.
     pub(crate) stale: Option<&'a str>,
+}
+
+/// A stage that would run, in a dry run.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the stage {stage} would run")]
+pub(crate) struct WouldRun {
+    pub(crate) stage: String,
+    /// The id that it would have.
+    pub(crate) id: String,
+    /// Its inputs.
+    pub(crate) inputs: BTreeMap<String, String>,
 }
 
 /// The manifest of a stage that is done.
@@ -201,8 +219,15 @@ fn run_in(
         Found::Nothing => (None, None),
     };
     if let (Some(manifest), false) = (&before, context.force) {
-        context.reporter.skipped(stage, &id);
-        return Ok(StageResult { folder, manifest: manifest.clone(), skipped: true });
+        if !context.is_dry {
+            context.reporter.skipped(stage, &id);
+        }
+        let result = StageResult { folder, manifest: manifest.clone(), skipped: true };
+        context.stage_ended(&result);
+        return Ok(result);
+    }
+    if context.is_dry {
+        return Err(WouldRun { stage: stage.to_owned(), id, inputs }.into());
     }
     let started = Instant::now();
     context.reporter.started(stage);
@@ -235,7 +260,9 @@ fn run_in(
     if outcome == SwapOutcome::Moved && before.is_none() {
         context.reporter.note("another run finished this stage first, with the same inputs");
     }
-    Ok(StageResult { folder, manifest, skipped: false })
+    let result = StageResult { folder, manifest, skipped: false };
+    context.stage_ended(&result);
+    Ok(result)
 }
 
 /// The id of a stage with these inputs.

@@ -14,10 +14,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use terms::Digest;
 
+use crate::activity::{Activity, Writing};
 use crate::error::Error;
 use crate::folders::Folders;
 use crate::key;
@@ -35,6 +37,7 @@ pub(crate) struct Folder {
     /// The largest object that is read.
     pub(crate) object_bytes: u64,
     pub(crate) folders: Folders,
+    pub(crate) activity: Arc<Activity>,
 }
 
 impl Folder {
@@ -57,6 +60,8 @@ impl Folder {
         let file = File::open(&path).map_err(|e| self.error(key, e))?;
         // It may have grown since.
         file.take(limit).read_to_end(&mut bytes).map_err(|e| self.error(key, e))?;
+        self.activity.count_request();
+        self.activity.count_read(bytes.len());
         Ok(bytes.into())
     }
 
@@ -99,6 +104,7 @@ impl Folder {
 
     /// As [`Folder::put`], but the name may not survive a power cut until it is synced.
     pub(crate) fn replace(&self, key: &str, bytes: &[u8]) -> Result<(), Error> {
+        let _writing = self.writing(bytes);
         let path = self.file(key);
         let temporary = TemporaryFile::write(&path, bytes, &self.folders);
         let temporary = temporary.map_err(|e| self.error(key, e))?;
@@ -119,6 +125,7 @@ impl Folder {
         if path.exists() {
             return Ok(PutOutcome::Exists);
         }
+        let _writing = self.writing(bytes);
         let temporary = TemporaryFile::write(&path, bytes, &self.folders);
         let temporary = temporary.map_err(|e| self.error(key, e))?;
         match fs::hard_link(&temporary.path, &path) {
@@ -144,6 +151,8 @@ impl Folder {
                 PutOutcome::Exists => SwapOutcome::Moved,
             });
         };
+        // As long as its lock is held.
+        let _writing = self.activity.write(0);
         let Some(_lock) = Lock::take(&self.file(key)).map_err(|e| self.error(key, e))? else {
             return Ok(SwapOutcome::Moved);
         };
@@ -201,6 +210,7 @@ impl Folder {
     }
 
     pub(crate) fn delete(&self, key: &str) -> Result<(), Error> {
+        let _writing = self.writing(&[]);
         let path = self.file(key);
         let Some(lock) = Lock::take(&path).map_err(|e| self.error(key, e))? else { return Ok(()) };
         match fs::remove_file(&path) {
@@ -230,6 +240,11 @@ impl Folder {
             () => "a device",
         };
         Err(Error::NotAFile { url: key::join(&self.url, key), found })
+    }
+
+    fn writing(&self, bytes: &[u8]) -> Writing<'_> {
+        self.activity.count_request();
+        self.activity.write(bytes.len())
     }
 
     fn file(&self, key: &str) -> PathBuf {
@@ -265,7 +280,13 @@ mod tests {
     fn folder(root: &Path) -> Folder {
         let url = format!("file://{}", root.display());
         let object_bytes = 1 << 20;
-        Folder { root: root.to_owned(), url, object_bytes, folders: Folders::default() }
+        Folder {
+            root: root.to_owned(),
+            url,
+            object_bytes,
+            folders: Folders::default(),
+            activity: Arc::default(),
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@
 //! or swapped is uploaded in one request (at most 5 GiB on S3). Faults of the server or the network
 //! are retried for [`Limits::retry_for`]; requests that were refused (4xx) are not.
 
+mod activity;
 mod address;
 mod clock;
 mod credentials;
@@ -73,6 +74,7 @@ mod s3_fault_tests;
 #[cfg(test)]
 mod s3_tests;
 
+pub use activity::Traffic;
 pub use clock::VirtualClock;
 pub use error::Error;
 pub use fault_plan::{Fault, FaultPlan, Operation, OperationKind};

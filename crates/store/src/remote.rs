@@ -120,7 +120,8 @@ impl Objects {
         timer: Timer,
         prefix: &str,
     ) -> Self {
-        let pacing = Pacing { limits, timer, endpoint: address.endpoint.as_str().into() };
+        let endpoint = address.endpoint.as_str().into();
+        let pacing = Pacing { limits, timer, endpoint, activity: Arc::default() };
         Self { client, address: Arc::new(address), pacing, prefix: prefix.into() }
     }
 

@@ -167,6 +167,7 @@ impl Objects {
             }
         }
         let found = bytes.len() as u64;
+        self.pacing.activity.count_read(bytes.len());
         if found == expected {
             Ok(bytes.freeze())
         } else {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::activity::Activity;
 use crate::clock::Timer;
 use crate::error::{Error, Repeat};
 use crate::limits::Limits;
@@ -24,6 +25,7 @@ pub(crate) struct Pacing {
     pub(crate) limits: Limits,
     pub(crate) timer: Timer,
     pub(crate) endpoint: Arc<str>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 /// The attempts of one request.
@@ -68,6 +70,13 @@ impl Attempts<'_> {
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
         self.begin()?;
+        let is_write = !matches!(self.method, "GET" | "HEAD" | "LIST");
+        let activity = Arc::clone(&self.pacing.activity);
+        let _writing = match is_write.then(|| activity.try_write(n_bytes)) {
+            // After a stop it waits for the end of the process.
+            Some(None) => std::future::pending().await,
+            writing => writing,
+        };
         self.within(n_bytes, request).await
     }
 
@@ -76,9 +85,13 @@ impl Attempts<'_> {
     /// # Errors
     /// If none may begin any more.
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
-        let Pacing { limits, timer, .. } = self.pacing;
+        let Pacing { limits, timer, activity, .. } = self.pacing;
         if limits.until.is_some_and(|until| timer.now() >= until) {
             return Err(Error::DeadlinePassed { url: self.url.clone() });
+        }
+        activity.count_request();
+        if self.n_attempts > 0 {
+            activity.count_retry();
         }
         self.n_attempts += 1;
         Ok(())
@@ -90,7 +103,7 @@ impl Attempts<'_> {
         n_bytes: u64,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Pacing { limits, timer, endpoint } = self.pacing;
+        let Pacing { limits, timer, endpoint, .. } = self.pacing;
         let n_limits = u32::try_from(n_bytes.div_ceil(BYTES_PER_LIMIT)).unwrap_or(u32::MAX).max(1);
         let limit = limits.request.saturating_mul(n_limits);
         timer.within(limit, request).await.unwrap_or_else(|| {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use crate::activity::{Activity, Traffic};
 use crate::clock::{Timer, VirtualClock};
 use crate::error::Error;
 use crate::folder::Folder;
@@ -66,6 +67,7 @@ impl Store {
                 url: url.trim_end_matches('/').to_owned(),
                 object_bytes: limits.object_bytes,
                 folders: Folders::default(),
+                activity: Arc::default(),
             })),
             (Location::S3 { .. }, Some(s3)) => {
                 Backend::Remote(Arc::new(Remote::s3(url, s3, limits, timer)?))
@@ -99,6 +101,25 @@ impl Store {
     /// The URL of the object `path`, for error messages.
     pub fn url_of(&self, path: &str) -> String {
         key::join(key::without_last_slash(&self.url), path)
+    }
+
+    /// What this store and its clones have transferred so far.
+    pub fn traffic(&self) -> Traffic {
+        self.activity().traffic()
+    }
+
+    /// Lets this store and its clones begin no further write, and waits at most for `patience` until
+    /// those under way have ended; returns whether they have. Whoever begins a write from then on
+    /// waits for the end of the process: this is for one that is told to end.
+    pub fn stop(&self, patience: Duration) -> bool {
+        self.activity().stop(patience)
+    }
+
+    fn activity(&self) -> &Activity {
+        match &self.backend {
+            Backend::Folder(folder) => &folder.activity,
+            Backend::Remote(remote) => &remote.objects.pacing.activity,
+        }
     }
 
     /// Reads a whole object.

@@ -13,6 +13,7 @@ pub(crate) mod output;
 pub(crate) mod page_header;
 pub(crate) mod partition;
 pub(crate) mod partition_rules;
+pub(crate) mod partition_state;
 pub(crate) mod report;
 pub(crate) mod row_rules;
 pub(crate) mod rows;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, UTF_8};
 use serde::Deserialize;
 
 use super::error::ImportError;
@@ -29,6 +30,12 @@ pub(crate) struct Source {
     pub(crate) format: Option<Format>,
     /// The separator of the values of a CSV file.
     pub(crate) separator: Option<char>,
+    /// The encoding of a CSV file, by one of its labels in the WHATWG Encoding Standard; UTF-8 if
+    /// there is none. A byte order mark counts more.
+    pub(crate) encoding: Option<String>,
+    /// Whether rows of a CSV file may have fewer fields than its header; what is missing is no value.
+    #[serde(default)]
+    pub(crate) null_padding: bool,
     /// Texts of a CSV file that mean no value, as does none at all.
     #[serde(default)]
     pub(crate) nulls: Vec<String>,
@@ -63,6 +70,21 @@ struct Target {
     sql: PathBuf,
 }
 
+impl Source {
+    /// What separates the values of a CSV file.
+    pub(crate) fn separator(&self) -> u8 {
+        self.separator.and_then(|separator| u8::try_from(separator).ok()).unwrap_or(b',')
+    }
+
+    /// The encoding of a CSV file; none if there is none of that label.
+    pub(crate) fn encoding(&self) -> Option<&'static Encoding> {
+        match &self.encoding {
+            None => Some(UTF_8),
+            Some(label) => Encoding::for_label_no_replacement(label.as_bytes()),
+        }
+    }
+}
+
 impl<'a> Description<'a> {
     #[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
     pub(crate) fn read(folder: &Path, contracts: &'a [Contract]) -> Result<Self, ImportError> {
@@ -72,14 +94,22 @@ impl<'a> Description<'a> {
         let file: File = toml::from_str(&text)
             .map_err(|source| ImportError::Toml { path: path.clone(), source: Box::new(source) })?;
         for (name, source) in &file.sources {
-            if let Some(separator) = source.separator.filter(|separator| !separator.is_ascii()) {
-                return Err(ImportError::Description {
-                    path,
-                    key: format!("sources.{name}.separator"),
-                    expected: "one ASCII character".to_owned(),
-                    found: format!("{separator:?}"),
-                });
-            }
+            let wrong = if let Some(separator) = source.separator.filter(|sign| !sign.is_ascii()) {
+                ("separator", "one ASCII character", format!("{separator:?}"))
+            } else if source.encoding().is_none() {
+                let expected = "one such as utf-8, windows-1252, latin1, shift_jis or utf-16le";
+                ("encoding", expected, format!("{:?}", source.encoding.as_deref().unwrap_or("")))
+            } else {
+                continue;
+            };
+            let (key, expected, found) = wrong;
+            let key = format!("sources.{name}.{key}");
+            return Err(ImportError::Description {
+                path,
+                key,
+                expected: expected.to_owned(),
+                found,
+            });
         }
         let mut targets = Vec::new();
         for (table, target) in file.targets {

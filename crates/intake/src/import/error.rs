@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use polars::error::PolarsError;
 use terms::ErrorClass;
 
+use super::nearest_names::nearest;
+use super::source_problem::SourceProblem;
+
 /// An error of an import.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +50,16 @@ pub enum ImportError {
         /// Why.
         source: std::io::Error,
     },
+    /// A source file is no table.
+    #[error("source {name:?} {}: {problem}", path.display())]
+    Source {
+        /// Its name in SQL.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: Box<SourceProblem>,
+    },
     /// A source file is not of its format.
     #[error("source {name:?} {}: expected {format}", path.display())]
     SourceFormat {
@@ -60,7 +73,7 @@ pub enum ImportError {
         source: PolarsError,
     },
     /// A column named in the description is not in the source.
-    #[error("source {name:?} {}: column {column:?}: not among {}", path.display(), .found.join(", "))]
+    #[error("source {name:?} {}: column {column:?}: not among {}", path.display(), nearest(.column, .found))]
     SourceColumn {
         /// Its name in SQL.
         name: String,
@@ -147,7 +160,8 @@ impl ImportError {
             | Self::Description { .. }
             | Self::TargetText { .. }
             | Self::TargetSql { .. } => ErrorClass::Configuration,
-            Self::SourceFormat { .. }
+            Self::Source { .. }
+            | Self::SourceFormat { .. }
             | Self::SourceColumn { .. }
             | Self::SourceTime { .. }
             | Self::TargetColumn { .. }
@@ -168,6 +182,15 @@ impl ImportError {
                 "put the file into {}",
                 path.parent().map_or_else(String::new, |folder| folder.display().to_string())
             ),
+            Self::Source { name, problem, .. } => problem.hint(name),
+            Self::SourceColumn { name, found, .. } => {
+                let separator = match found.as_slice() {
+                    [only] => [';', '\t', '|', ','].into_iter().find(|sign| only.contains(*sign)),
+                    _ => None,
+                };
+                let separator = separator?.escape_default();
+                format!("write separator = \"{separator}\" into [sources.{name}] of import.toml")
+            }
             Self::SourceTime { .. } => "local_times are texts or timestamps without a zone; a \
                 column that carries its zone needs no entry there, and another format is read in \
                 SQL with its offset: STRPTIME(bought || '+0900', '%d/%m/%Y %H:%M%z')"

@@ -8,10 +8,14 @@
 //! Limits: sources and targets are held in memory.
 
 pub(crate) mod error;
+pub(crate) mod source_problem;
 
+mod csv_rows;
 mod description;
 mod local_time;
+mod nearest_names;
 mod source;
+mod source_bytes;
 mod target;
 
 use std::collections::BTreeSet;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
+use encoding_rs::UTF_8;
 use polars::error::PolarsError;
 use polars::prelude::{
     Column, CsvParseOptions, CsvReadOptions, DataFrame, DataType, Int64Chunked, IntoColumn,
@@ -14,9 +15,13 @@ use polars::prelude::{
 };
 use terms::Instant;
 
+use super::csv_rows::checked;
 use super::description::{Format, Source};
 use super::error::ImportError;
 use super::local_time::{parse, to_utc};
+use super::source_bytes::{binary_format, decoded, unpacked};
+use super::source_problem::SourceProblem;
+use crate::check::decoded_size::DECODED_BYTES_MAX;
 use crate::contained::contained;
 use crate::error::Error;
 
@@ -73,20 +78,10 @@ impl SourceFile<'_> {
         Error::Frame { step: format!("source {:?} {column:?}", self.name), source }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
     fn read(&self) -> Result<DataFrame, ImportError> {
-        let bytes = std::fs::read(&self.path).map_err(|source| ImportError::SourceFile {
-            name: self.name.to_owned(),
-            path: self.path.clone(),
-            source,
-        })?;
-        let format = match self.source.format {
-            Some(format) => format,
-            None if self.path.extension().is_some_and(|ext| ext == "parquet") => Format::Parquet,
-            None => Format::Csv,
-        };
-        let (format, frame) = match format {
-            Format::Csv => ("CSV with a header", read_csv(self.source, bytes)),
+        let bytes = self.bytes()?;
+        let (format, frame) = match self.format() {
+            Format::Csv => ("CSV with a header", read_csv(self.source, self.table(bytes)?)),
             Format::Parquet => {
                 let read = || ParquetReader::new(Cursor::new(bytes)).finish();
                 let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
@@ -99,6 +94,49 @@ impl SourceFile<'_> {
             format,
             source,
         })
+    }
+
+    /// That of the description, else that of the file's name, beside which `.gz` does not matter.
+    fn format(&self) -> Format {
+        let is_gz = self.path.extension().is_some_and(|ext| ext == "gz");
+        let name = if is_gz { self.path.with_extension("") } else { self.path.clone() };
+        let is_parquet = name.extension().is_some_and(|ext| ext == "parquet");
+        self.source.format.unwrap_or(if is_parquet { Format::Parquet } else { Format::Csv })
+    }
+
+    fn refuse(&self, problem: SourceProblem) -> ImportError {
+        let (name, path) = (self.name.to_owned(), self.path.clone());
+        ImportError::Source { name, path, problem: Box::new(problem) }
+    }
+
+    /// The bytes of the file, unpacked.
+    #[expect(clippy::disallowed_methods, reason = "the files of an import are not in the store")]
+    fn bytes(&self) -> Result<Vec<u8>, ImportError> {
+        let failed = |source| ImportError::SourceFile {
+            name: self.name.to_owned(),
+            path: self.path.clone(),
+            source,
+        };
+        // Reading a pipe would wait for whoever writes into it.
+        if !std::fs::metadata(&self.path).map_err(failed)?.is_file() {
+            return Err(self.refuse(SourceProblem::NoFile));
+        }
+        let bytes = std::fs::read(&self.path).map_err(failed)?;
+        unpacked(bytes, DECODED_BYTES_MAX).map_err(|unpacking| {
+            self.refuse(SourceProblem::of_unpacking(unpacking, DECODED_BYTES_MAX))
+        })
+    }
+
+    /// The text of a CSV file, in which every row is a row of a table.
+    fn table(&self, bytes: Vec<u8>) -> Result<Vec<u8>, ImportError> {
+        if let Some(found) = binary_format(&bytes) {
+            return Err(self.refuse(SourceProblem::Binary { found }));
+        }
+        let separator = self.source.separator();
+        let text = decoded(bytes, self.source.encoding().unwrap_or(UTF_8))
+            .map_err(|malformed| self.refuse(SourceProblem::of_text(malformed, separator)))?;
+        checked(text, separator, self.source.null_padding)
+            .map_err(|fault| self.refuse(SourceProblem::of_rows(fault, separator)))
     }
 
     /// The description must name only columns that the source has.
@@ -148,10 +186,7 @@ fn read_csv(source: &Source, bytes: Vec<u8>) -> PolarsResult<DataFrame> {
         .with_has_header(true)
         .with_infer_schema_length(None)
         .with_schema_overwrite(Some(Arc::new(text)));
-    let mut parse = CsvParseOptions::default();
-    if let Some(separator) = source.separator.and_then(|separator| u8::try_from(separator).ok()) {
-        parse = parse.with_separator(separator);
-    }
+    let mut parse = CsvParseOptions::default().with_separator(source.separator());
     if !source.nulls.is_empty() {
         let nulls = source.nulls.iter().map(|text| text.as_str().into()).collect();
         parse = parse.with_null_values(Some(NullValues::AllColumns(nulls)));

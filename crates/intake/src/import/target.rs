@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use terms::{Day, Instant, column};
 
 use super::error::ImportError;
+use super::nearest_names::with_nearest_columns;
 use crate::check::rows::instants;
 use crate::check::workers::on_workers;
 use crate::contract::Contract;
@@ -65,10 +66,12 @@ pub(crate) fn compute(
     split(&frame).map_err(failed)
 }
 
-/// The error alone: Polars repeats it, with the whole query plan, for each layer of a query.
+/// The error alone, with the nearest of the columns that there are: Polars repeats it, with the whole
+/// query plan, for each layer of a query, and lists all columns.
 fn without_plan(error: PolarsError) -> PolarsError {
     error.remove_context().wrap_msg(|message| {
-        message.split_once("\n\nResolved plan").map_or(message, |(first, _)| first).to_owned()
+        let first = message.split_once("\n\nResolved plan").map_or(message, |(first, _)| first);
+        with_nearest_columns(first)
     })
 }
 

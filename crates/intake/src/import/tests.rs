@@ -8,6 +8,9 @@ use terms::ErrorClass;
 use super::*;
 use crate::fixture::{at, check_anew, contents, contracts, find, memory};
 
+mod sources;
+mod sql_page;
+
 const IMPORT: &str = r#"
 [sources.sales]
 file = "sales.csv"

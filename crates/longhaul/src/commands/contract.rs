@@ -1,4 +1,5 @@
-//! `contract diff`: the changes from one version of a contract to another.
+//! `contract diff`: the changes from one version of a contract to another; `contract show`: a shipped
+//! one as it is written.
 
 use std::path::Path;
 
@@ -63,6 +64,17 @@ pub(crate) fn diff(old: &str, new: Option<&str>, reporter: &Reporter) -> Result<
     Ok(())
 }
 
+/// Prints the shipped contract of a table.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn show(table: &str, reporter: &Reporter) -> Result<()> {
+    let text = intake::shipped(table).ok_or_else(|| not_shipped(table))?;
+    let result = json!({ "table": table, "contract": text });
+    reporter.result(&envelope("contract show", result), || text.trim_end().to_owned());
+    Ok(())
+}
+
 #[expect(clippy::disallowed_methods, reason = "the command line names files of contracts")]
 fn read(name: &str) -> Result<Contract> {
     let path = Path::new(name);
@@ -79,11 +91,14 @@ fn read(name: &str) -> Result<Contract> {
 }
 
 fn shipped(table: &str) -> Result<Contract> {
-    let found = Contract::shipped(table).ok_or_else(|| Refusal::Configuration {
+    Ok(Contract::shipped(table).ok_or_else(|| not_shipped(table))??)
+}
+
+fn not_shipped(table: &str) -> Refusal {
+    Refusal::Configuration {
         place: table.to_owned(),
         problem: format!("expected a table with a shipped contract: {}", tables()),
-    })?;
-    Ok(found?)
+    }
 }
 
 fn tables() -> String {

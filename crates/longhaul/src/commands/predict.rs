@@ -3,7 +3,7 @@
 //! Rows are Parquet or JSON lines, and so are the predictions, in the same order.
 #![expect(clippy::disallowed_methods, reason = "rows and predictions are files of the caller")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,9 +18,11 @@ use serde_json::{Map, Value, json};
 use store::Store;
 use terms::{FeatureList, column};
 
+use crate::command_output::envelope;
 use crate::commands::models;
 use crate::predictions::{by_day_column, distribution_columns, to_parquet};
 use crate::refusal::Refusal;
+use crate::report::Reporter;
 use crate::settings::Resolved;
 
 /// How many JSON lines are scored at a time.
@@ -30,28 +32,40 @@ const LINES: usize = 10_000;
 ///
 /// # Errors
 /// If the model is not there, or a row lacks a feature.
-pub(crate) fn run(resolved: &Resolved, model: &str, rows: &Path, out: &Path) -> Result<()> {
+pub(crate) fn run(
+    resolved: &Resolved,
+    model: &str,
+    (rows, out): (&Path, &Path),
+    reporter: &Reporter,
+) -> Result<()> {
     let scorer = load(resolved, model)?;
     let scored = if has_extension(rows, "parquet") {
         score_parquet(&scorer, rows)?
     } else {
         score_lines(&scorer, rows)?
     };
+    let mut result = json!({ "rows": scored.len() });
     if has_extension(out, "parquet") {
         let bytes = to_parquet(frame(&scorer, &scored)?)?;
-        write_whole(out, &bytes)
+        write_whole(out, &bytes)?;
     } else {
-        let mut text = String::new();
-        for (ids, distribution) in &scored {
-            text += &line(&scorer, ids, distribution).to_string();
-            text.push('\n');
-        }
+        let lines = scored.iter().map(|(ids, distribution)| line(&scorer, ids, distribution));
         if out == Path::new("-") {
-            std::io::stdout().write_all(text.as_bytes()).context("stdout")
-        } else {
-            write_whole(out, text.as_bytes())
+            let lines: Vec<Value> = lines.collect();
+            let text = || lines.iter().map(Value::to_string).collect::<Vec<_>>().join("\n");
+            result["predictions"] = json!(lines);
+            if reporter.is_json() || !lines.is_empty() {
+                reporter.result(&envelope("predict", result), text);
+            }
+            return Ok(());
         }
+        write_whole(out, lines.map(|line| format!("{line}\n")).collect::<String>().as_bytes())?;
     }
+    result["out"] = json!(out);
+    if reporter.is_json() {
+        reporter.result(&envelope("predict", result), String::new);
+    }
+    Ok(())
 }
 
 /// A model in the store, or a folder that holds a bundle.

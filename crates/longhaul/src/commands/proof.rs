@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{Accepted, RunContext};
-use crate::stages;
+use crate::stages::{self, ShortHistory};
 
 /// How many days before the as-of the orders are that are compared as they were served.
 const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
@@ -41,7 +41,10 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
         return Err(Refusal::Missing {
             what: format!("{}/tables/", context.store.url().trim_end_matches('/')),
             expected: format!("facts recorded after {cut}, for it is those that are altered"),
-            hint: "choose an earlier --as-of".to_owned(),
+            hint: format!(
+                "choose an earlier --as-of, such as {}, which leaves a week to alter",
+                end.plus_days(-7)
+            ),
         }
         .into());
     }
@@ -59,7 +62,13 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     let (frame, outcomes) = proof.reference();
     let training = Training { resolved, cut, features: feature_list(frame)? };
     context.reporter.progress(format!("proof: models as of {cut}"));
-    let trained = training.train(frame, outcomes)?;
+    let trained = match training.train(frame, outcomes) {
+        Ok(trained) => trained,
+        Err(error) => {
+            let (_, outcomes) = build(&later, end)?;
+            return Err(too_short(error, &outcomes, (cut, end)));
+        }
+    };
 
     let mut parts = Vec::new();
     for alteration in Alteration::ALL {
@@ -73,7 +82,15 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     }
     for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
         context.reporter.progress(format!("proof: served on {day}"));
-        let (differences, served) = proof.served_on(day.instant())?;
+        let (differences, served) = match proof.served_on(day.instant()) {
+            Err(features::Error::NothingKnown { .. }) => {
+                let note =
+                    format!("proof: nothing was known yet of {}, so nothing served", day.day());
+                context.reporter.note(&note);
+                continue;
+            }
+            found => found?,
+        };
         let mut models = Vec::new();
         for model in &trained {
             if !scores_alike(&model.scorer, &served, frame)? {
@@ -84,6 +101,21 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
         parts.push(PartResult { facts, rows, differences, models });
     }
     Ok(output(cut, end, &trained, &parts))
+}
+
+/// The error of a training as of a cut before which too few deliveries are known, with a way out.
+fn too_short(error: anyhow::Error, outcomes: &Outcomes, (cut, end): (AsOf, AsOf)) -> anyhow::Error {
+    let of_learn = error.chain().find_map(|cause| cause.downcast_ref::<learn::Error>());
+    let Some(&learn::Error::TooFewRows { needed, .. }) = of_learn else { return error };
+    let known_at = outcomes.deliveries(end).iter().map(|delivery| delivery.recorded_at).collect();
+    let enough = ShortHistory::new(end, Vec::new(), known_at).known_by(needed);
+    let enough = enough.filter(|enough| *enough > cut && *enough < end);
+    let few = "--set 'train.families=[\"baseline\"]', the family that any rows can train";
+    let way_out = match enough {
+        Some(enough) => format!("choose --as-of {enough} or later, before {end}, or {few}"),
+        None => format!("import the tables of more days than up to {end}, or {few}"),
+    };
+    Refusal::ShortHistory { problem: format!("{error:#}"), way_out }.into()
 }
 
 /// How the models of a proof are trained.

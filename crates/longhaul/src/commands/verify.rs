@@ -129,6 +129,7 @@ fn mend(
         Kind::Table => {
             return Ok(Remedy::Needed("import again with --force, or restore the file".to_owned()));
         }
+        Kind::Run => store.delete(&object.path)?,
         Kind::Forecast => {
             return Ok(Remedy::Needed("delete it: its night is then not compared".to_owned()));
         }
@@ -143,6 +144,7 @@ fn what_it_does(object: &Object) -> &'static str {
         Kind::StageManifest | Kind::StageOutput { .. } => "lets a rerun make it again",
         Kind::Pointer { .. } => "points it to the newest model that passed",
         Kind::Model { .. } => "copies it from the outputs of its training, if they are there",
+        Kind::Run => "takes it away; nothing but `runs` reads it",
         Kind::Lease | Kind::Table | Kind::Forecast | Kind::Decision => "says what is needed",
     }
 }
@@ -155,7 +157,7 @@ fn text_of(store: &Store, n_verified: usize, damages: &[Damage]) -> String {
             .map(|damage| {
                 let remedy = match &damage.remedy {
                     Remedy::Mended => "mended".to_owned(),
-                    Remedy::TakenAway => "taken away, is made again when it is needed".to_owned(),
+                    Remedy::TakenAway => "taken away; what is needed is made again".to_owned(),
                     Remedy::Needed(what) => what.clone(),
                 };
                 vec![damage.path.clone(), damage.problem.clone(), remedy]

@@ -8,12 +8,16 @@ use std::ops::RangeInclusive;
 mod dotted_key;
 mod limits;
 mod network;
+mod operations;
 mod pipeline_file;
 mod resolved;
 pub(crate) mod schema;
 
 pub(crate) use network::NetworkSection;
+pub(crate) use operations::{OperationsSection, is_url};
 pub(crate) use resolved::Resolved;
+#[cfg(test)]
+pub(crate) use resolved::known_keys;
 
 /// Checks that each value lies in its range; `unit` follows the range in messages.
 ///

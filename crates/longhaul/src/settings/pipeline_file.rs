@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::LimitsSection;
 use super::network::NetworkSection;
+use super::operations::OperationsSection;
 use super::{OutOfRange, check_ranges};
 
 /// A pipeline file, with defaults for everything that it does not set.
@@ -24,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) network: NetworkSection,
     /// How long a run waits, and may take.
     pub(crate) limits: LimitsSection,
+    /// Whom a run tells how it went.
+    pub(crate) operations: OperationsSection,
     /// The simulated network, for `simulate`.
     pub(crate) simulate: simulate::NetworkSettings,
     /// The check stage: the tables against their contracts.
@@ -126,6 +129,7 @@ impl Default for Settings {
             store: StoreSection::default(),
             network: NetworkSection::default(),
             limits: LimitsSection::default(),
+            operations: OperationsSection::default(),
             simulate: simulate::NetworkSettings::default(),
             check: CheckSection::default(),
             features: FeaturesSection::default(),

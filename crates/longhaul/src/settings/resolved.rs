@@ -16,6 +16,7 @@ use toml::{Table, Value};
 use super::OutOfRange;
 use super::dotted_key::{flatten, set};
 use super::network::NetworkSection;
+use super::operations::OperationsSection;
 use super::pipeline_file::Settings;
 use super::schema;
 use crate::flags::Global;
@@ -97,6 +98,7 @@ impl Resolved {
             })?;
         let checked = (settings.network.check())
             .and_then(|()| settings.limits.check())
+            .and_then(|()| settings.operations.check())
             .and_then(|()| settings.evaluate.check());
         checked.map_err(|OutOfRange { key, problem }| {
             let origin = origins.get(key).map(String::as_str).unwrap_or("default");
@@ -169,22 +171,39 @@ impl Resolved {
         TABLES.into_iter().map(read).collect()
     }
 
+    /// The file of the declaration of the features.
+    pub(crate) fn declaration_path(&self) -> PathBuf {
+        self.folder.join(&self.settings.features.declaration)
+    }
+
     /// The declaration of the features, with the limits of the network, and its text.
     ///
     /// # Errors
     /// If the file cannot be read or is not a declaration.
     pub(crate) fn declaration(&self) -> anyhow::Result<(Declaration, String)> {
-        let path = self.folder.join(&self.settings.features.declaration);
-        let text = read_text(&path)?;
+        let path = self.declaration_path();
+        let text = read_text(&path)
+            .map_err(|error| anyhow::Error::new(error).context("features.declaration"))?;
         let declared = Declaration::read(&text)
             .map_err(|error| anyhow::Error::new(error).context(path.display().to_string()))?;
         Ok((declared.with_limits(self.settings.network.limits()), text))
     }
 
+    /// Every key and its value, with `<set>` for one that is a secret.
+    pub(crate) fn values(&self) -> BTreeMap<String, Value> {
+        let table = Table::try_from(&self.settings).unwrap_or_default();
+        let mut values = flatten(&table);
+        if let Some(secret) = values.get_mut(OperationsSection::WEBHOOK)
+            && secret.as_str() != Some("")
+        {
+            *secret = Value::String("<set>".to_owned());
+        }
+        values
+    }
+
     /// Every key, its value and its origin.
     pub(crate) fn show(&self) -> Vec<(String, String, String)> {
-        let table = Table::try_from(&self.settings).unwrap_or_default();
-        flatten(&table)
+        self.values()
             .into_iter()
             .map(|(key, value)| {
                 let origin = self.origins.get(&key).cloned();
@@ -226,9 +245,14 @@ fn read_file(path: &Path) -> Result<Table, Refusal> {
     })
 }
 
+/// Every key that a pipeline file can set, but those that are named after features.
+pub(crate) fn known_keys() -> Vec<String> {
+    schema::names()
+}
+
 /// Refuses a key that does not exist.
 fn refuse_unknown(table: &Table, origins: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let known = schema::names();
+    let known = known_keys();
     for key in flatten(table).into_keys() {
         if !known.contains(&key) && !FEATURE_KEYED.iter().any(|table| key.starts_with(table)) {
             let nearest = known

@@ -34,9 +34,21 @@ impl Stage {
     pub(super) const ALL: [Self; 6] =
         [Self::Check, Self::Features, Self::Train, Self::Evaluate, Self::Publish, Self::Score];
 
+    /// Its name in manifests, records and messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Features => "features",
+            Self::Train => "train",
+            Self::Evaluate => "evaluate",
+            Self::Publish => "publish",
+            Self::Score => "score",
+        }
+    }
+
     /// The stages whose results this one reads. Scoring reads the champion, whoever published it,
     /// and evaluating trains models of its own, as of the past.
-    fn needs(self) -> &'static [Self] {
+    pub(super) fn needs(self) -> &'static [Self] {
         match self {
             Self::Check => &[],
             Self::Features => &[Self::Check],
@@ -76,11 +88,6 @@ impl Results {
     /// If it was not run.
     pub(super) fn of(&self, stage: Stage) -> Result<&StageResult> {
         self.by_stage.get(&stage).with_context(|| format!("the stage {stage:?} was not run"))
-    }
-
-    /// The results of all stages that were run, in their order.
-    pub(super) fn all(&self) -> impl Iterator<Item = &StageResult> {
-        self.by_stage.values()
     }
 
     /// The tables that the check passed.
@@ -172,37 +179,49 @@ fn run_once(
     stages: &[Stage],
     results: &mut Results,
 ) -> Result<()> {
-    for &stage in stages {
-        let result = match stage {
-            Stage::Check => {
-                let checked = check::run(context, resolved)?;
-                results.checked.insert(checked).result.clone()
-            }
-            Stage::Features => features::run(context, resolved, results.checked()?)?,
-            Stage::Train => train::run(context, resolved, results.of(Stage::Features)?)?,
-            Stage::Evaluate => {
-                let evaluated = evaluate::run(context, resolved, results.of(Stage::Features)?)?;
-                results.scores = evaluated.champion;
-                evaluated.result
-            }
-            Stage::Publish => {
-                let [features, train, evaluate] =
-                    [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
-                let published = publish::run(context, resolved, features?, train?, evaluate?)?;
-                results.refused = published.refused;
-                results.scores = published.model.or(results.scores.take());
-                published.result
-            }
-            Stage::Score => {
-                let scored = results.model(context, resolved).and_then(|model_id| {
-                    score::run(context, resolved, results.of(Stage::Features)?, model_id)
-                });
-                // Without any model yet, the refusal is the reason to give.
-                scored.map_err(|error| results.refused.take().map_or(error, Into::into))?
-            }
-        };
-        results.by_stage.insert(stage, result);
-    }
+    stages.iter().try_for_each(|&stage| run_stage(context, resolved, stage, results))
+}
+
+/// Runs one stage, whose needs are among the results, and adds its own.
+///
+/// # Errors
+/// If it fails.
+pub(super) fn run_stage(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    stage: Stage,
+    results: &mut Results,
+) -> Result<()> {
+    context.stage_began(stage.name());
+    let result = match stage {
+        Stage::Check => {
+            let checked = check::run(context, resolved)?;
+            results.checked.insert(checked).result.clone()
+        }
+        Stage::Features => features::run(context, resolved, results.checked()?)?,
+        Stage::Train => train::run(context, resolved, results.of(Stage::Features)?)?,
+        Stage::Evaluate => {
+            let evaluated = evaluate::run(context, resolved, results.of(Stage::Features)?)?;
+            results.scores = evaluated.champion;
+            evaluated.result
+        }
+        Stage::Publish => {
+            let [features, train, evaluate] =
+                [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
+            let published = publish::run(context, resolved, features?, train?, evaluate?)?;
+            results.refused = published.refused;
+            results.scores = published.model.or(results.scores.take());
+            published.result
+        }
+        Stage::Score => {
+            let scored = results.model(context, resolved).and_then(|model_id| {
+                score::run(context, resolved, results.of(Stage::Features)?, model_id)
+            });
+            // Without any model yet, the refusal is the reason to give.
+            scored.map_err(|error| results.refused.take().map_or(error, Into::into))?
+        }
+    };
+    results.by_stage.insert(stage, result);
     Ok(())
 }
 

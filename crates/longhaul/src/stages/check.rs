@@ -97,6 +97,12 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Check
     };
     let check: Check = serde_json::from_slice(&result.read(context.store, CHECK)?)
         .with_context(|| format!("{}/{CHECK}", result.folder))?;
+    if let Some(recorder) = context.recorder {
+        recorder.checked(&check);
+    }
+    if context.is_dry {
+        return Ok(Checked { result, check, contracts });
+    }
     let mut so_far = seen.accepted;
     so_far.extend(check.accepted.clone());
     last_check::save(context.store, &pointer, &result, CHECK, &listing, so_far)?;
@@ -134,10 +140,10 @@ impl CheckInputs<'_> {
         intake::write_quarantine(context.store, &found)?;
         let summary = summary(&found.check);
         for notice in &summary.notices {
-            context.reporter.note(&format!("warning: {notice}"));
+            context.reporter.warn(notice);
         }
         for (what, reason) in &summary.accepted {
-            context.reporter.note(&format!("warning: {what}: accepted: {reason}"));
+            context.reporter.warn(&format!("{what}: accepted: {reason}"));
         }
         let n_files: usize = found.check.tables.values().map(|table| table.files.len()).sum();
         Ok(Output {
@@ -170,8 +176,8 @@ impl CheckInputs<'_> {
         let (before, now) = (digests(&before), digests(&now));
         let differs = now.iter().find(|(path, digest)| before.get(*path) != Some(*digest));
         let Some((path, _)) = differs else { return Ok(()) };
-        self.context.reporter.note(&format!(
-            "warning: {path} is not what was checked before; what was found in it is replaced"
+        self.context.reporter.warn(&format!(
+            "{path} is not what was checked before; what was found in it is replaced"
         ));
         stage::retire(self.context, folder)
     }

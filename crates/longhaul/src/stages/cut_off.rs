@@ -36,6 +36,6 @@ pub(crate) fn cut_off(outcomes: &Outcomes, network: &NetworkSection, as_of: AsOf
 /// Warns of what is cut off.
 pub(crate) fn warn(context: &RunContext<'_>, cut_off: &[CutOff]) {
     for found in cut_off {
-        context.reporter.note(&format!("warning: {}", found.says()));
+        context.reporter.warn(&found.says());
     }
 }

@@ -21,10 +21,13 @@ use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
 use crate::stages::night_inputs::NightInputs;
 use crate::stages::nightly::{self, StoredNight};
+use crate::stages::short_history::ShortHistory;
 use crate::stages::train;
 
 /// File name of the report.
 pub(crate) const REPORT: &str = "report.html";
+/// The gates that refuse where there is too little to judge, or to make baselines of.
+const TOO_FEW: [&str; 2] = ["rows_judged", "baselines_known"];
 /// File name of the metrics.
 pub(crate) const METRICS: &str = "metrics.json";
 
@@ -49,6 +52,9 @@ pub(crate) struct Summary {
     pub(crate) scores: Vec<Score>,
     /// The families that could not be trained as of the start of the hold-out.
     pub(crate) left_out: Vec<LeftOut>,
+    /// What would do where the history is too short for the hold-out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) way_out: Option<String>,
 }
 
 /// The main metrics of one forecast.
@@ -169,7 +175,10 @@ pub(crate) fn run(
             drift: Some(&drift),
         };
         let report = ::evaluate::report(&evaluation, &extras);
-        let summary = summary(&evaluation, left_out);
+        let mut summary = summary(&evaluation, left_out);
+        summary.way_out = is_too_short(&evaluation).then(|| {
+            ShortHistory::of(&feature_set, context.as_of).way_out(resolved, maturity.days)
+        });
         let mut line = format!(
             "{} of {} families is best on {} shipments; gates {}",
             summary.family,
@@ -238,7 +247,15 @@ fn summary(evaluation: &Evaluation, left_out: Vec<LeftOut>) -> Summary {
         last_day: evaluation.counts.last_day.clone(),
         scores: scores(evaluation),
         left_out,
+        way_out: None,
     }
+}
+
+/// Whether a gate refuses because there is too little to judge, or to make baselines of.
+fn is_too_short(evaluation: &Evaluation) -> bool {
+    let gates = evaluation.verdict.iter().flat_map(|verdict| &verdict.gates);
+    let mut refused = gates.filter(|gate| !gate.passed);
+    refused.any(|gate| TOO_FEW.contains(&gate.name.as_str()))
 }
 
 /// The scores of all forecasts of an evaluation, the model first.

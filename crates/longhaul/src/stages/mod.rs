@@ -5,6 +5,7 @@
 
 mod chain;
 mod check;
+mod configuration;
 mod cut_off;
 mod drift;
 mod evaluate;
@@ -14,9 +15,11 @@ mod holdout;
 mod last_check;
 mod night_inputs;
 mod nightly;
+mod plan;
 mod publish;
 mod score;
 mod segments;
+mod short_history;
 mod speed_table;
 mod train;
 mod vanished;
@@ -35,6 +38,7 @@ use self::chain::Results;
 pub(crate) use self::chain::Stage;
 use self::check::Checked;
 pub(crate) use self::check::{Reviewed, end_of_tables, review, run as check_of};
+pub(crate) use self::configuration::check_configuration;
 pub(crate) use self::drift::{NetworkLevel, hazard_ratios};
 pub(crate) use self::evaluate::{REPORT, evaluation_settings, judged_since, scores};
 pub(crate) use self::features::{FeatureSet, cut_off_of, objects as objects_of_features};
@@ -43,6 +47,8 @@ pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
+pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
+pub(crate) use self::short_history::ShortHistory;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.
@@ -51,21 +57,9 @@ pub(crate) use self::train::{inputs as train_inputs, name as family_name, train 
 /// The first stage that fails.
 pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
     let results = chain::run(context, resolved, &Stage::ALL)?;
-    let skipped: Vec<&str> = (results.all().filter(|result| result.skipped))
-        .map(|result| result.manifest.stage.as_str())
-        .collect();
-    let summary = |stage| results.of(stage).map(|result| &result.manifest.summary);
-    let summaries = json!({
-        "as_of": context.as_of.to_string(),
-        "check": summary(Stage::Check)?,
-        "train": summary(Stage::Train)?,
-        "evaluate": summary(Stage::Evaluate)?,
-        "publish": summary(Stage::Publish)?,
-        "score": summary(Stage::Score)?,
-        "skipped": skipped,
-    });
     let text = overview(context, &results)?;
-    Ok(CommandOutput { json: envelope("run", summaries), text, refused: results.refused })
+    // The result for programs is the record of the run, which has not ended yet.
+    Ok(CommandOutput { json: serde_json::Value::Null, text, refused: results.refused })
 }
 
 /// Runs one stage by hand, after the stages that it needs.

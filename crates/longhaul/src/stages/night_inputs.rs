@@ -60,12 +60,15 @@ impl NightInputs {
                 Ok(Some((found, _))) => return Ok(found),
                 Ok(None) => None,
                 Err(store::Error::Sealed { version, source, .. }) => {
-                    context.reporter.note(&format!("warning: {path}: {source}; written again"));
+                    context.reporter.warn(&format!("{path}: {source}; written again"));
                     Some(version)
                 }
                 Err(error) => return Err(error.into()),
             };
             let now = Self::now(context, resolved)?;
+            if context.is_dry {
+                return Ok(now);
+            }
             let bytes = NIGHT_INPUTS.seal(&now)?.into();
             let swapped = context.store.compare_and_swap(&path, damaged.as_ref(), bytes)?;
             if swapped == SwapOutcome::Swapped {
@@ -79,7 +82,7 @@ impl NightInputs {
         let pipeline = &resolved.settings.name;
         let found = artifact::list(context.store)?;
         for (_, error) in &found.damaged {
-            context.reporter.note(&format!("warning: {error}; the model is left out"));
+            context.reporter.warn(&format!("{error}; the model is left out"));
         }
         let models = found.manifests;
         let models = models.into_iter().filter(|model| model.about.pipeline == *pipeline);
@@ -121,7 +124,7 @@ impl NightInputs {
             match artifact::read_manifest_of(context.store, model_id) {
                 Ok(manifest) => manifests.push(manifest),
                 Err(error) if error.is_damage() => {
-                    context.reporter.note(&format!("warning: {error}; the model is left out"));
+                    context.reporter.warn(&format!("{error}; the model is left out"));
                 }
                 Err(error) => return Err(error.into()),
             }

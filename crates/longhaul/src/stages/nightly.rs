@@ -182,8 +182,7 @@ pub(crate) fn readable(context: &RunContext<'_>, model_id: &str) -> Result<Optio
     match artifact::read(context.store, model_id) {
         Ok(bundle) => Ok(Some(bundle)),
         Err(error) if error.is_damage() => {
-            let note = format!("warning: model {model_id} is not compared: {error}");
-            context.reporter.note(&note);
+            context.reporter.warn(&format!("model {model_id} is not compared: {error}"));
             Ok(None)
         }
         Err(error) => Err(error.into()),
@@ -275,8 +274,7 @@ fn read(context: &RunContext<'_>, night: &StoredNight) -> Result<Option<DataFram
     match found {
         Ok(bytes) => Ok(Some(ParquetReader::new(Cursor::new(bytes)).finish()?)),
         Err(error) if error.damaged().is_some() => {
-            let note = format!("warning: a night is not compared: {error}");
-            context.reporter.note(&note);
+            context.reporter.warn(&format!("a night is not compared: {error}"));
             Ok(None)
         }
         Err(error) => Err(error.into()),

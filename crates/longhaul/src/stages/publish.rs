@@ -67,7 +67,8 @@ pub(crate) fn run(
     Ok(match evaluated.passed {
         true => Published { result, model: Some(model_id), refused: None },
         false => {
-            let refused = Refusal::GateRefused { model_id, gates: evaluated.refused };
+            let evaluate::Summary { refused: gates, way_out, .. } = evaluated;
+            let refused = Refusal::GateRefused { model_id, gates, way_out };
             Published { result, model: None, refused: Some(refused) }
         }
     })

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use evaluate::SegmentFamily;
-use features::{Category, Fact, Quantity, Statistic};
+use features::{Category, Declaration, Fact, Quantity, Statistic};
 use terms::column;
 
 use crate::stages::features::FeatureSet;
@@ -42,15 +42,23 @@ pub(crate) fn segments(feature_set: &FeatureSet, rows: &[usize]) -> Result<Vec<S
         let distances = frame.numbers(Fact::DistanceKm.into())?;
         divide("distance", &|row| distance_band(distances[row]).to_owned());
     }
-    let deliveries = frame.numbers(&declaration.column_of(
+    let deliveries = frame.numbers(&new_origin_column(declaration)?)?;
+    let is_new = |row: usize| deliveries[row].unwrap_or(0.0) < NEW_ORIGIN_DELIVERIES;
+    divide("origin", &|row| if is_new(row) { "new" } else { "known" }.to_owned());
+    Ok(families)
+}
+
+/// The feature that says whether an origin is new.
+///
+/// # Errors
+/// If it is not declared.
+pub(crate) fn new_origin_column(declaration: &Declaration) -> Result<String, features::Error> {
+    declaration.column_of(
         &[column::ORIGIN_NODE_ID],
         Quantity::DeliveryHours,
         Statistic::Count,
         Some(NEW_ORIGIN_DAYS),
-    )?)?;
-    let is_new = |row: usize| deliveries[row].unwrap_or(0.0) < NEW_ORIGIN_DELIVERIES;
-    divide("origin", &|row| if is_new(row) { "new" } else { "known" }.to_owned());
-    Ok(families)
+    )
 }
 
 /// The texts of a category of the feature set; `None` if it is not declared.

@@ -75,7 +75,7 @@ pub(crate) fn run(
         }
         Ok(Output { files, summary: serde_json::to_value(&summary)?, line })
     })?;
-    if resolved.settings.train.checkpoint_rounds > 0 {
+    if resolved.settings.train.checkpoint_rounds > 0 && !context.is_dry {
         // They are of no use once the manifest is there.
         for entry in context.store.list(&checkpoints)? {
             context.store.delete(&entry.path)?;

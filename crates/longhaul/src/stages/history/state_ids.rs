@@ -52,7 +52,7 @@ impl StateIds {
                 Ok(None) => continue,
                 // The state only saves reading: an earlier one will do, or none.
                 Err(error @ store::Error::Sealed { .. }) => {
-                    context.reporter.note(&format!("warning: {error}; an earlier one is used"));
+                    context.reporter.warn(&format!("{error}; an earlier one is used"));
                     continue;
                 }
                 Err(error) => return Err(error.into()),

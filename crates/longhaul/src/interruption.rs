@@ -1,0 +1,107 @@
+//! SIGTERM and SIGINT: the write under way is finished or abandoned, the run says that it was ended,
+//! gives its lease back, and the process ends with 143 or 130, all within five seconds.
+//!
+//! Without a run under way the process ends at once. Whatever is abandoned is as after a crash: nothing
+//! of it is visible, and the next run goes on from there.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use store::{Store, StoreSettings};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::lease::Claim;
+use crate::recorder::Recorder;
+
+/// How long writes under way may take.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long it may take to say how the run ended.
+const LAST_WRITES: Duration = Duration::from_millis(2_500);
+
+/// What a signal ends.
+pub(crate) struct Interruptible {
+    /// The store of the run.
+    pub(crate) store: Store,
+    /// How it is opened once more, for what is written last.
+    pub(crate) settings: StoreSettings,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) claim: Claim,
+}
+
+/// The run under way.
+static RUN: Mutex<Option<Interruptible>> = Mutex::new(None);
+
+/// While this lives, a signal ends the run.
+pub(crate) struct Guard(());
+
+impl Interruptible {
+    /// Lets a signal end this run, until the guard is dropped.
+    pub(crate) fn guarded(self) -> Guard {
+        *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
+        Guard(())
+    }
+
+    fn end(self, exit_code: u8, name: &str) {
+        let is_idle = self.store.stop(PATIENCE);
+        if !is_idle {
+            tracing::warn!("a write was abandoned");
+        }
+        let (ended, has_ended) = channel();
+        let name = name.to_owned();
+        std::thread::spawn(move || {
+            if let Ok(store) = Store::open(&self.settings) {
+                self.claim.give_back(&store);
+                self.recorder.interrupt(&store, exit_code, &name);
+            }
+            // Nobody waits any more if it took too long.
+            let _ = ended.send(());
+        });
+        let _ = has_ended.recv_timeout(LAST_WRITES);
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        RUN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Starts the thread that waits for a signal.
+pub(crate) fn watch() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    let Ok(runtime) = runtime else {
+        tracing::warn!("signals end the process as the system does");
+        return;
+    };
+    // Before anything is begun that a signal could end.
+    let signals = {
+        let _inside = runtime.enter();
+        signal(SignalKind::terminate())
+            .and_then(|sigterm| Ok((sigterm, signal(SignalKind::interrupt())?)))
+    };
+    let Ok((mut sigterm, mut sigint)) = signals else {
+        tracing::warn!("signals end the process as the system does");
+        return;
+    };
+    std::thread::spawn(move || {
+        let (exit_code, name) = runtime.block_on(async {
+            tokio::select! {
+                _ = sigterm.recv() => (143, "SIGTERM"),
+                _ = sigint.recv() => (130, "SIGINT"),
+            }
+        });
+        end(exit_code, name);
+    });
+}
+
+#[expect(clippy::exit, reason = "a computation of minutes cannot be left in another way")]
+fn end(exit_code: u8, name: &str) {
+    let run = RUN.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(run) = run {
+        tracing::warn!("ends after {name}");
+        run.end(exit_code, name);
+    }
+    std::process::exit(exit_code.into());
+}
