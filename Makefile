@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz \
+.PHONY: help run test test-nights test-kills test-peers test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -118,6 +118,10 @@ fuzz: ## Any bytes through the trainer and its oracle: [SECONDS=60] (needs a C++
 	mkdir -p .fuzz/boost
 	$(TARGET)/fuzz/$(HOST)/release/fuzz-boost .fuzz/boost -max_len=2048 \
 	  -max_total_time=$(SECONDS) -artifact_prefix=.fuzz/
+
+fuzz-parsers: ## Mutated inputs through all that is parsed: [SECONDS=60] [SEED=1] [ONLY=contract|declaration|pipeline|import|control|bundle|parquet]
+	SECONDS=$(SECONDS) SEED=$(SEED) ONLY=$(ONLY) FUZZ_KEEP=$(CURDIR)/.fuzz \
+	  $(CARGO) test --workspace --bin longhaul -- --nocapture --ignored fuzzing::parsers_for_a_while
 
 QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(SHOP),--shop $(abspath $(SHOP))) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check) \
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \

@@ -1,10 +1,12 @@
 //! Bad input: one clear message, its exit code, and a store that did not change.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 
-use crate::program::{Folder, PIPELINE, longhaul, read_frame, root, write_frame};
+use crate::program::{Folder, PIPELINE, command, ended, longhaul, read_frame, root, write_frame};
 
 /// Breaks one partition of a store: a run must refuse it and leave the store as it was.
 #[track_caller]
@@ -158,4 +160,18 @@ fn rows_for_predict_need_every_feature_by_its_name() {
 fn a_url_that_is_not_of_a_store_is_refused() {
     longhaul(&["doctor", "--store", "ftp://host/place"]).refuses(30, &["ftp"]);
     longhaul(&["doctor", "--store", "s3://"]).refuses(30, &["bucket"]);
+}
+
+#[test]
+fn a_variable_of_ours_that_is_no_text_is_refused_by_name_and_one_of_others_is_ignored() {
+    let shown = |name: &str, value: &[u8]| {
+        let mut command = command(&["config", "show", PIPELINE]);
+        ended(command.env(name, OsStr::from_bytes(value)))
+    };
+    for name in ["LONGHAUL__TRAIN__SEED", "LONGHAUL__X", "AWS_REGION"] {
+        shown(name, b"\xff\xfe").refuses(30, &[name, "UTF-8"]);
+    }
+    shown("SOMEBODY_ELSES", b"\xff\xfe").ok();
+    let mut of_no_text_at_all = command(&["config", "show", PIPELINE]);
+    ended(of_no_text_at_all.env(OsStr::from_bytes(b"\xff\xfe"), "1")).ok();
 }

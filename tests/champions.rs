@@ -32,11 +32,12 @@ fn rollback(store: &Folder, reason: &str) -> Ended {
     on(store, &["models", "rollback", PIPELINE, "--reason", reason, "--json"])
 }
 
-/// The model of a stage of a night, refused or not: a refusal is a document of its own.
+/// The model of a stage of a night, refused or not.
 fn model_of(ended: &Ended, stage: &str) -> String {
-    let mut documents = serde_json::Deserializer::from_str(&ended.stdout).into_iter::<Value>();
-    let night = documents.next().expect("a result").expect("JSON");
-    night["result"][stage]["model_id"].as_str().expect("a model").to_owned()
+    let night = ended.json();
+    let mut stages = night["stages"].as_array().expect("stages").iter();
+    let found = stages.find(|found| found["stage"] == stage).expect("the stage");
+    found["summary"]["model_id"].as_str().expect("a model").to_owned()
 }
 
 /// The model that scored a night.

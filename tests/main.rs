@@ -28,6 +28,8 @@ mod kills;
 mod layering;
 /// Facts recorded after the as-of change nothing before it.
 mod leakage;
+/// A night under too little memory: a clear end, and a store that the next night goes on with.
+mod memory_limit;
 /// A network whose deliveries take months, by its own settings and cut off by others.
 mod months;
 /// A nightly check reads only what is new.

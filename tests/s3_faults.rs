@@ -2,12 +2,14 @@
 //! which the next night succeeds.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use polars::prelude::*;
 use s3_server::{Fault, FaultRule, S3Server};
 
-use crate::program::{AS_OF, Ended, Folder, PIPELINE, command, copy_all, ended};
+use crate::program::{AS_OF, Ended, Folder, PIPELINE, command, copy_all, ended, read_frame};
 
 const BUCKET: &str = "orders";
 
@@ -27,8 +29,12 @@ impl Served {
     }
 
     fn run(&self, more: &[&str]) -> Ended {
+        self.run_as_of(AS_OF, more)
+    }
+
+    fn run_as_of(&self, as_of: &str, more: &[&str]) -> Ended {
         let url = format!("s3://{BUCKET}/p");
-        let mut arguments = vec!["run", PIPELINE, "--store", &url, "--as-of", AS_OF];
+        let mut arguments = vec!["run", PIPELINE, "--store", &url, "--as-of", as_of];
         arguments.extend(more);
         ended(command(&arguments).envs(self.server.variables()))
     }
@@ -113,4 +119,47 @@ fn faults_that_last_are_refused_by_name_and_the_next_night_succeeds() {
     // By default it is waited for.
     served.run(&[]).ok();
     served.is_as_undisturbed();
+}
+
+/// A day's shipments as a file whose size does not depend on its values.
+fn shipments_that_weigh(path: &Path, more: f64) -> Vec<u8> {
+    let mut frame = read_frame(path);
+    let heavier = frame.column("weight_g").expect("weights") + more;
+    frame.with_column(heavier).expect("weights");
+    let mut bytes = Vec::new();
+    let writer = ParquetWriter::new(&mut bytes).with_compression(ParquetCompression::Uncompressed);
+    writer.finish(&mut frame).expect("Parquet");
+    bytes
+}
+
+#[test]
+fn an_object_replaced_by_one_of_equal_size_is_noticed_though_lists_have_no_tags() {
+    let path = "tables/shipments/recorded_on=2025-10-20/part-0000.parquet";
+    let without_tags = || {
+        let served = Served::with_simulated_tables();
+        let lists = FaultRule::first("GET", "list-type=2", Fault::NoEtags);
+        served.server.inject(vec![always(lists)]);
+        let file = served.folder.path().join(BUCKET).join("p").join(path);
+        (served, file)
+    };
+    let (served, file) = without_tags();
+    let (light, heavy) = (shipments_that_weigh(&file, 0.0), shipments_that_weigh(&file, 1.0));
+    assert!(light.len() == heavy.len() && light != heavy);
+    std::fs::write(&file, &light).expect("a file");
+    served.run_as_of("2025-10-28", &[]);
+    let before = served.objects();
+    std::fs::write(&file, &heavy).expect("a file");
+    let night = served.run(&[]);
+    assert!(served.server.n_faults() > 2, "lists without tags");
+    assert!([0, 12].contains(&night.code), "{}", night.stderr);
+
+    // One that had it from the beginning.
+    let (other, file) = without_tags();
+    std::fs::write(&file, &heavy).expect("a file");
+    other.run(&[]);
+    let (found, expected) = (served.objects(), other.objects());
+    let months = |path: &&String| path.ends_with("/features/months.json");
+    let path = expected.keys().find(months).expect("features");
+    assert!(!before.contains_key(path));
+    assert!(found.get(path) == expected.get(path), "features of the old bytes");
 }

@@ -135,3 +135,39 @@ fn gc_says_what_it_would_delete_and_the_kept_and_the_next_nights_read_none_of_it
     let again = on(&store, &["gc", "--keep", "2", "--json"]).ok().json();
     assert_eq!(again["nights"].as_array().map(Vec::len), Some(2), "{again}");
 }
+
+#[test]
+fn gc_takes_away_backtests_that_nobody_ended_and_folds_the_commits_of_tables() {
+    let store = after_nights();
+    let put = |path: &str| {
+        let path = store.path().join(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, b"part of a model").expect("a file");
+    };
+    // Killed long ago, killed lately, by an older version.
+    put("backtests/0000000000000001/origins/2025-09-20/2025-06-02/gate.bin");
+    put("backtests/0000000000000001/predictions.parquet");
+    put("backtests/0000000000000002/origins/2025-10-29/2025-06-02/gate.bin");
+    put("backtests/0000000000000003/origins/2025-06-02/gate.bin");
+    let backtest = ["backtest", PIPELINE, "--as-of", "2025-10-26", "--set", "train.boost.rounds=5"];
+    let origins = ["--from", "2025-09-01", "--to", "2025-09-08", "--every", "7d"];
+    on(&store, &[&backtest[..], &origins].concat()).ok();
+    let names = store.objects().into_keys();
+    let finished: Vec<String> = names.filter(|name| name.starts_with("backtests/")).collect();
+    let manifest = finished.iter().find_map(|name| name.strip_suffix("/manifest.json"));
+    let finished_folder = manifest.expect("a backtest that is done");
+    // It was killed before it had taken its models away.
+    put(&format!("{finished_folder}/origins/2025-10-26/2025-09-01/gate.bin"));
+
+    on(&store, &["gc", "--keep", "2", "--delete"]).ok();
+    let left: Vec<String> =
+        store.objects().into_keys().filter(|name| name.starts_with("backtests/")).collect();
+    let recent = "backtests/0000000000000002/origins/2025-10-29/2025-06-02/gate.bin";
+    let is_kept = |name: &String| name == recent || name.starts_with(finished_folder);
+    assert!(left.iter().all(is_kept), "{left:?}");
+    assert!(left.iter().any(|name| name == recent));
+    let outputs = finished.iter().filter(|name| name.starts_with(finished_folder));
+    assert!(outputs.clone().count() > 2 && outputs.clone().all(|name| left.contains(name)));
+    assert_eq!(left.len(), outputs.count() + 1);
+    on(&store, &["verify"]).ok();
+}

@@ -1,17 +1,22 @@
-//! A night whose process is killed at each operation by which it changes a file of the store, or that
-//! meets a disk that is full, read-only or out of handles from there on.
+//! A night whose process is killed at each operation by which it changes a file of the store, or at
+//! 200 moments, or that meets a disk that is full, read-only or out of handles from there on.
 //!
 //! `make test-kills` runs it: it takes minutes, and needs a C compiler.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use statistics::SplitMix64;
 
 use crate::program::{Folder, command, ended};
 
 const PIPELINE: &str = "crates/longhaul/src/simulation/nights.toml";
 const NIGHT: &str = "2025-10-11";
+/// Moments at which it is killed, beside its writes.
+const N_MOMENTS: usize = 200;
 
 fn run(store: &Folder, as_of: &str) -> Command {
     command(&["run", PIPELINE, "--store", store.url(), "--as-of", as_of])
@@ -58,7 +63,25 @@ impl Attack<'_> {
         if !is_expected {
             return Some(format!("{what}: {}: {}", disturbed.code, disturbed.stderr));
         }
-        let again = ended(&mut run(&store, NIGHT));
+        self.mended_by_the_next(&store, &what)
+    }
+
+    /// Kills the night after some time, which may be that of a whole one; returns what is wrong.
+    fn after(&self, time: Duration) -> Option<String> {
+        let store = self.before.copy();
+        let mut night = run(&store, NIGHT);
+        let quiet = night.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("the program starts");
+        std::thread::sleep(time);
+        // SIGKILL.
+        child.kill().expect("a kill");
+        child.wait().expect("an end");
+        self.mended_by_the_next(&store, &format!("killed after {time:?}"))
+    }
+
+    /// Runs the night once more, undisturbed; returns what is wrong with the store then.
+    fn mended_by_the_next(&self, store: &Folder, what: &str) -> Option<String> {
+        let again = ended(&mut run(store, NIGHT));
         if again.code != 0 {
             return Some(format!("{what}: then {}: {}", again.code, again.stderr));
         }
@@ -70,12 +93,16 @@ impl Attack<'_> {
     }
 
     /// All of these, on both cores; returns what is wrong.
-    fn at_each(&self, operations: &[(usize, Option<i32>)]) -> Vec<String> {
+    fn each<T: Sync>(
+        &self,
+        all: &[T],
+        attack: impl Fn(&Self, &T) -> Option<String> + Sync,
+    ) -> Vec<String> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut wrong = Vec::new();
-            while let Some((at, errno)) = operations.get(next.fetch_add(1, Ordering::Relaxed)) {
-                wrong.extend(self.at(*at, *errno));
+            while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                wrong.extend(attack(self, one));
             }
             wrong
         };
@@ -100,7 +127,9 @@ fn write_faults_at_each_operation_of_a_night() {
     let count = folder.path().join("count");
     let mut undisturbed = run(&whole, NIGHT);
     undisturbed.env("LD_PRELOAD", &library).env("WRITE_FAULTS_BELOW", whole.url());
+    let started = Instant::now();
     ended(undisturbed.env("WRITE_FAULTS_COUNT", &count)).ok();
+    let longest = started.elapsed();
     let n = std::fs::read_to_string(count).expect("a count");
     let n: usize = n.trim().parse().expect("a number");
     assert!(n > 100, "{n} operations");
@@ -113,10 +142,20 @@ fn write_faults_at_each_operation_of_a_night() {
         .into_iter()
         .flat_map(|errno| (1..=n).step_by(n / 20).map(move |at| (at, Some(errno))));
     let errors: Vec<(usize, Option<i32>)> = errors.collect();
-    let wrong = [attack.at_each(&kills), attack.at_each(&errors)];
+    let at = |attack: &Attack<'_>, fault: &(usize, Option<i32>)| attack.at(fault.0, fault.1);
+    // Two run at once, and take longer than one alone.
+    let mut random = SplitMix64::new(18);
+    let moments: Vec<Duration> =
+        (0..N_MOMENTS).map(|_| longest.mul_f64(1.5 * random.unit())).collect();
+    let wrong = [
+        attack.each(&kills, at),
+        attack.each(&moments, |attack, time| attack.after(*time)),
+        attack.each(&errors, at),
+    ];
     println!("fault                          nights  wrong");
     println!("killed at each of its writes   {:6}  {:5}", kills.len(), wrong[0].len());
-    println!("full, read-only, no handles    {:6}  {:5}", errors.len(), wrong[1].len());
+    println!("killed at any moment           {:6}  {:5}", moments.len(), wrong[1].len());
+    println!("full, read-only, no handles    {:6}  {:5}", errors.len(), wrong[2].len());
     let wrong = wrong.concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

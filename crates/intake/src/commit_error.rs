@@ -28,8 +28,8 @@ pub enum CommitError {
         /// What is there.
         found: String,
     },
-    /// The next number was always taken.
-    #[error("{path}: expected a number for a commit, found every next one taken by others")]
+    /// Others changed the list of commits each time.
+    #[error("{path}: expected the list of commits to stay, found that others change it each time")]
     Contended {
         /// The last that was tried.
         path: String,

@@ -1,12 +1,15 @@
-//! Panics of decoders, of bytes that nobody foresaw: an error that names the file, not a crash.
+//! Panics of decoders, of bytes that nobody foresaw, and of SQL: an error that names the file, not a
+//! crash.
 //!
 //! The decoders are libraries with tens of thousands of lines; that one of them panics on a damaged
-//! file is likelier than that none does. What is decoded is dropped with the panic, so nothing
+//! file is likelier than that none does. An interval of `1e999 days` panics, too. What is decoded is dropped with the panic, so nothing
 //! half-made is used.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
+
+use polars::error::{PolarsError, PolarsResult};
 
 thread_local! {
     static IS_DECODING: Cell<bool> = const { Cell::new(false) };
@@ -30,6 +33,11 @@ pub(crate) fn contained<R>(decode: impl FnOnce() -> R) -> Result<R, String> {
         let text = text.or_else(|| panicked.downcast_ref::<String>().cloned());
         text.unwrap_or_else(|| "a panic without a message".to_owned())
     })
+}
+
+/// Runs `compute` likewise; its panic is an error of Polars.
+pub(crate) fn contained_result<R>(compute: impl FnOnce() -> PolarsResult<R>) -> PolarsResult<R> {
+    contained(compute).unwrap_or_else(|panic| Err(PolarsError::ComputeError(panic.into())))
 }
 
 #[cfg(test)]

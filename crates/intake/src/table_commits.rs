@@ -6,10 +6,14 @@
 //! tables/_commits/begun-<digest>.json   somebody writes; removed once it has committed
 //! tables/_commits/000001.json           what was written, over all tables
 //! tables/_commits/000002.json           a later one: of a file in several, the last one counts
+//! tables/_commits/up-to-000002.json     instead of all up to this number: what they say together
 //! ```
 //!
 //! One commit is over all tables of an import, since orders without their shipments are half of it.
-//! Commits are never changed. Tables that others write have none, and are read as they are listed.
+//! Commits are never changed. Many are folded into one, so that a check does not read one for each
+//! night that ever was: the folded one is there before the others go, and while it is there they do not
+//! count, in whatever order they go. Tables that others write have none, and are read as they are
+//! listed.
 
 use std::collections::BTreeMap;
 
@@ -22,6 +26,11 @@ use crate::commit_error::CommitError;
 use crate::error::Error;
 
 const FOLDER: &str = "tables/_commits/";
+const FOLDED: &str = "up-to-";
+/// So many are left unfolded.
+const FOLDED_ABOVE: usize = 10;
+/// How often the list is read again if a commit in it is gone.
+const LISTS_TRIED: usize = 5;
 const COMMIT: Schema = Schema { name: "table-commit", version: 1 };
 const BEGUN: Schema = Schema { name: "table-write", version: 1 };
 
@@ -61,47 +70,88 @@ pub(crate) struct Commits {
     last: u64,
 }
 
+/// The names in the folder of commits.
+#[derive(Debug, Default)]
+struct Names {
+    /// Paths of what says that somebody writes.
+    begun: Vec<String>,
+    /// Paths of commits by number, without those that are folded.
+    single: BTreeMap<u64, String>,
+    /// The last folded one and its number.
+    folded: Option<(u64, String)>,
+    /// Paths of those that a folded one stands for.
+    obsolete: Vec<String>,
+}
+
+impl Names {
+    fn list(store: &Store) -> Result<Self, Error> {
+        let mut names = Self::default();
+        let mut folded = BTreeMap::new();
+        for entry in store.list(FOLDER)? {
+            let Some(name) = entry.path.strip_prefix(FOLDER) else { continue };
+            let number = |name: &str| name.strip_suffix(".json")?.parse::<u64>().ok();
+            if name.starts_with("begun-") {
+                names.begun.push(entry.path);
+            } else if let Some(number) = name.strip_prefix(FOLDED).and_then(number) {
+                folded.insert(number, entry.path);
+            } else if let Some(number) = number(name) {
+                names.single.insert(number, entry.path);
+            }
+        }
+        names.folded = folded.pop_last();
+        names.obsolete.extend(folded.into_values());
+        if let Some((up_to, _)) = &names.folded {
+            let later = names.single.split_off(&up_to.saturating_add(1));
+            let before = std::mem::replace(&mut names.single, later);
+            names.obsolete.extend(before.into_values());
+        }
+        Ok(names)
+    }
+
+    /// The number of the last commit; 0 if there is none.
+    fn last(&self) -> u64 {
+        let of_folded = self.folded.as_ref().map(|(number, _)| *number);
+        self.single.last_key_value().map(|(number, _)| *number).or(of_folded).unwrap_or_default()
+    }
+}
+
 impl Commits {
     /// Reads all commits.
     ///
     /// # Errors
     /// If something has begun to write and has not committed, or a commit is not as it was written.
     pub(crate) fn read(store: &Store) -> Result<Self, Error> {
-        let mut commits = Self::default();
-        for entry in store.list(FOLDER)? {
-            let Some(name) = entry.path.strip_prefix(FOLDER) else { continue };
-            if name.starts_with("begun-") {
-                // It may have been removed since it was listed.
-                let Some((begun, _)) = store.get_sealed::<Begun>(&entry.path, BEGUN)? else {
-                    continue;
-                };
-                let (path, by) = (entry.path, begun.by);
-                return Err(CommitError::Unfinished { path, by }.into());
+        let (commits, names) = Self::read_finished(store)?;
+        for path in names.begun {
+            // It may have been removed since it was listed.
+            if let Some((begun, _)) = store.get_sealed::<Begun>(&path, BEGUN)? {
+                return Err(CommitError::Unfinished { path, by: begun.by }.into());
             }
-            commits.add(store, &entry.path)?;
         }
         Ok(commits)
     }
 
     /// Reads all commits, whatever has begun.
-    fn read_finished(store: &Store) -> Result<Self, Error> {
-        let mut commits = Self::default();
-        store.list(FOLDER)?.iter().try_for_each(|entry| commits.add(store, &entry.path))?;
-        Ok(commits)
-    }
-
-    fn add(&mut self, store: &Store, path: &str) -> Result<(), Error> {
-        let number = path.strip_prefix(FOLDER).and_then(|name| name.strip_suffix(".json"));
-        let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) else {
-            return Ok(());
-        };
-        if let Some((commit, _)) = store.get_sealed::<Commit>(path, COMMIT)? {
-            let files = commit.files.into_iter();
-            self.files
-                .extend(files.map(|(file, as_written)| (file, (as_written, path.to_owned()))));
+    fn read_finished(store: &Store) -> Result<(Self, Names), Error> {
+        let mut path = String::new();
+        'listed: for _ in 0..LISTS_TRIED {
+            let names = Names::list(store)?;
+            let mut commits = Self { files: BTreeMap::new(), last: names.last() };
+            let folded = names.folded.iter().map(|(_, path)| path);
+            for listed in folded.chain(names.single.values()) {
+                let Some((commit, _)) = store.get_sealed::<Commit>(listed, COMMIT)? else {
+                    // It was folded since it was listed.
+                    path.clone_from(listed);
+                    continue 'listed;
+                };
+                let files = commit.files.into_iter();
+                commits
+                    .files
+                    .extend(files.map(|(file, written)| (file, (written, listed.clone()))));
+            }
+            return Ok((commits, names));
         }
-        self.last = self.last.max(number);
-        Ok(())
+        Err(CommitError::Contended { path }.into())
     }
 
     /// The committed files of a table, by path.
@@ -143,8 +193,35 @@ fn differs(path: &str, commit: &str, expected: String, found: String) -> Error {
 /// # Errors
 /// If the store cannot be read, or a commit is not as it was written.
 pub fn committed_files(store: &Store) -> Result<BTreeMap<String, CommittedFile>, Error> {
-    let committed = Commits::read_finished(store)?.files.into_iter();
+    let committed = Commits::read_finished(store)?.0.files.into_iter();
     Ok(committed.map(|(path, (file, _))| (path, file)).collect())
+}
+
+/// Folds commits into one if there are many, and deletes those that it stands for, of an earlier
+/// fold that was cut short, too; with `dry_run` only says which. Returns their paths.
+///
+/// # Errors
+/// If the store cannot be read or written, or a commit is not as it was written.
+pub fn fold_commits(store: &Store, dry_run: bool) -> Result<Vec<String>, Error> {
+    let (commits, names) = Commits::read_finished(store)?;
+    let mut obsolete = names.obsolete;
+    // One that the list lacks would be lost.
+    let first = names.folded.as_ref().map_or(1, |(number, _)| number.saturating_add(1));
+    let is_whole = names.single.keys().copied().eq(first..=commits.last);
+    if names.single.len() > FOLDED_ABOVE && is_whole {
+        obsolete.extend(names.folded.map(|(_, path)| path));
+        obsolete.extend(names.single.into_values());
+        if !dry_run {
+            let files = commits.files.into_iter().map(|(path, (file, _))| (path, file)).collect();
+            let folded = Commit { by: "gc".to_owned(), files };
+            let path = format!("{FOLDER}{FOLDED}{:06}.json", commits.last);
+            store.put(&path, sealed(COMMIT, &folded)?)?;
+        }
+    }
+    if !dry_run {
+        obsolete.iter().try_for_each(|path| store.delete(path))?;
+    }
+    Ok(obsolete)
 }
 
 /// Files of tables that are being written: from its begin to its commit no check passes.
@@ -193,11 +270,11 @@ impl<'a> TableWrite<'a> {
         let bytes = sealed(COMMIT, &commit)?;
         let mut path = String::new();
         for _ in 0..NUMBERS_TRIED {
-            let committed = Commits::read_finished(self.store)?;
+            let (committed, _) = Commits::read_finished(self.store)?;
             let is_committed = |(path, file): (&String, &CommittedFile)| {
                 committed.files.get(path).is_some_and(|(as_written, _)| as_written == file)
             };
-            path = format!("{FOLDER}{:06}.json", committed.last + 1);
+            path = format!("{FOLDER}{:06}.json", committed.last.saturating_add(1));
             if commit.files.iter().all(is_committed)
                 || self.store.put_if_absent(&path, bytes.clone())? == PutOutcome::Created
             {
@@ -297,5 +374,56 @@ mod tests {
         let missing = |as_of| Listing::read(&store, &contracts(), at(as_of)).unwrap().missing();
         assert_eq!(missing("2026-01-06"), [gone]);
         assert_eq!(missing("2026-01-05"), [""; 0], "not known then");
+    }
+
+    /// Commits one file after the other, as nightly imports do; some of them twice.
+    fn commit_nights(store: &Store, nights: std::ops::Range<u64>) {
+        for night in nights {
+            let mut write = TableWrite::new(store, BY);
+            write.begin().unwrap();
+            for file in [night, night / 2] {
+                let path = format!("tables/orders/recorded_on=2026-01-02/part-{file:04}.parquet");
+                write.add(&path, &Bytes::from(format!("{night}")), night);
+            }
+            write.commit().unwrap();
+        }
+    }
+
+    #[test]
+    fn many_commits_are_folded_and_say_the_same_wherever_that_is_cut_short() {
+        let store = sound_store();
+        commit_nights(&store, 0..8);
+        assert_eq!(fold_commits(&store, false).unwrap(), Vec::<String>::new(), "they are few");
+        commit_nights(&store, 8..30);
+        let said = committed_files(&store).unwrap();
+        let before = contents(&store);
+        let obsolete = fold_commits(&store, true).unwrap();
+        assert_eq!((obsolete.len(), contents(&store) == before), (30, true));
+        assert_eq!(fold_commits(&store, false).unwrap(), obsolete);
+        assert_eq!(store.list(FOLDER).unwrap().len(), 1);
+        assert_eq!(committed_files(&store).unwrap(), said);
+        let folded = contents(&store);
+        // Cut short before any of them went, after each one alone, and after the first ones.
+        for n in 0..=obsolete.len() {
+            for gone in [&obsolete[..n], &obsolete[n..]] {
+                let store = sound_store();
+                for (path, bytes) in folded.iter().chain(&before) {
+                    store.put(path, bytes.clone()).unwrap();
+                }
+                gone.iter().for_each(|path| store.delete(path).unwrap());
+                assert_eq!(committed_files(&store).unwrap(), said, "{n}");
+                commit_nights(&store, 30..31);
+                let later = committed_files(&store).unwrap();
+                assert_eq!(later.len(), said.len() + 1);
+                fold_commits(&store, false).unwrap();
+                assert_eq!(store.list(FOLDER).unwrap().len(), 2);
+                assert_eq!(committed_files(&store).unwrap(), later);
+            }
+        }
+        // What is folded is folded again, with what came since.
+        commit_nights(&store, 30..50);
+        let said = committed_files(&store).unwrap();
+        assert_eq!(fold_commits(&store, false).unwrap().len(), 21);
+        assert_eq!(committed_files(&store).unwrap(), said);
     }
 }

@@ -13,6 +13,8 @@ mod dispatch;
 mod exit_code;
 mod flags;
 mod folds;
+#[cfg(test)]
+mod fuzzing;
 mod hints;
 mod interruption;
 mod inventory;
@@ -48,9 +50,10 @@ fn main() -> ExitCode {
     });
     logs::start(flags.global.log_format);
     interruption::watch();
-    start_workers();
     let reporter = Reporter::new(&flags.global);
-    let done = dispatch::run(&flags, &reporter).and_then(|()| Ok(reporter.delivered()?));
+    let done = start_workers()
+        .and_then(|()| dispatch::run(&flags, &reporter))
+        .and_then(|()| Ok(reporter.delivered()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ExitCode::from(reporter.failed(&error).number()),
@@ -60,8 +63,13 @@ fn main() -> ExitCode {
 /// Starts the worker threads with a large stack: a worker that waits for Polars takes up other work
 /// meanwhile, on the same stack, and unoptimised the usual 2 MiB overflow. Only what is touched
 /// takes memory.
-fn start_workers() {
-    if let Err(error) = intake::worker_threads().build_global() {
-        tracing::warn!("workers keep their usual stack: {error}");
-    }
+///
+/// All of them now: a pool that cannot be started later would be an error of whatever needs it first.
+fn start_workers() -> anyhow::Result<()> {
+    let started = intake::worker_threads().build_global().map_err(|error| error.to_string());
+    started.and_then(|()| intake::start_workers()).map_err(|problem| {
+        anyhow::anyhow!(
+            "cannot start the worker threads: too little memory, or too many threads: {problem}"
+        )
+    })
 }

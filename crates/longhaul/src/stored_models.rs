@@ -1,7 +1,8 @@
 //! The models of a backtest's origins, in the store while it runs, so that one that was killed goes on
-//! after the last origin that it trained: `backtests/<id>/origins/<origin>/`.
+//! after the last origin that it trained: `backtests/<id>/origins/<as-of>/<origin>/`.
 //!
 //! A model that is there in part, or unreadable, is trained again: it costs time and changes nothing.
+//! The as-of is that of the backtest, by which `gc` knows how old one is that nobody ended.
 
 use anyhow::Result;
 use scorer::Scorer;
@@ -9,6 +10,14 @@ use store::Store;
 use terms::AsOf;
 
 use crate::stage::RunContext;
+
+/// Between the folder of a backtest and its as-of.
+const ORIGINS: &str = "/origins/";
+
+/// The as-of of a backtest, from the path of one of its models.
+pub(crate) fn as_of_in(path: &str) -> Option<AsOf> {
+    path.split_once(ORIGINS)?.1.split('/').next()?.parse().ok()
+}
 
 /// Where the models of a backtest are.
 pub(crate) struct StoredModels<'a> {
@@ -21,7 +30,7 @@ pub(crate) struct StoredModels<'a> {
 impl<'a> StoredModels<'a> {
     /// Those of the backtest with this folder.
     pub(crate) fn of(context: &RunContext<'a>, backtest: &str) -> Self {
-        let folder = format!("{backtest}/origins");
+        let folder = format!("{backtest}{ORIGINS}{}", context.as_of);
         Self { store: context.store, folder, force: context.force }
     }
 

@@ -36,6 +36,8 @@ pub enum Fault {
     Html,
     /// A length of 9e18 bytes.
     HugeLength,
+    /// A list without the entity tags of its objects, as some servers send it.
+    NoEtags,
     /// One byte of the body every so often.
     Drip(Duration),
 }
@@ -125,6 +127,16 @@ impl Fault {
             Self::HugeLength => {
                 length = 9_000_000_000_000_000_000;
                 ([whole].into(), None, true)
+            }
+            Self::NoEtags => {
+                let list = String::from_utf8_lossy(&whole);
+                let mut parts = list.split("<ETag>");
+                let mut without = parts.next().unwrap_or_default().to_owned();
+                for part in parts {
+                    without += part.split_once("</ETag>").map_or(part, |(_, rest)| rest);
+                }
+                length = without.len() as u64;
+                ([without.into()].into(), None, false)
             }
             Self::Drip(pause) => {
                 let pieces = (0..whole.len()).map(|i| whole.slice(i..=i)).collect();

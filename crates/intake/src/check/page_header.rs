@@ -19,7 +19,13 @@ pub(crate) struct PageHeader {
     pub(crate) compressed_bytes: u32,
     pub(crate) uncompressed_bytes: u32,
     pub(crate) n_values: u32,
+    /// Whether its texts are written as what they share with the one before, and the rest: so that
+    /// they may be longer than the page.
+    pub(crate) shares_prefixes: bool,
 }
+
+/// The encoding of which that is so, DELTA_BYTE_ARRAY.
+const SHARES_PREFIXES: i64 = 7;
 
 /// Structs within structs: a header has two levels.
 const DEPTH_MAX: usize = 8;
@@ -28,7 +34,8 @@ impl PageHeader {
     /// Reads the header at the start of `bytes`, and says how long it is.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let mut reader = Reader { rest: bytes };
-        let (mut kind, mut uncompressed, mut compressed, mut n_values) = (None, None, None, 0);
+        let (mut kind, mut uncompressed, mut compressed) = (None, None, None);
+        let (mut n_values, mut encoding) = (0, None);
         let mut id = 0;
         while let Some(field) = reader.field(&mut id)? {
             match (id, field) {
@@ -36,7 +43,11 @@ impl PageHeader {
                 (2, I32) => uncompressed = Some(reader.integer()?),
                 (3, I32) => compressed = Some(reader.integer()?),
                 // Of data, of a dictionary, of data of the second version.
-                (5 | 7 | 8, STRUCT) => n_values = reader.first_integer()?,
+                (5 | 7 | 8, STRUCT) => {
+                    let integers = reader.integers()?;
+                    n_values = integers[0]?;
+                    encoding = if id == 8 { integers[3] } else { integers[1] };
+                }
                 (_, field) => reader.skip(field, DEPTH_MAX)?,
             }
         }
@@ -50,6 +61,7 @@ impl PageHeader {
             compressed_bytes: size(compressed)?,
             uncompressed_bytes: size(uncompressed)?,
             n_values: size(Some(n_values))?,
+            shares_prefixes: encoding == Some(SHARES_PREFIXES),
         };
         Some((header, bytes.len() - reader.rest.len()))
     }
@@ -110,16 +122,16 @@ impl Reader<'_> {
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// The integer that is the first field of a struct, and nothing else of it.
-    fn first_integer(&mut self) -> Option<i64> {
-        let (mut id, mut first) = (0, None);
+    /// The integers among the first four fields of a struct, and nothing else of it.
+    fn integers(&mut self) -> Option<[Option<i64>; 4]> {
+        let (mut id, mut integers) = (0, [None; 4]);
         while let Some(field) = self.field(&mut id)? {
             match (id, field) {
-                (1, I32) => first = Some(self.integer()?),
+                (1..=4, I32) => integers[id as usize - 1] = Some(self.integer()?),
                 (_, field) => self.skip(field, DEPTH_MAX - 1)?,
             }
         }
-        first
+        Some(integers)
     }
 
     fn skip(&mut self, field: u8, depth: usize) -> Option<()> {
@@ -180,6 +192,7 @@ mod tests {
             compressed_bytes: 200,
             uncompressed_bytes: 300,
             n_values: 40,
+            shares_prefixes: false,
         };
         assert_eq!((read, length), (expected, header.len() - 1));
         for end in 0..length {

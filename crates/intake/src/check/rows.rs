@@ -5,12 +5,10 @@ use std::io::Cursor;
 
 use bytes::Bytes;
 use polars::io::parquet::read::ParquetReader;
-use polars::prelude::{
-    AnyValue, Column, DataFrame, ParallelStrategy, PolarsError, PolarsResult, SerReader,
-};
+use polars::prelude::{AnyValue, Column, DataFrame, ParallelStrategy, PolarsResult, SerReader};
 use terms::Instant;
 
-use crate::contained::contained;
+use crate::contained::contained_result;
 use crate::contract::Contract;
 use crate::contract::column::ColumnSpec;
 use crate::error::Error;
@@ -25,9 +23,8 @@ pub(crate) fn read_rows(
     present: &[&str],
     columns: &[&ColumnSpec],
 ) -> Result<DataFrame, Error> {
-    let decoded = contained(|| rows(bytes, present, columns));
-    let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
-    decoded.unwrap_or_else(failed).map_err(|source| Error::Unreadable {
+    let decoded = contained_result(|| rows(bytes, present, columns));
+    decoded.map_err(|source| Error::Unreadable {
         table: contract.table().to_owned(),
         path: path.to_owned(),
         source,

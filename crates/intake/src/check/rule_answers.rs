@@ -1,9 +1,12 @@
 //! The conditions of a contract's rules, evaluated on the rows of one file.
 
-use polars::prelude::{BooleanChunked, Column, DataFrame, IntoLazy, NewChunkedArray, PolarsResult};
+use polars::prelude::{
+    BooleanChunked, Column, DataFrame, Expr, IntoLazy, NewChunkedArray, PolarsResult,
+};
 use terms::Instant;
 
 use super::join_lookup::JoinLookup;
+use crate::contained::contained_result;
 use crate::contract::Contract;
 use crate::contract::rule::OnViolation;
 
@@ -38,10 +41,9 @@ pub(crate) fn rule_answers<'a>(
         });
     }
     let rules = contract.rules();
-    let evaluated = DataFrame::new(frame.height(), columns)?
-        .lazy()
-        .select(rules.iter().map(|rule| rule.is_bad()).collect::<Vec<_>>())
-        .collect()?;
+    let of_rules: Vec<Expr> = rules.iter().map(|rule| rule.is_bad()).collect();
+    let rows = DataFrame::new(frame.height(), columns)?.lazy();
+    let evaluated = contained_result(|| rows.select(of_rules).collect())?;
     let mut answers = Vec::with_capacity(rules.len() + of_joins.len());
     for rule in rules {
         answers.push(RuleAnswer {

@@ -10,6 +10,7 @@ use terms::{Day, column};
 
 use super::column::ColumnSpec;
 use super::column_type::ColumnType;
+use crate::contained::contained_result;
 
 /// Nothing was recorded earlier: 1990-01-01.
 pub const FIRST_RECORD: Day = Day::since_epoch(7_305);
@@ -64,7 +65,7 @@ impl Rule {
             name: name.to_owned(),
             condition: condition.to_owned(),
             on_violation: on,
-            bad: sql_expr(condition)?,
+            bad: contained_result(|| sql_expr(condition))?,
         })
     }
 
@@ -172,7 +173,8 @@ impl Rule {
     /// The data type of the condition over the columns of `schema`; an error if it names others.
     pub(crate) fn type_over(&self, schema: &Schema) -> PolarsResult<DataType> {
         let empty = DataFrame::empty_with_schema(schema);
-        let result = empty.lazy().select([self.bad.clone().alias("bad")]).collect()?;
+        let bad = self.bad.clone().alias("bad");
+        let result = contained_result(|| empty.lazy().select([bad]).collect())?;
         Ok(result.column("bad")?.dtype().clone())
     }
 }

@@ -22,7 +22,7 @@ use super::local_time::{parse, to_utc};
 use super::source_bytes::{binary_format, decoded, unpacked};
 use super::source_problem::SourceProblem;
 use crate::check::decoded_size::DECODED_BYTES_MAX;
-use crate::contained::contained;
+use crate::contained::contained_result;
 use crate::error::Error;
 
 /// Reads the source `name` from the folder `from`. `description` is the file that describes it, for
@@ -81,11 +81,13 @@ impl SourceFile<'_> {
     fn read(&self) -> Result<DataFrame, ImportError> {
         let bytes = self.bytes()?;
         let (format, frame) = match self.format() {
-            Format::Csv => ("CSV with a header", read_csv(self.source, self.table(bytes)?)),
+            Format::Csv => {
+                let table = self.table(bytes)?;
+                ("CSV with a header", contained_result(|| read_csv(self.source, table)))
+            }
             Format::Parquet => {
                 let read = || ParquetReader::new(Cursor::new(bytes)).finish();
-                let failed = |panic: String| Err(PolarsError::ComputeError(panic.into()));
-                ("Parquet", contained(read).unwrap_or_else(failed))
+                ("Parquet", contained_result(read))
             }
         };
         frame.map_err(|source| ImportError::SourceFormat {

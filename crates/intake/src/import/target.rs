@@ -17,6 +17,7 @@ use super::error::ImportError;
 use super::nearest_names::with_nearest_columns;
 use crate::check::rows::instants;
 use crate::check::workers::on_workers;
+use crate::contained::contained_result;
 use crate::contract::Contract;
 use crate::contract::column::ColumnSpec;
 use crate::contract::column_type::ColumnType;
@@ -53,7 +54,8 @@ pub(crate) fn compute(
         return Err(ImportError::TargetText { path: sql.to_owned(), expected, found }.into());
     }
     // With a stack on which a chain of that length fits.
-    let frame = on_workers(|| context.execute(&text).and_then(polars::prelude::LazyFrame::collect));
+    let compute = || context.execute(&text).and_then(polars::prelude::LazyFrame::collect);
+    let frame = on_workers(|| contained_result(compute));
     let failed =
         |error| ImportError::TargetSql { path: sql.to_owned(), source: without_plan(error) };
     let frame = frame.map_err(failed)?;

@@ -2,8 +2,10 @@
 //!
 //! It keeps the outputs of the last nights, and what these and the next nights read: champions, the
 //! models of the hold-outs' starts, stored forecasts that can still be compared, the history state.
-//! Tables, quarantine, releases and backtests are never touched. It works under the lease of every
-//! pipeline, so that it deletes nothing that a run is about to finish.
+//! Tables, quarantine, releases and finished backtests are never touched; of backtests that were
+//! killed and not begun again since the first of the kept nights all goes, and many commits of tables
+//! become one. It works under the lease of every pipeline, so that it deletes nothing that a run is
+//! about to finish.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -22,6 +24,7 @@ use crate::stages::{
     NIGHTS_DAYS, NightInputs, StoredNight, check_at, is_half_year, judged_since,
     objects_of_features,
 };
+use crate::stored_models;
 
 /// A temporary file that was written to so long ago is of no write under way.
 const LEFTOVER_AGE: Duration = Duration::from_secs(86_400);
@@ -41,10 +44,16 @@ pub(crate) fn run(
     // After what is listed: an unfinished run in it is one whose lease is there by now.
     let leases = Lease::take_all(store, clock)?;
     let kept = Kept::of(store, &inventory, keep)?;
+    let unfinished = kept.nights.first().map(|first| Unfinished::of(&inventory, *first));
+    let is_left = |path: &str| unfinished.as_ref().is_some_and(|backtests| backtests.left(path));
     let swept: Vec<(&str, u64)> = (inventory.entries.values())
-        .filter(|entry| is_swept(&entry.path) && !kept.paths.contains(&entry.path))
+        .filter(|entry| {
+            is_left(&entry.path) || is_swept(&entry.path) && !kept.paths.contains(&entry.path)
+        })
         .map(|entry| (entry.path.as_str(), entry.size))
         .collect();
+    let folded = intake::fold_commits(store, dry_run)?;
+    let folded = folded.iter().filter_map(|path| inventory.entries.get(path));
     let leftovers = match now.checked_sub(LEFTOVER_AGE) {
         Some(before) if dry_run => {
             let all = store.leftovers()?.into_iter();
@@ -66,7 +75,8 @@ pub(crate) fn run(
     let mut of_kind: BTreeMap<&str, (usize, u64)> = BTreeMap::new();
     let temporary = leftovers.iter().map(|leftover| ("temporary files", leftover.size));
     let objects = swept.iter().map(|(path, size)| (path.split('/').next().unwrap_or(path), *size));
-    for (kind, size) in objects.chain(temporary) {
+    let commits = folded.map(|entry| ("commits of tables", entry.size));
+    for (kind, size) in objects.chain(commits).chain(temporary) {
         let (n, bytes) = of_kind.entry(kind).or_default();
         *n += 1;
         *bytes += size;
@@ -100,6 +110,42 @@ pub(crate) fn run(
 /// Whether an object is of a kind that is deleted once nothing refers to it.
 fn is_swept(path: &str) -> bool {
     ["runs/", "state/", "models/", "forecasts/"].iter().any(|folder| path.starts_with(folder))
+}
+
+/// Backtests that were killed: what they left and never made use of.
+struct Unfinished<'a> {
+    inventory: &'a Inventory,
+    /// Folders without a manifest that somebody may still go on with.
+    recent: BTreeSet<&'a str>,
+}
+
+impl<'a> Unfinished<'a> {
+    /// Those as of `first` or later may still be gone on with.
+    fn of(inventory: &'a Inventory, first: AsOf) -> Self {
+        let is_recent =
+            |path: &&String| stored_models::as_of_in(path).is_some_and(|at| at >= first);
+        let recent = inventory.entries.keys().filter(is_recent).filter_map(|path| folder_of(path));
+        Self { inventory, recent: recent.collect() }
+    }
+
+    /// Whether an object is one of them: of a backtest without a manifest, or no output of one with.
+    fn left(&self, path: &str) -> bool {
+        let Some(folder) = folder_of(path) else { return false };
+        let manifest = format!("{folder}/manifest.json");
+        match self.inventory.stages.get(folder) {
+            Some(_) => path != manifest && stored_models::as_of_in(path).is_some(),
+            // A damaged one is for `verify`.
+            None => {
+                !self.inventory.entries.contains_key(&manifest) && !self.recent.contains(folder)
+            }
+        }
+    }
+}
+
+/// The folder of a backtest that has an object.
+fn folder_of(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("backtests/")?.split('/').next()?;
+    path.get(.."backtests/".len() + id.len())
 }
 
 /// What is kept.

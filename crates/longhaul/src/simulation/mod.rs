@@ -19,7 +19,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::network::{N_NIGHTS, Network};
+use self::network::N_NIGHTS;
+pub(crate) use self::network::Network;
 use self::scenario::Scenario;
 use self::tally::Tally;
 

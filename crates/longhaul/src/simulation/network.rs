@@ -22,7 +22,7 @@ pub(super) const N_NIGHTS: usize = 3;
 pub(super) type Objects = BTreeMap<String, Bytes>;
 
 /// The network, and its nights as they are when nothing disturbs them.
-pub(super) struct Network {
+pub(crate) struct Network {
     resolved: Resolved,
     reporter: Reporter,
     /// From tables alone.
@@ -59,7 +59,7 @@ impl Network {
     }
 
     /// One without nights, a storage with its tables, and their end. `set` changes settings.
-    pub(super) fn with_tables(set: &[&str]) -> (Self, SimulatedStorage, AsOf) {
+    pub(crate) fn with_tables(set: &[&str]) -> (Self, SimulatedStorage, AsOf) {
         let crate_folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo");
         let pipeline: PathBuf = Path::new(&crate_folder).join("src/simulation/nights.toml");
         let global = Global {
@@ -103,7 +103,7 @@ impl Network {
         (&self.resolved, &self.reporter)
     }
 
-    pub(super) fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
+    pub(crate) fn run_undisturbed(&self, storage: &SimulatedStorage, as_of: AsOf) -> Ended {
         let store = storage.open(Limits::default());
         let ended = night::run(self.program(), &store, (storage.clock(), Duration::ZERO), as_of);
         let ended = Ended::of(&ended);

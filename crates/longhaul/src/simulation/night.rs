@@ -20,7 +20,7 @@ use crate::stages;
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ended {
+pub(crate) struct Ended {
     /// Its exit code; 101 for a panic.
     pub(super) code: u8,
     pub(super) message: String,
