@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
+.PHONY: help run test test-nights test-kills test-peers test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -49,6 +49,14 @@ test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightG
 .venv-peers/installed: $(PEERS)/requirements.txt
 	test -x .venv-peers/bin/python || python3 -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --requirement $(PEERS)/requirements.txt
+	touch $@
+
+test-deploy: build .venv-deploy/installed ## The files for schedulers in systemd, Kubernetes' schema, Airflow and Dagster (needs Python 3.11, PyPI)
+	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_deploy.py
+
+.venv-deploy/installed: deploy/tests/requirements.txt
+	test -x .venv-deploy/bin/python || python3 -m venv .venv-deploy
+	.venv-deploy/bin/pip install --quiet --requirement deploy/tests/requirements.txt
 	touch $@
 
 olist: build ## Imports the Olist CSVs and runs the whole job on them: DIR=folder [STORE=…] [AS_OF=…]

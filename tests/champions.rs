@@ -1,6 +1,8 @@
 //! Champions that a person chose: a rollback holds on reruns of its night, and until a later night
 //! passes the gates.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use crate::program::{Ended, Folder, PIPELINE, command, ended, flip};
@@ -30,11 +32,12 @@ fn rollback(store: &Folder, reason: &str) -> Ended {
     on(store, &["models", "rollback", PIPELINE, "--reason", reason, "--json"])
 }
 
-/// The model of a stage of a night, refused or not: a refusal is a document of its own.
+/// The model of a stage of a night, refused or not.
 fn model_of(ended: &Ended, stage: &str) -> String {
-    let mut documents = serde_json::Deserializer::from_str(&ended.stdout).into_iter::<Value>();
-    let night = documents.next().expect("a result").expect("JSON");
-    night["result"][stage]["model_id"].as_str().expect("a model").to_owned()
+    let night = ended.json();
+    let mut stages = night["stages"].as_array().expect("stages").iter();
+    let found = stages.find(|found| found["stage"] == stage).expect("the stage");
+    found["summary"]["model_id"].as_str().expect("a model").to_owned()
 }
 
 /// The model that scored a night.
@@ -42,15 +45,26 @@ fn scored_by(ended: &Ended) -> String {
     model_of(ended, "score")
 }
 
+/// A store after two nights, and their models.
+fn after_two_nights() -> (Folder, String, String) {
+    static STORE: OnceLock<(Folder, String, String)> = OnceLock::new();
+    let (store, first, second) = STORE.get_or_init(|| {
+        let store = Folder::with_simulated_tables();
+        let [first, second] = ["2025-10-27", "2025-10-28"].map(|as_of| {
+            assert_eq!(scored_by(&night(&store, as_of, &[]).ok()), store.model_id());
+            store.model_id()
+        });
+        assert_ne!(first, second);
+        (store, first, second)
+    });
+    (store.copy(), first.clone(), second.clone())
+}
+
 #[test]
 fn a_model_that_was_rolled_back_stays_away_until_a_later_night_passes_the_gates() {
-    let store = Folder::with_simulated_tables();
-    rollback(&store, "too early").refuses(11, &["expected a champion", "longhaul run"]);
-    let [first, second] = ["2025-10-27", "2025-10-28"].map(|as_of| {
-        assert_eq!(scored_by(&night(&store, as_of, &[]).ok()), store.model_id());
-        store.model_id()
-    });
-    assert_ne!(first, second);
+    let empty = Folder::empty();
+    rollback(&empty, "too early").refuses(11, &["expected a champion", "longhaul run"]);
+    let (store, first, second) = after_two_nights();
     rollback(&store, " ").refuses(2, &["--reason"]);
 
     let decided = rollback(&store, "late in the south").ok().json();
@@ -84,11 +98,7 @@ fn a_model_that_was_rolled_back_stays_away_until_a_later_night_passes_the_gates(
 
 #[test]
 fn a_model_is_promoted_by_hand_if_it_is_whole_and_passed_the_gates() {
-    let store = Folder::with_simulated_tables();
-    let [first, second] = ["2025-10-27", "2025-10-28"].map(|as_of| {
-        night(&store, as_of, &[]).ok();
-        store.model_id()
-    });
+    let (store, first, second) = after_two_nights();
     let refused = night(&store, "2025-10-29", &["--set", "evaluate.gates.rows_min=1000000"]);
     assert_eq!(refused.code, 12);
     let refused = model_of(&refused, "publish");
@@ -118,4 +128,19 @@ fn a_model_is_promoted_by_hand_if_it_is_whole_and_passed_the_gates() {
     flip(&store.path().join(format!("models/{first}/regressor_0.bin")));
     promote(&first).refuses(10, &[&first]);
     assert_eq!(store.model_id(), second);
+}
+
+#[test]
+fn a_rollback_that_was_killed_before_the_pointer_moved_holds_and_is_finished_by_another() {
+    let (store, first, second) = after_two_nights();
+    let pointer = store.path().join("models/small/current.json");
+    let before = std::fs::read(&pointer).expect("a pointer");
+    rollback(&store, "killed").ok();
+    std::fs::write(&pointer, before).expect("a pointer");
+    assert_eq!(store.model_id(), second);
+    let by_hand = on(&store, &["score", PIPELINE, "--as-of", "2025-10-28", "--json"]).ok().json();
+    assert_eq!(by_hand["summary"]["model_id"], first.as_str());
+    assert_eq!(scored_by(&night(&store, "2025-10-28", &[]).ok()), first);
+    assert_eq!(rollback(&store, "again").ok().json()["champion"], first.as_str());
+    assert_eq!(store.model_id(), first);
 }

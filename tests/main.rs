@@ -50,6 +50,8 @@ mod plausible_rows;
 mod quarantine;
 /// Nights run again, damaged stores, two runs at once.
 mod reruns;
+/// The runbook of docs/operations.md, followed from each failure to a night that is done.
+mod runbook;
 /// The same over S3, and the errors of a wrong bucket, secret or endpoint.
 mod s3;
 /// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.

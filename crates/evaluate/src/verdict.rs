@@ -22,8 +22,8 @@ pub struct GateSettings {
     pub nightly_rows_min: usize,
     /// Mean pinball may exceed the champion's by at most this share of it.
     pub worse_than_champion_max: f64,
-    /// A model that is a baseline itself ([`baseline::FAMILY`](crate::baseline::FAMILY)) need not beat
-    /// the baselines: it may be worse than the best of them by at most this share.
+    /// A model that is a baseline itself (the family `baseline`) need not beat the baselines: it may be
+    /// worse than the best of them by at most this share.
     pub baseline_worse_max: f64,
 }
 

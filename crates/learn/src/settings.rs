@@ -36,14 +36,14 @@ pub struct Settings {
     /// The families that are trained and compared.
     #[schemars(length(min = 1, max = 4))]
     pub families: Vec<FamilyName>,
-    /// The boosted regressor. Its `seed` is added to the seed below.
+    /// The boosted regressor. Its `seed` is added to `train.seed`.
     pub boost: boost::Params,
     /// Monotone constraints of the boosted quantiles: whether they rise or fall with a feature, by
     /// its name.
     pub monotone: BTreeMap<String, boost::Direction>,
     /// Random forest and extra trees.
     pub forest: ForestSettings,
-    /// The gate.
+    /// The gate: which shipments take more than two days.
     pub gate: GateSettings,
     /// The conformal correction.
     pub calibration: CalibrationSettings,
@@ -56,7 +56,7 @@ pub struct Settings {
     /// calendar is aside.
     #[schemars(range(min = 0, max = 1))]
     pub network_share_min: f64,
-    /// Only orders of so many days before the origin are used; `None` uses all.
+    /// Only orders of so many days before the origin are used; unless it is set, all are.
     #[schemars(range(min = 1, max = 36_500))]
     pub history_days: Option<u32>,
     /// An order older than this is matured: its outcome is known, but for exceptions. Unless it is set,
@@ -174,10 +174,10 @@ pub struct RecalibrationSettings {
     /// Deliveries that are added to those seen and to those expected in each stretch.
     #[schemars(range(min = 0))]
     pub prior_deliveries: f64,
-    /// Stretches of predicted cumulative hazard with a ratio of their own …
+    /// Stretches of predicted cumulative hazard, of equal length, each with a ratio of its own.
     #[schemars(range(min = 1, max = 100))]
     pub stretches: u32,
-    /// … of equal length up to this hazard.
+    /// The cumulative hazard up to which there are stretches.
     #[schemars(range(min = 0.1, max = 10))]
     pub hazard_max: f64,
 }

@@ -27,7 +27,7 @@ pub struct NetworkSettings {
     /// How many days of orders, and how many nightly extracts.
     #[schemars(range(min = 1, max = 3_660))]
     pub days: u32,
-    /// How many shipments are created, exactly.
+    /// How many shipments are created, exactly; at most 500,000 a day on average.
     #[schemars(range(min = 1))]
     pub shipments: u64,
     /// Share of delivered shipments that take no more than two days, were there no episodes; 0.2

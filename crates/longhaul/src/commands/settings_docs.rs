@@ -16,7 +16,7 @@ and so does the variable `LONGHAUL__TRAIN__SEED=7`: the dotted key in capitals a
 with two underscores for a dot. A flag goes before a variable, a variable before the file, the file \
 before the default. A key that does not exist is an error (exit code 30). `longhaul config show \
 PIPELINE` prints the value of each key and where it came from, and `longhaul config schema` a JSON \
-Schema of pipeline files for editors.
+Schema of pipeline files for editors (for those with Taplo, `#:schema FILE` in the first line).
 
 Paths are relative to the pipeline file, unless the key says otherwise. What reaches S3 is set by \
 the variables `AWS_…` alone, never in a file; `longhaul doctor` shows those that are read, secrets \

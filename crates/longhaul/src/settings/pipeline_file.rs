@@ -29,17 +29,17 @@ pub(crate) struct Settings {
     pub(crate) operations: OperationsSection,
     /// The simulated network, for `simulate`.
     pub(crate) simulate: simulate::NetworkSettings,
-    /// The check stage.
+    /// The check stage: the tables against their contracts.
     pub(crate) check: CheckSection,
-    /// The features stage.
+    /// The features stage: what is known of a shipment when it is ordered.
     pub(crate) features: FeaturesSection,
-    /// The train stage.
+    /// The train stage: families of quantile regressors, and the gate before them.
     pub(crate) train: learn::Settings,
-    /// The evaluate stage.
+    /// The evaluate stage: the hold-out on which the families are judged.
     pub(crate) evaluate: EvaluateSection,
-    /// The score stage.
+    /// The score stage: predictions for open shipments.
     pub(crate) score: ScoreSection,
-    /// Backtests.
+    /// Backtests: models of past origins, as if it were then.
     pub(crate) backtest: BacktestSection,
 }
 

@@ -75,14 +75,16 @@ pub(crate) fn run(
     })
 }
 
-/// The champion; if it is as of a later moment, the newest model that passed, is not, and is not
+/// The champion; if it is withdrawn or as of a later moment, the newest model that passed, is not, and is not
 /// withdrawn.
 ///
 /// # Errors
 /// If there is none, or the store fails.
 pub(super) fn model_as_of(context: &RunContext<'_>, pipeline: &str) -> Result<String> {
+    let decisions = artifact::Decisions::of(context.store, pipeline)?;
     if let Some(champion) = artifact::current(context.store, pipeline)?
         && champion.as_of <= context.as_of
+        && decisions.against(&champion.model_id).is_none()
     {
         return Ok(champion.model_id);
     }
