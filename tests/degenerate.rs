@@ -263,9 +263,8 @@ fn an_origin_without_enough_deliveries_is_left_out_of_a_backtest_and_the_others_
     let ended = backtest();
     let left_out = "the backtest was judged without 2 of its origins, first 2025-01-20";
     ended.refuses(11, &[left_out, "warning: left out: 2025-02-10: family boost", "hint:"]);
-    let text = ended.stdout.split_once("\n{\n  \"schema_version\": 1,\n  \"error\"");
-    let (result, _) = text.expect("the result comes first, then the error");
-    let result: Value = serde_json::from_str(result).expect("JSON");
+    let result: Value = serde_json::from_str(&ended.stdout).expect("one JSON document");
+    assert_eq!(result["error"]["exit_code"], 11);
     let summary = &result["result"]["summary"];
     assert_eq!(summary["left_out"].as_array().expect("a list").len(), 2);
     let folder = store.path().join(result["result"]["folder"].as_str().expect("a folder"));

@@ -148,6 +148,11 @@ impl Error {
             Self::NothingMatured { .. } => {
                 Some("train over a longer history than train.maturity_days".to_owned())
             }
+            Self::Boost { source: boost::Error::Memory { .. }, .. } => Some(
+                "train on fewer rows (train.history_days), with fewer leaves (train.boost.leaves), \
+                 or raise train.boost.memory_mib"
+                    .to_owned(),
+            ),
             Self::Boost { source, .. } => source.hint(),
             Self::Scorer { source } => source.hint(),
             _ => None,

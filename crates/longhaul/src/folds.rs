@@ -148,7 +148,7 @@ pub(crate) fn folds(
     }
     if folds.is_empty() {
         let first = left_out.first().map_or_else(String::new, LeftOut::text);
-        let history = stages::ShortHistory::of(feature_set, context.as_of);
+        let history = stages::KnownDeliveries::of(feature_set, context.as_of);
         let from = history.known_by(resolved.settings.train.rows_min);
         let from = from.filter(|enough| *enough > span.from);
         return Err(Refusal::EveryOriginLeftOut { n: left_out.len(), first, from }.into());

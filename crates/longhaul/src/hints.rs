@@ -5,13 +5,24 @@
 
 /// What to do about an error of the store.
 pub(crate) fn of_store(error: &store::Error) -> Option<String> {
-    match error {
+    let hint = match error {
         store::Error::Corrupt { .. } => {
-            Some("restore the object, or run the stage that wrote it again with --force; a file of a table is \
-             checked again by longhaul check PIPELINE --force".to_owned())
+            "restore the object, or run the stage that wrote it again with --force; a file of a \
+             table is checked again by longhaul check PIPELINE --force"
         }
-        _ => error.hint(),
-    }
+        store::Error::GaveUp { last, .. } => return of_store(last),
+        store::Error::Unavailable { .. } => {
+            "run again later, or raise limits.storage_retry_seconds"
+        }
+        store::Error::DeadlinePassed { .. } => {
+            "run again: what is finished is not done again; or raise limits.night_minutes"
+        }
+        store::Error::TooLarge { .. } => {
+            "if it is that large, split it into several files of the same day; else run again"
+        }
+        _ => return error.hint(),
+    };
+    Some(hint.to_owned())
 }
 
 /// What to do about an error of the check or of an import. Where it may be the contract that is to be
@@ -28,7 +39,7 @@ pub(crate) fn of_intake(error: &intake::Error) -> Option<String> {
 pub(crate) fn own_contract(table: &str) -> String {
     format!(
         "longhaul contract show {table} prints the shipped one; check.contracts names a folder of \
-         your own, as {table}.odcs.yaml"
+         your own, with those of orders and shipments at least"
     )
 }
 
@@ -117,6 +128,13 @@ mod tests {
         assert!(hint.contains("--force"), "{hint}");
         assert_eq!(of_intake(&corrupt().into()).as_ref(), Some(&hint));
         assert_eq!(of_artifact(&corrupt().into()).as_ref(), Some(&hint));
+    }
+
+    #[test]
+    fn a_limit_of_the_store_is_named_as_its_setting() {
+        let large = store::Error::TooLarge { url: "file:///o".to_owned(), size: 9, limit: 8 };
+        let hint = of_store(&large).expect("a hint");
+        assert!(hint.contains("split it") && !hint.contains("limit"), "{hint}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{Accepted, RunContext};
-use crate::stages::{self, ShortHistory};
+use crate::stages::{self, KnownDeliveries};
 
 /// How many days before the as-of the orders are that are compared as they were served.
 const SERVED_DAYS_AGO: [i64; 3] = [2, 9, 30];
@@ -108,7 +108,7 @@ fn too_short(error: anyhow::Error, outcomes: &Outcomes, (cut, end): (AsOf, AsOf)
     let of_learn = error.chain().find_map(|cause| cause.downcast_ref::<learn::Error>());
     let Some(&learn::Error::TooFewRows { needed, .. }) = of_learn else { return error };
     let known_at = outcomes.deliveries(end).iter().map(|delivery| delivery.recorded_at).collect();
-    let enough = ShortHistory::new(end, Vec::new(), known_at).known_by(needed);
+    let enough = KnownDeliveries::new(end, Vec::new(), known_at).known_by(needed);
     let enough = enough.filter(|enough| *enough > cut && *enough < end);
     let few = "--set 'train.families=[\"baseline\"]', the family that any rows can train";
     let way_out = match enough {

@@ -21,7 +21,7 @@ use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
 use crate::stages::night_inputs::NightInputs;
 use crate::stages::nightly::{self, StoredNight};
-use crate::stages::short_history::ShortHistory;
+use crate::stages::short_history::KnownDeliveries;
 use crate::stages::train;
 
 /// File name of the report.
@@ -180,7 +180,7 @@ pub(crate) fn run(
         let report = ::evaluate::report(&evaluation, &extras);
         let mut summary = summary(&evaluation, left_out);
         summary.way_out = is_too_short(&evaluation).then(|| {
-            ShortHistory::of(&feature_set, context.as_of).way_out(resolved, maturity.days)
+            KnownDeliveries::of(&feature_set, context.as_of).way_out(resolved, maturity.days)
         });
         let mut line = format!(
             "{} of {} families is best on {} shipments; gates {}",

@@ -48,7 +48,7 @@ pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
 pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
-pub(crate) use self::short_history::ShortHistory;
+pub(crate) use self::short_history::KnownDeliveries;
 pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.

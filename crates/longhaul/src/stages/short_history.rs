@@ -7,7 +7,7 @@ use crate::settings::Resolved;
 use crate::stages::features::FeatureSet;
 
 /// The deliveries of a history: when they were ordered, and when they became known.
-pub(crate) struct ShortHistory {
+pub(crate) struct KnownDeliveries {
     as_of: AsOf,
     /// In the order of time.
     ordered_at: Vec<Instant>,
@@ -25,7 +25,7 @@ pub(crate) struct HoldoutDays {
 /// A hold-out of fewer days is proposed only where no longer one would do.
 const WEEK: u32 = 7;
 
-impl ShortHistory {
+impl KnownDeliveries {
     /// The deliveries that are known at `as_of`.
     pub(crate) fn of(feature_set: &FeatureSet, as_of: AsOf) -> Self {
         let deliveries = feature_set.outcomes.deliveries(as_of);
@@ -124,11 +124,11 @@ mod tests {
     use terms::Day;
 
     /// Ten deliveries a day over so many days, each known two days after its order.
-    fn history(days: i32) -> ShortHistory {
+    fn history(days: i32) -> KnownDeliveries {
         let ordered = |day: i32| std::iter::repeat_n(Day::since_epoch(day).start(), 10);
         let ordered_at: Vec<Instant> = (0..days - 2).flat_map(ordered).collect();
         let known_at = ordered_at.iter().map(|at| at.plus_days(2)).collect();
-        ShortHistory::new(AsOf::start_of(Day::since_epoch(days)), ordered_at, known_at)
+        KnownDeliveries::new(AsOf::start_of(Day::since_epoch(days)), ordered_at, known_at)
     }
 
     #[test]

@@ -205,3 +205,42 @@ fn a_pipe_or_a_folder_is_no_file() {
         ErrorClass::Contract,
     );
 }
+
+#[test]
+fn polars_finds_the_same_rows() {
+    let mut random = statistics::SplitMix64::new(5);
+    let folder = Folder::new();
+    let described = "file = \"sales.csv\"\ntext = []\nnull_padding = true";
+    let described: super::super::description::Source = toml::from_str(described).unwrap();
+    let parts =
+        ["a", "b", ",", ",", "\n", "\r", "\r\n", "\"", "\"x,y\"", "\"x\ny\"", "\"x\"\"y\"", "1"];
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..3_000 {
+        let n = 1 + random.next_u64() % 25;
+        let part = |_| parts[random.next_u64() as usize % parts.len()];
+        let text = "h,i\n".to_owned() + &(0..n).map(part).collect::<String>();
+        let Ok(rows) = super::super::csv_rows::checked(text.as_bytes().to_vec(), b',', true) else {
+            refused += 1;
+            continue;
+        };
+        let rows = String::from_utf8(rows).unwrap();
+        folder.write("sales.csv", &text);
+        let frame = super::super::source::read("s", &described, folder.0.path(), Path::new("d"));
+        // Quotation marks within quotation marks that are not doubled.
+        let Ok(frame) = frame else { continue };
+        let frame = frame.collect().unwrap();
+        read += 1;
+        let quotes = |line: &str| line.matches('"').count();
+        let (mut expected, mut open) = (0, 0);
+        for line in rows.lines() {
+            open += quotes(line);
+            expected += usize::from(open % 2 == 0);
+        }
+        // Elsewhere a quotation mark is a character like others.
+        let is_plain = !rows.contains("a\"") && !rows.contains("b\"") && !rows.contains("1\"");
+        if is_plain {
+            assert_eq!(frame.height() + 1, expected, "{text:?} {rows:?}");
+        }
+    }
+    assert!(read > 500 && refused > 500, "{read} {refused}");
+}
