@@ -37,7 +37,7 @@ test-nights: ## Nights on a store with faults and crashes, and a year with gc, i
 	NIGHTS=$(NIGHTS) SEED=$(SEED) $(CARGO) test --workspace --bin longhaul -- --nocapture simulation::disturbed
 	$(CARGO) test --workspace --bin longhaul -- --nocapture --ignored simulation::year
 
-test-kills: ## A night that is killed at each of its writes, or meets a full disk (needs a C compiler)
+test-kills: ## A night that is killed at each of its writes and at 200 moments, or meets a full disk (needs a C compiler)
 	$(CARGO) test --workspace --test system -- --nocapture --ignored write_faults
 
 PEERS := crates/boost/tests/peers

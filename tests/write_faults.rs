@@ -13,12 +13,14 @@ use statistics::SplitMix64;
 
 use crate::program::{Folder, command, ended};
 
-const PIPELINE: &str = "crates/longhaul/src/simulation/nights.toml";
-const NIGHT: &str = "2025-10-11";
+/// A network so small that a night takes about a second.
+pub(crate) const PIPELINE: &str = "crates/longhaul/src/simulation/nights.toml";
+pub(crate) const NIGHT: &str = "2025-10-11";
 /// Moments at which it is killed, beside its writes.
 const N_MOMENTS: usize = 200;
 
-fn run(store: &Folder, as_of: &str) -> Command {
+/// A night of it.
+pub(crate) fn run(store: &Folder, as_of: &str) -> Command {
     command(&["run", PIPELINE, "--store", store.url(), "--as-of", as_of])
 }
 

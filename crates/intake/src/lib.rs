@@ -36,6 +36,7 @@ mod layout;
 mod quarantine;
 mod sql_text;
 mod table_commits;
+mod table_write;
 
 #[cfg(test)]
 mod fixture;
@@ -66,4 +67,5 @@ pub use layout::FileVersion;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};
-pub use table_commits::{CommittedFile, TableWrite, committed_files, fold_commits};
+pub use table_commits::{CommittedFile, committed_files};
+pub use table_write::{TableWrite, fold_commits};

@@ -12,7 +12,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
 use terms::Schema;
@@ -108,13 +108,13 @@ impl Lease {
                 clock.sleep(LOOKED_AT_EVERY);
                 continue;
             }
-            let fence = 1 + before.fence.max(artifact::fence(store, pipeline)?);
+            let fence = before.fence.max(artifact::fence(store, pipeline)?).saturating_add(1);
             let document = Document { fence, renewals: 0, holder: Some(Holder::now(clock)) };
             if write(store, &path, &document, version.as_ref())? == SwapOutcome::Swapped {
                 if holder.is_some() {
                     artifact::raise_fence(store, pipeline, fence)?;
                 }
-                return Ok(Self::held(store.clone(), path, fence, renewal));
+                return Self::held(store.clone(), path, fence, renewal);
             }
         }
     }
@@ -131,7 +131,7 @@ impl Lease {
         names.map(|name| Self::take(store, &name, waits, Renewal::InBackground)).collect()
     }
 
-    fn held(store: Store, path: String, fence: u64, renewal: Renewal) -> Self {
+    fn held(store: Store, path: String, fence: u64, renewal: Renewal) -> Result<Self> {
         let mut lease = Self { store, path, fence, renewal: None };
         if renewal == Renewal::InBackground {
             let (stop, stopped) = channel();
@@ -144,9 +144,11 @@ impl Lease {
                     }
                 }
             };
-            lease.renewal = Some((stop, std::thread::spawn(renew)));
+            let thread = std::thread::Builder::new().spawn(renew);
+            let thread = thread.context("cannot start the thread that renews the lease")?;
+            lease.renewal = Some((stop, thread));
         }
-        lease
+        Ok(lease)
     }
 
     /// The fencing number of this run.
@@ -230,7 +232,7 @@ fn renew(store: &Store, path: &str, fence: u64) -> Result<()> {
         if document.fence != fence || document.holder.is_none() {
             break;
         }
-        document.renewals += 1;
+        document.renewals = document.renewals.saturating_add(1);
         if write(store, path, &document, version.as_ref())? == SwapOutcome::Swapped {
             return Ok(());
         }

@@ -334,15 +334,19 @@ impl Store {
 /// Writes objects from a few threads, and then the names in each folder to the disk.
 fn put_in_folder(folder: &Folder, objects: &[(String, Bytes)]) -> Result<(), Error> {
     let share = objects.len().div_ceil(N_AT_ONCE).max(1);
+    let write = |share: &[(String, Bytes)]| {
+        share.iter().try_for_each(|(key, bytes)| folder.replace(key, bytes))
+    };
     std::thread::scope(|scope| {
-        let threads: Vec<_> = objects
-            .chunks(share)
-            .map(|share| {
-                scope.spawn(|| share.iter().try_for_each(|(key, bytes)| folder.replace(key, bytes)))
-            })
-            .collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        let start = |share| {
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || write(share));
+            // Where there is no memory for a thread, this one does its work.
+            thread.map_err(|_| write(share))
+        };
+        let shares: Vec<_> = objects.chunks(share).map(start).collect();
+        shares.into_iter().try_for_each(|share| match share {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(written) => written,
         })
     })?;
     let folders: BTreeMap<&str, &str> = objects

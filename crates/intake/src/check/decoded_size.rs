@@ -22,6 +22,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::delta_lists;
 use super::page_header::{PageHeader, PageKind};
 
 /// A file of more is refused: a day's partition has to fit in memory, with others beside it.
@@ -86,7 +87,7 @@ fn of_chunk(
     let end = end.ok_or_else(|| damaged("the place of a column"))?;
     let mut pages = bytes.slice(start as usize..end as usize);
     let (mut total, mut n_values) = (0_u64, 0_u64);
-    let (mut in_dictionary, mut sharing) = (None, 0);
+    let (mut in_dictionary, mut sharing, mut has_lists) = (None, 0, false);
     while !pages.is_empty() {
         let (header, header_bytes) =
             PageHeader::read(&pages).ok_or_else(|| damaged("the header of a page"))?;
@@ -110,6 +111,7 @@ fn of_chunk(
             PageKind::Dictionary => return Err(damaged("a second dictionary")),
             PageKind::Data => {
                 n_values += u64::from(header.n_values);
+                has_lists |= header.has_lists;
                 if header.shares_prefixes {
                     sharing = header.uncompressed_bytes.max(sharing);
                 }
@@ -126,11 +128,14 @@ fn of_chunk(
     if total > DECODED_BYTES_MAX || chunk.column_type() != Type::BYTE_ARRAY {
         return Ok(total);
     }
+    let texts = Texts { bytes, chunk, n_rows, n_values, in_dictionary, sharing: sharing.into() };
+    if has_lists {
+        texts.require_lists_that_fit()?;
+    }
     // What is not in a dictionary, and shares nothing, is in the pages as it is.
-    if in_dictionary.is_none() && sharing == 0 {
+    if texts.in_dictionary.is_none() && sharing == 0 {
         return Ok(total);
     }
-    let texts = Texts { bytes, chunk, n_rows, n_values, in_dictionary, sharing: sharing.into() };
     Ok(total.saturating_add(of_texts(&texts)?))
 }
 
@@ -158,6 +163,24 @@ impl Texts<'_> {
     fn pages(&self) -> Result<SerializedPageReader<Bytes>> {
         let reader = Arc::new(self.bytes.clone());
         SerializedPageReader::new(reader, self.chunk, self.n_rows as usize, None)
+    }
+
+    /// Refuses pages whose lists of lengths would take more memory than the page has values.
+    fn require_lists_that_fit(&self) -> Result<()> {
+        let column = self.chunk.column_descr();
+        let levels = [column.max_rep_level() > 0, column.max_def_level() > 0];
+        let mut pages = self.pages()?;
+        loop {
+            match pages.get_next_page() {
+                Ok(Some(page)) if !delta_lists::fit(&page, levels) => {
+                    return Err(damaged("the number of lengths of texts"));
+                }
+                Ok(Some(_)) => {}
+                // A codec that this reader does not know: it decodes none of it either.
+                Ok(None) | Err(ParquetError::General(_) | ParquetError::NYI(_)) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn longest_of_dictionary(&self, dictionary: &PageHeader) -> Result<u64> {

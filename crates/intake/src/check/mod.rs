@@ -6,6 +6,7 @@
 
 pub(crate) mod checked_frame;
 pub(crate) mod decoded_size;
+pub(crate) mod delta_lists;
 pub(crate) mod footer;
 pub(crate) mod join_lookup;
 pub(crate) mod listing;

@@ -19,13 +19,16 @@ pub(crate) struct PageHeader {
     pub(crate) compressed_bytes: u32,
     pub(crate) uncompressed_bytes: u32,
     pub(crate) n_values: u32,
+    /// Whether the lengths of its texts are written as lists of differences.
+    pub(crate) has_lists: bool,
     /// Whether its texts are written as what they share with the one before, and the rest: so that
     /// they may be longer than the page.
     pub(crate) shares_prefixes: bool,
 }
 
-/// The encoding of which that is so, DELTA_BYTE_ARRAY.
-const SHARES_PREFIXES: i64 = 7;
+// Encodings of which that is so.
+const DELTA_LENGTH_BYTE_ARRAY: i64 = 6;
+const DELTA_BYTE_ARRAY: i64 = 7;
 
 /// Structs within structs: a header has two levels.
 const DEPTH_MAX: usize = 8;
@@ -61,7 +64,8 @@ impl PageHeader {
             compressed_bytes: size(compressed)?,
             uncompressed_bytes: size(uncompressed)?,
             n_values: size(Some(n_values))?,
-            shares_prefixes: encoding == Some(SHARES_PREFIXES),
+            has_lists: matches!(encoding, Some(DELTA_LENGTH_BYTE_ARRAY | DELTA_BYTE_ARRAY)),
+            shares_prefixes: encoding == Some(DELTA_BYTE_ARRAY),
         };
         Some((header, bytes.len() - reader.rest.len()))
     }
@@ -192,6 +196,7 @@ mod tests {
             compressed_bytes: 200,
             uncompressed_bytes: 300,
             n_values: 40,
+            has_lists: false,
             shares_prefixes: false,
         };
         assert_eq!((read, length), (expected, header.len() - 1));

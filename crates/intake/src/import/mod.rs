@@ -34,7 +34,7 @@ use crate::batches::batches;
 use crate::contract::Contract;
 use crate::error::Error;
 use crate::layout::{partition_prefix, table_prefix};
-use crate::table_commits::TableWrite;
+use crate::table_write::TableWrite;
 
 /// What an import did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -228,6 +228,8 @@ mod made {
             ("", Compression::SNAPPY, WriterVersion::PARQUET_1_0, 5),
             ("--plain", Compression::UNCOMPRESSED, WriterVersion::PARQUET_1_0, 1000),
             ("--zstd", zstd, WriterVersion::PARQUET_2_0, 1000),
+            // Version 2 without dictionaries writes differences.
+            ("--delta", Compression::UNCOMPRESSED, WriterVersion::PARQUET_2_0, 1000),
         ];
         for (kind, compression, version, group) in forms {
             if !kind.is_empty() && table != "shipments" {

@@ -243,3 +243,14 @@ fn a_file_of_few_bytes_that_takes_gigabytes_is_refused_before_it_is_decoded() {
         assert!(end.contains(expected), "{name}: {end}");
     }
 }
+
+#[test]
+fn a_sound_file_of_any_form_is_read() {
+    let seeds = corpus::seeds("parquet");
+    let prepared = Prepared::new(seeds.clone());
+    for form in ["shipments", "shipments--plain", "shipments--zstd", "shipments--delta"] {
+        let seed = seeds.iter().find(|seed| seed.name == form).expect("a form");
+        let end = parquet(&prepared, form, &seed.bytes);
+        assert!(end.split(' ').all(|end| end == "ok"), "{form}: {end}");
+    }
+}
