@@ -51,8 +51,9 @@ test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightG
 	.venv-peers/bin/pip install --quiet --requirement $(PEERS)/requirements.txt
 	touch $@
 
-test-deploy: build .venv-deploy/installed ## The files for schedulers in systemd, Kubernetes' schema, Airflow and Dagster (needs Python 3.11, PyPI)
+test-deploy: build .venv-deploy/installed ## The files for schedulers, and what runs leave for Prometheus and OpenLineage (needs Python 3.11, PyPI)
 	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_deploy.py
+	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_records.py
 
 .venv-deploy/installed: deploy/tests/requirements.txt
 	test -x .venv-deploy/bin/python || python3 -m venv .venv-deploy

@@ -12,7 +12,7 @@ use terms::AsOf;
 #[command(after_help = "Exit codes: 0 done · 1 unexpected · 2 usage · 10 contract failed · \
     11 input stale or missing · 12 gate refused · 13 approval pending · \
     20 storage failed after retries (a retry may help) · 21 lock held · 30 configuration · \
-    130 and 143 ended by a signal")]
+    130 SIGINT · 143 SIGTERM")]
 pub(crate) struct Flags {
     /// What to do.
     #[command(subcommand)]

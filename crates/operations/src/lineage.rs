@@ -66,7 +66,7 @@ pub fn lineage_event(record: &RunRecord, moment: LineageMoment, namespace: &str)
         "job": {
             "namespace": namespace,
             "name": record.pipeline,
-            "facets": { "jobType": facet("2-0-3", "JobTypeJobFacet", job_type) },
+            "facets": { "jobType": facet("2-0-4", "JobTypeJobFacet", job_type) },
         },
         "inputs": tables.collect::<Vec<_>>(),
         "outputs": outputs.collect::<Vec<_>>(),
@@ -87,7 +87,7 @@ fn input(record: &RunRecord, name: &str, table: &TableRecord) -> Value {
         "name": name,
         "facets": { "version": facet("1-0-1", "DatasetVersionDatasetFacet", version) },
         "inputFacets": {
-            "dataQualityMetrics": facet("1-0-2", "DataQualityMetricsInputDatasetFacet", counts),
+            "dataQualityMetrics": facet("1-0-3", "DataQualityMetricsInputDatasetFacet", counts),
         },
     })
 }

@@ -11,6 +11,9 @@ use crate::settings::Resolved;
 use crate::stage::RunContext;
 use crate::stages::{self, PlannedPartitions};
 
+/// Of so many runs of the same night it is looked up what was done before.
+const RUNS_MAX: usize = 12;
+
 /// Plans a run. Nothing is written, and no rows are read.
 ///
 /// # Errors
@@ -18,13 +21,13 @@ use crate::stages::{self, PlannedPartitions};
 pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
     let pipeline = &resolved.settings.name;
     let runs = run_records::list(context.store, Some(pipeline))?;
-    let last = match runs.iter().find(|run| run.as_of == context.as_of) {
-        Some(run) => run.read(context.store, context.reporter)?,
-        None => None,
-    };
+    let mut before = Vec::new();
+    for run in runs.iter().filter(|run| run.as_of == context.as_of).take(RUNS_MAX) {
+        before.extend(run.read(context.store, context.reporter)?);
+    }
     let context = RunContext { is_dry: true, ..*context };
     let (partitions, missing) = stages::partitions(&context, resolved)?;
-    let mut planned = stages::plan(&context, resolved, last.as_ref());
+    let mut planned = stages::plan(&context, resolved, &before);
     if let (Some(check), false) = (planned.first_mut(), missing.is_empty()) {
         let (tables, code) = (missing.join(", "), ExitCode::InputMissing.number());
         check.reason = format!("no partition of {tables}: it would end with exit code {code}");
@@ -32,7 +35,7 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     let result = json!({
         "pipeline": pipeline,
         "as_of": context.as_of.to_string(),
-        "last_run": last.as_ref().map(|record| &record.run_id),
+        "last_run": before.first().map(|record| &record.run_id),
         "stages": planned,
         "partitions": partitions,
     });

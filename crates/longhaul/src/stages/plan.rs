@@ -61,20 +61,20 @@ pub(crate) struct PlannedPartitions {
     pub(crate) reason: &'static str,
 }
 
-/// What a run would do with every stage. `last` is the record of the last run of the same night.
-///
-/// # Errors
-/// If the store fails, or a setting is wrong.
+/// What a run would do with every stage. `before` has the records of the last runs of the same night,
+/// newest first.
 pub(crate) fn stages(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    last: Option<&RunRecord>,
+    before: &[RunRecord],
 ) -> Vec<PlannedStage> {
     let mut results = Results::default();
     let mut planned: Vec<PlannedStage> = Vec::new();
     for stage in Stage::ALL {
-        let done_before = last.and_then(|record| record.stage(stage.name()));
-        let done_before = done_before.filter(|before| before.id.is_some());
+        let done_before = before.iter().find_map(|record| {
+            let done = record.stage(stage.name()).filter(|done| done.id.is_some())?;
+            Some((record, done))
+        });
         let again = if done_before.is_some() { Action::Stale } else { Action::Run };
         // Score reads the model that publish leaves.
         let needs = stage.needs().iter().chain((stage == Stage::Score).then_some(&Stage::Publish));
@@ -92,7 +92,7 @@ pub(crate) fn stages(
                     Some(would) => {
                         let reason = match context.force {
                             true => "--force".to_owned(),
-                            false => reason(would, done_before, last),
+                            false => reason(would, done_before),
                         };
                         (again, Some(would.id.clone()), reason)
                     }
@@ -110,11 +110,11 @@ pub(crate) fn stages(
 }
 
 /// Why a stage would run: what of its inputs is not as in the run before.
-fn reason(would: &WouldRun, before: Option<&StageRecord>, last: Option<&RunRecord>) -> String {
-    let Some(before) = before else { return "not done yet".to_owned() };
+fn reason(would: &WouldRun, before: Option<(&RunRecord, &StageRecord)>) -> String {
+    let Some((run, before)) = before else { return "not done yet".to_owned() };
     let mut seen = BTreeSet::new();
     let mut reasons = Vec::new();
-    if last.is_some_and(|last| last.code_version != CODE_VERSION) {
+    if run.code_version != CODE_VERSION {
         reasons.push("the program is another one".to_owned());
     }
     let names = would.inputs.keys().chain(before.inputs.keys());
