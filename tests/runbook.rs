@@ -34,11 +34,10 @@ fn retry(store: &Folder) {
 }
 
 fn with_lax_gates(store: &Folder, arguments: &[&str]) -> Ended {
-    let mut arguments = arguments.to_vec();
-    for set in LAX {
-        arguments.extend(["--set", set]);
-    }
-    on(store, &arguments)
+    // Before the others, which go before them.
+    let (verb, more) = arguments.split_at(1);
+    let lax: Vec<&str> = LAX.iter().flat_map(|set| ["--set", set]).collect();
+    on(store, &[verb, &lax[..], more].concat())
 }
 
 /// A store with a champion, of a night some days before.
