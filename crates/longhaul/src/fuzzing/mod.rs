@@ -247,7 +247,7 @@ impl Run {
         let end = (self.target.run)(&self.prepared, name, bytes);
         self.inputs += 1;
         self.accepted += u64::from(end.starts_with("ok"));
-        if self.inputs % 16 == 0 {
+        if self.inputs.is_multiple_of(16) {
             self.peak = peak_mebibytes();
         }
         // Words, without what is different each time.
