@@ -145,6 +145,9 @@ fn words_of(identifier: &str) -> Vec<String> {
     words
 }
 
+/// Names that are a library's, by the file that needs them.
+const OF_LIBRARIES: [(&str, &str); 1] = [("crates/intake/src/check/delta_lists.rs", "Page")];
+
 /// The retired word in an identifier, and what is said instead.
 fn retired_in(identifier: &str) -> Option<&'static (&'static str, &'static str)> {
     let words = words_of(identifier);
@@ -163,8 +166,11 @@ fn no_retired_word_comes_back_as_an_identifier() {
             code.split(|letter: char| !letter.is_alphanumeric() && letter != '_').collect();
         for identifier in identifiers {
             if let Some((retired, instead)) = retired_in(identifier) {
-                let path = path.strip_prefix(root()).unwrap().display();
-                found.push(format!("{path}: {identifier}: {retired} is retired; say {instead}"));
+                let path = path.strip_prefix(root()).unwrap().display().to_string();
+                if !OF_LIBRARIES.contains(&(path.as_str(), identifier)) {
+                    let advice = format!("{retired} is retired; say {instead}");
+                    found.push(format!("{path}: {identifier}: {advice}"));
+                }
             }
         }
     }

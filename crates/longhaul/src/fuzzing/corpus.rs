@@ -119,7 +119,7 @@ mod made {
     use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
     use parquet::schema::types::ColumnPath;
 
-    use super::*;
+    use crate::fuzzing::corpus::{TABLES, folder, path_of_table, read};
     use crate::simulation::Network;
 
     /// Rows of a file of a table.
