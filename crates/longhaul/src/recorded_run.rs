@@ -35,7 +35,19 @@ pub(crate) struct RunRequest<'a> {
     pub(crate) through: Stage,
 }
 
-impl RunRequest<'_> {
+impl<'a> RunRequest<'a> {
+    /// A run of all stages of a night.
+    pub(crate) fn of_night(
+        (resolved, store, reporter): (&'a Resolved, &'a Store, &'a Reporter),
+        as_of: AsOf,
+        accepted: Accepted<'a>,
+        retry_of: Option<&'a str>,
+    ) -> Self {
+        let origin = Origin { command: "run", retry_of };
+        let (force, through) = (false, Stage::Score);
+        Self { resolved, store, reporter, as_of, force, accepted, origin, through }
+    }
+
     /// Runs `command` and returns its record and what it left, or the error that it ended with.
     pub(crate) fn run(
         &self,
@@ -52,6 +64,11 @@ impl RunRequest<'_> {
         (recorder.end(error), output)
     }
 
+    /// Whether it is of all stages.
+    fn is_night(&self) -> bool {
+        self.origin.command == "run"
+    }
+
     fn recorded(
         &self,
         recorder: &Arc<Recorder>,
@@ -59,8 +76,9 @@ impl RunRequest<'_> {
     ) -> Result<CommandOutput> {
         let Self { resolved, store, reporter, as_of, .. } = *self;
         if self.through != Stage::Check {
-            let judges = matches!(self.through, Stage::Evaluate | Stage::Publish);
-            stages::check_configuration(resolved, judges || self.origin.command == "run")?;
+            let judges =
+                matches!(self.through, Stage::Evaluate | Stage::Publish) || self.is_night();
+            stages::check_configuration(resolved, judges)?;
         }
         let (pipeline, limits) = (&resolved.settings.name, &resolved.settings.limits);
         let clock = SystemClock::new();

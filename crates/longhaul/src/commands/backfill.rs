@@ -10,13 +10,12 @@ use crate::diagnosis::Diagnosis;
 use crate::exit_code::ExitCode;
 use crate::flags::Only;
 use crate::recorded_run::RunRequest;
-use crate::recorder::Origin;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 use crate::run_records::{self, Ending, RunPath};
 use crate::settings::Resolved;
 use crate::stage::Accepted;
-use crate::stages::{self, Stage};
+use crate::stages;
 
 /// The nights of a backfill.
 pub(crate) struct Nights {
@@ -106,17 +105,8 @@ pub(crate) fn run(
     for (position, night) in wanted.iter().enumerate() {
         let as_of = night.as_of;
         reporter.note(&format!("night {} of {}, as of {as_of}", position + 1, wanted.len()));
-        let origin = Origin { command: "run", retry_of: None };
-        let request = RunRequest {
-            resolved,
-            store,
-            reporter,
-            as_of,
-            force: false,
-            accepted,
-            origin,
-            through: Stage::Score,
-        };
+        let program = (resolved, store, reporter);
+        let request = RunRequest::of_night(program, as_of, accepted, None);
         let (record, output) = request.run(stages::run_all);
         let error = match output {
             Ok(output) => output.refused.map(anyhow::Error::new),

@@ -8,13 +8,12 @@ use store::Store;
 use crate::command_output::envelope;
 use crate::commands::runs;
 use crate::recorded_run::RunRequest;
-use crate::recorder::Origin;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::run_records::{self, Ending};
 use crate::settings::Resolved;
 use crate::stage::Accepted;
-use crate::stages::{self, Stage};
+use crate::stages;
 
 /// Runs the night of the run `name` again; without a name, that of the last run of the pipeline whose
 /// night was not completed since. Where every night was, nothing is done.
@@ -53,17 +52,8 @@ pub(crate) fn run(
     }
     let as_of = record.as_of.parse()?;
     reporter.note(&format!("runs the night as of {as_of} again, after run {}", record.run_id));
-    let origin = Origin { command: "run", retry_of: Some(&record.run_id) };
-    let request = RunRequest {
-        resolved,
-        store,
-        reporter,
-        as_of,
-        force: false,
-        accepted,
-        origin,
-        through: Stage::Score,
-    };
+    let program = (resolved, store, reporter);
+    let request = RunRequest::of_night(program, as_of, accepted, Some(&record.run_id));
     let (record, output) = request.run(stages::run_all);
     runs::print_ended(&record, output, reporter)
 }
