@@ -117,8 +117,8 @@ class Records(unittest.TestCase):
                     InputDataset(
                         dataset["namespace"],
                         dataset["name"],
-                        self.facets(dataset["facets"]),
-                        self.facets(dataset["inputFacets"]),
+                        facets=self.facets(dataset["facets"]),
+                        inputFacets=self.facets(dataset["inputFacets"]),
                     )
                     for dataset in event["inputs"]
                 ],
@@ -126,8 +126,7 @@ class Records(unittest.TestCase):
                     OutputDataset(
                         dataset["namespace"],
                         dataset["name"],
-                        {},
-                        self.facets(dataset.get("outputFacets", {})),
+                        outputFacets=self.facets(dataset.get("outputFacets", {})),
                     )
                     for dataset in event["outputs"]
                 ],

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Result;
 use store::Store;
@@ -15,8 +14,8 @@ use crate::flags::{
 };
 use crate::folds::Span;
 use crate::lease::{Lease, Renewal};
-use crate::machine::{Clock, SystemClock};
-use crate::recorded_run::RunRequest;
+use crate::machine::SystemClock;
+use crate::recorded_run::{RunRequest, under_lease};
 use crate::recorder::Origin;
 use crate::refusal::Refusal;
 use crate::report::Reporter;
@@ -40,7 +39,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let as_of = resolved.as_of(job.as_of)?;
             let context = RunContext {
                 force: job.force,
-                accepted: accepted(&job.accept),
+                accepted: of_job(job),
                 ..RunContext::new(&store, as_of, reporter)
             };
             print(commands::plan::run(&context, &resolved)?, reporter)
@@ -48,7 +47,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Retry { pipeline, run, accept } => {
             let resolved = resolve(Some(pipeline), global)?;
             let store = open(&resolved)?;
-            commands::retry::run(&resolved, &store, run.as_deref(), accepted(accept), reporter)
+            commands::retry::run(&resolved, &store, run.as_deref(), of_nights(accept), reporter)
         }
         Command::Backfill { pipeline, from, to, every, only, dry_run, accept } => {
             let resolved = resolve(Some(pipeline), global)?;
@@ -57,7 +56,7 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             if *dry_run {
                 return commands::backfill::plan(&resolved, &store, &nights, reporter);
             }
-            commands::backfill::run(&resolved, &store, &nights, accepted(accept), reporter)
+            commands::backfill::run(&resolved, &store, &nights, of_nights(accept), reporter)
         }
         Command::Runs(Runs::List { pipeline, last }) => {
             let store = open(&resolve(None, global)?)?;
@@ -196,7 +195,7 @@ fn recorded(
         reporter,
         as_of: resolved.as_of(job.as_of)?,
         force: job.force,
-        accepted: accepted(&job.accept),
+        accepted: of_job(job),
         origin: Origin { command, retry_of: None },
         through,
     };
@@ -223,7 +222,7 @@ fn on_stages(
     let context = RunContext {
         force: job.force,
         lease: Some(&lease),
-        accepted: accepted(&job.accept),
+        accepted: of_job(job),
         ..RunContext::new(&store, as_of, reporter)
     };
     let output = command(&context, &resolved)?;
@@ -258,27 +257,12 @@ fn print(output: CommandOutput, reporter: &Reporter) -> Result<()> {
     }
 }
 
-pub(crate) fn accepted(accept: &Accept) -> Accepted<'_> {
-    Accepted { missing: accept.accept_missing.as_deref(), stale: accept.accept_stale.as_deref() }
+fn of_job(job: &Job) -> Accepted<'_> {
+    Accepted { missing: job.accept_missing.as_deref(), stale: job.accept_stale.as_deref() }
 }
 
-/// Takes the lease of a pipeline, by a clock and waiting for so long. A pointer to its champion that
-/// is damaged is mended.
-pub(crate) fn under_lease(
-    pipeline: &str,
-    store: &Store,
-    (clock, patience, renewal): (&dyn Clock, Duration, Renewal),
-    reporter: &Reporter,
-) -> Result<Lease> {
-    let lease = Lease::take(store, pipeline, (clock, patience), renewal)?;
-    if let Some(pointer) = artifact::rebuild(store, pipeline, lease.fence())? {
-        let (path, model_id) = (artifact::pointer_path(pipeline), pointer.model_id);
-        reporter.warn(&format!(
-            "{path} was not as it was written; it points to {model_id} again, the newest \
-             model that passed"
-        ));
-    }
-    Ok(lease)
+fn of_nights(accept: &Accept) -> Accepted<'_> {
+    Accepted { missing: accept.accept_missing.as_deref(), stale: accept.accept_stale.as_deref() }
 }
 
 /// Runs a command that trains as of past origins. Without `--as-of`, outcomes are those known at the
@@ -301,7 +285,7 @@ fn on_origins(
     let context = RunContext {
         force: job.force,
         // It is about the past, to which all tables reach; where each ends does not matter.
-        accepted: Accepted { stale: Some("of the past"), ..accepted(&job.accept) },
+        accepted: Accepted { stale: Some("of the past"), ..of_job(job) },
         ..RunContext::new(&store, as_of, reporter)
     };
     command(&context, &resolved, span)

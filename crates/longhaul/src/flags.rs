@@ -63,9 +63,12 @@ pub(crate) struct Job {
     /// Computes again what was done before, and insists on the same bytes
     #[arg(long)]
     pub(crate) force: bool,
-    /// What the run accepts.
-    #[command(flatten)]
-    pub(crate) accept: Accept,
+    /// Goes on without files or rows of tables that were there, and records why
+    #[arg(long, value_name = "REASON")]
+    pub(crate) accept_missing: Option<String>,
+    /// Goes on with tables that are later than their contracts allow, and records why
+    #[arg(long, value_name = "REASON")]
+    pub(crate) accept_stale: Option<String>,
 }
 
 /// What a run accepts of its tables although it is not as it should be.

@@ -34,6 +34,7 @@ mod settings;
 #[cfg(test)]
 mod simulation;
 mod stage;
+mod stage_manifest;
 mod stages;
 mod stored_models;
 

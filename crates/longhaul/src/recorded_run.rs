@@ -11,10 +11,9 @@ use terms::AsOf;
 
 use crate::command_output::CommandOutput;
 use crate::diagnosis::Diagnosis;
-use crate::dispatch::under_lease;
 use crate::interruption::Interruptible;
-use crate::lease::Renewal;
-use crate::machine::SystemClock;
+use crate::lease::{Lease, Renewal};
+use crate::machine::{Clock, SystemClock};
 use crate::recorder::{Origin, Recorder};
 use crate::report::Reporter;
 use crate::settings::Resolved;
@@ -103,4 +102,23 @@ impl<'a> RunRequest<'a> {
         };
         command(&context, resolved)
     }
+}
+
+/// Takes the lease of a pipeline, by a clock and waiting for so long. A pointer to its champion that
+/// is damaged is mended.
+pub(crate) fn under_lease(
+    pipeline: &str,
+    store: &Store,
+    (clock, patience, renewal): (&dyn Clock, Duration, Renewal),
+    reporter: &Reporter,
+) -> Result<Lease> {
+    let lease = Lease::take(store, pipeline, (clock, patience), renewal)?;
+    if let Some(pointer) = artifact::rebuild(store, pipeline, lease.fence())? {
+        let (path, model_id) = (artifact::pointer_path(pipeline), pointer.model_id);
+        reporter.warn(&format!(
+            "{path} was not as it was written; it points to {model_id} again, the newest \
+             model that passed"
+        ));
+    }
+    Ok(lease)
 }

@@ -22,7 +22,7 @@ use crate::diagnosis::Diagnosis;
 use crate::exit_code::ExitCode;
 use crate::machine::{Clock as _, Process, SystemClock, peak_memory, reset_peak_memory};
 use crate::settings::{OperationsSection, Resolved, is_url};
-use crate::stage::{CODE_VERSION, RunContext, StageResult};
+use crate::stage_manifest::{CODE_VERSION, StageResult};
 
 /// The record of a run that is under way.
 pub(crate) struct Recorder {
@@ -313,22 +313,6 @@ impl Recorder {
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl RunContext<'_> {
-    /// A stage begins; what it takes from now on is counted as its own.
-    pub(crate) fn stage_began(&self, stage: &str) {
-        if let Some(recorder) = self.recorder {
-            recorder.stage_began(stage);
-        }
-    }
-
-    /// A stage is done, or was done before.
-    pub(crate) fn stage_ended(&self, result: &StageResult) {
-        if let Some(recorder) = self.recorder {
-            recorder.stage_ended(result);
-        }
     }
 }
 

@@ -9,10 +9,10 @@ use store::{Store, VirtualClock};
 use terms::AsOf;
 
 use crate::diagnosis::Diagnosis;
-use crate::dispatch::under_lease;
 use crate::exit_code::ExitCode;
 use crate::lease::Renewal;
 use crate::machine::Clock;
+use crate::recorded_run::under_lease;
 use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::RunContext;
