@@ -126,6 +126,10 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
         Command::Models(Models::Show { model_id }) => {
             commands::models::show(&open(&resolve(None, global)?)?, model_id, reporter)
         }
+        Command::Models(Models::Export { model_id, to }) => {
+            let store = open(&resolve(None, global)?)?;
+            commands::models_export::run(&store, model_id, to, reporter)
+        }
         Command::Models(Models::Promote { pipeline, model_id, reason }) => {
             on_champion(pipeline, (Some(model_id), reason), global, reporter)
         }

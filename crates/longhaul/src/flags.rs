@@ -340,6 +340,15 @@ pub(crate) enum Models {
         /// Its id, or "current"
         model_id: String,
     },
+    /// Writes a model for other programs: ONNX, MLflow, LightGBM's text, and rows that prove them
+    Export {
+        /// Its id, "current" or "current:PIPELINE"
+        #[arg(default_value = "current")]
+        model_id: String,
+        /// The folder to be made
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+    },
     /// Makes a model that passed the gates champion, and withdraws those of its night and later
     Promote {
         /// The pipeline file

@@ -1,16 +1,18 @@
 //! SIGTERM and SIGINT: the write under way is finished or abandoned, the run says that it was ended,
-//! gives its lease back, and the process ends with 143 or 130, all within five seconds.
+//! gives its lease back, and the process ends with 143 or 130, all within five seconds. A run that has
+//! not ended a minute after `limits.night_minutes`, whatever it waits for, is ended likewise, with 20.
 //!
 //! Without a run under way the process ends at once. Whatever is abandoned is as after a crash: nothing
 //! of it is visible, and the next run goes on from there.
 
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use store::{Store, StoreSettings};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::exit_code::ExitCode;
 use crate::lease::Claim;
 use crate::recorder::Recorder;
 
@@ -20,6 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it may take to say how the run ended.
 const LAST_WRITES: Duration = Duration::from_millis(2_500);
 
+/// How long after its deadline a run may take to end by itself.
+const GRACE: Duration = Duration::from_secs(60);
+
 /// What a signal ends.
 pub(crate) struct Interruptible {
     /// The store of the run.
@@ -28,19 +33,35 @@ pub(crate) struct Interruptible {
     pub(crate) settings: StoreSettings,
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) claim: Claim,
+    /// How long it may take.
+    pub(crate) deadline: Duration,
 }
 
 /// The run under way.
 static RUN: Mutex<Option<Interruptible>> = Mutex::new(None);
 
-/// While this lives, a signal ends the run.
-pub(crate) struct Guard(());
+/// While this lives, a signal or the deadline ends the run.
+pub(crate) struct Guard {
+    /// Never sent to: the thread that waits for the deadline ends once it is dropped.
+    _ended: Sender<()>,
+}
 
 impl Interruptible {
     /// Lets a signal end this run, until the guard is dropped.
     pub(crate) fn guarded(self) -> Guard {
+        let last = self.deadline.saturating_add(GRACE);
         *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
-        Guard(())
+        let (ended, has_ended) = channel::<()>();
+        let wait = move || {
+            if has_ended.recv_timeout(last) == Err(RecvTimeoutError::Timeout) {
+                end(ExitCode::StorageFailed.number(), "limits.night_minutes");
+            }
+        };
+        // Without the thread the run is as long as it is.
+        if let Err(error) = std::thread::Builder::new().spawn(wait) {
+            tracing::warn!("nothing ends the run at limits.night_minutes: {error}");
+        }
+        Guard { _ended: ended }
     }
 
     fn end(self, exit_code: u8, name: &str) {

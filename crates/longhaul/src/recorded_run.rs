@@ -90,6 +90,7 @@ impl<'a> RunRequest<'a> {
             settings: resolved.store()?.with_limits(last),
             recorder: Arc::clone(recorder),
             claim: lease.claim(),
+            deadline: limits.night(),
         };
         let _guard = interruptible.guarded();
         recorder.begin()?;

@@ -89,7 +89,7 @@ fn withdrawn(store: &Store, reporter: &Reporter) -> Result<BTreeMap<String, arti
     for pipeline in artifact::pipelines(store)? {
         let decisions = artifact::Decisions::of(store, &pipeline)?;
         for (_, error) in &decisions.damaged {
-            reporter.note(&format!("warning: {error}"));
+            reporter.warn(&error.to_string());
         }
         for model_id in decisions.withdrawn() {
             if let Some(decision) = decisions.against(model_id) {

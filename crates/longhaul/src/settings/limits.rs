@@ -17,7 +17,8 @@ pub(crate) struct LimitsSection {
     /// For how long a request to the store is repeated that meets a fault of the server or the network.
     #[schemars(range(min = 0, max = 86_400))]
     pub(crate) storage_retry_seconds: i64,
-    /// After so many minutes a run asks nothing more of the store, and ends.
+    /// After so many minutes a run asks nothing more of the store, and ends; a minute later it is
+    /// ended, whatever it waits for.
     #[schemars(range(min = 1, max = 10_080))]
     pub(crate) night_minutes: i64,
 }
@@ -40,11 +41,16 @@ impl LimitsSection {
         Duration::from_secs(self.lock_wait_seconds.unsigned_abs())
     }
 
+    /// How long a run may take.
+    pub(crate) fn night(&self) -> Duration {
+        Duration::from_secs(self.night_minutes.unsigned_abs() * 60)
+    }
+
     /// The limits of requests to the store.
     pub(crate) fn of_store(&self) -> store::Limits {
         store::Limits {
             retry_for: Duration::from_secs(self.storage_retry_seconds.unsigned_abs()),
-            until: Some(Duration::from_secs(self.night_minutes.unsigned_abs() * 60)),
+            until: Some(self.night()),
             ..store::Limits::default()
         }
     }

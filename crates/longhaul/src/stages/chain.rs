@@ -107,8 +107,8 @@ impl Results {
                 let Some(decision) = decisions.against(model_id) else {
                     return Ok(model_id.clone());
                 };
-                context.reporter.note(&format!(
-                    "warning: model {model_id} was withdrawn by hand: {}; the champion scores",
+                context.reporter.warn(&format!(
+                    "model {model_id} was withdrawn by hand: {}; the champion scores",
                     decision.reason
                 ));
                 score::model_as_of(context, pipeline)

@@ -89,7 +89,7 @@ impl NightInputs {
         let models: Vec<artifact::Manifest> = models.collect();
         let decisions = artifact::Decisions::of(context.store, pipeline)?;
         for (_, error) in &decisions.damaged {
-            context.reporter.note(&format!("warning: {error}; what it withdrew may score again"));
+            context.reporter.warn(&format!("{error}; what it withdrew may score again"));
         }
         let may_score = |model_id: &str| decisions.against(model_id).is_none();
         let pointer = artifact::current(context.store, pipeline)?;
