@@ -11,12 +11,10 @@ class Vectors:
     crates/artifact/src/export/parity.rs."""
 
     def __init__(self, folder):
-        self.table = parquet.read_table(folder / "parity" / "vectors.parquet")
-        self.metadata = {
-            key.decode(): value.decode()
-            for key, value in (self.table.schema.metadata or {}).items()
-            if key != b"ARROW:schema"
-        }
+        path = folder / "parity" / "vectors.parquet"
+        self.table = parquet.read_table(path)
+        pairs = parquet.read_metadata(path).metadata.items()
+        self.metadata = {key.decode(): value.decode() for key, value in pairs}
         schema = self.metadata.get("schema")
         if schema != "longhaul/parity/1":
             raise SystemExit(f"parity/vectors.parquet: unknown schema {schema}")

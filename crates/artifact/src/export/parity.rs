@@ -49,10 +49,9 @@ pub struct ParityVectors {
     /// Splits of all trees.
     pub n_splits: usize,
     /// Of these how many are met by rows with the threshold and both its neighbours, or with codes
-    /// inside and outside their set.
+    /// inside and outside their set. The others are beyond what the rows suffice for, or no row meets
+    /// them so: a split above may let none of these values through.
     pub n_splits_met: usize,
-    /// How many no row of finite values can reach with one of these.
-    pub n_splits_unreachable: usize,
     model_id: String,
     seed: u64,
 }
@@ -86,7 +85,6 @@ pub fn parity_vectors(scorer: &Scorer, n_random: usize, seed: u64) -> Result<Par
         batch: batch(columns)?,
         n_splits: of_splits.n_splits,
         n_splits_met: of_splits.n_met,
-        n_splits_unreachable: of_splits.n_unreachable,
         model_id: scorer.model_id().to_owned(),
         seed,
     })
@@ -115,7 +113,6 @@ impl ParityVectors {
                 ("seed", self.seed.to_string()),
                 ("splits", self.n_splits.to_string()),
                 ("splits_met", self.n_splits_met.to_string()),
-                ("splits_unreachable", self.n_splits_unreachable.to_string()),
             ];
             let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
             let properties = WriterProperties::builder()

@@ -14,6 +14,9 @@ use statistics::SplitMix64;
 
 use super::value_pools::{ValuePools, models};
 
+/// How often the first split of a row is tried.
+const FIRST_TRIES: usize = 8;
+
 /// How many of the remaining splits a row is tried for.
 const TRIES: usize = 400;
 
@@ -26,8 +29,6 @@ pub(super) struct SplitRows {
     pub(super) n_splits: usize,
     /// Splits that are met at the threshold and at both neighbours, or inside and outside the set.
     pub(super) n_met: usize,
-    /// Splits that no row without an infinite value reaches, since conditions of their path exclude each other.
-    pub(super) n_unreachable: usize,
 }
 
 /// Splits of a tree with the way to each.
@@ -85,7 +86,6 @@ pub(super) fn split_rows(
         .flat_map(|(tree, paths)| (0..paths.splits.len()).map(move |split| (tree, split)))
         .collect();
     let n_features = scorer.features().len();
-    let mut unreachable = std::collections::BTreeSet::new();
     let mut rows = Vec::new();
     for value in 0..VALUES {
         let mut left = all.clone();
@@ -97,14 +97,14 @@ pub(super) fn split_rows(
             let mut later = Vec::new();
             for (tree, split) in left.drain(..left.len().min(TRIES)) {
                 let paths = &trees[tree];
-                if add(&mut conditions, paths, split, value, pools, random) {
+                // Codes outside of a set are drawn, so the next try may find others.
+                let tries = if is_new { FIRST_TRIES } else { 1 };
+                if (0..tries).any(|_| add(&mut conditions, paths, split, value, pools, random)) {
                     is_new = false;
-                } else if is_new {
-                    // The row had no other conditions.
-                    unreachable.insert((tree, split));
-                } else {
+                } else if !is_new {
                     later.push((tree, split));
                 }
+                // What a row without other conditions cannot meet, no row can.
             }
             // Those that did not fit have the first try of the next row.
             left.splice(0..0, later);
@@ -114,7 +114,7 @@ pub(super) fn split_rows(
         }
     }
     let n_met = n_met(&trees, &rows);
-    SplitRows { rows, n_splits: all.len(), n_met, n_unreachable: unreachable.len() }
+    SplitRows { rows, n_splits: all.len(), n_met }
 }
 
 fn shuffle<T>(items: &mut [T], random: &mut SplitMix64) {
