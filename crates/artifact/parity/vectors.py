@@ -50,24 +50,36 @@ class Vectors:
 
 
 def ordered(values):
-    """Floats as integers of which neighbours are one apart."""
+    """Floats as integers of which neighbours are one apart, and zeros of both signs are one."""
     signed = {np.dtype(np.float64): np.int64, np.dtype(np.float32): np.int32}[values.dtype]
     bits = np.ascontiguousarray(values).view(signed).astype(np.int64)
-    lowest = np.int64(np.iinfo(signed).min)
-    return np.where(bits < 0, lowest - bits, bits)
+    return np.where(bits < 0, np.int64(np.iinfo(signed).min) - bits, bits)
+
+
+def compared(found, expected):
+    """Two arrays of one type and shape, of which neither has NaN where the other has a number."""
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.dtype != expected.dtype or found.shape != expected.shape:
+        raise ValueError(f"{found.dtype} {found.shape} is not {expected.dtype} {expected.shape}")
+    is_nan = np.isnan(expected)
+    return found[~is_nan], expected[~is_nan], bool(np.array_equal(np.isnan(found), is_nan))
 
 
 def ulps(found, expected):
     """The largest difference in units in the last place; infinite if one is no number."""
-    found, expected = np.asarray(found), np.asarray(expected)
-    assert found.dtype == expected.dtype and found.shape == expected.shape, (
-        f"{found.dtype} {found.shape} is not {expected.dtype} {expected.shape}"
-    )
-    if found.size == 0:
-        return 0
-    if np.any(np.isnan(found) | np.isnan(expected)):
+    found, expected, agree = compared(found, expected)
+    if not agree:
         return float("inf")
-    one, other = ordered(found), ordered(expected)
-    # Of opposite signs the difference may exceed 63 bits.
-    difference = np.abs(one.astype(object) - other.astype(object)) if np.any((one < 0) != (other < 0)) else np.abs(one - other)
-    return int(difference.max())
+    # Of opposite signs the difference may exceed 63 bits, so it is taken in Python's integers.
+    pairs = zip(ordered(found).ravel().tolist(), ordered(expected).ravel().tolist())
+    return max((abs(one - other) for one, other in pairs), default=0)
+
+
+def relative_difference(found, expected):
+    """The largest difference as a share of what is expected; infinite if one is no number."""
+    found, expected, agree = compared(found, expected)
+    if not agree:
+        return float("inf")
+    smallest = np.finfo(np.float64).tiny
+    shares = np.abs(found - expected) / np.maximum(np.abs(expected), smallest)
+    return float(np.where(found == expected, 0.0, shares).max(initial=0.0))

@@ -6,8 +6,6 @@ mod lightgbm_text;
 mod parity;
 mod reference;
 mod split_rows;
-#[cfg(test)]
-mod tests;
 mod value_pools;
 
 pub use lightgbm::{lightgbm_files, lightgbm_files_counted};

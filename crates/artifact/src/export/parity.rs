@@ -1,18 +1,19 @@
 //! Rows with what a model makes of them, for others to prove that they read the model right.
 //!
-//! Half of the rows are made of the splits (see `split_rows`): thresholds, both neighbouring floats
-//! and missing values; and values of both kinds of rows come from the edges (see `value_pools`). With
-//! each row are the leaf of each tree, the raw scores of every ensemble and the distribution, both
-//! as computed in f64 from the exported files and as the scorer gives them.
+//! The first rows are made of the splits (see `split_rows`): thresholds, both neighbouring floats and
+//! missing values; and values of both kinds of rows come from the edges (see `value_pools`). With
+//! each row are the leaf of each tree, the raw scores of every ensemble and the distribution.
 //!
 //! Columns of the file, beside one for each feature, by its name, in f32 (categories are codes):
 //!
 //! - `parity:kind`: `random` or `split`.
 //! - `parity:leaves:gate`, `parity:leaves:regressor_0` …: positions of the leaves, one a tree.
-//! - `parity:raw:gate`, `parity:raw:regressor_0` …: raw scores in f64, one a level, before sorting.
+//! - `parity:raw:gate`, `parity:raw:regressor_0` …: base and leaf values added in f64, one sum a level,
+//!   before sorting. This is what the files of `lightgbm` give.
 //! - `parity:scorer_raw:gate` …: the same by the scorer, in f32, sorted.
-//! - `parity:hours`, `parity:probability_over_2d`: the distribution from the raw scores in f64.
-//! - `parity:scorer_hours`, `parity:scorer_probability_over_2d`: as the scorer publishes it, in f32.
+//! - `parity:hours` (one a level), `parity:probability_over_2d`, `parity:probability_by_day` (one for
+//!   each day of the model's grid): the scorer's distribution in f64; as it is published, it is rounded
+//!   to f32.
 
 use std::sync::Arc;
 
@@ -25,10 +26,11 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use scorer::Scorer;
+use scorer::{Mixture, Scorer};
 use statistics::SplitMix64;
+use terms::{DAYS_AHEAD, LEVELS};
 
-use super::reference::{Reference, leaves, raw_scores};
+use super::reference::{leaves, raw_scores};
 use super::split_rows::split_rows;
 use super::value_pools::{ValuePools, models};
 use crate::Error;
@@ -131,10 +133,7 @@ impl ParityVectors {
 
 /// The columns of expected results.
 fn expected(scorer: &Scorer, rows: &[Vec<f32>]) -> Result<Vec<(String, ArrayRef)>, Error> {
-    let reference = Reference::new(scorer)?;
     let mut columns = Vec::new();
-    // For each ensemble the raw scores of each row.
-    let mut raw: Vec<Vec<Vec<f64>>> = Vec::new();
     for (position, model) in models(scorer).enumerate() {
         let name = match position {
             0 => "gate".to_owned(),
@@ -154,30 +153,31 @@ fn expected(scorer: &Scorer, rows: &[Vec<f32>]) -> Result<Vec<(String, ArrayRef)
         columns.push((format!("parity:leaves:{name}"), lists(Arc::new(leaves), n_trees)?));
         columns.push((format!("parity:raw:{name}"), lists(Arc::new(flat), n_outputs)?));
         columns.push((format!("parity:scorer_raw:{name}"), lists(Arc::new(of_scorer), n_outputs)?));
-        raw.push(scores);
     }
 
-    let (mut hours, mut over) = (Vec::new(), Vec::with_capacity(rows.len()));
-    let (mut scorer_hours, mut scorer_over) = (Vec::new(), Vec::with_capacity(rows.len()));
-    for (at, row) in rows.iter().enumerate() {
-        let regressors: Vec<Vec<f64>> =
-            raw[1..].iter().map(|of_rows| of_rows[at].clone()).collect();
-        let distribution = reference.distribution(row, raw[0][at][0], &regressors);
-        hours.extend(distribution.0);
-        over.push(distribution.1);
-        let published = scorer.score_row(row);
-        scorer_hours.extend(published.hours);
-        scorer_over.push(published.probability_over_2d);
-    }
-    let n_levels = terms::N_LEVELS;
-    let hours = lists(Arc::new(Float64Array::from(hours)), n_levels)?;
-    let scorer_hours = lists(Arc::new(Float32Array::from(scorer_hours)), n_levels)?;
-    columns.push(("parity:hours".into(), hours));
-    columns.push(("parity:probability_over_2d".into(), Arc::new(Float64Array::from(over))));
-    columns.push(("parity:scorer_hours".into(), scorer_hours));
-    let over = Arc::new(Float32Array::from(scorer_over));
-    columns.push(("parity:scorer_probability_over_2d".into(), over));
+    let distributions: Vec<Mixture> = rows.iter().map(|row| scorer.mixture_row(row)).collect();
+    let hours = distributions
+        .iter()
+        .flat_map(|mixture| rising(LEVELS.map(|level| mixture.quantile(level))));
+    let over = distributions.iter().map(Mixture::probability_over_2d);
+    let days = scorer.days();
+    let by_day = distributions.iter().flat_map(|mixture| {
+        rising(std::array::from_fn::<f64, DAYS_AHEAD, _>(|day| mixture.cdf(days.hours(day))))
+    });
+    let array = |values: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(values)) };
+    columns.push(("parity:hours".into(), lists(array(hours.collect()), LEVELS.len())?));
+    columns.push(("parity:probability_over_2d".into(), array(over.collect())));
+    columns.push(("parity:probability_by_day".into(), lists(array(by_day.collect()), DAYS_AHEAD)?));
     Ok(columns)
+}
+
+/// The largest value so far, as the scorer publishes it: rounding must not let one fall.
+fn rising<const N: usize>(values: [f64; N]) -> [f64; N] {
+    let mut so_far = 0.0_f64;
+    values.map(|value| {
+        so_far = so_far.max(value);
+        so_far
+    })
 }
 
 /// Lists of one length, one after the other.

@@ -1,7 +1,10 @@
-//! Writes a model in the formats of others: `export BUNDLE OUT`. BUNDLE is a folder
-//! with a manifest. Used by `make parity`, which then reads OUT with other people's programs.
+//! Writes a model in the formats of others: `export BUNDLE OUT`. BUNDLE is a folder with a manifest;
+//! `generated:SEED` is a model that no training makes. Used by `make parity`, which then reads OUT with
+//! other people's programs.
 #![expect(clippy::disallowed_methods, reason = "an example reads and writes files")]
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
+
+mod generated;
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,7 +19,11 @@ const RANDOM_ROWS: usize = 1_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [bundle, out] = arguments.as_slice() else { return Err("export BUNDLE OUT".into()) };
-    let scorer = Scorer::load(bundle)?;
+    let seed = bundle.to_str().and_then(|text| text.strip_prefix("generated:"));
+    let scorer = match seed {
+        Some(seed) => generated::generated(seed.parse()?)?,
+        None => Scorer::load(bundle)?,
+    };
     let mut files = lightgbm_files(&scorer)?;
     let vectors = parity_vectors(&scorer, RANDOM_ROWS, 1)?;
     println!(
