@@ -80,15 +80,20 @@ def scorer(folder, vectors):
     return found
 
 
+def read_by_lightgbm(vectors):
+    """Positions of the rows without numbers that LightGBM takes for 0."""
+    is_read_as_zero = (vectors.rows != 0) & (np.abs(vectors.rows) <= LIGHTGBM_ZERO)
+    return np.flatnonzero(~is_read_as_zero.any(axis=1))
+
+
 def lightgbm(folder, vectors):
     import lightgbm
 
-    with np.errstate(invalid="ignore"):
-        is_read_as_zero = (vectors.rows != 0) & (np.abs(vectors.rows) <= LIGHTGBM_ZERO)
-    is_compared = ~is_read_as_zero.any(axis=1)
-    found = Found(rows=int(is_compared.sum()))
-    if not is_compared.all():
-        found.notes.append(f"{(~is_compared).sum()} rows with numbers that it reads as 0 left out")
+    is_compared = read_by_lightgbm(vectors)
+    found = Found(rows=len(is_compared))
+    if found.rows < len(vectors):
+        left_out = len(vectors) - found.rows
+        found.notes.append(f"{left_out} rows left out: it reads numbers up to {LIGHTGBM_ZERO} as 0")
     rows = vectors.rows[is_compared]
     for ensemble in vectors.ensembles:
         leaves = vectors.leaves(ensemble)[is_compared]
@@ -130,7 +135,8 @@ def shap(folder, vectors):
     import lightgbm
     import shap
 
-    rows = np.unique(np.linspace(0, len(vectors) - 1, 200).astype(int))
+    rows = read_by_lightgbm(vectors)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(int))]
     found = Found(rows=len(rows), ulps=float("nan"))
     for ensemble in vectors.ensembles:
         paths = model_files(folder, ensemble)

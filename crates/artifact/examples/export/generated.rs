@@ -33,7 +33,7 @@ const THRESHOLDS: [f32; 16] = [
 ];
 
 /// The model of a seed.
-pub fn generated(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>> {
+pub(crate) fn generated(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>> {
     let mut random = SplitMix64::new(seed);
     let n_features = N_NUMERIC + LEVEL_COUNTS.len();
     let gate = trees(&mut random, 12, 1, 0.3)?;
