@@ -72,6 +72,14 @@ pub enum Error {
         /// The scorer's error.
         source: scorer::Error,
     },
+    /// A model that another format cannot hold.
+    #[error("{format}: cannot hold {what}")]
+    Export {
+        /// The format.
+        format: &'static str,
+        /// What it cannot hold.
+        what: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -81,7 +89,7 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotFound { .. } => ErrorClass::Input,
+            Self::NotFound { .. } | Self::Export { .. } => ErrorClass::Input,
             Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
                 ErrorClass::Contract
             }
@@ -99,7 +107,7 @@ impl Error {
     /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } => None,
+            Self::NotFound { .. } | Self::Export { .. } => None,
             Self::Moved { .. } => {
                 Some("publish again: the model is then compared with the new champion".into())
             }

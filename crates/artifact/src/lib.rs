@@ -11,6 +11,9 @@
 //!
 //! A person may choose another champion ([`choose`]); what that withdraws does not come back by itself.
 //!
+//! [`export`] writes a model in the formats of others, with rows and expected results to prove that
+//! they read it right.
+//!
 //! What is not here: the content of the files (see `scorer`), and the gates that decide whether a
 //! model may become champion (see `evaluate`).
 
@@ -18,6 +21,7 @@ mod bundle;
 mod choice;
 mod decision;
 mod error;
+pub mod export;
 mod pointer;
 mod registry;
 

@@ -1,0 +1,195 @@
+"""Programs of others that read an exported model. Each is a function that takes the folder and the
+vectors and gives what it compared; it is listed in READERS at the end. A reader whose file is not in
+the folder raises NotRun."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vectors import relative_difference, ulps
+
+# LightGBM reads numbers nearer to 0 than this as 0 (kZeroThreshold of its include/LightGBM/meta.h).
+LIGHTGBM_ZERO = 1e-35
+
+# Of a distribution that is computed in f64 with the exponentials and logarithms of another library.
+RELATIVE_TOLERANCE = 1e-12
+
+
+class NotRun(Exception):
+    """A reader cannot run, and why."""
+
+
+@dataclass
+class Found:
+    """What a reader made of the rows."""
+
+    rows: int = 0
+    # Largest difference in units in the last place, where bits are compared.
+    ulps: float = 0
+    notes: list = field(default_factory=list)
+    problems: list = field(default_factory=list)
+
+    def leaves(self, where, found, expected):
+        wrong = np.any(found != expected, axis=1).sum() if found.shape == expected.shape else "all"
+        if wrong:
+            self.problems.append(f"{where}: other leaves in {wrong} rows")
+
+    def bits(self, where, found, expected):
+        difference = ulps(found, expected)
+        self.ulps = max(self.ulps, difference)
+        if difference:
+            self.problems.append(f"{where}: up to {difference} ulp")
+
+    def relative(self, where, found, expected):
+        found = np.asarray(found, dtype=np.float64).reshape(expected.shape)
+        difference = relative_difference(found, expected)
+        self.ulps = max(self.ulps, ulps(found, expected))
+        self.notes.append(f"{where} {difference:.0e}")
+        if not difference <= RELATIVE_TOLERANCE:
+            self.problems.append(f"{where}: relative difference {difference:.2e}")
+
+
+def model_files(folder, ensemble):
+    """The files of an ensemble, one for each output, in rising order of their levels."""
+    if ensemble == "gate":
+        paths = [folder / ensemble / "model.txt"]
+    else:
+        paths = sorted(folder.glob(f"{ensemble}/q*/model.txt"))
+    if not paths or not paths[0].exists():
+        raise NotRun(f"no model.txt of {ensemble}")
+    return paths
+
+
+def scorer(folder, vectors):
+    """Ours: sums in f32, so not the same bits. What is shown is how much that is, in f32."""
+    found = Found(rows=len(vectors))
+    for ensemble in vectors.ensembles:
+        raw = vectors.raw(ensemble)
+        n_trees = vectors.leaves(ensemble).shape[1]
+        ours = vectors.column(f"parity:scorer_raw:{ensemble}")
+        if raw.shape[1] > 1:
+            raw = np.sort(raw, axis=1)
+        difference = ulps(ours, raw.astype(np.float32))
+        found.ulps = max(found.ulps, difference)
+        error = np.abs(ours.astype(np.float64) - raw).max()
+        found.notes.append(f"{ensemble} {error:.0e}")
+        # Each of the sums on the way, which are not much larger than the largest, is rounded.
+        if not error <= n_trees * np.finfo(np.float32).eps * max(np.abs(raw).max(), 1.0):
+            found.problems.append(f"{ensemble}: {error} is more than the rounding of f32")
+    found.notes.append("(sums in f32)")
+    return found
+
+
+def read_by_lightgbm(vectors):
+    """Positions of the rows without numbers that LightGBM takes for 0."""
+    is_read_as_zero = (vectors.rows != 0) & (np.abs(vectors.rows) <= LIGHTGBM_ZERO)
+    return np.flatnonzero(~is_read_as_zero.any(axis=1))
+
+
+def lightgbm(folder, vectors):
+    import lightgbm
+
+    is_compared = read_by_lightgbm(vectors)
+    found = Found(rows=len(is_compared))
+    if found.rows < len(vectors):
+        left_out = len(vectors) - found.rows
+        found.notes.append(f"{left_out} rows left out: it reads numbers up to {LIGHTGBM_ZERO} as 0")
+    rows = vectors.rows[is_compared]
+    for ensemble in vectors.ensembles:
+        leaves = vectors.leaves(ensemble)[is_compared]
+        raw = vectors.raw(ensemble)[is_compared]
+        for output, path in enumerate(model_files(folder, ensemble)):
+            where = str(path.parent.relative_to(folder))
+            booster = lightgbm.Booster(model_file=str(path))
+            by_tree = booster.predict(rows, pred_leaf=True).reshape(len(rows), -1)
+            found.leaves(where, by_tree, leaves)
+            found.bits(where, booster.predict(rows, raw_score=True), raw[:, output])
+    return found
+
+
+def treelite(folder, vectors):
+    import treelite
+
+    found = Found(rows=len(vectors))
+    for ensemble in vectors.ensembles:
+        leaves, raw = vectors.leaves(ensemble), vectors.raw(ensemble)
+        for output, path in enumerate(model_files(folder, ensemble)):
+            where = str(path.parent.relative_to(folder))
+            model = treelite.frontend.load_lightgbm_model(path)
+            predicted = treelite.gtil.predict(model, vectors.rows, pred_margin=True)
+            # It numbers the nodes of a tree in an order of its own; of each of its leaves there
+            # must be one of ours, and of each of ours one of its.
+            nodes = np.asarray(treelite.gtil.predict_leaf(model, vectors.rows)).astype(np.int64)
+            nodes = nodes.reshape(leaves.shape)
+            for tree in range(leaves.shape[1]):
+                pairs = np.unique(np.column_stack([nodes[:, tree], leaves[:, tree]]), axis=0)
+                if any(len(np.unique(side)) != len(pairs) for side in pairs.T):
+                    found.problems.append(f"{where}: other leaves in tree {tree}")
+            found.bits(where, predicted.reshape(-1), raw[:, output])
+    return found
+
+
+def shap(folder, vectors):
+    """Values are finite, and with the expected value add up to the raw score. They take time, so
+    they are of some rows and of one level of each ensemble."""
+    import lightgbm
+    import shap
+
+    rows = read_by_lightgbm(vectors)
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(int))]
+    found = Found(rows=len(rows), ulps=float("nan"))
+    for ensemble in vectors.ensembles:
+        paths = model_files(folder, ensemble)
+        output = len(paths) // 2
+        booster = lightgbm.Booster(model_file=str(paths[output]))
+        explainer = shap.TreeExplainer(booster)
+        values = np.asarray(explainer.shap_values(vectors.rows[rows]))
+        expected = vectors.raw(ensemble)[rows, output]
+        where = str(paths[output].parent.relative_to(folder))
+        if values.shape != (len(rows), len(vectors.names)) or not np.isfinite(values).all():
+            found.problems.append(f"{where}: not finite")
+            continue
+        error = np.abs(values.sum(axis=1) + explainer.expected_value - expected).max()
+        found.notes.append(f"{where} adds up to {error:.0e}")
+        if not error <= 1e-9 * max(1.0, np.abs(values).sum(axis=1).max()):
+            found.problems.append(f"{where}: adds up to {error:.2e} beside the score")
+    return found
+
+
+def distribution(found, outputs, vectors):
+    """Compares the outputs of the whole model, by name."""
+    for name in ["hours", "probability_over_2d", "probability_by_day"]:
+        found.relative(name, outputs[name], vectors.column(f"parity:{name}"))
+    return found
+
+
+def onnxruntime(folder, vectors):
+    import onnxruntime
+
+    path = folder / "model.onnx"
+    if not path.exists():
+        raise NotRun("no model.onnx")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    inputs = {session.get_inputs()[0].name: vectors.rows}
+    outputs = dict(zip(names, session.run(names, inputs)))
+    return distribution(Found(rows=len(vectors)), outputs, vectors)
+
+
+def mlflow(folder, vectors):
+    if not (folder / "MLmodel").exists():
+        raise NotRun("no MLmodel")
+    import mlflow
+
+    outputs = mlflow.pyfunc.load_model(str(folder)).predict(vectors.rows)
+    return distribution(Found(rows=len(vectors)), outputs, vectors)
+
+
+READERS = {
+    "scorer (f32)": scorer,
+    "lightgbm": lightgbm,
+    "treelite": treelite,
+    "shap": shap,
+    "onnxruntime": onnxruntime,
+    "mlflow.pyfunc": mlflow,
+}

@@ -1,0 +1,237 @@
+//! Exported models against a reader of their own, and the rows that prove that others read them right.
+
+#[path = "../../examples/export/generated.rs"]
+mod generated;
+mod walker;
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
+use artifact::export::{ParityVectors, lightgbm_files, lightgbm_files_counted, parity_vectors};
+use bytes::Bytes;
+use generated::generated;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use scorer::{Parts, Scorer};
+use terms::{ErrorClass, LEVELS, Matrix};
+use walker::{Walker, numbers};
+
+/// The rows of vectors, in f32.
+fn rows(scorer: &Scorer, batch: &RecordBatch) -> Vec<Vec<f32>> {
+    let column = |name: &str| batch[name].as_primitive::<Float32Type>().values().to_vec();
+    let names = scorer.features().0.iter().map(|feature| feature.name.as_str());
+    let columns: Vec<Vec<f32>> = names.map(column).collect();
+    (0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
+}
+
+fn leaves(batch: &RecordBatch, ensemble: &str) -> Vec<u32> {
+    let lists = batch[format!("parity:leaves:{ensemble}").as_str()].as_fixed_size_list();
+    lists.values().as_primitive::<UInt32Type>().values().to_vec()
+}
+
+fn f64s(batch: &RecordBatch, name: &str) -> Vec<f64> {
+    let column = &batch[name];
+    let values = column.as_fixed_size_list_opt().map_or(column, |lists| lists.values());
+    values.as_primitive::<Float64Type>().values().to_vec()
+}
+
+fn read(bytes: Vec<u8>) -> RecordBatch {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).expect("Parquet");
+    let schema = reader.schema().clone();
+    let batches = reader.build().expect("batches").collect::<Result<Vec<_>, _>>().expect("rows");
+    concat_batches(&schema, &batches).expect("one batch")
+}
+
+/// Every file of a model is read by the walker, for every row: leaves first, then bits.
+fn assert_read_alike(scorer: &Scorer, vectors: &ParityVectors) {
+    let files = lightgbm_files(scorer).expect("files");
+    assert_eq!(files.len(), 1 + scorer.parts().regressors.len() * LEVELS.len());
+    let batch = vectors.batch();
+    let rows = rows(scorer, batch);
+    let wide: Vec<Vec<f64>> =
+        rows.iter().map(|row| row.iter().copied().map(f64::from).collect()).collect();
+    for (path, bytes) in files {
+        let ensemble = path.split('/').next().expect("a folder");
+        let model = match ensemble.strip_prefix("regressor_") {
+            None => &scorer.parts().gate,
+            Some(at) => &scorer.parts().regressors[at.parse::<usize>().expect("a number")].trees,
+        };
+        let name = |level: &f64| format!("{ensemble}/q{:02.0}/model.txt", level * 100.0);
+        let output = LEVELS.iter().position(|level| name(level) == path).unwrap_or(0);
+        let walker = Walker::new(std::str::from_utf8(&bytes).expect("text"));
+        let leaves = leaves(batch, ensemble);
+        let raw = f64s(batch, &format!("parity:raw:{ensemble}"));
+        let n_trees = model.trees().len().max(1);
+        assert_eq!(walker.trees.len(), n_trees, "{path}");
+        for (at, row) in rows.iter().enumerate() {
+            let (sum, found) = walker.predict(&wide[at]);
+            assert_eq!(found, leaves[at * n_trees..][..n_trees], "{path}: {row:?}");
+            for (tree, &leaf) in model.trees().iter().zip(&found) {
+                assert_eq!(tree.leaf_of(row), leaf as usize, "{path}: {row:?}");
+            }
+            let expected = raw[at * model.n_outputs() + output];
+            assert_eq!(sum.to_bits(), expected.to_bits(), "{path}: {row:?}: {sum} {expected}");
+        }
+    }
+}
+
+#[test]
+fn generated_models_are_read_as_they_route_and_add() {
+    for seed in 0..12 {
+        let scorer = generated(seed).unwrap();
+        let vectors = parity_vectors(&scorer, 200, seed).unwrap();
+        assert_read_alike(&scorer, &vectors);
+    }
+}
+
+#[test]
+fn sums_in_f64_are_those_of_the_model_but_for_rounding() {
+    let scorer = generated(3).unwrap();
+    let batch = parity_vectors(&scorer, 300, 1).unwrap().batch().clone();
+    let model = &scorer.parts().regressors[0].trees;
+    let raw = f64s(&batch, "parity:raw:regressor_0");
+    let mut predicted = vec![0.0; LEVELS.len()];
+    for (row, raw) in rows(&scorer, &batch).iter().zip(raw.chunks_exact(LEVELS.len())) {
+        model.predict_row(row, &mut predicted);
+        let mut sorted = raw.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        for (&found, expected) in predicted.iter().zip(sorted) {
+            // No sum on the way is above 256, where f32 is rounded by at most 2^-17.
+            let bound = model.trees().len() as f64 * 2_f64.powi(-17);
+            assert!((f64::from(found) - expected).abs() <= bound, "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn every_key_is_written_and_sizes_are_exact() {
+    let keys = [
+        "num_leaves",
+        "num_cat",
+        "split_feature",
+        "split_gain",
+        "threshold",
+        "decision_type",
+        "left_child",
+        "right_child",
+        "leaf_value",
+        "leaf_weight",
+        "leaf_count",
+        "internal_value",
+        "internal_weight",
+        "internal_count",
+        "is_linear",
+        "shrinkage",
+    ];
+    let mut constant = 0;
+    for (path, bytes) in lightgbm_files(&generated(5).unwrap()).unwrap() {
+        let text = String::from_utf8(bytes).unwrap();
+        let walker = Walker::new(&text);
+        let mut sizes = walker.sizes.clone();
+        assert_eq!(sizes.len(), walker.trees.len());
+        assert_eq!(numbers::<usize>(&walker.header, "tree_sizes"), sizes, "{path}");
+        sizes.clear();
+        for tree in &walker.trees {
+            let missing: Vec<_> = keys.iter().filter(|key| !tree.contains_key(**key)).collect();
+            assert!(missing.is_empty(), "{path}: {missing:?}");
+            constant += usize::from(tree["num_leaves"] == "1");
+        }
+        let n_features = walker.header["feature_names"].split(' ').count();
+        assert_eq!(walker.header["max_feature_idx"], (n_features - 1).to_string());
+        assert_eq!(walker.header["feature_infos"].split(' ').count(), n_features);
+    }
+    assert!(constant > LEVELS.len(), "{constant} constant trees");
+}
+
+#[test]
+fn counts_are_those_of_the_sample_and_one_more_for_each_leaf() {
+    let scorer = generated(7).unwrap();
+    let batch = parity_vectors(&scorer, 500, 2).unwrap().batch().clone();
+    let rows = rows(&scorer, &batch);
+    let column = |at: usize| rows.iter().map(|row| row[at]).collect();
+    let columns = (0..scorer.features().len()).map(column).collect();
+    let sample = Matrix { features: scorer.features().clone(), columns };
+    let files = lightgbm_files_counted(&scorer, &sample).unwrap();
+    let walker = Walker::new(std::str::from_utf8(&files["gate/model.txt"]).unwrap());
+    for (tree, text) in scorer.parts().gate.trees().iter().zip(&walker.trees) {
+        let mut expected = vec![1; tree.n_leaves()];
+        rows.iter().for_each(|row| expected[tree.leaf_of(row)] += 1);
+        assert_eq!(numbers::<usize>(text, "leaf_count"), expected);
+        if let Some(root) = numbers::<usize>(text, "internal_count").first() {
+            assert_eq!(*root, rows.len() + tree.n_leaves());
+            let values = numbers::<f64>(text, "leaf_value");
+            let sum: f64 = values.iter().zip(&expected).map(|(value, n)| value * *n as f64).sum();
+            let mean = numbers::<f64>(text, "internal_value")[0];
+            assert!((mean - sum / *root as f64).abs() < 1e-12);
+        }
+    }
+    // Routing and sums are those of the other files.
+    let plain = lightgbm_files(&scorer).unwrap();
+    assert!(plain["gate/model.txt"] != files["gate/model.txt"]);
+    let plain = Walker::new(std::str::from_utf8(&plain["gate/model.txt"]).unwrap());
+    let wide: Vec<f64> = rows[0].iter().copied().map(f64::from).collect();
+    assert_eq!(walker.predict(&wide), plain.predict(&wide));
+
+    let mut other = sample;
+    other.features.0[0].name = "other".into();
+    assert!(lightgbm_files_counted(&scorer, &other).is_err());
+}
+
+#[test]
+fn a_name_that_the_format_cannot_hold_is_refused() {
+    for name in ["two words", "", "a=b", "line\nbreak"] {
+        let mut parts: Parts = generated(1).unwrap().parts().clone();
+        parts.features.0[2].name = name.into();
+        let error = lightgbm_files(&Scorer::from_parts(parts).unwrap()).unwrap_err();
+        assert_eq!(error.class(), ErrorClass::Input);
+        let expected = format!("LightGBM's text format: cannot hold feature {name:?}");
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn vectors_have_every_edge_and_the_scorers_numbers() {
+    let scorer = generated(2).unwrap();
+    let vectors = parity_vectors(&scorer, 300, 9).unwrap();
+    let batch = vectors.batch();
+    let rows = rows(&scorer, batch);
+    let has = |of: &dyn Fn(f32) -> bool| rows.iter().flatten().any(|value| of(*value));
+    assert!(has(&f32::is_nan) && has(&|value| value == f32::INFINITY));
+    assert!(has(&|value| value == f32::NEG_INFINITY));
+    assert!(has(&|value| value.to_bits() == (-0.0_f32).to_bits()) && has(&|value| value == 0.0));
+    let codes: BTreeSet<i64> = rows.iter().map(|row| row[9] as i64).collect();
+    // The first and last level of 300, one that no training has seen, a negative one.
+    assert!([0, 299, 300, -1].iter().all(|code| codes.contains(code)), "{codes:?}");
+    // Of thresholds that are infinite or the largest there is not every neighbour.
+    let (met, all) = (vectors.n_splits_met, vectors.n_splits);
+    assert!(met * 10 > all * 6 && met <= all, "{met} of {all}");
+
+    let hours = f64s(batch, "parity:hours");
+    let over = f64s(batch, "parity:probability_over_2d");
+    for (at, row) in rows.iter().enumerate() {
+        let published = scorer.score_row(row);
+        let found: Vec<f32> = hours[at * 9..][..9].iter().map(|hours| *hours as f32).collect();
+        assert_eq!(found, published.hours);
+        assert_eq!(over[at] as f32, published.probability_over_2d);
+    }
+}
+
+#[test]
+fn the_file_gives_back_every_bit_and_the_seed_gives_the_same_file() {
+    let scorer = generated(4).unwrap();
+    let vectors = parity_vectors(&scorer, 100, 5).unwrap();
+    let bytes = vectors.to_parquet().unwrap();
+    assert_eq!(parity_vectors(&scorer, 100, 5).unwrap().to_parquet().unwrap(), bytes);
+    assert_ne!(parity_vectors(&scorer, 100, 6).unwrap().to_parquet().unwrap(), bytes);
+    let back = read(bytes);
+    assert_eq!(back.num_columns(), vectors.batch().num_columns());
+    let bits = |batch: &RecordBatch| -> Vec<u32> {
+        rows(&scorer, batch).iter().flatten().map(|value| value.to_bits()).collect()
+    };
+    assert_eq!(bits(&back), bits(vectors.batch()));
+    for name in ["parity:raw:regressor_1", "parity:hours", "parity:probability_by_day"] {
+        assert_eq!(f64s(&back, name), f64s(vectors.batch(), name));
+    }
+    assert_eq!(leaves(&back, "regressor_0"), leaves(vectors.batch(), "regressor_0"));
+}
