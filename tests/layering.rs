@@ -19,7 +19,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("intake", &["terms", "store"]),
     ("learn", &["terms", "statistics", "boost", "scorer"]),
     ("evaluate", &["terms", "statistics"]),
-    ("artifact", &["terms", "store", "scorer"]),
+    ("artifact", &["terms", "boost", "store", "scorer"]),
     ("simulate", &["terms", "statistics"]),
     ("features", &["terms", "statistics"]),
     ("operations", &["terms"]),

@@ -72,6 +72,16 @@ pub enum Error {
         /// The scorer's error.
         source: scorer::Error,
     },
+    /// A part of the model has no equal in another format.
+    #[error("{format}: the {part} cannot be written: {what}")]
+    Export {
+        /// The format.
+        format: &'static str,
+        /// The part of the model.
+        part: &'static str,
+        /// What of it.
+        what: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -81,7 +91,7 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotFound { .. } => ErrorClass::Input,
+            Self::NotFound { .. } | Self::Export { .. } => ErrorClass::Input,
             Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
                 ErrorClass::Contract
             }
@@ -99,7 +109,7 @@ impl Error {
     /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } => None,
+            Self::NotFound { .. } | Self::Export { .. } => None,
             Self::Moved { .. } => {
                 Some("publish again: the model is then compared with the new champion".into())
             }

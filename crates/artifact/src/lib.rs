@@ -18,6 +18,7 @@ mod bundle;
 mod choice;
 mod decision;
 mod error;
+pub mod export;
 mod pointer;
 mod registry;
 

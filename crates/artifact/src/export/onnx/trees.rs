@@ -1,0 +1,172 @@
+//! Trees as a `TreeEnsemble` node, and the sum of their leaves.
+//!
+//! Our leaves hold a value for each output, those of the standard one. So each tree is a target of its
+//! own, whose value is the position of the leaf that a row is routed to, and the values are taken
+//! from a table by that: trees are walked once and not once for each output. They are added as the
+//! scorer adds them, in f32, from the base on in the order of the trees; the sums of the node
+//! itself are in no order that is promised.
+
+use boost::{Child, Model, Split, SplitRule, Tree};
+
+use super::graph::{Graph, Value, byte_vector, double_vector, integer, integers};
+use crate::Error;
+
+/// Goes to the true branch if it is at most the split value.
+const BRANCH_LEQ: u8 = 0;
+/// … if it is equal.
+const BRANCH_EQ: u8 = 4;
+/// … if it is one of a set.
+const BRANCH_MEMBER: u8 = 6;
+
+/// No f32 is equal to it.
+const EQUAL_TO_NOTHING: f64 = 1e300;
+
+/// The sums of base and leaves. Shapes: `row` N x n_features, in f64; the result N x n_outputs, in f32.
+///
+/// # Errors
+/// If a sum may be too large for f32, since then what is left of it depends on the runtime.
+pub(super) fn sums(
+    graph: &mut Graph,
+    part: &'static str,
+    model: &Model,
+    row: &Value,
+) -> Result<Value, Error> {
+    check_range(part, model)?;
+    let n_outputs = model.n_outputs();
+    // The base is the only leaf of a tree before the others.
+    let mut table = model.base().to_vec();
+    let mut starts = vec![0];
+    for tree in model.trees() {
+        starts.push((table.len() / n_outputs) as i64);
+        (0..tree.n_leaves()).for_each(|leaf| table.extend(tree.leaf(leaf)));
+    }
+    let n_trees = starts.len();
+    let leaves = leaves(graph, model.trees(), row);
+    let leaves = graph.to_integer(&leaves);
+    let starts = graph.integers(&[1, n_trees], &starts);
+    let positions = graph.add(&leaves, &starts);
+    let table = graph.floats(&[table.len() / n_outputs, n_outputs], &table);
+    let values = graph.take(&table, &positions, 0);
+    let running = graph.running_sum(&values, 1);
+    let last = graph.take_one(&running, n_trees - 1, 1);
+    Ok(graph.squeeze(&last, 1))
+}
+
+fn check_range(part: &'static str, model: &Model) -> Result<(), Error> {
+    for output in 0..model.n_outputs() {
+        let largest = |tree: &Tree| {
+            (0..tree.n_leaves()).map(|leaf| tree.leaf(leaf)[output].abs()).fold(0.0, f32::max)
+        };
+        let sum: f64 = model.trees().iter().map(|tree| f64::from(largest(tree))).sum();
+        if sum + f64::from(model.base()[output].abs()) > f64::from(f32::MAX) {
+            let what = format!("output {output} of its trees may exceed the range of f32");
+            return Err(Error::Export { format: "ONNX", part, what });
+        }
+    }
+    Ok(())
+}
+
+/// The position of the leaf that a row is routed to, in each tree; 0 first, for the base. Shapes:
+/// N x (n_trees + 1).
+fn leaves(graph: &mut Graph, trees: &[Tree], row: &Value) -> Value {
+    let mut ensemble = Ensemble::default();
+    for (position, tree) in trees.iter().enumerate() {
+        ensemble.push(tree, position as i64 + 1);
+    }
+    let n_trees = trees.len() + 1;
+    if ensemble.modes.is_empty() {
+        // Without a split there is nothing to route.
+        return graph.zeros(row, n_trees);
+    }
+    graph.ml_node("TreeEnsemble", &[row], ensemble.attributes(n_trees))
+}
+
+/// The attributes of the node so far: for each split, and for each leaf of all trees.
+#[derive(Default)]
+struct Ensemble {
+    roots: Vec<i64>,
+    modes: Vec<u8>,
+    features: Vec<i64>,
+    splits: Vec<f64>,
+    members: Vec<f64>,
+    missing_to_true: Vec<i64>,
+    /// Of the true branch and of the false one: whether it is a leaf, and the position.
+    branches: [(Vec<i64>, Vec<i64>); 2],
+    leaf_targets: Vec<i64>,
+    leaf_values: Vec<f64>,
+}
+
+impl Ensemble {
+    fn push(&mut self, tree: &Tree, target: i64) {
+        if tree.n_leaves() == 1 {
+            // Nothing is added to the target, which is 0: its only leaf.
+            return;
+        }
+        let (first_split, first_leaf) = (self.modes.len() as i64, self.leaf_targets.len() as i64);
+        self.roots.push(first_split);
+        for split in tree.splits() {
+            self.push_split(&split, first_split, first_leaf);
+        }
+        for leaf in 0..tree.n_leaves() {
+            self.leaf_targets.push(target);
+            self.leaf_values.push(leaf as f64);
+        }
+    }
+
+    fn push_split(&mut self, split: &Split, first_split: i64, first_leaf: i64) {
+        let (mode, value, branches, missing_to_true) = match &split.rule {
+            SplitRule::AtMost(threshold) => {
+                let value = f64::from(*threshold);
+                (BRANCH_LEQ, value, [split.left, split.right], split.missing_left)
+            }
+            SplitRule::Codes(codes) => {
+                // The codes leave the side of the missing values; whatever else there is goes there.
+                let (known, missing) = match split.missing_left {
+                    true => (split.right, split.left),
+                    false => (split.left, split.right),
+                };
+                if codes.is_empty() {
+                    (BRANCH_EQ, EQUAL_TO_NOTHING, [known, missing], false)
+                } else {
+                    self.members.extend(codes.iter().map(|&code| f64::from(code)));
+                    self.members.push(f64::NAN);
+                    (BRANCH_MEMBER, 0.0, [known, missing], false)
+                }
+            }
+        };
+        self.modes.push(mode);
+        self.features.push(split.feature.into());
+        self.splits.push(value);
+        self.missing_to_true.push(missing_to_true.into());
+        for ((is_leaf, position), child) in self.branches.iter_mut().zip(branches) {
+            let (leaf, at) = match child {
+                Child::Split(at) => (false, first_split + i64::from(at)),
+                Child::Leaf(at) => (true, first_leaf + i64::from(at)),
+            };
+            is_leaf.push(leaf.into());
+            position.push(at);
+        }
+    }
+
+    fn attributes(self, n_targets: usize) -> Vec<super::proto::AttributeProto> {
+        let [(true_leafs, true_ids), (false_leafs, false_ids)] = self.branches;
+        let mut attributes = vec![
+            integer("n_targets", n_targets as i64),
+            integers("tree_roots", self.roots),
+            byte_vector("nodes_modes", self.modes),
+            integers("nodes_featureids", self.features),
+            double_vector("nodes_splits", &self.splits),
+            integers("nodes_missing_value_tracks_true", self.missing_to_true),
+            integers("nodes_trueleafs", true_leafs),
+            integers("nodes_truenodeids", true_ids),
+            integers("nodes_falseleafs", false_leafs),
+            integers("nodes_falsenodeids", false_ids),
+            integers("leaf_targetids", self.leaf_targets),
+            double_vector("leaf_weights", &self.leaf_values),
+        ];
+        if !self.members.is_empty() {
+            attributes.push(double_vector("membership_values", &self.members));
+        }
+        attributes
+    }
+}
