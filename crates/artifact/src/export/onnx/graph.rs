@@ -38,14 +38,20 @@ impl Graph {
 
     /// An input of N rows. Shapes: N x `width`.
     pub(super) fn input(&mut self, name: &str, width: usize, doc: &str) -> Value {
-        self.proto.input.push(rows_of_doubles(name, Some(width), doc));
+        self.proto.input.push(rows_of_doubles(name, width, doc));
         Value(name.to_owned())
     }
 
-    /// Makes a value an output, under this name. Shapes: N x `width`, or N.
-    pub(super) fn output(&mut self, name: &str, value: &Value, width: Option<usize>, doc: &str) {
-        self.push("Identity", "", name.to_owned(), &[value], Vec::new());
-        self.proto.output.push(rows_of_doubles(name, width, doc));
+    /// Makes the columns of a value outputs of N rows each, with these names and what they are.
+    /// Shapes: `value` N x as many as names.
+    pub(super) fn outputs(&mut self, value: &Value, columns: &[(String, String)]) {
+        let attribute = vec![integer("axis", 1), integer("num_outputs", columns.len() as i64)];
+        let name = self.next_name("Split");
+        let output = columns.iter().map(|(name, _)| name.clone()).collect();
+        self.push("Split", "", name, &[value], output, attribute);
+        for (name, doc) in columns {
+            self.proto.output.push(rows_of_doubles(name, 1, doc));
+        }
     }
 
     /// The one output of a node without attributes.
@@ -61,7 +67,12 @@ impl Graph {
         attributes: Vec<AttributeProto>,
     ) -> Value {
         let name = self.next_name(operator);
-        self.push(operator, "", name, inputs, attributes)
+        let mut output = vec![name.clone()];
+        if operator == "TopK" {
+            output.push(format!("{name}/positions"));
+        }
+        self.push(operator, "", name.clone(), inputs, output, attributes);
+        Value(name)
     }
 
     /// The one output of a node of an operator for machine learning.
@@ -72,7 +83,8 @@ impl Graph {
         attributes: Vec<AttributeProto>,
     ) -> Value {
         let name = self.next_name(operator);
-        self.push(operator, super::ML_DOMAIN, name, inputs, attributes)
+        self.push(operator, super::ML_DOMAIN, name.clone(), inputs, vec![name.clone()], attributes);
+        Value(name)
     }
 
     fn next_name(&self, operator: &str) -> String {
@@ -85,21 +97,17 @@ impl Graph {
         domain: &str,
         name: String,
         inputs: &[&Value],
+        output: Vec<String>,
         attribute: Vec<AttributeProto>,
-    ) -> Value {
-        let mut output = vec![name.clone()];
-        if operator == "TopK" {
-            output.push(format!("{name}/positions"));
-        }
+    ) {
         self.proto.node.push(NodeProto {
             input: inputs.iter().map(|value| value.0.clone()).collect(),
             output,
-            name: name.clone(),
+            name,
             op_type: operator.to_owned(),
             attribute,
             domain: domain.to_owned(),
         });
-        Value(name)
     }
 
     fn constant(&mut self, dims: &[usize], data_type: i32, raw_data: Vec<u8>) -> Value {
@@ -294,10 +302,10 @@ fn tensor(dims: &[usize], data_type: i32, raw_data: Vec<u8>) -> TensorProto {
     TensorProto { dims, data_type, name: String::new(), raw_data }
 }
 
-fn rows_of_doubles(name: &str, width: Option<usize>, doc: &str) -> ValueInfoProto {
+fn rows_of_doubles(name: &str, width: usize, doc: &str) -> ValueInfoProto {
     let rows = Dimension::Parameter("N".to_owned());
-    let dims = std::iter::once(rows).chain(width.map(|width| Dimension::Value(width as i64)));
-    let dim = dims.map(|value| DimensionProto { value: Some(value) }).collect();
+    let dims = [rows, Dimension::Value(width as i64)];
+    let dim = dims.map(|value| DimensionProto { value: Some(value) }).into();
     let shape = Some(TensorShapeProto { dim });
     let tensor_type = Some(TensorTypeProto { elem_type: DOUBLE, shape });
     let r#type = Some(TypeProto { tensor_type });

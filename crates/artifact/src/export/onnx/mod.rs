@@ -1,9 +1,10 @@
 //! The whole model as one ONNX graph, so that a runtime of others gives the scorer's numbers.
 //!
 //! Input `features`: N x n_features f64 in the order of `features.json`, categories as the positions of
-//! their levels, missing values as NaN. Outputs, in f64: `hours`, the quantiles (N x 9),
-//! `probability_over_2d` (N) and `probability_by_day` (N x 60). Rounded to f32, as the scorer
-//! publishes them, they are its numbers.
+//! their levels, missing values as NaN. Outputs, each N x 1 f64: `probability_over_2d`, the quantiles
+//! `hours_p05` and so on, and `probability_by_day_1` and so on. Each is a column, so that a table goes
+//! in and a table comes out (MLflow makes columns of outputs by flattening them). Rounded to f32,
+//! as the scorer publishes them, they are its numbers.
 //!
 //! In the graph is everything that the scorer does with a row: features as f32, routing, the sums of
 //! leaves in f32, the time scale of each regressor, their mean in hours, calibration, recalibration,
@@ -21,8 +22,9 @@ mod trees;
 
 use prost::Message;
 use scorer::{Parts, Scorer};
-use terms::{DAYS_AHEAD, LEVELS, N_LEVELS};
+use terms::{LEVELS, N_LEVELS};
 
+use super::outputs;
 use crate::Error;
 use graph::{Graph, Value};
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
@@ -92,11 +94,9 @@ fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
     graph.begin("mixture");
     let of_model = (parts.tail_ratio, parts.grain, parts.days);
     let published = mixture::published(graph, &log_odds, &hours, &row, of_model);
-    let over = graph.squeeze(&published.probability_over_2d, 1);
-    graph.output("hours", &published.hours, Some(N_LEVELS), "Quantiles of delivery time in hours");
-    graph.output("probability_over_2d", &over, None, "P(delivery takes more than two days)");
-    let doc = format!("P(delivered within d days), d every {} days", parts.days.step_days());
-    graph.output("probability_by_day", &published.by_day, Some(DAYS_AHEAD), &doc);
+    graph.outputs(&published.probability_over_2d, &outputs::over_2d());
+    graph.outputs(&published.hours, &outputs::hours());
+    graph.outputs(&published.by_day, &outputs::by_day(parts.days));
     Ok(())
 }
 
