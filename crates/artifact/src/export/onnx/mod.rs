@@ -29,6 +29,7 @@ use crate::Error;
 use graph::{Graph, Value};
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use time_scale::{Row, RowTimeScale};
+use trees::RoutedValues;
 
 /// The domain of the operators for machine learning.
 const ML_DOMAIN: &str = "ai.onnx.ml";
@@ -77,12 +78,14 @@ fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
     let rounded = graph.to_float(&input);
     let values = graph.to_double(&rounded);
     let row = Row { features: &parts.features, values: &values };
+    let models = parts.regressors.iter().map(|regressor| &regressor.trees).chain([&parts.gate]);
+    let routed = RoutedValues::new(graph, models, &values, parts.features.len());
 
     graph.begin("gate");
-    let log_odds = trees::sums(graph, "gate", &parts.gate, &values)?;
+    let log_odds = trees::sums(graph, "gate", &parts.gate, &routed)?;
     let log_odds = graph.to_double(&log_odds);
 
-    let (mean, scale) = mean_hours(graph, parts, &row)?;
+    let (mean, scale) = mean_hours(graph, parts, &row, &routed)?;
     graph.begin("calibration");
     let scaled = scale.scaled(graph, &mean);
     let calibrated = corrections::calibrated(graph, &parts.calibration, &scaled);
@@ -106,12 +109,13 @@ fn mean_hours(
     graph: &mut Graph,
     parts: &Parts,
     row: &Row<'_>,
+    routed: &RoutedValues,
 ) -> Result<(Value, RowTimeScale), Error> {
     let total: f64 = parts.regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
     let mut of_first = None;
     for (position, regressor) in parts.regressors.iter().enumerate() {
         graph.begin(&format!("regressor_{position}"));
-        let sums = trees::sums(graph, "regressor", &regressor.trees, row.values)?;
+        let sums = trees::sums(graph, "regressor", &regressor.trees, routed)?;
         let raw = graph.to_double(&sums);
         let least = graph.number(QUANTILE_MIN);
         let quantiles = graph.max(&raw, &least);

@@ -6,7 +6,9 @@
 //! scorer adds them, in f32, from the base on in the order of the trees; the sums of the node
 //! itself are in no order that is promised.
 
-use boost::{Child, Model, Split, SplitRule, Tree};
+use std::collections::BTreeMap;
+
+use boost::{CATEGORY_CODE_MAX, Child, Model, Split, SplitRule, Tree};
 
 use super::graph::{Graph, Value, byte_vector, double_vector, integer, integers};
 use crate::Error;
@@ -21,7 +23,53 @@ const BRANCH_MEMBER: u8 = 6;
 /// No f32 is equal to it.
 const EQUAL_TO_NOTHING: f64 = 1e300;
 
-/// The sums of base and leaves. Shapes: `row` N x n_features, in f64; the result N x n_outputs, in f32.
+/// No category has this code.
+const NO_CODE: f64 = -1.0;
+
+/// What the nodes of trees are given: the row's values, and once more those that are looked up in sets of
+/// codes. Runtimes look numbers up by what is before their point, so there whatever is no code is
+/// [`NO_CODE`].
+pub(super) struct RoutedValues {
+    /// Shapes: N x (n_features + n_looked_up), in f64.
+    values: Value,
+    /// By feature the column in which it is looked up.
+    looked_up: BTreeMap<u32, i64>,
+}
+
+impl RoutedValues {
+    /// For the trees of these models. Shapes: `row` N x `n_features`, in f64.
+    pub(super) fn new<'a>(
+        graph: &mut Graph,
+        models: impl Iterator<Item = &'a Model>,
+        row: &Value,
+        n_features: usize,
+    ) -> Self {
+        let splits = models.flat_map(Model::trees).flat_map(Tree::splits);
+        let of_codes = splits.filter(|split| matches!(split.rule, SplitRule::Codes(_)));
+        let mut looked_up: BTreeMap<u32, i64> = of_codes.map(|split| (split.feature, 0)).collect();
+        for (column, at) in looked_up.values_mut().zip(n_features as i64..) {
+            *column = at;
+        }
+        if looked_up.is_empty() {
+            return Self { values: row.clone(), looked_up };
+        }
+        let features: Vec<i64> = looked_up.keys().map(|&feature| feature.into()).collect();
+        let features = graph.integers(&[features.len()], &features);
+        let codes = graph.take(row, &features, 1);
+        let whole = graph.node("Floor", &[&codes]);
+        let is_whole = graph.node("Equal", &[&whole, &codes]);
+        let (least, most) = (graph.number(0.0), graph.number(CATEGORY_CODE_MAX.into()));
+        let is_in_range = graph.at_most(&least, &codes);
+        let is_code = graph.node("And", &[&is_whole, &is_in_range]);
+        let is_in_range = graph.at_most(&codes, &most);
+        let is_code = graph.node("And", &[&is_code, &is_in_range]);
+        let no_code = graph.number(NO_CODE);
+        let codes = graph.choose(&is_code, &codes, &no_code);
+        Self { values: graph.concat(&[row, &codes], 1), looked_up }
+    }
+}
+
+/// The sums of base and leaves. Shapes: the result N x n_outputs, in f32.
 ///
 /// # Errors
 /// If a sum may be too large for f32, since then what is left of it depends on the runtime.
@@ -29,7 +77,7 @@ pub(super) fn sums(
     graph: &mut Graph,
     part: &'static str,
     model: &Model,
-    row: &Value,
+    row: &RoutedValues,
 ) -> Result<Value, Error> {
     check_range(part, model)?;
     let n_outputs = model.n_outputs();
@@ -68,17 +116,17 @@ fn check_range(part: &'static str, model: &Model) -> Result<(), Error> {
 
 /// The position of the leaf that a row is routed to, in each tree; 0 first, for the base. Shapes:
 /// N x (n_trees + 1).
-fn leaves(graph: &mut Graph, trees: &[Tree], row: &Value) -> Value {
+fn leaves(graph: &mut Graph, trees: &[Tree], row: &RoutedValues) -> Value {
     let mut ensemble = Ensemble::default();
     for (position, tree) in trees.iter().enumerate() {
-        ensemble.push(tree, position as i64 + 1);
+        ensemble.push(tree, position as i64 + 1, &row.looked_up);
     }
     let n_trees = trees.len() + 1;
     if ensemble.modes.is_empty() {
         // Without a split there is nothing to route.
-        return graph.zeros(row, n_trees);
+        return graph.zeros(&row.values, n_trees);
     }
-    graph.ml_node("TreeEnsemble", &[row], ensemble.attributes(n_trees))
+    graph.ml_node("TreeEnsemble", &[&row.values], ensemble.attributes(n_trees))
 }
 
 /// The attributes of the node so far: for each split, and for each leaf of all trees.
@@ -97,7 +145,7 @@ struct Ensemble {
 }
 
 impl Ensemble {
-    fn push(&mut self, tree: &Tree, target: i64) {
+    fn push(&mut self, tree: &Tree, target: i64, looked_up: &BTreeMap<u32, i64>) {
         if tree.n_leaves() == 1 {
             // Nothing is added to the target, which is 0: its only leaf.
             return;
@@ -105,6 +153,11 @@ impl Ensemble {
         let (first_split, first_leaf) = (self.modes.len() as i64, self.leaf_targets.len() as i64);
         self.roots.push(first_split);
         for split in tree.splits() {
+            let feature = match split.rule {
+                SplitRule::AtMost(_) => None,
+                SplitRule::Codes(_) => looked_up.get(&split.feature),
+            };
+            self.features.push(feature.copied().unwrap_or(split.feature.into()));
             self.push_split(&split, first_split, first_leaf);
         }
         for leaf in 0..tree.n_leaves() {
@@ -135,7 +188,6 @@ impl Ensemble {
             }
         };
         self.modes.push(mode);
-        self.features.push(split.feature.into());
         self.splits.push(value);
         self.missing_to_true.push(missing_to_true.into());
         for ((is_leaf, position), child) in self.branches.iter_mut().zip(branches) {
