@@ -3,6 +3,8 @@
 mod mlmodel;
 mod onnx;
 mod outputs;
+#[cfg(test)]
+mod tests;
 
 pub use mlmodel::{example_row, mlmodel_files};
 pub use onnx::onnx_model;

@@ -15,7 +15,7 @@
 mod corrections;
 mod graph;
 mod mixture;
-mod proto;
+pub(super) mod proto;
 mod quantile_distribution;
 mod time_scale;
 mod trees;

@@ -23,8 +23,10 @@ const BRANCH_MEMBER: u8 = 6;
 /// No f32 is equal to it.
 const EQUAL_TO_NOTHING: f64 = 1e300;
 
-/// No category has this code.
-const NO_CODE: f64 = -1.0;
+/// Codes are looked up as numbers from 1 on: the standard's reference takes a 0 in a set for its end.
+const FIRST_CODE: f64 = 1.0;
+/// What is looked up for everything that is no code.
+const NO_CODE: f64 = 0.0;
 
 /// What the nodes of trees are given: the row's values, and once more those that are looked up in sets of
 /// codes. Runtimes look numbers up by what is before their point, so there whatever is no code is
@@ -63,7 +65,8 @@ impl RoutedValues {
         let is_code = graph.node("And", &[&is_whole, &is_in_range]);
         let is_in_range = graph.at_most(&codes, &most);
         let is_code = graph.node("And", &[&is_code, &is_in_range]);
-        let no_code = graph.number(NO_CODE);
+        let (first, no_code) = (graph.number(FIRST_CODE), graph.number(NO_CODE));
+        let codes = graph.add(&codes, &first);
         let codes = graph.choose(&is_code, &codes, &no_code);
         Self { values: graph.concat(&[row, &codes], 1), looked_up }
     }
@@ -129,6 +132,15 @@ fn leaves(graph: &mut Graph, trees: &[Tree], row: &RoutedValues) -> Value {
     graph.ml_node("TreeEnsemble", &[&row.values], ensemble.attributes(n_trees))
 }
 
+/// Where a row goes if what the node asks is true, and if it is false: codes leave the side of the missing
+/// values, and whatever else there is goes there.
+fn branches(split: &Split) -> [Child; 2] {
+    match split.rule {
+        SplitRule::Codes(_) if split.missing_left => [split.right, split.left],
+        _ => [split.left, split.right],
+    }
+}
+
 /// The attributes of the node so far: for each split, and for each leaf of all trees.
 #[derive(Default)]
 struct Ensemble {
@@ -152,13 +164,37 @@ impl Ensemble {
         }
         let (first_split, first_leaf) = (self.modes.len() as i64, self.leaf_targets.len() as i64);
         self.roots.push(first_split);
-        for split in tree.splits() {
+        // Sets are listed in the order of their splits, which is that of the nodes in the standard and
+        // of a walk, true branches first, in its reference: here both are the same.
+        let splits: Vec<Split> = tree.splits().collect();
+        let mut order = Vec::with_capacity(splits.len());
+        let mut position = vec![0; splits.len()];
+        let mut to_visit = vec![0];
+        while let Some(at) = to_visit.pop() {
+            position[at] = first_split + order.len() as i64;
+            order.push(at);
+            let [when_true, when_false] = branches(&splits[at]);
+            for child in [when_false, when_true] {
+                if let Child::Split(next) = child {
+                    to_visit.push(next as usize);
+                }
+            }
+        }
+        for split in order.into_iter().map(|at| &splits[at]) {
             let feature = match split.rule {
                 SplitRule::AtMost(_) => None,
                 SplitRule::Codes(_) => looked_up.get(&split.feature),
             };
             self.features.push(feature.copied().unwrap_or(split.feature.into()));
-            self.push_split(&split, first_split, first_leaf);
+            self.push_rule(split);
+            for ((is_leaf, at), child) in self.branches.iter_mut().zip(branches(split)) {
+                let (leaf, of_child) = match child {
+                    Child::Split(split) => (false, position[split as usize]),
+                    Child::Leaf(leaf) => (true, first_leaf + i64::from(leaf)),
+                };
+                is_leaf.push(leaf.into());
+                at.push(of_child);
+            }
         }
         for leaf in 0..tree.n_leaves() {
             self.leaf_targets.push(target);
@@ -166,38 +202,19 @@ impl Ensemble {
         }
     }
 
-    fn push_split(&mut self, split: &Split, first_split: i64, first_leaf: i64) {
-        let (mode, value, branches, missing_to_true) = match &split.rule {
-            SplitRule::AtMost(threshold) => {
-                let value = f64::from(*threshold);
-                (BRANCH_LEQ, value, [split.left, split.right], split.missing_left)
-            }
+    fn push_rule(&mut self, split: &Split) {
+        let (mode, value, missing_to_true) = match &split.rule {
+            SplitRule::AtMost(threshold) => (BRANCH_LEQ, f64::from(*threshold), split.missing_left),
+            SplitRule::Codes(codes) if codes.is_empty() => (BRANCH_EQ, EQUAL_TO_NOTHING, false),
             SplitRule::Codes(codes) => {
-                // The codes leave the side of the missing values; whatever else there is goes there.
-                let (known, missing) = match split.missing_left {
-                    true => (split.right, split.left),
-                    false => (split.left, split.right),
-                };
-                if codes.is_empty() {
-                    (BRANCH_EQ, EQUAL_TO_NOTHING, [known, missing], false)
-                } else {
-                    self.members.extend(codes.iter().map(|&code| f64::from(code)));
-                    self.members.push(f64::NAN);
-                    (BRANCH_MEMBER, 0.0, [known, missing], false)
-                }
+                self.members.extend(codes.iter().map(|&code| f64::from(code) + FIRST_CODE));
+                self.members.push(f64::NAN);
+                (BRANCH_MEMBER, 0.0, false)
             }
         };
         self.modes.push(mode);
         self.splits.push(value);
         self.missing_to_true.push(missing_to_true.into());
-        for ((is_leaf, position), child) in self.branches.iter_mut().zip(branches) {
-            let (leaf, at) = match child {
-                Child::Split(at) => (false, first_split + i64::from(at)),
-                Child::Leaf(at) => (true, first_leaf + i64::from(at)),
-            };
-            is_leaf.push(leaf.into());
-            position.push(at);
-        }
     }
 
     fn attributes(self, n_targets: usize) -> Vec<super::proto::AttributeProto> {
