@@ -72,12 +72,14 @@ pub enum Error {
         /// The scorer's error.
         source: scorer::Error,
     },
-    /// A model that another format cannot hold.
-    #[error("{format}: cannot hold {what}")]
+    /// A part of the model has no equal in another format.
+    #[error("{format}: the {part} cannot be written: {what}")]
     Export {
         /// The format.
         format: &'static str,
-        /// What it cannot hold.
+        /// The part of the model.
+        part: &'static str,
+        /// What of it.
         what: String,
     },
     /// The store failed.

@@ -118,6 +118,13 @@ impl Recalibration {
 pub struct RecalibratedLevels(Option<[(usize, f64); N_LEVELS]>);
 
 impl RecalibratedLevels {
+    /// For each level the predicted quantile and the share of the way to it, as a graph of other
+    /// software is written with; `None` changes nothing. The first quantile's way begins at the start
+    /// of the distribution, or at the quantile if that is smaller.
+    pub fn places(&self) -> Option<&[(usize, f64); N_LEVELS]> {
+        self.0.as_ref()
+    }
+
     /// As [`Recalibration::apply`].
     pub fn apply(&self, start: f64, quantiles: [f64; N_LEVELS]) -> [f64; N_LEVELS] {
         let Some(places) = &self.0 else { return quantiles };

@@ -54,14 +54,22 @@ pub fn lightgbm_files_counted(
 fn files(scorer: &Scorer, sample: Option<&Matrix>) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let features = scorer.features();
     if features.is_empty() {
-        return Err(Error::Export { format: FORMAT, what: "a model without features".into() });
+        return Err(Error::Export {
+            format: FORMAT,
+            part: "feature list",
+            what: "it is empty".into(),
+        });
     }
     // Names are separated by spaces, and a second name of the same kind is refused by readers.
     let unwritable = |name: &str| {
         name.is_empty() || name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '=')
     };
     if let Some(feature) = features.0.iter().find(|feature| unwritable(&feature.name)) {
-        return Err(Error::Export { format: FORMAT, what: format!("feature {:?}", feature.name) });
+        return Err(Error::Export {
+            format: FORMAT,
+            part: "feature",
+            what: format!("{:?}", feature.name),
+        });
     }
     let mut files = BTreeMap::new();
     let mut push = |path: String, model: &Model, counts: &[Vec<u64>], output, objective| {

@@ -202,5 +202,5 @@ fn batch(columns: Vec<(String, ArrayRef)>) -> Result<RecordBatch, Error> {
 }
 
 fn unwritable(problem: &str) -> Error {
-    Error::Export { format: "a Parquet file of parity vectors", what: problem.to_owned() }
+    Error::Export { format: "Parquet", part: "parity vectors", what: problem.to_owned() }
 }

@@ -1,0 +1,244 @@
+//! Tests of what is exported, with a model that has every part.
+//!
+//! That the graph gives the scorer's numbers is tested with ONNX Runtime and MLflow, by
+//! `parity/onnx_parity.py`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
+use prost::Message;
+use scorer::{Calibration, Clock, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale};
+use terms::{DayGrid, Digest, Feature, FeatureKind, FeatureList, Grain, LEVELS, N_LEVELS, column};
+
+use super::onnx::proto::{AttributeProto, ModelProto, NodeProto};
+use super::{example_row, mlmodel_files, onnx_model, outputs};
+use crate::{About, Error};
+
+fn features() -> FeatureList {
+    let numeric = |name: &str| Feature { name: name.into(), kind: FeatureKind::Numeric };
+    let levels = vec!["north".to_owned(), "south: \"far\"".to_owned()];
+    FeatureList(vec![
+        numeric("distance_km"),
+        Feature { name: "region".into(), kind: FeatureKind::Categorical { levels } },
+        numeric(column::LEVEL_HOURS),
+        numeric(column::ORDERED_WEEK_HOURS),
+        numeric(column::HOLIDAYS_AHEAD),
+    ])
+}
+
+/// A tree of three leaves: by codes first, then by distance.
+fn tree(n_outputs: usize, size: f32) -> Tree {
+    let split = |feature, rule, missing_left, left, right| Split {
+        feature,
+        rule,
+        missing_left,
+        left,
+        right,
+        gain: 1.0,
+    };
+    let splits = [
+        split(1, SplitRule::Codes(vec![0, 70]), true, Child::Split(1), Child::Leaf(2)),
+        split(0, SplitRule::AtMost(500.0), true, Child::Leaf(0), Child::Leaf(1)),
+    ];
+    let values = (0..3 * n_outputs).map(|at| size * at as f32).collect();
+    Tree::new(&splits, values, n_outputs).unwrap()
+}
+
+fn parts() -> Parts {
+    let clock = Clock {
+        weekday_rates: [1.0; 7],
+        holiday_factor: 0.1,
+        by: Some(("region".into(), vec![[1.0; 7]; 2])),
+    };
+    let regressor = |time_scale, weight| {
+        let leaf = Tree::new(&[], vec![0.5; N_LEVELS], N_LEVELS).unwrap();
+        let trees = vec![tree(N_LEVELS, 0.01), leaf];
+        let base = LEVELS.map(|level| level as f32).to_vec();
+        let trees = Model::new(base, trees, 5, OutputOrder::Rising).unwrap();
+        Regressor { trees, time_scale, weight }
+    };
+    Parts {
+        features: features(),
+        days: DayGrid::up_to(180).unwrap(),
+        gate: Model::new(vec![0.5], vec![tree(1, 0.1)], 5, OutputOrder::AsAdded).unwrap(),
+        regressors: vec![
+            regressor(TimeScale { level_otherwise_hours: Some(80.0), clock: Some(clock) }, 2.0),
+            regressor(TimeScale::hours(), 1.0),
+        ],
+        tail_ratio: 0.4,
+        calibration: Calibration {
+            segments: vec![Segment { upper_median: Some(0.9), factors: [1.1; N_LEVELS] }],
+            pooled: [0.9; N_LEVELS],
+        },
+        recalibration: Recalibration { stretch: 0.4, ratios: vec![1.5, 0.8] },
+        grain: Grain::Date,
+    }
+}
+
+fn scorer() -> Scorer {
+    Scorer::from_parts(parts()).unwrap()
+}
+
+fn decoded(scorer: &Scorer) -> ModelProto {
+    ModelProto::decode(onnx_model(scorer).unwrap().as_slice()).unwrap()
+}
+
+fn attribute<'a>(node: &'a NodeProto, name: &str) -> &'a AttributeProto {
+    node.attribute.iter().find(|attribute| attribute.name == name).unwrap()
+}
+
+fn doubles(attribute: &AttributeProto) -> Vec<f64> {
+    let bytes = attribute.t.as_ref().unwrap().raw_data.chunks_exact(8);
+    bytes.map(|bytes| f64::from_le_bytes(bytes.try_into().unwrap())).collect()
+}
+
+#[test]
+fn every_value_is_made_before_it_is_used_and_only_once() {
+    for grain in [Grain::Instant, Grain::WholeDays, Grain::Date] {
+        let graph =
+            decoded(&Scorer::from_parts(Parts { grain, ..parts() }).unwrap()).graph.unwrap();
+        let mut known: BTreeSet<String> = graph.input.iter().map(|v| v.name.clone()).collect();
+        let mut used = BTreeSet::new();
+        for constant in &graph.initializer {
+            assert!(known.insert(constant.name.clone()), "{} twice", constant.name);
+            let n: i64 = constant.dims.iter().product();
+            let bytes = match constant.data_type {
+                1 => 4,
+                9 => 1,
+                _ => 8,
+            };
+            assert_eq!(constant.raw_data.len() as i64, n * bytes, "{}", constant.name);
+        }
+        for node in &graph.node {
+            for input in &node.input {
+                assert!(known.contains(input), "{} uses {input}", node.name);
+                used.insert(input.clone());
+            }
+            for output in &node.output {
+                assert!(known.insert(output.clone()), "{output} twice");
+            }
+        }
+        let published: Vec<&str> = graph.output.iter().map(|v| v.name.as_str()).collect();
+        let expected = outputs::all(DayGrid::up_to(180).unwrap());
+        assert_eq!(published, expected.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>());
+        assert!(published.contains(&"hours_p50") && published.contains(&"probability_by_day_180"));
+        for name in known {
+            let is_published = published.contains(&name.as_str());
+            let is_spare = name.ends_with("/positions");
+            assert!(used.contains(&name) || is_published || is_spare, "{name} is for nothing");
+        }
+    }
+}
+
+#[test]
+fn the_model_says_which_operators_it_needs() {
+    let model = decoded(&scorer());
+    assert_eq!(model.ir_version, 10);
+    let sets: Vec<_> = model.opset_import.iter().map(|s| (s.domain.as_str(), s.version)).collect();
+    assert_eq!(sets, [("", 21), ("ai.onnx.ml", 5)]);
+    let nodes = model.graph.unwrap().node;
+    let domains: BTreeSet<_> = nodes.iter().map(|node| node.domain.as_str()).collect();
+    assert_eq!(domains, BTreeSet::from(["", "ai.onnx.ml"]));
+    assert_eq!(nodes.iter().filter(|node| node.op_type == "TreeEnsemble").count(), 3);
+    let features = model.metadata_props.iter().find(|entry| entry.key == "features").unwrap();
+    assert!(features.value.starts_with("distance_km,region,"));
+}
+
+#[test]
+fn equal_models_give_equal_bytes_and_others_give_others() {
+    let bytes = onnx_model(&scorer()).unwrap();
+    let again = Scorer::decode(&scorer().encode()).unwrap();
+    assert_eq!(onnx_model(&again).unwrap(), bytes);
+    let other = Scorer::from_parts(Parts { tail_ratio: 0.5, ..parts() }).unwrap();
+    assert_ne!(onnx_model(&other).unwrap(), bytes);
+}
+
+#[test]
+fn a_tree_is_a_target_and_its_branches_are_the_splits() {
+    let graph = decoded(&scorer()).graph.unwrap();
+    let node = graph.node.iter().find(|node| node.op_type == "TreeEnsemble").unwrap();
+    // The base, and the gate's only tree.
+    assert_eq!(attribute(node, "n_targets").i, Some(2));
+    assert_eq!(attribute(node, "leaf_targetids").ints, [1, 1, 1]);
+    assert_eq!(doubles(attribute(node, "leaf_weights")), [0.0, 1.0, 2.0]);
+    assert_eq!(attribute(node, "nodes_modes").t.as_ref().unwrap().raw_data, [6, 0]);
+    // Codes are looked up in the column after the features, as numbers from 1 on.
+    assert_eq!(attribute(node, "nodes_featureids").ints, [5, 0]);
+    let members = doubles(attribute(node, "membership_values"));
+    assert_eq!(members[..2], [1.0, 71.0]);
+    assert!(members[2].is_nan() && members.len() == 3);
+    // Missing values go left, so the codes, if it is true that the value is one, go right.
+    assert_eq!(attribute(node, "nodes_trueleafs").ints, [1, 1]);
+    assert_eq!(attribute(node, "nodes_truenodeids").ints, [2, 0]);
+    assert_eq!(attribute(node, "nodes_falseleafs").ints, [0, 1]);
+    assert_eq!(attribute(node, "nodes_falsenodeids").ints, [1, 1]);
+    assert_eq!(attribute(node, "nodes_missing_value_tracks_true").ints, [0, 1]);
+    assert_eq!(doubles(attribute(node, "nodes_splits"))[1], 500.0);
+}
+
+#[test]
+fn sums_beyond_f32_are_refused_with_their_part() {
+    let huge = Tree::new(&[], vec![f32::MAX], 1).unwrap();
+    let gate = Model::new(vec![f32::MAX], vec![huge], 5, OutputOrder::AsAdded).unwrap();
+    let scorer = Scorer::from_parts(Parts { gate, ..parts() }).unwrap();
+    let error = onnx_model(&scorer).unwrap_err();
+    assert!(matches!(error, Error::Export { part: "gate", .. }), "{error}");
+    assert_eq!(
+        error.to_string(),
+        "ONNX: the gate cannot be written: output 0 of its trees may exceed the range of f32"
+    );
+}
+
+fn about() -> About {
+    About {
+        as_of: "2026-01-01".parse().unwrap(),
+        pipeline: "shop".into(),
+        family: "boost".into(),
+        code_version: "c".into(),
+        features_digest: Digest::of(b"features"),
+        seed: 7,
+        passed: true,
+    }
+}
+
+/// Each line is a key and JSON.
+fn parsed(mlmodel: &[u8]) -> BTreeMap<String, serde_json::Value> {
+    let lines = std::str::from_utf8(mlmodel).unwrap().lines();
+    let entry = |line: &str| {
+        let (key, value) = line.split_once(": ").unwrap();
+        (key.to_owned(), serde_json::from_str(value).unwrap())
+    };
+    lines.map(entry).collect()
+}
+
+#[test]
+fn mlflow_is_told_the_columns_that_go_in_and_come_out() {
+    let scorer = scorer();
+    let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
+    let mlmodel = parsed(&files["MLmodel"]);
+    assert_eq!(mlmodel["flavors"]["python_function"]["loader_module"], "mlflow.onnx");
+    assert_eq!(mlmodel["flavors"]["onnx"]["data"], "model.onnx");
+    let names = |of: &str| -> Vec<String> {
+        let text = mlmodel["signature"][of].as_str().unwrap();
+        let columns: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+        columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let features: Vec<_> = features().0.into_iter().map(|feature| feature.name).collect();
+    assert_eq!(names("inputs"), features);
+    let graph = decoded(&scorer).graph.unwrap();
+    assert_eq!(names("outputs"), graph.output.into_iter().map(|v| v.name).collect::<Vec<_>>());
+    assert_eq!(mlmodel["metadata"]["pipeline"], "shop");
+
+    let example: serde_json::Value = serde_json::from_slice(&files["input_example.json"]).unwrap();
+    assert_eq!(example["columns"], serde_json::json!(features));
+    assert_eq!(example["data"], serde_json::json!([[500.0, 0.0, 0.0, 0.0, 0.0]]));
+}
+
+#[test]
+fn an_example_with_missing_values_is_refused() {
+    let scorer = scorer();
+    let refused = |row: &[f32]| mlmodel_files(&scorer, &about(), row).unwrap_err().to_string();
+    let message = refused(&[1.0, f32::NAN, 1.0, 1.0, 1.0]);
+    assert_eq!(message, "MLflow: the example cannot be written: region is NaN");
+    assert!(refused(&[1.0]).contains("expected 5 values, found 1"));
+}
