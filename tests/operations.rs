@@ -298,8 +298,8 @@ fn metrics_and_lineage_say_how_each_run_ended() {
     let [prom, events] = ["longhaul.prom", "lineage.jsonl"].map(|name| folder.path().join(name));
     let metrics_file = format!("operations.metrics_file={:?}", prom.to_str().expect("UTF-8"));
     let lineage = format!("operations.openlineage={:?}", events.to_str().expect("UTF-8"));
-    let told = ["--set", &metrics_file, "--set", &lineage];
-    let done = run(&store, AS_OF, &told).ok().json();
+    let sets = ["--set", &metrics_file, "--set", &lineage];
+    let done = run(&store, AS_OF, &sets).ok().json();
     let succeeded = metrics(&prom);
     let of = |values: &BTreeMap<String, f64>, name: &str| {
         values.get(&format!("longhaul_{name}{{pipeline=\"small\"}}")).copied()
@@ -309,7 +309,7 @@ fn metrics_and_lineage_say_how_each_run_ended() {
     let rows = succeeded["longhaul_table_rows{pipeline=\"small\",table=\"orders\"}"];
     assert_eq!(Some(rows), done["tables"]["orders"]["rows"].as_f64());
 
-    run(&store, AS_OF, &[&told[..], &["--set", "check.contracts=\"none\""]].concat())
+    run(&store, AS_OF, &[&sets[..], &["--set", "check.contracts=\"none\""]].concat())
         .refuses(30, &["orders.odcs.yaml"]);
     let failed = metrics(&prom);
     assert_eq!(of(&failed, "last_run_exit_code"), Some(30.0));
@@ -328,7 +328,7 @@ fn metrics_and_lineage_say_how_each_run_ended() {
 }
 
 #[test]
-fn a_webhook_is_told_of_a_failure_and_of_nothing_else_and_stays_a_secret() {
+fn a_webhook_gets_failures_and_nothing_else_and_stays_a_secret() {
     let store = after_a_night();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/hooks/SECRET", listener.local_addr().expect("an address"));
@@ -382,7 +382,7 @@ fn a_webhook_is_told_of_a_failure_and_of_nothing_else_and_stays_a_secret() {
     assert!(all.into_iter().all(|text| !text.contains("SECRET")));
     // A webhook that does not answer changes nothing but a warning.
     let refused = run_with_dead_webhook(&store);
-    refused.refuses(30, &["orders.odcs.yaml", "the webhook was not told"]);
+    refused.refuses(30, &["orders.odcs.yaml", "the webhook was not reached"]);
 }
 
 fn run_with_dead_webhook(store: &Folder) -> Ended {

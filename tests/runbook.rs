@@ -115,7 +115,7 @@ fn code_11_a_store_without_tables() {
 }
 
 #[test]
-fn code_10_days_that_are_gone_are_brought_back() {
+fn code_10_days_that_are_gone_are_restored() {
     let (store, away) = (with_a_champion(), Folder::empty());
     let champion = store.model_id();
     move_days(store.path(), away.path(), "shipments", 11..13);

@@ -39,14 +39,14 @@ impl Served {
         ended(command(&arguments).envs(self.server.variables()))
     }
 
-    /// The objects, without leases, which say who worked when.
+    /// The objects, without leases and records of runs, which say who worked when.
     fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         let prefix = format!("{BUCKET}/p/");
         self.folder
             .files()
             .into_iter()
             .filter_map(|(path, bytes)| Some((path.strip_prefix(&prefix)?.to_owned(), bytes)))
-            .filter(|(path, _)| !path.starts_with("locks/"))
+            .filter(|(path, _)| !path.starts_with("locks/") && !path.starts_with("nights/"))
             .collect()
     }
 

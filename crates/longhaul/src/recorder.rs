@@ -125,7 +125,7 @@ impl Recorder {
     /// A stage is done, or was done before.
     pub(crate) fn stage_ended(&self, result: &StageResult) {
         let manifest = &result.manifest;
-        let status = if result.skipped { StageStatus::Skipped } else { StageStatus::Done };
+        let status = if result.skipped { StageStatus::Skipped } else { StageStatus::Completed };
         let mut progress = self.progress();
         let mut stage = self.measured(progress.current.take(), &manifest.stage, status);
         // A stage that is looked at again, after another one was mended, was done all the same.
@@ -274,7 +274,7 @@ impl Recorder {
         let is_news = matches!(record.status, Status::Failed | Status::Refused);
         if !webhook.is_empty() && is_news {
             let sent = operations::post(webhook, &operations::message(record));
-            warn("the webhook was not told", sent.map_err(Into::into));
+            warn("the webhook was not reached", sent.map_err(Into::into));
         }
     }
 

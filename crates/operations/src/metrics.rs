@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_escaped_and_stages_tables_and_scores_are_told_apart() {
+    fn labels_are_escaped_and_stages_tables_and_scores_have_lines_of_their_own() {
         let text = metrics(&record(), 1.0, None);
         for line in [
             "longhaul_stage_duration_seconds{pipeline=\"shop \\\"north\\\"\",stage=\"check\"} 1.5",

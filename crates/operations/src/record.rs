@@ -168,7 +168,7 @@ pub struct StageRecord {
 #[serde(rename_all = "snake_case")]
 pub enum StageStatus {
     /// It was run.
-    Done,
+    Completed,
     /// The same inputs had been worked on before.
     Skipped,
     /// It ended with the error of the run.
@@ -223,7 +223,7 @@ pub(crate) mod tests {
             StorageTraffic { requests: 12, retries: 1, bytes_read: 3_000, bytes_written: 400 };
         let stage = |stage: &str, summary: Value| StageRecord {
             stage: stage.to_owned(),
-            status: StageStatus::Done,
+            status: StageStatus::Completed,
             id: Some("0123456789abcdef".to_owned()),
             folder: Some(format!("runs/0123456789abcdef/{stage}")),
             seconds: 1.5,

@@ -212,7 +212,7 @@ fn parsed(mlmodel: &[u8]) -> BTreeMap<String, serde_json::Value> {
 }
 
 #[test]
-fn mlflow_is_told_the_columns_that_go_in_and_come_out() {
+fn mlflow_knows_the_columns_that_go_in_and_come_out() {
     let scorer = scorer();
     let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
     let mlmodel = parsed(&files["MLmodel"]);

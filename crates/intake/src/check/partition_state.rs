@@ -21,7 +21,7 @@ pub enum PartitionState {
     /// It is read again: an earlier partition of its table changed, or one of a table that it joins.
     AfterChange,
     /// Its files are gone.
-    Gone,
+    Removed,
 }
 
 /// The state of every partition of the tables that begins before the as-of of `listing`, in the order
@@ -77,7 +77,7 @@ fn states_of(
     }
     let over = previous.map(|previous| previous.check.as_of.min(listing.as_of()).day());
     let state = |day: Day| match (files_then.get(&day), files_now.get(&day)) {
-        (_, None) => PartitionState::Gone,
+        (_, None) => PartitionState::Removed,
         (None, Some(_)) => PartitionState::New,
         (Some(then), Some(now)) if then != now || altered.contains(&day) => PartitionState::Changed,
         (Some(_), Some(_)) if day < reusable_before => PartitionState::Unchanged,

@@ -153,7 +153,7 @@ fn text_of(record: &RunRecord) -> String {
     let stages: Vec<Vec<String>> = (record.stages.iter())
         .map(|stage| {
             let status = match stage.status {
-                StageStatus::Done => "done",
+                StageStatus::Completed => "completed",
                 StageStatus::Skipped => "skipped",
                 StageStatus::Failed => "failed",
             };

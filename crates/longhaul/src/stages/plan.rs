@@ -229,6 +229,6 @@ fn said(state: PartitionState) -> (Action, &'static str) {
         PartitionState::Changed => (Action::Stale, "its files are others"),
         PartitionState::NotOver => (Action::Stale, "its day was not over"),
         PartitionState::AfterChange => (Action::Stale, "an earlier partition changed"),
-        PartitionState::Gone => (Action::Stale, "its files are gone"),
+        PartitionState::Removed => (Action::Stale, "its files are gone"),
     }
 }
