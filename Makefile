@@ -59,6 +59,7 @@ parity: .venv-parity/installed ## A published model as other programs read it, b
 	if test -n "$(DIR)" && test -e "$(DIR)/parity/vectors.parquet"; then folder="$(DIR)"; else \
 	  folder=.parity; rm -rf $$folder; \
 	  $(TARGET)/debug/examples/export "$(or $(DIR),generated:1)" $$folder || exit; fi; \
+	FOLDER="$$folder" .venv-parity/bin/python -W ignore $(PARITY)/test_parity.py && \
 	.venv-parity/bin/python $(PARITY)/parity.py "$$folder"
 
 .venv-parity/installed: $(PARITY)/requirements.txt

@@ -6,7 +6,7 @@ mod walker;
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use artifact::export::{ParityVectors, lightgbm_files, lightgbm_files_counted, parity_vectors};
