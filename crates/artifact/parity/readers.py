@@ -41,9 +41,17 @@ class Found:
             self.problems.append(f"{where}: up to {difference} ulp")
 
     def relative(self, where, found, expected):
-        found = np.asarray(found, dtype=np.float64).reshape(expected.shape)
-        difference = relative_difference(found, expected)
         self.ulps = max(self.ulps, ulps(found, expected))
+        self.close(where, relative_difference(found, expected))
+
+    def shares(self, where, found, expected):
+        """Of shares of 1 that were computed as 1 minus the rest, so that the smallest difference there
+        is, is that of numbers near 1."""
+        units = np.abs(found - expected).max(initial=0.0) / np.finfo(np.float64).epsneg
+        self.ulps = max(self.ulps, float("inf") if np.isnan(units) else int(np.ceil(units)))
+        self.close(where, units * np.finfo(np.float64).epsneg)
+
+    def close(self, where, difference):
         self.notes.append(f"{where} {difference:.0e}")
         if not difference <= RELATIVE_TOLERANCE:
             self.problems.append(f"{where}: relative difference {difference:.2e}")
@@ -156,10 +164,20 @@ def shap(folder, vectors):
     return found
 
 
-def distribution(found, outputs, vectors):
-    """Compares the outputs of the whole model, by name."""
-    for name in ["hours", "probability_over_2d", "probability_by_day"]:
-        found.relative(name, outputs[name], vectors.column(f"parity:{name}"))
+def distribution(vectors, names, outputs):
+    """Compares the outputs of the whole model: of each row its numbers, in the order of their names."""
+    found = Found(rows=len(vectors))
+    for name, compare in [
+        ("hours", found.relative),
+        ("probability_over_2d", found.relative),
+        ("probability_by_day", found.shares),
+    ]:
+        columns = [at for at, output in enumerate(names) if output.startswith(name)]
+        expected = vectors.column(f"parity:{name}").reshape(len(vectors), -1)
+        if len(columns) != expected.shape[1]:
+            found.problems.append(f"{len(columns)} outputs of {name}, not {expected.shape[1]}")
+        else:
+            compare(name, np.asarray(outputs)[:, columns], expected)
     return found
 
 
@@ -171,18 +189,20 @@ def onnxruntime(folder, vectors):
         raise NotRun("no model.onnx")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
-    inputs = {session.get_inputs()[0].name: vectors.rows}
-    outputs = dict(zip(names, session.run(names, inputs)))
-    return distribution(Found(rows=len(vectors)), outputs, vectors)
+    outputs = session.run(names, {session.get_inputs()[0].name: vectors.rows})
+    return distribution(vectors, names, np.column_stack(outputs))
 
 
 def mlflow(folder, vectors):
     if not (folder / "MLmodel").exists():
         raise NotRun("no MLmodel")
     import mlflow
+    import pandas
 
-    outputs = mlflow.pyfunc.load_model(str(folder)).predict(vectors.rows)
-    return distribution(Found(rows=len(vectors)), outputs, vectors)
+    table = pandas.DataFrame(vectors.rows, columns=vectors.names)
+    # By name, in whatever order they are.
+    predicted = mlflow.pyfunc.load_model(str(folder)).predict(table[table.columns[::-1]])
+    return distribution(vectors, list(predicted.columns), predicted.to_numpy())
 
 
 READERS = {

@@ -10,7 +10,8 @@
 //! of codes goes left in LightGBM and everything else right, so where missing values go left the
 //! children are swapped. Leaves keep their positions.
 //!
-//! Numbers are the shortest decimals that read back as the same f64.
+//! Thresholds and leaf values are the shortest decimals that read back as the same f64; gains and the
+//! values of inner nodes, which no prediction uses, those of f32.
 //!
 //! Source: LightGBM 4.7, `src/io/tree.cpp` and `src/boosting/gbdt_model_text.cpp`.
 
@@ -112,7 +113,7 @@ fn tree_text(at: usize, splits: &[Split], values: &[f64], counts: &[u64]) -> Str
     line(&mut text, "leaf_value", values.iter().copied().map(number));
     line(&mut text, "leaf_weight", counts);
     line(&mut text, "leaf_count", counts);
-    line(&mut text, "internal_value", below.means.into_iter().map(number));
+    line(&mut text, "internal_value", below.means.into_iter().map(|mean| mean as f32));
     line(&mut text, "internal_weight", &below.counts);
     line(&mut text, "internal_count", &below.counts);
     if n_sets > 0 {

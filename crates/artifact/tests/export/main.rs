@@ -163,7 +163,7 @@ fn counts_are_those_of_the_sample_and_one_more_for_each_leaf() {
             let values = numbers::<f64>(text, "leaf_value");
             let sum: f64 = values.iter().zip(&expected).map(|(value, n)| value * *n as f64).sum();
             let mean = numbers::<f64>(text, "internal_value")[0];
-            assert!((mean - sum / *root as f64).abs() < 1e-12);
+            assert!((mean - sum / *root as f64).abs() < 1e-7);
         }
     }
     // Routing and sums are those of the other files.
