@@ -208,16 +208,16 @@ impl Graph {
         self.node_with("Mod", &[a, b], vec![integer("fmod", 1)])
     }
 
-    pub(super) fn to_double(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_f64(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", DOUBLE.into())])
     }
 
-    pub(super) fn to_float(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_f32(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", FLOAT.into())])
     }
 
     /// Truncates to i64.
-    pub(super) fn to_integer(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_i64(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", INT64.into())])
     }
 
@@ -265,7 +265,7 @@ impl Graph {
 
     /// How many along an axis are true, as f64; the axis goes.
     pub(super) fn count(&mut self, flags: &Value, axis: i64) -> Value {
-        let ones = self.to_double(flags);
+        let ones = self.cast_to_f64(flags);
         let axis = self.integers(&[1], &[axis]);
         self.node_with("ReduceSum", &[&ones, &axis], vec![integer("keepdims", 0)])
     }

@@ -75,15 +75,15 @@ fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
         "In the order of features.json; a category as the position of its level, missing as NaN";
     let input = graph.input("features", parts.features.len(), doc);
     graph.begin("features");
-    let rounded = graph.to_float(&input);
-    let values = graph.to_double(&rounded);
+    let rounded = graph.cast_to_f32(&input);
+    let values = graph.cast_to_f64(&rounded);
     let row = Row { features: &parts.features, values: &values };
     let models = parts.regressors.iter().map(|regressor| &regressor.trees).chain([&parts.gate]);
     let routed = RoutedValues::new(graph, models, &values, parts.features.len());
 
     graph.begin("gate");
     let log_odds = trees::sums(graph, "gate", &parts.gate, &routed)?;
-    let log_odds = graph.to_double(&log_odds);
+    let log_odds = graph.cast_to_f64(&log_odds);
 
     let (mean, scale) = mean_hours(graph, parts, &row, &routed)?;
     graph.begin("calibration");
@@ -116,7 +116,7 @@ fn mean_hours(
     for (position, regressor) in parts.regressors.iter().enumerate() {
         graph.begin(&format!("regressor_{position}"));
         let sums = trees::sums(graph, "regressor", &regressor.trees, routed)?;
-        let raw = graph.to_double(&sums);
+        let raw = graph.cast_to_f64(&sums);
         let least = graph.number(QUANTILE_MIN);
         let quantiles = graph.max(&raw, &least);
         let quantiles = graph.sorted(&quantiles, N_LEVELS);
