@@ -4,7 +4,7 @@ mod mlmodel;
 mod onnx;
 mod outputs;
 #[cfg(test)]
-mod tests;
+mod test_model;
 
 pub use mlmodel::{example_row, mlmodel_files};
 pub use onnx::onnx_model;

@@ -9,6 +9,9 @@ use super::proto::{
     TensorTypeProto, TypeProto, UINT8, ValueInfoProto,
 };
 
+/// The domain of the operators for machine learning.
+pub(super) const ML_DOMAIN: &str = "ai.onnx.ml";
+
 /// A value of the graph, by its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value(String);
@@ -83,7 +86,7 @@ impl Graph {
         attributes: Vec<AttributeProto>,
     ) -> Value {
         let name = self.next_name(operator);
-        self.push(operator, super::ML_DOMAIN, name.clone(), inputs, vec![name.clone()], attributes);
+        self.push(operator, ML_DOMAIN, name.clone(), inputs, vec![name.clone()], attributes);
         Value(name)
     }
 

@@ -15,8 +15,10 @@
 mod corrections;
 mod graph;
 mod mixture;
-pub(super) mod proto;
+mod proto;
 mod quantile_distribution;
+#[cfg(test)]
+mod tests;
 mod time_scale;
 mod trees;
 
@@ -26,14 +28,12 @@ use terms::{LEVELS, N_LEVELS};
 
 use super::outputs;
 use crate::Error;
-use graph::{Graph, Value};
+use graph::{Graph, ML_DOMAIN, Value};
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use time_scale::{Row, RowTimeScale};
 use trees::RoutedValues;
 
-/// The domain of the operators for machine learning.
-const ML_DOMAIN: &str = "ai.onnx.ml";
-/// Its version, the first with `TreeEnsemble`.
+/// The version of the operators for machine learning, the first with `TreeEnsemble`.
 const ML_VERSION: i64 = 5;
 /// The versions that the standard released together with it.
 const OPERATORS_VERSION: i64 = 21;
