@@ -1,4 +1,5 @@
-"""The scorer's numbers against those of model.onnx in ONNX Runtime and of its folder in MLflow.
+"""The scorer's numbers against those of model.onnx in ONNX Runtime, in the standard's own reference, and
+of its folder in MLflow.
 
 usage: onnx_parity.py <exported folder> <rows with expected outputs>
 
@@ -7,7 +8,6 @@ and `published_<name>` (f32). Exits with 1 if anything differs by more than 1e-1
 """
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ KINDS = {"probability_over": "P(over 2 days)", "hours": "hours", "probability_by
 def relative_difference(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     assert found.shape == expected.shape, (found.shape, expected.shape)
     size = np.maximum(np.abs(expected), np.finfo(np.float64).tiny)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where(found == expected, 0.0, np.abs(found - expected) / size)
     both_nan = np.isnan(found) & np.isnan(expected)
     # Not-a-number on one side only is no agreement.
@@ -43,7 +43,8 @@ class Expected:
 
     def agrees(self, reader: str, found: np.ndarray, seconds: float) -> bool:
         difference = relative_difference(found, self.f64[: len(found)])
-        unequal = int((found.astype(np.float32) != self.f32[: len(found)]).sum())
+        with np.errstate(over="ignore"):
+            unequal = int((found.astype(np.float32) != self.f32[: len(found)]).sum())
         parts = []
         for start, kind in KINDS.items():
             of_kind = [name.startswith(start) for name in self.names]
@@ -77,6 +78,19 @@ def with_onnxruntime(folder: Path, expected: Expected) -> bool:
     return expected.agrees(f"{reader}, row by row", found, seconds) and agrees
 
 
+def with_reference(folder: Path, expected: Expected) -> bool:
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(onnx.load(folder / "model.onnx"))
+    # It is slow.
+    values = expected.rows[expected.features].to_numpy(np.float64)[:ALONE]
+    begun = time.perf_counter()
+    with np.errstate(all="ignore"):
+        found = np.hstack(evaluator.run(None, {"features": values}))
+    seconds = time.perf_counter() - begun
+    return expected.agrees(f"onnx {onnx.__version__} reference", found, seconds)
+
+
 def with_mlflow(folder: Path, expected: Expected) -> bool:
     import mlflow
     from mlflow.models import Model
@@ -104,7 +118,8 @@ def with_mlflow(folder: Path, expected: Expected) -> bool:
 def main() -> None:
     folder, path = Path(sys.argv[1]), Path(sys.argv[2])
     expected = Expected(path)
-    agrees = [with_onnxruntime(folder, expected), with_mlflow(folder, expected)]
+    readers = [with_onnxruntime, with_reference, with_mlflow]
+    agrees = [reader(folder, expected) for reader in readers]
     sys.exit(0 if all(agrees) else 1)
 
 

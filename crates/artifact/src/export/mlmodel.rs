@@ -103,3 +103,67 @@ pub fn example_row(scorer: &Scorer) -> Vec<f32> {
     };
     thresholds.into_iter().map(middle).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use terms::Digest;
+
+    use super::*;
+    use crate::export::test_model::{features, scorer};
+
+    fn about() -> About {
+        About {
+            as_of: "2026-01-01".parse().unwrap(),
+            pipeline: "shop".into(),
+            family: "boost".into(),
+            code_version: "c".into(),
+            features_digest: Digest::of(b"features"),
+            seed: 7,
+            passed: true,
+        }
+    }
+
+    /// Each line is a key and JSON.
+    fn parsed(mlmodel: &[u8]) -> BTreeMap<String, serde_json::Value> {
+        let lines = std::str::from_utf8(mlmodel).unwrap().lines();
+        let entry = |line: &str| {
+            let (key, value) = line.split_once(": ").unwrap();
+            (key.to_owned(), serde_json::from_str(value).unwrap())
+        };
+        lines.map(entry).collect()
+    }
+
+    #[test]
+    fn mlflow_is_told_the_columns_that_go_in_and_come_out() {
+        let scorer = scorer();
+        let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
+        let mlmodel = parsed(&files["MLmodel"]);
+        assert_eq!(mlmodel["flavors"]["python_function"]["loader_module"], "mlflow.onnx");
+        assert_eq!(mlmodel["flavors"]["onnx"]["data"], "model.onnx");
+        let names = |of: &str| -> Vec<String> {
+            let text = mlmodel["signature"][of].as_str().unwrap();
+            let columns: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
+            columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let features: Vec<_> = features().0.into_iter().map(|feature| feature.name).collect();
+        assert_eq!(names("inputs"), features);
+        let outputs: Vec<_> =
+            outputs::all(scorer.days()).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names("outputs"), outputs);
+        assert_eq!(mlmodel["metadata"]["pipeline"], "shop");
+
+        let example: serde_json::Value =
+            serde_json::from_slice(&files["input_example.json"]).unwrap();
+        assert_eq!(example["columns"], serde_json::json!(features));
+        assert_eq!(example["data"], serde_json::json!([[500.0, 0.0, 0.0, 0.0, 0.0]]));
+    }
+
+    #[test]
+    fn an_example_with_missing_values_is_refused() {
+        let scorer = scorer();
+        let refused = |row: &[f32]| mlmodel_files(&scorer, &about(), row).unwrap_err().to_string();
+        let message = refused(&[1.0, f32::NAN, 1.0, 1.0, 1.0]);
+        assert_eq!(message, "MLflow: the example cannot be written: region is NaN");
+        assert!(refused(&[1.0]).contains("expected 5 values, found 1"));
+    }
+}

@@ -11,8 +11,7 @@ mod parity;
 mod reference;
 mod split_rows;
 #[cfg(test)]
-mod tests;
-mod value_pools;
+mod test_model;
 
 pub use lightgbm::{lightgbm_files, lightgbm_files_counted};
 pub use mlmodel::{example_row, mlmodel_files};

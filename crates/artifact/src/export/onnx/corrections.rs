@@ -22,7 +22,7 @@ pub(super) fn calibrated(graph: &mut Graph, calibration: &Calibration, quantiles
         let ends = graph.doubles(&[1, n], &ends);
         let is_beyond = graph.below(&ends, &median);
         let band = graph.count(&is_beyond, 1);
-        let band = graph.as_integer(&band);
+        let band = graph.cast_to_i64(&band);
         let table = graph.doubles(&[rows.len(), N_LEVELS], &table);
         graph.take(&table, &band, 0)
     };

@@ -9,6 +9,9 @@ use super::proto::{
     TensorTypeProto, TypeProto, UINT8, ValueInfoProto,
 };
 
+/// The domain of the operators for machine learning.
+pub(super) const ML_DOMAIN: &str = "ai.onnx.ml";
+
 /// A value of the graph, by its name.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Value(String);
@@ -83,7 +86,7 @@ impl Graph {
         attributes: Vec<AttributeProto>,
     ) -> Value {
         let name = self.next_name(operator);
-        self.push(operator, super::ML_DOMAIN, name.clone(), inputs, vec![name.clone()], attributes);
+        self.push(operator, ML_DOMAIN, name.clone(), inputs, vec![name.clone()], attributes);
         Value(name)
     }
 
@@ -208,16 +211,16 @@ impl Graph {
         self.node_with("Mod", &[a, b], vec![integer("fmod", 1)])
     }
 
-    pub(super) fn as_double(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_f64(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", DOUBLE.into())])
     }
 
-    pub(super) fn as_float(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_f32(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", FLOAT.into())])
     }
 
     /// Truncates to i64.
-    pub(super) fn as_integer(&mut self, value: &Value) -> Value {
+    pub(super) fn cast_to_i64(&mut self, value: &Value) -> Value {
         self.node_with("Cast", &[value], vec![integer("to", INT64.into())])
     }
 
@@ -265,7 +268,7 @@ impl Graph {
 
     /// How many along an axis are true, as f64; the axis goes.
     pub(super) fn count(&mut self, flags: &Value, axis: i64) -> Value {
-        let ones = self.as_double(flags);
+        let ones = self.cast_to_f64(flags);
         let axis = self.integers(&[1], &[axis]);
         self.node_with("ReduceSum", &[&ones, &axis], vec![integer("keepdims", 0)])
     }

@@ -15,8 +15,10 @@
 mod corrections;
 mod graph;
 mod mixture;
-pub(super) mod proto;
+mod proto;
 mod quantile_distribution;
+#[cfg(test)]
+mod tests;
 mod time_scale;
 mod trees;
 
@@ -26,14 +28,12 @@ use terms::{LEVELS, N_LEVELS};
 
 use super::outputs;
 use crate::Error;
-use graph::{Graph, Value};
+use graph::{Graph, ML_DOMAIN, Value};
 use proto::{ModelProto, OperatorSetIdProto, StringStringEntryProto};
 use time_scale::{Row, RowTimeScale};
 use trees::RoutedValues;
 
-/// The domain of the operators for machine learning.
-const ML_DOMAIN: &str = "ai.onnx.ml";
-/// Its version, the first with `TreeEnsemble`.
+/// The version of the operators for machine learning, the first with `TreeEnsemble`.
 const ML_VERSION: i64 = 5;
 /// The versions that the standard released together with it.
 const OPERATORS_VERSION: i64 = 21;
@@ -75,15 +75,15 @@ fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
         "In the order of features.json; a category as the position of its level, missing as NaN";
     let input = graph.input("features", parts.features.len(), doc);
     graph.begin("features");
-    let rounded = graph.as_float(&input);
-    let values = graph.as_double(&rounded);
+    let rounded = graph.cast_to_f32(&input);
+    let values = graph.cast_to_f64(&rounded);
     let row = Row { features: &parts.features, values: &values };
     let models = parts.regressors.iter().map(|regressor| &regressor.trees).chain([&parts.gate]);
     let routed = RoutedValues::new(graph, models, &values, parts.features.len());
 
     graph.begin("gate");
     let log_odds = trees::sums(graph, "gate", &parts.gate, &routed)?;
-    let log_odds = graph.as_double(&log_odds);
+    let log_odds = graph.cast_to_f64(&log_odds);
 
     let (mean, scale) = mean_hours(graph, parts, &row, &routed)?;
     graph.begin("calibration");
@@ -116,7 +116,7 @@ fn mean_hours(
     for (position, regressor) in parts.regressors.iter().enumerate() {
         graph.begin(&format!("regressor_{position}"));
         let sums = trees::sums(graph, "regressor", &regressor.trees, routed)?;
-        let raw = graph.as_double(&sums);
+        let raw = graph.cast_to_f64(&sums);
         let least = graph.number(QUANTILE_MIN);
         let quantiles = graph.max(&raw, &least);
         let quantiles = graph.sorted(&quantiles, N_LEVELS);

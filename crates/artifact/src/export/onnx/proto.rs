@@ -3,148 +3,148 @@
 //! Source: onnx.proto of ONNX 1.16 (intermediate representation 10).
 
 /// A tensor's element types.
-pub(in crate::export) const FLOAT: i32 = 1;
-pub(in crate::export) const UINT8: i32 = 2;
-pub(in crate::export) const INT64: i32 = 7;
-pub(in crate::export) const BOOL: i32 = 9;
-pub(in crate::export) const DOUBLE: i32 = 11;
+pub(super) const FLOAT: i32 = 1;
+pub(super) const UINT8: i32 = 2;
+pub(super) const INT64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
+pub(super) const DOUBLE: i32 = 11;
 
 /// The types of an attribute.
-pub(in crate::export) const ATTRIBUTE_INT: i32 = 2;
-pub(in crate::export) const ATTRIBUTE_TENSOR: i32 = 4;
-pub(in crate::export) const ATTRIBUTE_INTS: i32 = 7;
+pub(super) const ATTRIBUTE_INT: i32 = 2;
+pub(super) const ATTRIBUTE_TENSOR: i32 = 4;
+pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct ModelProto {
+pub(super) struct ModelProto {
     #[prost(int64, tag = "1")]
-    pub(in crate::export) ir_version: i64,
+    pub(super) ir_version: i64,
     #[prost(string, tag = "2")]
-    pub(in crate::export) producer_name: String,
+    pub(super) producer_name: String,
     #[prost(string, tag = "3")]
-    pub(in crate::export) producer_version: String,
+    pub(super) producer_version: String,
     #[prost(string, tag = "6")]
-    pub(in crate::export) doc_string: String,
+    pub(super) doc_string: String,
     #[prost(message, optional, tag = "7")]
-    pub(in crate::export) graph: Option<GraphProto>,
+    pub(super) graph: Option<GraphProto>,
     #[prost(message, repeated, tag = "8")]
-    pub(in crate::export) opset_import: Vec<OperatorSetIdProto>,
+    pub(super) opset_import: Vec<OperatorSetIdProto>,
     #[prost(message, repeated, tag = "14")]
-    pub(in crate::export) metadata_props: Vec<StringStringEntryProto>,
+    pub(super) metadata_props: Vec<StringStringEntryProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct OperatorSetIdProto {
+pub(super) struct OperatorSetIdProto {
     #[prost(string, tag = "1")]
-    pub(in crate::export) domain: String,
+    pub(super) domain: String,
     #[prost(int64, tag = "2")]
-    pub(in crate::export) version: i64,
+    pub(super) version: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct StringStringEntryProto {
+pub(super) struct StringStringEntryProto {
     #[prost(string, tag = "1")]
-    pub(in crate::export) key: String,
+    pub(super) key: String,
     #[prost(string, tag = "2")]
-    pub(in crate::export) value: String,
+    pub(super) value: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct GraphProto {
+pub(super) struct GraphProto {
     #[prost(message, repeated, tag = "1")]
-    pub(in crate::export) node: Vec<NodeProto>,
+    pub(super) node: Vec<NodeProto>,
     #[prost(string, tag = "2")]
-    pub(in crate::export) name: String,
+    pub(super) name: String,
     #[prost(message, repeated, tag = "5")]
-    pub(in crate::export) initializer: Vec<TensorProto>,
+    pub(super) initializer: Vec<TensorProto>,
     #[prost(message, repeated, tag = "11")]
-    pub(in crate::export) input: Vec<ValueInfoProto>,
+    pub(super) input: Vec<ValueInfoProto>,
     #[prost(message, repeated, tag = "12")]
-    pub(in crate::export) output: Vec<ValueInfoProto>,
+    pub(super) output: Vec<ValueInfoProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct NodeProto {
+pub(super) struct NodeProto {
     #[prost(string, repeated, tag = "1")]
-    pub(in crate::export) input: Vec<String>,
+    pub(super) input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
-    pub(in crate::export) output: Vec<String>,
+    pub(super) output: Vec<String>,
     #[prost(string, tag = "3")]
-    pub(in crate::export) name: String,
+    pub(super) name: String,
     #[prost(string, tag = "4")]
-    pub(in crate::export) op_type: String,
+    pub(super) op_type: String,
     #[prost(message, repeated, tag = "5")]
-    pub(in crate::export) attribute: Vec<AttributeProto>,
+    pub(super) attribute: Vec<AttributeProto>,
     #[prost(string, tag = "7")]
-    pub(in crate::export) domain: String,
+    pub(super) domain: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct AttributeProto {
+pub(super) struct AttributeProto {
     #[prost(string, tag = "1")]
-    pub(in crate::export) name: String,
+    pub(super) name: String,
     // Optional, so that a number of 0 is written too.
     #[prost(int64, optional, tag = "3")]
-    pub(in crate::export) i: Option<i64>,
+    pub(super) i: Option<i64>,
     #[prost(message, optional, tag = "5")]
-    pub(in crate::export) t: Option<TensorProto>,
+    pub(super) t: Option<TensorProto>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
-    pub(in crate::export) ints: Vec<i64>,
+    pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
-    pub(in crate::export) r#type: i32,
+    pub(super) r#type: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct TensorProto {
+pub(super) struct TensorProto {
     #[prost(int64, repeated, packed = "false", tag = "1")]
-    pub(in crate::export) dims: Vec<i64>,
+    pub(super) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
-    pub(in crate::export) data_type: i32,
+    pub(super) data_type: i32,
     #[prost(string, tag = "8")]
-    pub(in crate::export) name: String,
+    pub(super) name: String,
     // Little-endian.
     #[prost(bytes = "vec", tag = "9")]
-    pub(in crate::export) raw_data: Vec<u8>,
+    pub(super) raw_data: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct ValueInfoProto {
+pub(super) struct ValueInfoProto {
     #[prost(string, tag = "1")]
-    pub(in crate::export) name: String,
+    pub(super) name: String,
     #[prost(message, optional, tag = "2")]
-    pub(in crate::export) r#type: Option<TypeProto>,
+    pub(super) r#type: Option<TypeProto>,
     #[prost(string, tag = "3")]
-    pub(in crate::export) doc_string: String,
+    pub(super) doc_string: String,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct TypeProto {
+pub(super) struct TypeProto {
     #[prost(message, optional, tag = "1")]
-    pub(in crate::export) tensor_type: Option<TensorTypeProto>,
+    pub(super) tensor_type: Option<TensorTypeProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct TensorTypeProto {
+pub(super) struct TensorTypeProto {
     #[prost(int32, tag = "1")]
-    pub(in crate::export) elem_type: i32,
+    pub(super) elem_type: i32,
     #[prost(message, optional, tag = "2")]
-    pub(in crate::export) shape: Option<TensorShapeProto>,
+    pub(super) shape: Option<TensorShapeProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct TensorShapeProto {
+pub(super) struct TensorShapeProto {
     #[prost(message, repeated, tag = "1")]
-    pub(in crate::export) dim: Vec<DimensionProto>,
+    pub(super) dim: Vec<DimensionProto>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(in crate::export) struct DimensionProto {
+pub(super) struct DimensionProto {
     #[prost(oneof = "Dimension", tags = "1, 2")]
-    pub(in crate::export) value: Option<Dimension>,
+    pub(super) value: Option<Dimension>,
 }
 
 /// A number, or a name for what is known when the model runs.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub(in crate::export) enum Dimension {
+pub(super) enum Dimension {
     #[prost(int64, tag = "1")]
     Value(i64),
     #[prost(string, tag = "2")]

@@ -144,9 +144,9 @@ impl Piece {
         let last = graph.number((N_LEVELS - 1) as f64);
         let below = graph.sub(above, &one);
         let below = graph.max(&below, &zero);
-        let below = graph.as_integer(&below);
+        let below = graph.cast_to_i64(&below);
         let above = graph.min(above, &last);
-        let above = graph.as_integer(&above);
+        let above = graph.cast_to_i64(&above);
         let levels = graph.doubles(&[N_LEVELS], &LEVELS);
         Self {
             low: graph.pick(quantiles, &below, 1),

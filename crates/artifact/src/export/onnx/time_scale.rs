@@ -204,7 +204,7 @@ impl RowClock {
         let end = graph.count(&is_longer, 2);
         let last = graph.number((DAYS - 1) as f64);
         let end = graph.min(&end, &last);
-        let end = graph.as_integer(&end);
+        let end = graph.cast_to_i64(&end);
         let rate = graph.pick(&self.rates, &end, 1);
         let end = graph.unsqueeze(&end, 2);
         let at_end = |graph: &mut Graph, before: &Value| {
@@ -245,7 +245,7 @@ fn rates(
     };
     clocks.push(clock.weekday_rates);
     let which = graph.squeeze(&which, 1);
-    let which = graph.as_integer(&which);
+    let which = graph.cast_to_i64(&which);
     let all: Vec<f64> = clocks.iter().flatten().map(|&rate| rate.into()).collect();
     let table = graph.doubles(&[clocks.len(), 7], &all);
     let of_weekdays = graph.take(&table, &which, 0);
@@ -260,7 +260,7 @@ fn rates(
         (0..7).flat_map(|first| (0..DAYS).map(move |ahead| (first + ahead as i64) % 7)).collect();
     let weekdays = graph.integers(&[7, DAYS], &weekdays);
     let first = graph.squeeze(weekday, 1);
-    let first = graph.as_integer(&first);
+    let first = graph.cast_to_i64(&first);
     let weekdays = graph.take(&weekdays, &first, 0);
     Ok((graph.pick(&of_weekdays, &weekdays, 1), of_week))
 }

@@ -93,7 +93,7 @@ pub(super) fn sums(
     }
     let n_trees = starts.len();
     let leaves = leaves(graph, model.trees(), row);
-    let leaves = graph.as_integer(&leaves);
+    let leaves = graph.cast_to_i64(&leaves);
     let starts = graph.integers(&[1, n_trees], &starts);
     let positions = graph.add(&leaves, &starts);
     let table = graph.floats(&[table.len() / n_outputs, n_outputs], &table);

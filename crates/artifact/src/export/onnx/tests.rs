@@ -1,83 +1,20 @@
-//! Tests of what is exported, with a model that has every part.
+//! Tests of the graph's structure, with a model that has every part.
 //!
-//! That the graph gives the scorer's numbers is tested with ONNX Runtime and MLflow, by
+//! That the graph gives the scorer's numbers is tested with ONNX Runtime and others, by
 //! `parity/onnx_parity.py`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
+use boost::{Model, OutputOrder, Tree};
 use prost::Message;
-use scorer::{Calibration, Clock, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale};
-use terms::{DayGrid, Digest, Feature, FeatureKind, FeatureList, Grain, LEVELS, N_LEVELS, column};
+use scorer::{Parts, Scorer};
+use terms::{DayGrid, Grain};
 
-use super::onnx::proto::{AttributeProto, ModelProto, NodeProto};
-use super::{example_row, mlmodel_files, onnx_model, outputs};
-use crate::{About, Error};
-
-fn features() -> FeatureList {
-    let numeric = |name: &str| Feature { name: name.into(), kind: FeatureKind::Numeric };
-    let levels = vec!["north".to_owned(), "south: \"far\"".to_owned()];
-    FeatureList(vec![
-        numeric("distance_km"),
-        Feature { name: "region".into(), kind: FeatureKind::Categorical { levels } },
-        numeric(column::LEVEL_HOURS),
-        numeric(column::ORDERED_WEEK_HOURS),
-        numeric(column::HOLIDAYS_AHEAD),
-    ])
-}
-
-/// A tree of three leaves: by codes first, then by distance.
-fn tree(n_outputs: usize, size: f32) -> Tree {
-    let split = |feature, rule, missing_left, left, right| Split {
-        feature,
-        rule,
-        missing_left,
-        left,
-        right,
-        gain: 1.0,
-    };
-    let splits = [
-        split(1, SplitRule::Codes(vec![0, 70]), true, Child::Split(1), Child::Leaf(2)),
-        split(0, SplitRule::AtMost(500.0), true, Child::Leaf(0), Child::Leaf(1)),
-    ];
-    let values = (0..3 * n_outputs).map(|at| size * at as f32).collect();
-    Tree::new(&splits, values, n_outputs).unwrap()
-}
-
-fn parts() -> Parts {
-    let clock = Clock {
-        weekday_rates: [1.0; 7],
-        holiday_factor: 0.1,
-        by: Some(("region".into(), vec![[1.0; 7]; 2])),
-    };
-    let regressor = |time_scale, weight| {
-        let leaf = Tree::new(&[], vec![0.5; N_LEVELS], N_LEVELS).unwrap();
-        let trees = vec![tree(N_LEVELS, 0.01), leaf];
-        let base = LEVELS.map(|level| level as f32).to_vec();
-        let trees = Model::new(base, trees, 5, OutputOrder::Rising).unwrap();
-        Regressor { trees, time_scale, weight }
-    };
-    Parts {
-        features: features(),
-        days: DayGrid::up_to(180).unwrap(),
-        gate: Model::new(vec![0.5], vec![tree(1, 0.1)], 5, OutputOrder::AsAdded).unwrap(),
-        regressors: vec![
-            regressor(TimeScale { level_otherwise_hours: Some(80.0), clock: Some(clock) }, 2.0),
-            regressor(TimeScale::hours(), 1.0),
-        ],
-        tail_ratio: 0.4,
-        calibration: Calibration {
-            segments: vec![Segment { upper_median: Some(0.9), factors: [1.1; N_LEVELS] }],
-            pooled: [0.9; N_LEVELS],
-        },
-        recalibration: Recalibration { stretch: 0.4, ratios: vec![1.5, 0.8] },
-        grain: Grain::Date,
-    }
-}
-
-fn scorer() -> Scorer {
-    Scorer::from_parts(parts()).unwrap()
-}
+use super::onnx_model;
+use super::proto::{AttributeProto, ModelProto, NodeProto};
+use crate::Error;
+use crate::export::outputs;
+use crate::export::test_model::{parts, scorer};
 
 fn decoded(scorer: &Scorer) -> ModelProto {
     ModelProto::decode(onnx_model(scorer).unwrap().as_slice()).unwrap()
@@ -187,58 +124,4 @@ fn sums_beyond_f32_are_refused_with_their_part() {
         error.to_string(),
         "ONNX: the gate cannot be written: output 0 of its trees may exceed the range of f32"
     );
-}
-
-fn about() -> About {
-    About {
-        as_of: "2026-01-01".parse().unwrap(),
-        pipeline: "shop".into(),
-        family: "boost".into(),
-        code_version: "c".into(),
-        features_digest: Digest::of(b"features"),
-        seed: 7,
-        passed: true,
-    }
-}
-
-/// Each line is a key and JSON.
-fn parsed(mlmodel: &[u8]) -> BTreeMap<String, serde_json::Value> {
-    let lines = std::str::from_utf8(mlmodel).unwrap().lines();
-    let entry = |line: &str| {
-        let (key, value) = line.split_once(": ").unwrap();
-        (key.to_owned(), serde_json::from_str(value).unwrap())
-    };
-    lines.map(entry).collect()
-}
-
-#[test]
-fn mlflow_knows_the_columns_that_go_in_and_come_out() {
-    let scorer = scorer();
-    let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
-    let mlmodel = parsed(&files["MLmodel"]);
-    assert_eq!(mlmodel["flavors"]["python_function"]["loader_module"], "mlflow.onnx");
-    assert_eq!(mlmodel["flavors"]["onnx"]["data"], "model.onnx");
-    let names = |of: &str| -> Vec<String> {
-        let text = mlmodel["signature"][of].as_str().unwrap();
-        let columns: Vec<serde_json::Value> = serde_json::from_str(text).unwrap();
-        columns.iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
-    };
-    let features: Vec<_> = features().0.into_iter().map(|feature| feature.name).collect();
-    assert_eq!(names("inputs"), features);
-    let graph = decoded(&scorer).graph.unwrap();
-    assert_eq!(names("outputs"), graph.output.into_iter().map(|v| v.name).collect::<Vec<_>>());
-    assert_eq!(mlmodel["metadata"]["pipeline"], "shop");
-
-    let example: serde_json::Value = serde_json::from_slice(&files["input_example.json"]).unwrap();
-    assert_eq!(example["columns"], serde_json::json!(features));
-    assert_eq!(example["data"], serde_json::json!([[500.0, 0.0, 0.0, 0.0, 0.0]]));
-}
-
-#[test]
-fn an_example_with_missing_values_is_refused() {
-    let scorer = scorer();
-    let refused = |row: &[f32]| mlmodel_files(&scorer, &about(), row).unwrap_err().to_string();
-    let message = refused(&[1.0, f32::NAN, 1.0, 1.0, 1.0]);
-    assert_eq!(message, "MLflow: the example cannot be written: region is NaN");
-    assert!(refused(&[1.0]).contains("expected 5 values, found 1"));
 }
