@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
+.PHONY: help run test test-nights test-kills test-peers parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -63,6 +63,22 @@ test-onnx: .venv-onnx/installed ## The exported model in ONNX Runtime and MLflow
 .venv-onnx/installed: crates/artifact/parity/onnx_requirements.txt
 	test -x .venv-onnx/bin/python || python3 -m venv .venv-onnx
 	.venv-onnx/bin/pip install --quiet --requirement $<
+	touch $@
+
+PARITY := crates/artifact/parity
+
+# A bundle that has parity vectors is read as it is; of others the files are written first.
+parity: .venv-parity/installed ## A published model as other programs read it, bit by bit: [DIR=<bundle folder>] (needs Python 3.11, PyPI)
+	$(CARGO) build -p artifact --example export
+	@if test -n "$(DIR)" && test -e "$(DIR)/parity/vectors.parquet"; then folder="$(DIR)"; else \
+	  folder=.parity; rm -rf $$folder; \
+	  $(TARGET)/debug/examples/export "$(or $(DIR),generated:1)" $$folder || exit; fi; \
+	FOLDER="$$folder" .venv-parity/bin/python -W ignore $(PARITY)/test_parity.py && \
+	.venv-parity/bin/python $(PARITY)/parity.py "$$folder"
+
+.venv-parity/installed: $(PARITY)/requirements.txt
+	test -x .venv-parity/bin/python || python3 -m venv .venv-parity
+	.venv-parity/bin/pip install --quiet --requirement $(PARITY)/requirements.txt
 	touch $@
 
 test-deploy: build .venv-deploy/installed ## The files for schedulers, and what runs leave for Prometheus and OpenLineage (needs Python 3.11, PyPI)

@@ -12,6 +12,7 @@ mod reference;
 mod split_rows;
 #[cfg(test)]
 mod test_model;
+mod value_pools;
 
 pub use lightgbm::{lightgbm_files, lightgbm_files_counted};
 pub use mlmodel::{example_row, mlmodel_files};
