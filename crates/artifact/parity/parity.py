@@ -2,10 +2,9 @@
 
     parity.py FOLDER
 
-FOLDER has features.json, parity/vectors.parquet and the files of a model. Fails if one disagrees."""
+FOLDER has parity/vectors.parquet and the files of a model. Fails if one disagrees."""
 
 import importlib.metadata
-import logging
 import pathlib
 import sys
 import time
@@ -69,8 +68,6 @@ def main():
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     warnings.filterwarnings("ignore")
-    # MLflow warns of what a bundle does not say.
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
     folder = pathlib.Path(sys.argv[1])
     vectors = Vectors(folder)
     about = vectors.metadata

@@ -10,11 +10,13 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use artifact::export::{ParityVectors, lightgbm_files, lightgbm_files_counted, parity_vectors};
+use boost::{Columns, Target};
 use bytes::Bytes;
 use generated::generated;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use scorer::{Parts, Scorer};
-use terms::{ErrorClass, LEVELS, Matrix};
+use scorer::{Parts, Regressor, Scorer};
+use statistics::SplitMix64;
+use terms::{ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix};
 use walker::{Walker, numbers};
 
 /// The rows of vectors, in f32.
@@ -215,6 +217,46 @@ fn vectors_have_every_edge_and_the_scorers_numbers() {
         assert_eq!(found, published.hours);
         assert_eq!(over[at] as f32, published.probability_over_2d);
     }
+}
+
+/// A model as training makes it: no condition of a path excludes another.
+fn trained() -> Result<Scorer, Box<dyn std::error::Error>> {
+    let mut random = SplitMix64::new(1);
+    let columns: Vec<Vec<f32>> = [50, 3, 40]
+        .map(|n_values| (0..2_000).map(|_| random.below(n_values) as f32).collect())
+        .to_vec();
+    let value = |row: usize| columns[0][row] + (columns[1][row] - columns[2][row] % 7.0).abs();
+    let values: Vec<f32> = (0..2_000).map(value).collect();
+    let outcomes: Vec<bool> = values.iter().map(|value| *value > 25.0).collect();
+    let categorical = [false, false, true];
+    let columns = Columns::new(&columns, &categorical);
+    let params = boost::Params { rounds: 12, ..Default::default() }.check()?;
+    let levels = LEVELS.map(|level| level as _);
+    let observed = vec![true; values.len()];
+    let target = Target::Quantiles { values: &values, observed: &observed, levels: &levels };
+    let trees = boost::train(&columns, &target, &params)?;
+    let gate = boost::train(&columns, &Target::Probability { outcomes: &outcomes }, &params)?;
+    let levels = (0..40).map(|level| format!("{level:02}")).collect();
+    let kinds = [FeatureKind::Numeric, FeatureKind::Numeric, FeatureKind::Categorical { levels }];
+    let named = ["a", "b", "c"].into_iter().zip(kinds);
+    let feature = |(name, kind): (&str, FeatureKind)| Feature { name: name.into(), kind };
+    let parts = generated(1)?.parts().clone();
+    let regressor = Regressor { trees, ..parts.regressors[0].clone() };
+    let features = FeatureList(named.map(feature).collect());
+    Ok(Scorer::from_parts(Parts { features, gate, regressors: vec![regressor], ..parts })?)
+}
+
+#[test]
+fn a_trained_model_has_its_splits_met_by_fewer_rows_than_splits() {
+    let scorer = trained().unwrap();
+    let vectors = parity_vectors(&scorer, 0, 1).unwrap();
+    assert!(vectors.n_splits > 50, "{}", vectors.n_splits);
+    // Each is met with four values.
+    assert!(vectors.n_rows() < 2 * vectors.n_splits, "{}", vectors.n_rows());
+    // Thresholds that are next to each other on one path leave a neighbour out.
+    let (met, all) = (vectors.n_splits_met, vectors.n_splits);
+    assert!(met * 100 >= all * 99, "{met} of {all}");
+    assert_read_alike(&scorer, &vectors);
 }
 
 #[test]
