@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn mlflow_is_told_the_columns_that_go_in_and_come_out() {
+    fn mlflow_finds_the_columns_that_go_in_and_come_out() {
         let scorer = scorer();
         let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
         let mlmodel = parsed(&files["MLmodel"]);
