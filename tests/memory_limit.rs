@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(240);
 /// The night in a process of so much address space; `None` if it does not end.
 fn limited(store: &Folder, mebibytes: u64) -> Option<Ended> {
     let mut night = run(store, NIGHT);
-    // Now and then such a night waits for a thread that could not be started; its deadline ends it.
+    // Should it wait for ever for something, its deadline ends it.
     night.args(["--set", "limits.night_minutes=1"]);
     let mut limited = Command::new("sh");
     let limit = format!("ulimit -v {}; exec \"$0\" \"$@\"", mebibytes << 10);

@@ -42,8 +42,31 @@ static RUN: Mutex<Option<Interruptible>> = Mutex::new(None);
 
 /// While this lives, a signal or the deadline ends the run.
 pub(crate) struct Guard {
-    /// Never sent to: the thread that waits for the deadline ends once it is dropped.
+    _deadline: Deadline,
+}
+
+/// While this lives, the process is ended when its time is over, whatever it waits for.
+pub(crate) struct Deadline {
+    /// Never sent to: the thread that waits ends once it is dropped.
     _ended: Sender<()>,
+}
+
+impl Deadline {
+    /// Ends the process after so long with this code, saying what it did not do in time.
+    pub(crate) fn after(duration: Duration, exit_code: ExitCode, what: &'static str) -> Self {
+        let (ended, has_ended) = channel::<()>();
+        let wait = move || {
+            if has_ended.recv_timeout(duration) == Err(RecvTimeoutError::Timeout) {
+                tracing::error!("{what}");
+                end(exit_code.number(), what);
+            }
+        };
+        // Without the thread it takes as long as it takes.
+        if let Err(error) = std::thread::Builder::new().spawn(wait) {
+            tracing::warn!("nothing ends this process in time: {error}");
+        }
+        Self { _ended: ended }
+    }
 }
 
 impl Interruptible {
@@ -51,17 +74,8 @@ impl Interruptible {
     pub(crate) fn guarded(self) -> Guard {
         let last = self.deadline.saturating_add(GRACE);
         *RUN.lock().unwrap_or_else(PoisonError::into_inner) = Some(self);
-        let (ended, has_ended) = channel::<()>();
-        let wait = move || {
-            if has_ended.recv_timeout(last) == Err(RecvTimeoutError::Timeout) {
-                end(ExitCode::StorageFailed.number(), "limits.night_minutes");
-            }
-        };
-        // Without the thread the run is as long as it is.
-        if let Err(error) = std::thread::Builder::new().spawn(wait) {
-            tracing::warn!("nothing ends the run at limits.night_minutes: {error}");
-        }
-        Guard { _ended: ended }
+        let code = ExitCode::StorageFailed;
+        Guard { _deadline: Deadline::after(last, code, "limits.night_minutes are over") }
     }
 
     fn end(self, exit_code: u8, name: &str) {

@@ -39,9 +39,11 @@ mod stages;
 mod stored_models;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
+use exit_code::ExitCode as ExitStatus;
 use flags::Flags;
 use report::Reporter;
 
@@ -66,7 +68,12 @@ fn main() -> ExitCode {
 /// takes memory.
 ///
 /// All of them now: a pool that cannot be started later would be an error of whatever needs it first.
+/// And in time: a runtime of Polars waits for ever for a thread that could not be started (tokio, whose
+/// runtime then waits for those of its threads that it has).
 fn start_workers() -> anyhow::Result<()> {
+    const WITHIN: Duration = Duration::from_secs(60);
+    let what = "cannot start the worker threads within a minute: too little memory, or too many threads";
+    let _deadline = interruption::Deadline::after(WITHIN, ExitStatus::Unexpected, what);
     let started = intake::worker_threads().build_global().map_err(|error| error.to_string());
     started.and_then(|()| intake::start_workers()).map_err(|problem| {
         anyhow::anyhow!(

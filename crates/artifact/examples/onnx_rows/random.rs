@@ -1,28 +1,26 @@
-//! Random numbers that are the same everywhere: SplitMix64.
+//! Random numbers in the forms that rows and models are made of.
 
-/// The state of the generator.
-pub(crate) struct Random(u64);
+use statistics::SplitMix64;
+
+pub(crate) struct Random(SplitMix64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
     pub(crate) fn bits(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
-    /// From 0 to below `n`.
+    /// From 0 to below `n`; 0 if there is nothing below it.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        (self.bits() % n.max(1) as u64) as usize
+        self.0.below(n)
     }
 
-    /// From 0 to below 1.
+    /// From 0 to 1.
     pub(crate) fn unit(&mut self) -> f32 {
-        (self.bits() >> 40) as f32 / (1 << 24) as f32
+        self.0.unit() as f32
     }
 
     pub(crate) fn chance(&mut self, share: f32) -> bool {
