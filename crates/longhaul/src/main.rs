@@ -72,7 +72,8 @@ fn main() -> ExitCode {
 /// runtime then waits for those of its threads that it has).
 fn start_workers() -> anyhow::Result<()> {
     const WITHIN: Duration = Duration::from_secs(60);
-    let what = "cannot start the worker threads within a minute: too little memory, or too many threads";
+    let what =
+        "cannot start the worker threads within a minute: too little memory, or too many threads";
     let _deadline = interruption::Deadline::after(WITHIN, ExitStatus::Unexpected, what);
     let started = intake::worker_threads().build_global().map_err(|error| error.to_string());
     started.and_then(|()| intake::start_workers()).map_err(|problem| {
