@@ -45,7 +45,8 @@ fn texts() -> Vec<Text> {
     let docs = std::fs::read_dir(root().join("docs")).unwrap().flatten();
     let guides = GUIDES.iter().map(|guide| root().join(guide)).chain(docs.map(|doc| doc.path()));
     for path in guides.filter(|path| path.extension().is_some_and(|end| end == "md")) {
-        let guide = std::fs::read_to_string(&path).unwrap();
+        // A command may go on in the next line.
+        let guide = std::fs::read_to_string(&path).unwrap().replace("\\\n", " ");
         let place = path.file_name().unwrap().to_string_lossy().into_owned();
         texts.extend(code_of(&guide).into_iter().map(|text| Text { place: place.clone(), text }));
     }
@@ -57,8 +58,8 @@ fn of_crate(folder: &Path, texts: &mut Vec<Text>) {
     for path in std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            // The simulation is a test.
-            if !["tests", "simulation"].contains(&name.as_str()) {
+            // The simulation and the fuzzing are tests.
+            if !["tests", "simulation", "fuzzing"].contains(&name.as_str()) {
                 of_crate(&path, texts);
             }
         } else if name.ends_with(".rs") && !name.contains("test") && name != "mentions.rs" {
