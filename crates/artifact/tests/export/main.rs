@@ -187,7 +187,7 @@ fn a_name_that_the_format_cannot_hold_is_refused() {
         parts.features.0[2].name = name.into();
         let error = lightgbm_files(&Scorer::from_parts(parts).unwrap()).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Input);
-        let expected = format!("LightGBM's text format: cannot hold feature {name:?}");
+        let expected = format!("LightGBM's text format: the feature cannot be written: {name:?}");
         assert_eq!(error.to_string(), expected);
     }
 }
