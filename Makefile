@@ -54,16 +54,11 @@ test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightG
 # Random models with all that a model may be made of, and the bundles that are named.
 ONNX_MODELS := 1 2 3 4 5 6 7 8 $(BUNDLES)
 
-test-onnx: .venv-onnx/installed ## The exported model in ONNX Runtime and MLflow against our scorer (needs Python 3.11, PyPI): [BUNDLES=folders]
+test-onnx: .venv-parity/installed ## The exported model in ONNX Runtime and MLflow against our scorer (needs Python 3.11, PyPI): [BUNDLES=folders]
 	$(CARGO) build -p artifact --example onnx_rows
 	for model in $(ONNX_MODELS); do rm -rf $(TARGET)/onnx-parity && echo "model $$model" && \
 	  $(TARGET)/debug/examples/onnx_rows $$model 500 $(TARGET)/onnx-parity && \
-	  .venv-onnx/bin/python crates/artifact/parity/onnx_parity.py $(TARGET)/onnx-parity $(TARGET)/onnx-parity/rows.csv || exit; done
-
-.venv-onnx/installed: crates/artifact/parity/onnx_requirements.txt
-	test -x .venv-onnx/bin/python || python3 -m venv .venv-onnx
-	.venv-onnx/bin/pip install --quiet --requirement $<
-	touch $@
+	  .venv-parity/bin/python crates/artifact/parity/onnx_parity.py $(TARGET)/onnx-parity $(TARGET)/onnx-parity/rows.csv || exit; done
 
 PARITY := crates/artifact/parity
 

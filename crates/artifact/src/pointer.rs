@@ -133,15 +133,7 @@ pub fn promote(
         return Err(moved(&about.pipeline, champion));
     }
     let previous = champion.map(|champion| champion.model_id);
-    let pointer = Pointer {
-        model_id: model_id.clone(),
-        manifest_sha256: Digest::of(&bundle.manifest.to_bytes()),
-        as_of,
-        previous: previous.clone(),
-    };
-    let fence = before.as_ref().map_or(0, |(document, _)| document.fence);
-    let expected = before.and_then(|(_, version)| version);
-    match write(store, &about.pipeline, fence, Some(pointer), expected.as_ref())? {
+    match replace(store, bundle, before, previous.clone())? {
         SwapOutcome::Swapped => Ok(Promotion::Promoted { previous }),
         SwapOutcome::Moved => match current(store, &about.pipeline)? {
             // Another run of the same night, with the same model.
@@ -169,17 +161,29 @@ pub(crate) fn point_to(
     if fence_before > fence || !is_held() {
         return Err(moved(&about.pipeline, champion));
     }
+    match replace(store, bundle, before, previous)? {
+        SwapOutcome::Swapped => Ok(()),
+        SwapOutcome::Moved => Err(moved(&about.pipeline, current(store, &about.pipeline)?)),
+    }
+}
+
+/// Puts a model in place of what was read, if that is still there.
+fn replace(
+    store: &Store,
+    bundle: &Bundle,
+    before: Option<(Document, Option<Version>)>,
+    previous: Option<String>,
+) -> Result<SwapOutcome, Error> {
+    let about = &bundle.manifest.about;
     let pointer = Pointer {
         model_id: bundle.model_id().to_owned(),
         manifest_sha256: Digest::of(&bundle.manifest.to_bytes()),
         as_of: about.as_of,
         previous,
     };
+    let fence = before.as_ref().map_or(0, |(document, _)| document.fence);
     let expected = before.and_then(|(_, version)| version);
-    match write(store, &about.pipeline, fence_before, Some(pointer), expected.as_ref())? {
-        SwapOutcome::Swapped => Ok(()),
-        SwapOutcome::Moved => Err(moved(&about.pipeline, current(store, &about.pipeline)?)),
-    }
+    write(store, &about.pipeline, fence, Some(pointer), expected.as_ref())
 }
 
 /// The fencing number of a pipeline's pointer: the next run's is higher.

@@ -161,6 +161,22 @@ impl Lease {
         Claim { path: self.path.clone(), fence: self.fence }
     }
 
+    /// Runs `work`, which asks last, before it writes, whether the lease is still held.
+    ///
+    /// # Errors
+    /// Why it is not held any more; whatever `work` makes of that.
+    pub(crate) fn while_held<T>(
+        &self,
+        work: impl FnOnce(&mut dyn FnMut() -> bool) -> T,
+    ) -> Result<T> {
+        let mut lost = None;
+        let done = work(&mut || {
+            lost = self.renew().err();
+            lost.is_none()
+        });
+        lost.map_or(Ok(done), Err)
+    }
+
     /// Renews it, which shows that it is held.
     ///
     /// # Errors

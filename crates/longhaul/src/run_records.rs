@@ -132,13 +132,9 @@ impl Ending {
     /// In words.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Self::Runs => "running",
+            Self::Runs => Status::Running.name(),
             Self::Killed => "killed",
-            Self::Ended(Status::Running) => "running",
-            Self::Ended(Status::Succeeded) => "succeeded",
-            Self::Ended(Status::Refused) => "refused",
-            Self::Ended(Status::Failed) => "failed",
-            Self::Ended(Status::Interrupted) => "interrupted",
+            Self::Ended(status) => status.name(),
         }
     }
 }

@@ -63,7 +63,7 @@ pub fn metrics(record: &RunRecord, unix_seconds: f64, before: Option<&str>) -> S
     let about = [
         ("run_id", record.run_id.as_str()),
         ("as_of", &record.as_of),
-        ("status", &status(record)),
+        ("status", record.status.name()),
         ("version", &record.version),
     ];
     set(&info, &about, 1.0);
@@ -134,13 +134,6 @@ pub fn metrics(record: &RunRecord, unix_seconds: f64, before: Option<&str>) -> S
     // Writing to a string does not fail.
     let _ = encode(&mut text, &registry);
     text
-}
-
-fn status(record: &RunRecord) -> String {
-    serde_json::to_value(record.status)
-        .ok()
-        .and_then(|status| status.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// The value of a metric of a pipeline in a text that [`metrics`] made.

@@ -96,6 +96,17 @@ pub enum Status {
 }
 
 impl Status {
+    /// Its name, as it is stored.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     /// Whether every stage was run: the night is done, whatever the gates said.
     pub fn is_complete(self) -> bool {
         matches!(self, Self::Succeeded | Self::Refused)
@@ -288,6 +299,15 @@ pub(crate) mod tests {
         let record = record();
         let sealed = RUN_RECORD.seal(&record).expect("JSON");
         assert_eq!(RUN_RECORD.open::<RunRecord>(&sealed).expect("a record"), record);
+        for status in [
+            Status::Running,
+            Status::Succeeded,
+            Status::Refused,
+            Status::Failed,
+            Status::Interrupted,
+        ] {
+            assert_eq!(serde_json::to_value(status).expect("a text"), status.name());
+        }
     }
 
     #[test]

@@ -140,17 +140,34 @@ impl Listing {
         self.tables.get(table)
     }
 
+    /// By table, the day before which what a previous check found is taken over: neither the table nor
+    /// those that it joins changed.
+    pub(crate) fn reusable_before<'a>(
+        &self,
+        contracts: &'a [Contract],
+        previous: Option<&PreviousCheck>,
+    ) -> BTreeMap<&'a str, Day> {
+        let mut before: BTreeMap<&str, Day> = (contracts.iter())
+            .map(|contract| (contract.table(), self.unchanged_before(contract, previous)))
+            .collect();
+        // Chains of joins are as long as there are tables.
+        for contract in contracts.iter().flat_map(|_| contracts) {
+            let joined = contract.joins().iter().map(|join| join.table.as_str());
+            let joined = joined.filter_map(|table| before.get(table)).min().copied();
+            if let (Some(joined), Some(own)) = (joined, before.get_mut(contract.table())) {
+                *own = joined.min(*own);
+            }
+        }
+        before
+    }
+
     /// The day before which what a previous check found in a table is still right, if that of the
     /// tables that it joins is, too: the first day on which a file was added, removed or changed,
     /// or which was not over at the as-of of one of the two checks.
     ///
     /// The check of a row reads nothing that was recorded after the row's own day, so nothing later
     /// can change it.
-    pub(crate) fn unchanged_before(
-        &self,
-        contract: &Contract,
-        previous: Option<&PreviousCheck>,
-    ) -> Day {
+    fn unchanged_before(&self, contract: &Contract, previous: Option<&PreviousCheck>) -> Day {
         let Some(previous) = previous else { return BEFORE_ALL };
         let over = self.as_of.min(previous.check.as_of).day();
         let now = self.table(contract.table()).map_or(&[][..], |table| &table.files);

@@ -123,7 +123,7 @@ impl<'a> Tables<'a> {
             progress,
             checked: BTreeMap::new(),
             files_read: BTreeSet::new(),
-            reusable_before: BTreeMap::new(),
+            reusable_before: listing.reusable_before(contracts, previous),
         }
     }
 
@@ -138,8 +138,7 @@ impl<'a> Tables<'a> {
     }
 
     fn check_table(&mut self, contract: &'a Contract) -> Result<(), Error> {
-        let reusable_before = self.reusable_before(contract);
-        self.reusable_before.insert(contract.table(), reusable_before);
+        let reusable_before = self.reusable_before[contract.table()];
         let Some(listing) = self.listing.table(contract.table()) else { return Ok(()) };
         if listing.files.is_empty() && contract.is_optional() {
             return Ok(());
@@ -167,13 +166,6 @@ impl<'a> Tables<'a> {
             Err(Error::NoPartition { .. }) if contract.is_optional() => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// The day before which neither the table nor those that it joins changed.
-    fn reusable_before(&self, contract: &Contract) -> Day {
-        let joins = contract.joins().iter();
-        let joined = joins.filter_map(|join| self.reusable_before.get(join.table.as_str()));
-        joined.copied().fold(self.listing.unchanged_before(contract, self.previous), Day::min)
     }
 
     /// A lookup for each join of a contract, in its order.

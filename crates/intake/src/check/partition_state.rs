@@ -31,20 +31,7 @@ pub fn partition_states(
     listing: &Listing,
     previous: Option<&PreviousCheck>,
 ) -> BTreeMap<String, BTreeMap<Day, PartitionState>> {
-    let mut reusable_before: BTreeMap<&str, Day> = (contracts.iter())
-        .map(|contract| (contract.table(), listing.unchanged_before(contract, previous)))
-        .collect();
-    // A table is reused no further than those that it joins; chains of joins are as long as there are
-    // tables.
-    for _ in contracts {
-        for contract in contracts {
-            let joined = contract.joins().iter().map(|join| join.table.as_str());
-            let joined = joined.filter_map(|table| reusable_before.get(table)).min().copied();
-            if let (Some(joined), Some(own)) = (joined, reusable_before.get_mut(contract.table())) {
-                *own = joined.min(*own);
-            }
-        }
-    }
+    let reusable_before = listing.reusable_before(contracts, previous);
     let states = contracts.iter().map(|contract| {
         let before = reusable_before[contract.table()];
         (contract.table().to_owned(), states_of(contract, listing, previous, before))

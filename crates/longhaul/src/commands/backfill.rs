@@ -70,13 +70,12 @@ pub(crate) fn plan(
         .collect();
     reporter.result(&envelope("backfill", json!({ "dry_run": true, "nights": entries })), || {
         let n = nights.iter().filter(|night| night.is_wanted).count();
-        let rows: Vec<[String; 3]> = (nights.iter())
+        let rows: Vec<Vec<String>> = (nights.iter())
             .map(|night| {
                 let what = if night.is_wanted { "RUN" } else { "SKIP" };
-                [night.as_of.to_string(), night.before().to_owned(), what.to_owned()]
+                vec![night.as_of.to_string(), night.before().to_owned(), what.to_owned()]
             })
             .collect();
-        let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
         format!(
             "{n} of {} nights would run\n\n{}",
             nights.len(),

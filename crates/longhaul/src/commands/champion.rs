@@ -39,17 +39,10 @@ pub(crate) fn choose(
     if !about.passed {
         return Err(Refusal::NotPassed { model_id }.into());
     }
-    let mut lost = None;
-    let is_held = || {
-        lost = lease.renew().err();
-        lost.is_none()
-    };
     let now = clock.now();
-    let chosen = artifact::choose(store, &bundle, (reason, &now), lease.fence(), is_held);
-    if let Some(lost) = lost {
-        return Err(lost);
-    }
-    let decision = chosen?;
+    let decision = lease.while_held(|is_held| {
+        artifact::choose(store, &bundle, (reason, &now), lease.fence(), is_held)
+    })??;
     let (before, withdrawn) = match &decision {
         Some(decision) => (decision.before.as_deref(), &decision.withdrawn[..]),
         None => (None, &[][..]),

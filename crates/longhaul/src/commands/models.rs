@@ -17,7 +17,7 @@ use crate::report::{Reporter, table};
 pub(crate) fn list(store: &Store, reporter: &Reporter) -> Result<()> {
     let artifact::Models { manifests, damaged } = artifact::list(store)?;
     for (_, error) in &damaged {
-        reporter.warn(&format!("{error}"));
+        reporter.warn(&error.to_string());
     }
     let champions = champions(store)?;
     let withdrawn = withdrawn(store, reporter)?;

@@ -67,6 +67,9 @@ fn last_not_completed(
     let runs = run_records::list(store, Some(pipeline))?;
     let mut completed = Vec::new();
     for (position, run) in runs.iter().enumerate() {
+        if completed.contains(&run.as_of) {
+            continue;
+        }
         let Some(record) = run.read(store, reporter)?.filter(|record| record.command == "run")
         else {
             continue;
@@ -74,7 +77,7 @@ fn last_not_completed(
         let ending = Ending::of(&record, position == 0);
         if ending.is_complete() {
             completed.push(run.as_of);
-        } else if ending != Ending::Runs && !completed.contains(&run.as_of) {
+        } else if ending != Ending::Runs {
             return Ok(Some(record));
         }
     }

@@ -134,16 +134,10 @@ fn bundle(
 /// Makes the bundle champion, unless the champion is as of a later moment.
 fn promote(context: &RunContext<'_>, bundle: &Bundle) -> Result<(bool, String)> {
     let lease = context.lease.context("a model is published under the lease of its pipeline")?;
-    let mut lost = None;
-    let is_held = || {
-        lost = lease.renew().err();
-        lost.is_none()
+    let promote = |is_held: &mut dyn FnMut() -> bool| {
+        artifact::promote(context.store, bundle, lease.fence(), is_held)
     };
-    let promoted = artifact::promote(context.store, bundle, lease.fence(), is_held);
-    if let Some(lost) = lost {
-        return Err(lost);
-    }
-    match promoted {
+    match lease.while_held(promote)? {
         Ok(Promotion::Promoted { previous: None }) => Ok((true, "the first champion".to_owned())),
         Ok(Promotion::Promoted { previous: Some(before) }) => {
             Ok((true, format!("champion, in place of {before}")))
