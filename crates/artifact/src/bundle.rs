@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scorer::Scorer;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Digest, Fingerprint, Schema};
+use terms::{AsOf, Digest, Fingerprint, Schema, SealError};
 
 use crate::Error;
 
@@ -27,6 +27,21 @@ pub struct About {
     pub passed: bool,
 }
 
+/// What a model was made of beside its features. It is in the manifest and not in the id: the same
+/// model may follow another one in another store.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// Digest of the rows that the check passed, of all tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables_digest: Option<Digest>,
+    /// The version of each table's contract.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contracts: BTreeMap<String, String>,
+    /// The champion before it, if there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+}
+
 /// A file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
@@ -44,7 +59,10 @@ pub struct Manifest {
     /// Where the model comes from.
     #[serde(flatten)]
     pub about: About,
-    /// Every file but the manifest.
+    /// What it was made of.
+    #[serde(flatten)]
+    pub sources: Sources,
+    /// Every file but the manifest and its signature.
     pub files: BTreeMap<String, FileEntry>,
 }
 
@@ -70,6 +88,20 @@ impl Manifest {
     pub fn to_bytes(&self) -> Vec<u8> {
         // A struct of strings and numbers always serialises.
         Self::SCHEMA.seal(self).unwrap_or_default()
+    }
+
+    /// From the bytes of a `manifest.json` of any version, verified.
+    ///
+    /// # Errors
+    /// If it is not a manifest, not as it was written, or has another id than its files make.
+    pub(crate) fn of_bytes(path: &str, bytes: &[u8]) -> Result<Self, Error> {
+        let manifest = match Self::SCHEMA.open::<Self>(bytes) {
+            Ok(manifest) => manifest,
+            Err(SealError::Schema { .. }) => Self::of_version_1(path, bytes)?,
+            Err(source) => return Err(Error::Sealed { path: path.to_owned(), source }),
+        };
+        let model_id = manifest.model_id.clone();
+        manifest.verified(path, &model_id)
     }
 
     /// From the form of version 1, which has no digest of its own.
@@ -126,8 +158,36 @@ impl Bundle {
             })
             .collect();
         let model_id = Manifest::id_of(&about, &entries);
-        let manifest = Manifest { model_id, about, files: entries };
+        let manifest = Manifest { model_id, about, sources: Sources::default(), files: entries };
         Self { manifest, files }
+    }
+
+    /// The same with what it was made of.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Sources) -> Self {
+        self.manifest.sources = sources;
+        self
+    }
+
+    /// From a manifest and the files that it lists, or some of them.
+    ///
+    /// # Errors
+    /// If a file has other bytes than the manifest says. `place` is where they were read.
+    pub(crate) fn of_files(
+        manifest: Manifest,
+        files: BTreeMap<String, Vec<u8>>,
+        place: &str,
+    ) -> Result<Self, Error> {
+        for (name, bytes) in &files {
+            let expected = manifest.files.get(name).map(|entry| &entry.sha256);
+            let found = Digest::of(bytes);
+            if expected != Some(&found) {
+                let path = format!("{place}/{name}");
+                let expected = expected.map_or_else(String::new, ToString::to_string);
+                return Err(Error::Altered { path, expected, found });
+            }
+        }
+        Ok(Self { manifest, files })
     }
 
     /// The model's id.

@@ -1,6 +1,8 @@
 //! Errors of reading, writing and promoting bundles.
 
-use terms::{AsOf, ErrorClass};
+use terms::{AsOf, Digest, ErrorClass, SealError};
+
+use crate::signature::SIGNATURE_FILE;
 
 /// Why a bundle cannot be read, written or promoted.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,52 @@ pub enum Error {
         expected: String,
         /// The id that follows from its files' digests.
         found: String,
+    },
+    /// A manifest in a folder that is not as it was written.
+    #[error("{path}")]
+    Sealed {
+        /// The manifest.
+        path: String,
+        /// What is wrong with it.
+        source: SealError,
+    },
+    /// A file in a folder that cannot be read.
+    #[error("{path}: cannot be read")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// A file in a folder that is not the one in its manifest.
+    #[error("{path}: expected SHA-256 {expected}, found {found}: it was altered or cut off")]
+    Altered {
+        /// The file.
+        path: String,
+        /// The digest in the manifest.
+        expected: String,
+        /// The digest of its bytes.
+        found: Digest,
+    },
+    /// A file that holds no key of the kind that is needed.
+    #[error("{path}: expected {expected}")]
+    Key {
+        /// The file.
+        path: String,
+        /// The key that it should have held.
+        expected: &'static str,
+    },
+    /// A bundle without a signature.
+    #[error("model {model_id}: expected a signature, {SIGNATURE_FILE}, found none")]
+    Unsigned {
+        /// The model.
+        model_id: String,
+    },
+    /// A signature that is not of this manifest by this key.
+    #[error("model {model_id}: {SIGNATURE_FILE} is not a signature of its manifest by this key")]
+    Forged {
+        /// The model.
+        model_id: String,
     },
     /// Another process moved the pointer first.
     #[error("{path}: moved by another run to model {model_id} while this one published")]
@@ -91,10 +139,17 @@ impl Error {
     /// What kind of error it is.
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::NotFound { .. } | Self::Export { .. } => ErrorClass::Input,
-            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
-                ErrorClass::Contract
-            }
+            Self::NotFound { .. }
+            | Self::Export { .. }
+            | Self::File { .. }
+            | Self::Key { .. }
+            | Self::Unsigned { .. } => ErrorClass::Input,
+            Self::Unreadable { .. }
+            | Self::WrongId { .. }
+            | Self::Scorer { .. }
+            | Self::Sealed { .. }
+            | Self::Altered { .. }
+            | Self::Forged { .. } => ErrorClass::Contract,
             Self::Moved { .. } => ErrorClass::Locked,
             Self::Older { .. } | Self::Withdrawn { .. } => ErrorClass::Gate,
             Self::Store(error) => error.class(),
@@ -109,7 +164,16 @@ impl Error {
     /// What a person can do about it, where something usually helps.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::NotFound { .. } | Self::Export { .. } => None,
+            Self::NotFound { .. } | Self::Export { .. } | Self::File { .. } => None,
+            Self::Key { .. } => Some(
+                "openssl genpkey -algorithm ed25519 -out key.pem makes one; openssl pkey -in key.pem \
+                 -pubout -out key.pub.pem its public half"
+                    .to_owned(),
+            ),
+            Self::Unsigned { .. } => Some("longhaul models sign signs it".to_owned()),
+            Self::Forged { .. } => Some(
+                "the manifest was altered or signed by another key: do not use the model".to_owned(),
+            ),
             Self::Moved { .. } => {
                 Some("publish again: the model is then compared with the new champion".into())
             }
@@ -120,7 +184,11 @@ impl Error {
             Self::Withdrawn { .. } => {
                 Some("longhaul models promote takes the withdrawal back".to_owned())
             }
-            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
+            Self::Unreadable { .. }
+            | Self::WrongId { .. }
+            | Self::Scorer { .. }
+            | Self::Sealed { .. }
+            | Self::Altered { .. } => {
                 Some("the bundle was altered after it was published: publish it again".to_owned())
             }
             Self::Store(error) => error.hint(),

@@ -11,6 +11,9 @@
 //!
 //! A person may choose another champion ([`choose`]); what that withdraws does not come back by itself.
 //!
+//! A bundle may be signed ([`sign`]): `manifest.sig` beside its manifest, by which whoever has the public
+//! key knows that it is the one that was published.
+//!
 //! [`export`] writes a model in the formats of others, with rows and expected results to prove that
 //! they read it right.
 //!
@@ -24,8 +27,9 @@ mod error;
 pub mod export;
 mod pointer;
 mod registry;
+mod signature;
 
-pub use bundle::{About, Bundle, FileEntry, Manifest};
+pub use bundle::{About, Bundle, FileEntry, Manifest, Sources};
 pub use choice::{before, choose};
 pub use decision::{Decision, Decisions, eligible};
 pub use error::Error;
@@ -33,4 +37,5 @@ pub use pointer::{
     Pointer, Promotion, current, fence, path as pointer_path, pipelines, promote, raise_fence,
     rebuild, verify_pointer,
 };
-pub use registry::{Models, list, read, read_manifest_of, write};
+pub use registry::{Models, list, read, read_files, read_folder, read_manifest_of, write};
+pub use signature::{PublicKey, SIGNATURE_FILE, SecretKey, read_signature, sign};

@@ -1,20 +1,25 @@
 //! Bundles in the store: writing with the manifest last, verified reading, and the list of models.
 
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
 use bytes::Bytes;
 use store::{PutOutcome, Store};
 use terms::{ErrorClass, SealError};
 
+use crate::signature::SIGNATURE_FILE;
 use crate::{Bundle, Error, Manifest};
 
-/// Writes a bundle, its manifest last. Returns whether it was new. What is there of it and damaged is
-/// written anew.
+/// Writes a bundle, its manifest last. Returns the manifest that is there from then on: of a model that
+/// was published before, the one of then, which may tell of another program or parent. What is there of
+/// it and damaged is written anew.
 ///
 /// # Errors
 /// If the store fails; then there is no manifest, and writing the bundle again completes it.
-pub fn write(store: &Store, bundle: &Bundle) -> Result<bool, Error> {
+pub fn write(store: &Store, bundle: &Bundle) -> Result<Manifest, Error> {
     let folder = folder(bundle.model_id());
     match read(store, bundle.model_id()) {
-        Ok(_) => return Ok(false),
+        Ok(found) => return Ok(found.manifest),
         Err(error) if error.is_damage() => {}
         Err(error) => return Err(error),
     }
@@ -25,13 +30,15 @@ pub fn write(store: &Store, bundle: &Bundle) -> Result<bool, Error> {
     store.put_many(files.collect())?;
     let path = format!("{folder}/manifest.json");
     let bytes: Bytes = bundle.manifest.to_bytes().into();
-    if store.put_if_absent(&path, bytes.clone())? == PutOutcome::Created {
-        return Ok(true);
+    if store.put_if_absent(&path, bytes.clone())? == PutOutcome::Exists {
+        match read_manifest_of(store, bundle.model_id()) {
+            // Its files are the ones of this bundle, or the id would be another.
+            Ok(found) => return Ok(found),
+            Err(error) if error.is_damage() => store.put(&path, bytes)?,
+            Err(error) => return Err(error),
+        }
     }
-    if store.get(&path)? != bytes {
-        store.put(&path, bytes)?;
-    }
-    Ok(false)
+    Ok(bundle.manifest.clone())
 }
 
 /// Reads a bundle and verifies every byte of it.
@@ -39,14 +46,62 @@ pub fn write(store: &Store, bundle: &Bundle) -> Result<bool, Error> {
 /// # Errors
 /// If it is not there, or a file has another digest than the manifest says.
 pub fn read(store: &Store, model_id: &str) -> Result<Bundle, Error> {
+    read_files(store, model_id, |_| true)
+}
+
+/// Reads some files of a bundle, verified: those that score are a small part of it.
+///
+/// # Errors
+/// If it is not there, or a file has another digest than the manifest says.
+pub fn read_files(
+    store: &Store,
+    model_id: &str,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Bundle, Error> {
     let folder = folder(model_id);
     let manifest = read_manifest_of(store, model_id)?;
-    let mut files = std::collections::BTreeMap::new();
-    for (name, entry) in &manifest.files {
+    let mut files = BTreeMap::new();
+    for (name, entry) in manifest.files.iter().filter(|(name, _)| is_wanted(name)) {
         let bytes = store.get_verified(&format!("{folder}/{name}"), &entry.sha256)?;
         files.insert(name.clone(), bytes.to_vec());
     }
     Ok(Bundle { manifest, files })
+}
+
+/// Reads a bundle that was copied to a folder, every byte verified, and its signature if there is one.
+///
+/// # Errors
+/// If the manifest is not there or not as it was written, or a file is missing or altered.
+#[expect(clippy::disallowed_methods, reason = "the folder is the caller's")]
+pub fn read_folder(path: &Path) -> Result<(Bundle, Option<Vec<u8>>), Error> {
+    let place = path.display().to_string();
+    let read = |name: &str| {
+        let unreadable = |source| Error::File { path: format!("{place}/{name}"), source };
+        std::fs::read(path.join(name)).map_err(unreadable)
+    };
+    let name = "manifest.json";
+    let manifest = Manifest::of_bytes(&format!("{place}/{name}"), &read(name)?)?;
+    let mut files = BTreeMap::new();
+    for name in manifest.files.keys() {
+        if !is_plain(name) {
+            return Err(Error::File {
+                path: format!("{place}/{name}"),
+                source: std::io::Error::other("a name that leads out of the folder"),
+            });
+        }
+        files.insert(name.clone(), read(name)?);
+    }
+    let signature = match read(SIGNATURE_FILE) {
+        Ok(bytes) => Some(bytes),
+        Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    Ok((Bundle::of_files(manifest, files, &place)?, signature))
+}
+
+/// Whether a name stays inside the folder that it is joined to.
+fn is_plain(name: &str) -> bool {
+    Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The published models of a store.
@@ -107,6 +162,83 @@ fn read_manifest(store: &Store, path: &str, model_id: &str) -> Result<Manifest, 
     manifest.verified(path, model_id)
 }
 
-fn folder(model_id: &str) -> String {
+pub(crate) fn folder(model_id: &str) -> String {
     format!("models/{model_id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use terms::Digest;
+
+    use super::*;
+    use crate::pointer::tests::{bundle, store};
+    use crate::{Sources, current, promote, verify_pointer};
+
+    #[test]
+    fn a_model_that_is_published_again_keeps_its_manifest_and_the_pointer_fits() {
+        let store = store();
+        let first = bundle(&store, "north", "2025-09-01", true);
+        let sources = Sources { parent: Some("another".to_owned()), ..Sources::default() };
+        let mut again = first.clone().with_sources(sources);
+        assert_eq!(again.model_id(), first.model_id());
+        again.manifest = write(&store, &again).unwrap();
+        assert_eq!(again.manifest, first.manifest);
+        promote(&store, &again, 1, || true).unwrap();
+        verify_pointer(&store, &current(&store, "north").unwrap().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn some_files_of_a_bundle_are_read_without_the_others() {
+        let store = store();
+        let whole = bundle(&store, "north", "2025-09-01", true);
+        let (wanted, _) = whole.files.first_key_value().unwrap();
+        for name in whole.files.keys().filter(|name| *name != wanted) {
+            store.put(&format!("models/{}/{name}", whole.model_id()), Bytes::new()).unwrap();
+        }
+        let some = read_files(&store, whole.model_id(), |name| name == wanted).unwrap();
+        assert_eq!(some.files.keys().collect::<Vec<_>>(), [wanted]);
+        assert!(whole.files.len() == 1 || read(&store, whole.model_id()).is_err());
+    }
+
+    /// Writes a bundle to a folder.
+    fn copy(bundle: &Bundle, to: &Path) {
+        for (name, bytes) in &bundle.files {
+            let path = to.join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        std::fs::write(to.join("manifest.json"), bundle.manifest.to_bytes()).unwrap();
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the folder is the test's")]
+    fn a_copy_in_a_folder_is_read_if_it_is_whole() {
+        let about = bundle(&store(), "north", "2025-09-01", true).manifest.about;
+        let files = [("a.json", "{}"), ("q05/model.txt", "tree")];
+        let files = files.map(|(name, text)| (name.to_owned(), text.as_bytes().to_vec()));
+        let bundle = Bundle::new(about.clone(), BTreeMap::from(files));
+        let folder = tempfile::tempdir().unwrap();
+        copy(&bundle, folder.path());
+        let (read, signature) = read_folder(folder.path()).unwrap();
+        assert_eq!((read.manifest, read.files), (bundle.manifest.clone(), bundle.files.clone()));
+        assert_eq!(signature, None);
+        std::fs::write(folder.path().join(SIGNATURE_FILE), "signed").unwrap();
+        assert_eq!(read_folder(folder.path()).unwrap().1.as_deref(), Some(&b"signed"[..]));
+
+        let message = || read_folder(folder.path()).unwrap_err().to_string();
+        std::fs::write(folder.path().join("q05/model.txt"), "other").unwrap();
+        assert!(message().contains("q05/model.txt: expected SHA-256"), "{}", message());
+        std::fs::remove_file(folder.path().join("q05/model.txt")).unwrap();
+        assert!(message().ends_with("q05/model.txt: cannot be read"), "{}", message());
+
+        // A manifest that leads out of the folder.
+        let files = BTreeMap::from([("../stolen".to_owned(), b"x".to_vec())]);
+        let bytes = Bundle::new(about, files).manifest.to_bytes();
+        std::fs::write(folder.path().join("manifest.json"), bytes).unwrap();
+        let error = read_folder(folder.path()).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "a name that leads out of the folder");
+        std::fs::write(folder.path().join("manifest.json"), Digest::of(b"").as_str()).unwrap();
+        assert!(matches!(read_folder(folder.path()), Err(Error::Unreadable { .. })));
+    }
 }

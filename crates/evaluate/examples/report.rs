@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|(n, g)| (n.to_string(), g))
         .collect();
     let drift = Drift {
-        dates: "order week",
+        dates: "order week".to_owned(),
         level: (0..DAYS / 7)
             .map(|week| {
                 let slow = if STRIKE.contains(&(7 * week)) { 40.0 } else { 0.0 };
@@ -81,11 +81,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         )],
     };
     let extras = ReportExtras {
-        title: "Delivery time: demo, as of 2018-05-01",
-        header: &header,
-        gate_rules: "distance_km <= 83.5\n├─ yes: carrier is one of {north, east}\n│  ├─ yes: within 2 days  (n 8,114, purity 0.91)\n│  └─ no:  over 2 days    (n 3,201, purity 0.77)\n└─ no:  over 2 days       (n 41,009, purity 0.98)",
-        importance: &importance,
-        drift: Some(&drift),
+        title: "Delivery time: demo, as of 2018-05-01".to_owned(),
+        header: header.to_vec(),
+        gate_rules: "distance_km <= 83.5\n├─ yes: carrier is one of {north, east}\n│  ├─ yes: within 2 days  (n 8,114, purity 0.91)\n│  └─ no:  over 2 days    (n 3,201, purity 0.77)\n└─ no:  over 2 days       (n 41,009, purity 0.98)".to_owned(),
+        importance,
+        drift: Some(drift),
+        ..Default::default()
     };
     std::fs::write(&path, report(&evaluation, &extras))?;
     std::fs::write(format!("{path}.metrics.json"), evaluation.to_json()?)?;

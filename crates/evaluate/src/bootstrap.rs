@@ -13,13 +13,14 @@
 //! Jackknife and the Bootstrap for General Stationary Observations, The Annals of Statistics 17(3),
 //! 1989.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use statistics::{SplitMix64, quantile};
 
 use crate::Settings;
 
 /// The central 95% of the resampled values.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Range {
     /// The 2.5% quantile.
     pub low: f64,
@@ -28,7 +29,7 @@ pub struct Range {
 }
 
 /// A value with its range.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// The value on the rows themselves, not resampled.
     pub value: f64,

@@ -1,5 +1,6 @@
 //! Settings of the network that cut off more than a few shipments, as the report says it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::count;
 
@@ -18,7 +19,7 @@ const SHARE_MAX: f64 = 0.01;
 /// );
 /// assert_eq!(CutOff::found("network.days_ahead", 60, "deliveries took longer", (4, 400)), None);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CutOff {
     /// The setting.
     pub setting: String,

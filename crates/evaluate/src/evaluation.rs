@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use terms::Grain;
@@ -16,7 +17,7 @@ use crate::{Error, GateSettings, Metrics, Settings, Verdict};
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// The result of an evaluation. Units are in the names of the fields; shares are of 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Evaluation {
     /// [`SCHEMA_VERSION`] when it was written.
     pub schema_version: u32,
@@ -47,6 +48,7 @@ pub struct Evaluation {
     pub cut_off: Vec<CutOff>,
     /// To what resolution deliveries are recorded; of days, coverage and levels count the share of a day.
     #[serde(default, skip_serializing_if = "is_instant")]
+    #[schemars(schema_with = "grains")]
     pub grain: Grain,
     /// What was evaluated, by names of the caller's; empty unless it is set.
     pub about: BTreeMap<String, String>,
@@ -57,8 +59,13 @@ fn is_instant(grain: &Grain) -> bool {
     *grain == Grain::Instant
 }
 
+/// The grains, by their names.
+fn grains(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "enum": [Grain::Instant, Grain::WholeDays, Grain::Date] })
+}
+
 /// Numbers of rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// All rows.
     pub rows: usize,
@@ -86,7 +93,7 @@ pub struct Counts {
 }
 
 /// The role of a forecast in the comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// The chosen candidate.
@@ -100,7 +107,7 @@ pub enum Role {
 }
 
 /// The metrics of one forecast.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// Name of the forecast.
     pub forecast: String,
@@ -113,7 +120,7 @@ pub struct Entry {
 }
 
 /// The model's loss minus another's on the same rows and resamples: below zero the model is better.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     /// Of the mean absolute error of the median.
     pub mae_hours: Estimate,
@@ -124,7 +131,7 @@ pub struct Difference {
 }
 
 /// The shipments ordered in one week.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Week {
     /// Its Monday.
     pub monday: String,
@@ -139,7 +146,7 @@ pub struct Week {
 }
 
 /// The metrics of one forecast in one week.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WeekScore {
     /// Name of the forecast.
     pub forecast: String,
@@ -154,6 +161,14 @@ pub struct WeekScore {
 }
 
 impl Evaluation {
+    /// The JSON Schema of `metrics.json`, draft 2020-12.
+    pub fn json_schema() -> Value {
+        let mut schema = schemars::schema_for!(Self).to_value();
+        schema["title"] = "metrics.json of longhaul".into();
+        schema["properties"]["schema_version"]["const"] = SCHEMA_VERSION.into();
+        schema
+    }
+
     /// The text of `metrics.json`: fields in a fixed order, numbers with six significant digits.
     ///
     /// # Errors

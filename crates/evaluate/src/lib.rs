@@ -2,7 +2,8 @@
 //!
 //! What is here: metrics with block-bootstrap ranges ([`Metrics`]), the baselines ([`baseline`]), the
 //! gates ([`Verdict`]), the comparison of several families with baselines and champion
-//! ([`Comparison`], [`evaluate`]), and its report as one HTML file ([`report`]).
+//! ([`Comparison`], [`evaluate`]), its report as one HTML file ([`report`]), and the card of a model as
+//! Markdown ([`card`]).
 //!
 //! What is not: no data frames, no I/O, no clock, no training. Columns come as plain slices; JSON and
 //! HTML are returned as strings.
@@ -18,6 +19,7 @@
 pub mod baseline;
 
 mod bootstrap;
+mod card;
 mod censoring_weights;
 mod comparison;
 mod cut_off;
@@ -38,6 +40,7 @@ mod verdict;
 mod whole_days;
 
 pub use bootstrap::{Estimate, Range};
+pub use card::{CardExtras, card};
 pub use censoring_weights::censoring_weights;
 pub use comparison::{Comparison, evaluate};
 pub use cut_off::CutOff;

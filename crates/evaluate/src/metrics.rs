@@ -4,6 +4,7 @@
 //! Only rows whose outcome is known count, weighted so that they stand for those that are open. 95%
 //! ranges are from the block bootstrap over order days.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::N_LEVELS;
 
@@ -15,7 +16,7 @@ use crate::promise::{PromiseScore, at_equal_mean};
 use crate::tally::{DAY_HOURS, Tally};
 
 /// How good one forecast is on some rows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// Rows whose outcome is known.
     pub rows: usize,
@@ -61,7 +62,7 @@ pub struct Metrics {
 }
 
 /// A predicted interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// Share of outcomes inside.
     pub coverage: f64,
@@ -70,7 +71,7 @@ pub struct Interval {
 }
 
 /// Ranges over the bootstrap's resamples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Of [`Metrics::mae_hours`].
     pub mae_hours: Range,

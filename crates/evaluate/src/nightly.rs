@@ -4,6 +4,7 @@
 //! A hold-out judges models that are trained again as of the past; this judges what was really
 //! predicted, with the news of each night.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::{Instant, N_LEVELS, Outcome};
 
@@ -28,7 +29,7 @@ pub struct NightlyForecasts {
 }
 
 /// The losses of challengers and champions on the same rows, weighted as all metrics are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NightlyComparison {
     /// On how many nights they predicted.
     pub nights: usize,

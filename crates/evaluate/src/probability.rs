@@ -4,6 +4,7 @@
 //! Of an open shipment it is known that it was not delivered within its age, so it counts at the days
 //! up to there; later days are those of the others, with weights that stand for it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::{DAYS_AHEAD, DayGrid, TWO_DAYS_HOURS};
 
@@ -14,7 +15,7 @@ use crate::matured_rows::MaturedRows;
 /// Source: Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather
 /// Review 78(1), 1950, for two classes, not doubled; with right-censored outcomes as in Graf,
 /// Schmoor, Sauerbrei and Schumacher, Statistics in Medicine 18, 1999.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DayScores {
     /// Mean over all days of the grid.
     pub mean_brier: f64,
@@ -22,11 +23,12 @@ pub struct DayScores {
     pub at: Vec<DayScore>,
     /// The last day of the grid, if it is not of every day up to the sixtieth.
     #[serde(default, skip_serializing_if = "DayGrid::is_daily")]
+    #[schemars(with = "u32")]
     pub days_ahead: DayGrid,
 }
 
 /// The Brier score of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DayScore {
     /// Days from the order.
     pub day: u32,

@@ -4,6 +4,7 @@
 //! promise: the forecast promises its quantile at the level at which the mean over all rows is the
 //! mean of the shop's promises. Means and shares are weighted as all metrics are.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use terms::{LEVELS, N_LEVELS};
 
@@ -11,7 +12,7 @@ use crate::Forecast;
 use crate::matured_rows::MaturedRows;
 
 /// On-time shares at equal mean promise, on the rows that have a promise.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PromiseScore {
     /// Rows with a promise.
     pub rows: usize,

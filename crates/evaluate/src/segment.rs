@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::bootstrap::{Estimate, range_of};
@@ -16,7 +17,7 @@ use crate::tally::Tally;
 use crate::{Forecast, SegmentFamily, Settings};
 
 /// The segments of one family.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentScores {
     /// What the rows are divided by.
     pub family: String,
@@ -25,7 +26,7 @@ pub struct SegmentScores {
 }
 
 /// The model's metrics on one segment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SegmentScore {
     /// The segment, or [`FEW_ROWS`].
     pub segment: String,

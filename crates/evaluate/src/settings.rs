@@ -1,9 +1,10 @@
 //! The settings of an evaluation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How forecasts are evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// Rounds of the bootstrap.

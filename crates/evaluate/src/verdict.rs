@@ -41,7 +41,7 @@ impl Default for GateSettings {
 }
 
 /// Whether a model may be published, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
     /// Whether every gate passed.
     pub passed: bool,
@@ -50,7 +50,7 @@ pub struct Verdict {
 }
 
 /// One gate: what was compared, and whether it passed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gate {
     /// A name for machines.
     pub name: String,
@@ -65,7 +65,7 @@ pub struct Gate {
 }
 
 /// The values with which a gate passes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Needed {
     /// Less than this.

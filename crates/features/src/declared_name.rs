@@ -13,6 +13,9 @@ pub(crate) trait DeclaredName: Copy + 'static {
     /// The name in the file.
     fn name(self) -> &'static str;
 
+    /// What it is: the comment of the variant.
+    fn meaning(self) -> &'static str;
+
     /// The variant called `name`. `kind` says in the message what was named.
     ///
     /// # Errors
@@ -26,21 +29,26 @@ pub(crate) trait DeclaredName: Copy + 'static {
     }
 }
 
-/// Defines an enum with the names of its variants, in the order of messages.
+/// Defines an enum with the names of its variants, in the order of messages. Their comments are what
+/// users read about them.
 macro_rules! declared_names {
     ($(#[$meta:meta])* $visibility:vis enum $type:ident {
-        $($(#[$variant_meta:meta])* $variant:ident = $name:expr,)*
+        $($(#[doc = $doc:literal])+ $variant:ident = $name:expr,)*
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
         #[serde(into = "&'static str")]
-        $visibility enum $type { $($(#[$variant_meta])* $variant,)* }
+        $visibility enum $type { $($(#[doc = $doc])+ $variant,)* }
 
         impl $crate::declared_name::DeclaredName for $type {
             const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
+            }
+
+            fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_start(),)* }
             }
         }
 

@@ -30,6 +30,7 @@ mod calendar;
 mod columns;
 mod declaration;
 mod declared_name;
+mod dictionary;
 mod error;
 mod events;
 mod facts;
@@ -54,6 +55,7 @@ mod timeline;
 
 pub use calendar::{CalendarFeature, ClockDeclaration};
 pub use declaration::{Declaration, Group, HistoryFeature};
+pub use dictionary::Definition;
 pub use error::Error;
 pub use facts::{Category, Fact};
 pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};

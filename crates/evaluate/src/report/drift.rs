@@ -2,6 +2,7 @@
 //! forecasts were corrected for it.
 
 use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
 
 use super::chart::{Axis, Chart};
 use super::format::{number, percent};
@@ -15,10 +16,10 @@ const RATIO_ENDS: (f64, f64) = (0.8, 1.2);
 const STRETCH_TICKS: usize = 8;
 
 /// How delivery times changed, and how models were corrected for it.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Drift {
     /// What the dates are: `order week`, `origin`.
-    pub dates: &'static str,
+    pub dates: String,
     /// The level of the network by date, in the order of time; none where it is not known. Units:
     /// hours.
     pub level: Vec<(String, Option<f64>)>,
@@ -29,7 +30,7 @@ pub struct Drift {
 
 /// The hazard of delivery as a multiple of the predicted one, by stretch of the predicted cumulative
 /// hazard: 1 is as predicted, above it deliveries come faster.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct HazardRatios {
     /// The length of a stretch.
     pub stretch: f64,
@@ -61,7 +62,7 @@ pub(crate) fn plots(drift: &Drift) -> Option<Markup> {
     let recalibration = match drift.recalibrations.as_slice() {
         all if all.iter().all(|(_, ratios)| ratios.is_identity()) => None,
         [(trained_as_of, ratios)] => Some(by_stretch(trained_as_of, ratios)),
-        several => Some(by_date(drift.dates, several)),
+        several => Some(by_date(&drift.dates, several)),
     };
     let shown = [level(drift), recalibration];
     let any = shown.iter().any(Option::is_some);
@@ -86,7 +87,7 @@ fn level(drift: &Drift) -> Option<Markup> {
         ),
         width,
         height,
-        x: dates_axis(&dates, drift.dates),
+        x: dates_axis(&dates, &drift.dates),
         y: Axis::over(0.0, highest, "level, days", |value| tick(value, highest)),
     };
     Some(captioned(
@@ -263,7 +264,7 @@ mod tests {
     fn drift(level: &[Option<f64>], recalibrations: &[HazardRatios]) -> Drift {
         let date = |index: usize| format!("2026-01-{:02}", index + 1);
         Drift {
-            dates: "origin",
+            dates: "origin".to_owned(),
             level: level.iter().enumerate().map(|(at, hours)| (date(at), *hours)).collect(),
             recalibrations: recalibrations
                 .iter()

@@ -8,7 +8,7 @@
 mod chart;
 mod drift;
 mod figures;
-mod format;
+pub(crate) mod format;
 mod headline;
 mod over_time;
 mod probability_tables;
@@ -18,6 +18,7 @@ mod series;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use serde::{Deserialize, Serialize};
 use terms::count;
 
 pub use self::drift::{Drift, HazardRatios};
@@ -26,23 +27,25 @@ use crate::Evaluation;
 use crate::censoring_weights::WEIGHT_MAX;
 
 /// What the report shows beside the evaluation.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ReportExtras<'a> {
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ReportExtras {
     /// The title: pipeline and as-of, say.
-    pub title: &'a str,
+    pub title: String,
     /// Properties of the run by name, in the order shown: data range, rows, quarantined rows, seed …
-    pub header: &'a [(String, String)],
+    pub header: Vec<(String, String)>,
+    /// The model whose rules and importance are shown, as in "the model trained as of 2025-09-05".
+    pub shown_model: String,
     /// The readable rules of the gate, as text.
-    pub gate_rules: &'a str,
+    pub gate_rules: String,
     /// Gain of each feature, in any order.
-    pub importance: &'a [(String, f64)],
+    pub importance: Vec<(String, f64)>,
     /// The level of the network and the recalibration over time.
-    pub drift: Option<&'a Drift>,
+    pub drift: Option<Drift>,
 }
 
 /// The report as HTML.
-pub fn report(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> String {
-    let title = if extras.title.is_empty() { "Evaluation" } else { extras.title };
+pub fn report(evaluation: &Evaluation, extras: &ReportExtras) -> String {
+    let title = if extras.title.is_empty() { "Evaluation" } else { extras.title.as_str() };
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -92,30 +95,38 @@ fn opening(evaluation: &Evaluation, title: &str) -> Markup {
     }
 }
 
-fn sections(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
+fn sections(evaluation: &Evaluation, extras: &ReportExtras) -> Markup {
     html! {
         @if let Some(verdict) = &evaluation.verdict {
             (section("Verdict", &tables::gates(verdict)))
         }
         (section("The run", &html! {
-            @if !extras.header.is_empty() { (tables::header(extras.header)) }
+            @if !extras.header.is_empty() { (tables::header(&extras.header)) }
             (rows(evaluation))
         }))
         @if !evaluation.overall.is_empty() { (of_forecasts(evaluation, extras)) }
         @if !extras.importance.is_empty() {
-            (section("Features", &tables::importance(extras.importance)))
+            (section("Features", &html! {
+                (whose(extras)) (tables::importance(&extras.importance))
+            }))
         }
         @if !extras.gate_rules.is_empty() {
             (section("Rules of the two-day gate", &html! {
-                p { "The shallow tree that a person can audit." }
+                p { "The shallow tree that a person can audit, beside the boosted one that scores." }
+                (whose(extras))
                 pre tabindex="0" { (extras.gate_rules) }
             }))
         }
     }
 }
 
+/// Whose rules or importance these are.
+fn whose(extras: &ReportExtras) -> Markup {
+    html! { @if !extras.shown_model.is_empty() { p.note { "Of " (extras.shown_model) "." } } }
+}
+
 /// The sections on forecasts that were judged.
-fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
+fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras) -> Markup {
     html! {
         (section("Against baselines and families", &html! {
             (tables::points("Error of the median, all judged rows", &evaluation.overall))
@@ -147,7 +158,7 @@ fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras<'_>) -> Markup {
             (figures::pinball_by_level(evaluation))
         }))
         (section("Over time", &over_time::weeks(evaluation)))
-        @if let Some(plots) = extras.drift.and_then(drift::plots) {
+        @if let Some(plots) = extras.drift.as_ref().and_then(drift::plots) {
             (section("Level and recalibration", &plots))
         }
         @if !evaluation.segments.is_empty() {
@@ -231,13 +242,13 @@ fn section(title: &str, content: &Markup) -> Markup {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use terms::{Day, Instant, N_LEVELS, Outcome};
 
     use super::*;
     use crate::{Comparison, Forecast, GateSettings, SegmentFamily, Settings, Shipments, evaluate};
 
-    const HOSTILE: &str = "<script>alert('&')</script>";
+    pub(crate) const HOSTILE: &str = "<script>alert('&')</script>";
 
     fn forecast(name: &str, shift: f32, rows: usize) -> Forecast {
         let hours: [f32; N_LEVELS] = std::array::from_fn(|k| 60.0 + shift + 10.0 * k as f32);
@@ -245,7 +256,7 @@ mod tests {
     }
 
     /// An evaluation of `rows` rows, 40 a day, each in a segment of `segments`.
-    fn evaluation(rows: usize, segments: usize, name: &str) -> Evaluation {
+    pub(crate) fn evaluation(rows: usize, segments: usize, name: &str) -> Evaluation {
         let shipments = Shipments {
             ordered_at: (0..rows).map(|row| Day::since_epoch((row / 40) as i32).start()).collect(),
             outcomes: (0..rows)
@@ -276,7 +287,7 @@ mod tests {
     fn drift(date: &str) -> Drift {
         let ratios = HazardRatios { stretch: 0.4, ratios: vec![1.2, 0.9] };
         Drift {
-            dates: "origin",
+            dates: "origin".to_owned(),
             level: vec![(date.to_owned(), Some(90.0))],
             recalibrations: vec![(date.to_owned(), ratios); 2],
         }
@@ -285,21 +296,22 @@ mod tests {
     #[test]
     fn the_report_has_every_gate_and_every_section() {
         let evaluation = evaluation(800, 3, "boost");
-        let header = [("Seed".to_owned(), "7".to_owned())];
-        let importance = [("distance_km".to_owned(), 3.0), ("weight_g".to_owned(), 1.0)];
         let extras = ReportExtras {
-            title: "A night",
-            header: &header,
-            gate_rules: "distance_km <= 80",
-            importance: &importance,
-            drift: Some(&drift("2026-01-05")),
+            title: "A night".to_owned(),
+            header: vec![("Seed".to_owned(), "7".to_owned())],
+            shown_model: "the model trained as of 2026-01-05".to_owned(),
+            gate_rules: "distance_km <= 80".to_owned(),
+            importance: vec![("distance_km".to_owned(), 3.0), ("weight_g".to_owned(), 1.0)],
+            drift: Some(drift("2026-01-05")),
         };
         let page = report(&evaluation, &extras);
         for gate in &evaluation.verdict.unwrap().gates {
             assert!(page.contains(&format!("<code>{}</code>", gate.name)), "{}", gate.name);
             assert!(page.contains(&gate.needed.to_string()), "{}", gate.needed);
         }
-        for text in ["A night", "Seed", "75.0%", "distance_km &lt;= 80", "Segments", "The promise"]
+        let whose = "Of the model trained as of 2026-01-05.";
+        for text in
+            ["A night", "Seed", "75.0%", "distance_km &lt;= 80", whose, "Segments", "The promise"]
         {
             assert!(page.contains(text), "{text}");
         }
@@ -311,14 +323,14 @@ mod tests {
     #[test]
     fn hostile_text_is_escaped_everywhere() {
         let evaluation = evaluation(200, 2, HOSTILE);
-        let header = [(HOSTILE.to_owned(), HOSTILE.to_owned())];
-        let importance = [(HOSTILE.to_owned(), 1.0)];
+        let hostile = || HOSTILE.to_owned();
         let extras = ReportExtras {
-            title: HOSTILE,
-            header: &header,
-            gate_rules: HOSTILE,
-            importance: &importance,
-            drift: Some(&drift(HOSTILE)),
+            title: hostile(),
+            header: vec![(hostile(), hostile())],
+            shown_model: hostile(),
+            gate_rules: hostile(),
+            importance: vec![(hostile(), 1.0)],
+            drift: Some(drift(HOSTILE)),
         };
         let page = report(&evaluation, &extras);
         assert!(!page.contains("<script"));

@@ -153,7 +153,7 @@ fn report(
     let level = NetworkLevel::of(feature_set);
     let level_at = |fold: &Fold| level.and_then(|level| level.at(fold.origin, fold.next));
     let drift = Drift {
-        dates: "origin",
+        dates: "origin".to_owned(),
         level: folds.iter().map(|fold| (fold.origin.to_string(), level_at(fold))).collect(),
         recalibrations: folds
             .iter()
@@ -161,9 +161,9 @@ fn report(
             .collect(),
     };
     let extras = ReportExtras {
-        title: &format!("{name}: backtest from {from} up to {to}"),
-        header: &header,
-        drift: Some(&drift),
+        title: format!("{name}: backtest from {from} up to {to}"),
+        header,
+        drift: Some(drift),
         ..Default::default()
     };
     evaluate::report(evaluation, &extras)
