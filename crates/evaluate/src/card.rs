@@ -50,7 +50,10 @@ pub fn card(evaluation: &Evaluation, extras: &CardExtras) -> String {
     let mut section = |title: &str, text: String| {
         let _ = write!(card, "{title}\n\n{}\n\n", text.trim_end());
     };
-    section(&format!("# Delivery times of {}, as of {as_of}", escaped(pipeline)), verdict(evaluation));
+    section(
+        &format!("# Delivery times of {}, as of {as_of}", escaped(pipeline)),
+        verdict(evaluation),
+    );
     section("## What it is for", purpose(extras));
     section("## Where it must not be used", limits(evaluation));
     let rows: Vec<Vec<String>> =
@@ -61,9 +64,8 @@ pub fn card(evaluation: &Evaluation, extras: &CardExtras) -> String {
         section(&format!("### By {}", escaped(&family.family)), segments(family));
     }
     section("## Gates", gates(evaluation));
-    let rows: Vec<Vec<String>> = (extras.files.iter())
-        .map(|(name, what)| vec![format!("`{name}`"), what.clone()])
-        .collect();
+    let rows: Vec<Vec<String>> =
+        (extras.files.iter()).map(|(name, what)| vec![format!("`{name}`"), what.clone()]).collect();
     section("## Files", table(&["file", "what it is"], &rows));
     card.truncate(card.trim_end().len());
     card.push('\n');
@@ -76,7 +78,10 @@ fn verdict(evaluation: &Evaluation) -> String {
         Some(verdict) => {
             let refused = verdict.gates.iter().filter(|gate| !gate.passed);
             let refused: Vec<String> = refused.map(|gate| format!("`{}`", gate.name)).collect();
-            format!("**The gates refused it ({}): it is kept, and scores nothing.**", refused.join(", "))
+            format!(
+                "**The gates refused it ({}): it is kept, and scores nothing.**",
+                refused.join(", ")
+            )
         }
         None => "No gates were set.".to_owned(),
     }

@@ -26,12 +26,14 @@ impl Declaration {
             let meaning = meaning.trim_end_matches('.').to_owned();
             Definition { name, meaning, unit }
         };
-        let facts = self.facts.iter().map(|&fact| {
-            new(fact.name().to_owned(), fact.meaning(), unit_of_fact(fact))
-        });
-        let categories = self.categories.iter().map(|category| {
-            new(category.name().to_owned(), category.meaning(), "")
-        });
+        let facts = self
+            .facts
+            .iter()
+            .map(|&fact| new(fact.name().to_owned(), fact.meaning(), unit_of_fact(fact)));
+        let categories = self
+            .categories
+            .iter()
+            .map(|category| new(category.name().to_owned(), category.meaning(), ""));
         let calendar = self.calendar.iter().map(|&feature| {
             new(feature.feature_name(), feature.meaning(), unit_of_calendar(feature))
         });
@@ -43,7 +45,10 @@ impl Declaration {
         if self.clock.is_some() {
             let meanings = [
                 ("Hours from Monday 00:00 to the order, in local time at the destination", "h"),
-                ("The days from that of the order on that are holidays at the destination, as bits", ""),
+                (
+                    "The days from that of the order on that are holidays at the destination, as bits",
+                    "",
+                ),
             ];
             let columns = ClockDeclaration::columns().into_iter().zip(meanings);
             definitions.extend(columns.map(|(name, (meaning, unit))| new(name, meaning, unit)));
@@ -91,7 +96,9 @@ fn of_history(history: &HistoryFeature) -> Vec<Definition> {
             };
             let fall_back = (history.fall_back.as_ref())
                 .filter(|_| statistic == Statistic::Mean)
-                .map(|columns| format!("; where there are few, drawn towards the mean {}", key(columns)));
+                .map(|columns| {
+                    format!("; where there are few, drawn towards the mean {}", key(columns))
+                });
             let by = key(&history.key);
             definitions.push(Definition {
                 name: history.feature_name(statistic, window),
@@ -131,7 +138,9 @@ fn unit_of_fact(fact: Fact) -> &'static str {
         Fact::ItemValue | Fact::FreightValue => "currency of the shop",
         Fact::ShipByHours => "h",
         Fact::DistanceKm => "km",
-        Fact::OriginLat | Fact::OriginLon | Fact::DestinationLat | Fact::DestinationLon => "degrees",
+        Fact::OriginLat | Fact::OriginLon | Fact::DestinationLat | Fact::DestinationLon => {
+            "degrees"
+        }
         Fact::NUnits
         | Fact::FreightShare
         | Fact::SameRegion
@@ -191,7 +200,10 @@ mod tests {
         assert_eq!(names, declared);
         assert!(definitions.iter().all(|d| !d.meaning.is_empty() && !d.meaning.ends_with('.')));
         let of = |name: &str| definitions.iter().find(|d| d.name == name).unwrap();
-        assert_eq!((of("weight_g").meaning.as_str(), of("weight_g").unit), ("Weight in grams", "g"));
+        assert_eq!(
+            (of("weight_g").meaning.as_str(), of("weight_g").unit),
+            ("Weight in grams", "g")
+        );
         let mean = of("origin_region_destination_zone2_transit_hours_mean_28d");
         let expected = "The mean of: hours from handed over to delivered; by origin_region and \
                         destination_zone:2, recorded in the 28 days before the order's midnight; where \

@@ -35,6 +35,12 @@ pub const MANIFEST_FILE: &str = "manifest.json";
 /// The files that every scorer needs, beside those of the regressors that `mixture.json` lists.
 const FILES: [&str; 3] = [FEATURES_FILE, GATE_FILE, MIXTURE_FILE];
 
+/// Whether a file of a bundle is one that scores.
+pub fn is_model_file(name: &str) -> bool {
+    let is_trees = name.starts_with("regressor_") && name.ends_with(".bin");
+    FILES.contains(&name) || is_trees
+}
+
 /// The form of `mixture.json`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -29,7 +29,9 @@ mod scorer;
 mod tests;
 mod time_scale;
 
-pub use bundle::{FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, regressor_file};
+pub use bundle::{
+    FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, is_model_file, regressor_file,
+};
 pub use calibration::{Calibration, Factors, Segment, sorted};
 pub use distribution::Distribution;
 pub use error::Error;

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use super::outputs;
 use crate::{About, Error};
 
-/// The model's file.
-const MODEL_FILE: &str = "model.onnx";
+/// The file of the ONNX model.
+pub const MODEL_FILE: &str = "model.onnx";
 /// An example of the model's input, in the form of [`pandas.DataFrame.to_dict(orient="split")`][split].
 ///
 /// [split]: https://pandas.pydata.org/docs/reference/api/pandas.DataFrame.to_dict.html

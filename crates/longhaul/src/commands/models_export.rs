@@ -14,8 +14,13 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 
-/// Random rows among the parity vectors.
-const N_RANDOM: usize = 2_000;
+/// The formats of others, and the files of each.
+const FORMATS: [(&str, fn(&str) -> bool); 4] = [
+    ("LightGBM", |name| name.ends_with("/model.txt")),
+    ("ONNX", |name| name == artifact::export::MODEL_FILE),
+    ("MLflow", |name| ["MLmodel", "input_example.json"].contains(&name)),
+    ("parity vectors", |name| name == artifact::export::PARITY_FILE),
+];
 
 /// Writes a model to a new folder: its own files, `model.onnx` with `MLmodel`, LightGBM's text, and the
 /// rows that prove that a reader reads it right. Another folder or none is written, never half of one.
@@ -32,24 +37,12 @@ pub(crate) fn run(store: &Store, model_id: &str, to: &Path, reporter: &Reporter)
     let bundle = artifact::read(store, model_id)?;
     let scorer = bundle.scorer()?;
     let mut files: BTreeMap<String, Vec<u8>> = bundle.files.clone();
+    let exported = artifact::export::files(&scorer, &bundle.manifest.about)?;
+    // Those of the bundle, where it has them: the manifest has their digests.
+    exported.into_iter().for_each(|(name, bytes)| {
+        files.entry(name).or_insert(bytes);
+    });
     files.insert("manifest.json".to_owned(), bundle.manifest.to_bytes());
-    let mut of_format: Vec<(&str, usize, usize)> = Vec::new();
-    let mut add = |format: &'static str, more: BTreeMap<String, Vec<u8>>| {
-        of_format.push((format, more.len(), more.values().map(Vec::len).sum()));
-        files.extend(more);
-    };
-    reporter.progress("export LightGBM".to_owned());
-    add("LightGBM", artifact::export::lightgbm_files(&scorer)?);
-    reporter.progress("export ONNX".to_owned());
-    let onnx = artifact::export::onnx_model(&scorer)?;
-    add("ONNX", BTreeMap::from([("model.onnx".to_owned(), onnx)]));
-    let example = artifact::export::example_row(&scorer);
-    let about = &bundle.manifest.about;
-    add("MLflow", artifact::export::mlmodel_files(&scorer, about, &example)?);
-    reporter.progress("export parity vectors".to_owned());
-    let vectors = artifact::export::parity_vectors(&scorer, N_RANDOM, about.seed)?;
-    let path = artifact::export::PARITY_FILE.to_owned();
-    add("parity vectors", BTreeMap::from([(path, vectors.to_parquet()?)]));
     write(to, &files)?;
     let result = json!({
         "model_id": model_id,
@@ -57,11 +50,13 @@ pub(crate) fn run(store: &Store, model_id: &str, to: &Path, reporter: &Reporter)
         "files": files.iter().map(|(name, bytes)| (name, bytes.len())).collect::<BTreeMap<_, _>>(),
     });
     reporter.result(&envelope("models export", result), || {
-        let rows: Vec<Vec<String>> = (of_format.iter())
-            .map(|(format, n, bytes)| vec![(*format).to_owned(), count(*n), count(*bytes)])
-            .collect();
+        let of_format = FORMATS.map(|(format, is_of)| {
+            let of_it = files.iter().filter(|(name, _)| is_of(name));
+            let (n, bytes) = of_it.fold((0, 0), |(n, sum), (_, bytes)| (n + 1, sum + bytes.len()));
+            vec![format.to_owned(), count(n), count(bytes)]
+        });
         let header = ["format", "files", "bytes"];
-        format!("model {model_id} is in {}\n\n{}", to.display(), table(&header, &rows))
+        format!("model {model_id} is in {}\n\n{}", to.display(), table(&header, &of_format))
     });
     Ok(())
 }

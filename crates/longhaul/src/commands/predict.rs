@@ -75,7 +75,8 @@ fn load(resolved: &Resolved, model: &str) -> Result<Scorer> {
         return Ok(Scorer::load(folder)?);
     }
     let store = Store::open(&resolved.store()?)?;
-    Ok(artifact::read(&store, &models::named(&store, model)?)?.scorer()?)
+    let model_id = models::named(&store, model)?;
+    Ok(artifact::read_files(&store, &model_id, scorer::is_model_file)?.scorer()?)
 }
 
 /// The ids of a row, as far as it has any.

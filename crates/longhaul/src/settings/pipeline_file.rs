@@ -37,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) train: learn::Settings,
     /// The evaluate stage: the hold-out on which the families are judged.
     pub(crate) evaluate: EvaluateSection,
+    /// The publish stage: the bundle of a model.
+    pub(crate) publish: PublishSection,
     /// The score stage: predictions for open shipments.
     pub(crate) score: ScoreSection,
     /// Backtests: models of past origins, as if it were then.
@@ -105,6 +107,15 @@ impl EvaluateSection {
     }
 }
 
+/// The section `[publish]`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PublishSection {
+    /// Whether bundles hold the model in the formats of others, too (ONNX with MLmodel, LightGBM's text),
+    /// and the rows that prove them; `longhaul models export` writes them in any case.
+    pub(crate) exports: bool,
+}
+
 /// The section `[score]`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -135,6 +146,7 @@ impl Default for Settings {
             features: FeaturesSection::default(),
             train: learn::Settings::default(),
             evaluate: EvaluateSection::default(),
+            publish: PublishSection { exports: true },
             score: ScoreSection { given_still_open: true },
             backtest: BacktestSection { family: FamilyName::Boost },
         }
@@ -162,6 +174,12 @@ impl Default for EvaluateSection {
             bootstrap_block_days: 7,
             gates: evaluate::GateSettings::default(),
         }
+    }
+}
+
+impl Default for PublishSection {
+    fn default() -> Self {
+        Settings::default().publish
     }
 }
 

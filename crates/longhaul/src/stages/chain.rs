@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
+use super::bundle::Night;
 use super::check::{self, Checked};
 use super::{evaluate, features, publish, score, train};
 use crate::damage::{self, Part};
@@ -208,7 +209,14 @@ pub(super) fn run_stage(
         Stage::Publish => {
             let [features, train, evaluate] =
                 [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
-            let published = publish::run(context, resolved, features?, train?, evaluate?)?;
+            let night = Night {
+                checked: results.checked()?,
+                features: features?,
+                train: train?,
+                evaluate: evaluate?,
+                parent: results.scores.as_deref(),
+            };
+            let published = publish::run(context, resolved, night)?;
             results.refused = published.refused;
             results.scores = published.model.or(results.scores.take());
             published.result

@@ -262,8 +262,15 @@ impl Checked {
     ///
     /// # Errors
     /// If the result cannot be encoded as JSON.
-    pub(crate) fn content(&self) -> Result<String> {
-        Ok(Digest::of(&serde_json::to_vec(&self.check)?).to_string())
+    pub(crate) fn content(&self) -> Result<Digest> {
+        Ok(Digest::of(&serde_json::to_vec(&self.check)?))
+    }
+
+    /// The version of the contract of each table.
+    pub(crate) fn contract_versions(&self) -> BTreeMap<String, String> {
+        let version =
+            |contract: &Contract| (contract.table().to_owned(), contract.version().to_owned());
+        self.contracts.iter().map(version).collect()
     }
 
     /// The declared features that can be built from the tables that the store has.

@@ -28,6 +28,8 @@ use crate::stages::train;
 pub(crate) const REPORT: &str = "report.html";
 /// The gates that refuse where there is too little to judge, or to make baselines of.
 const TOO_FEW: [&str; 2] = ["rows_judged", "baselines_known"];
+/// File name of what the report shows beside the metrics, from which that of a published model is drawn.
+pub(crate) const REPORT_EXTRAS: &str = "report.json";
 /// File name of the metrics.
 pub(crate) const METRICS: &str = "metrics.json";
 
@@ -130,7 +132,7 @@ pub(crate) fn run(
         let mut champions_of_start =
             earlier.iter().filter(|model| model.about.passed && model.about.as_of <= start);
         let champion_of_start = champions_of_start
-            .find_map(|model| nightly::readable(context, &model.model_id).transpose())
+            .find_map(|model| nightly::readable(context, &model.model_id, METRICS).transpose())
             .transpose()?;
         let champion = champion_of_start.and_then(|bundle| {
             // On the days of this run, whichever its own are.
@@ -171,11 +173,12 @@ pub(crate) fn run(
         let mut header = header(context, resolved, features, (start, &maturity));
         header.extend(left_out.iter().map(LeftOut::row));
         let extras = ReportExtras {
-            title: &format!("{} as of {}", resolved.settings.name, context.as_of),
-            header: &header,
-            gate_rules: &trained[chosen].gate_rules.text(),
-            importance: &trained[chosen].importance,
-            drift: Some(&drift),
+            title: format!("{} as of {}", resolved.settings.name, context.as_of),
+            header,
+            shown_model: format!("the model that was judged, trained as of {start}"),
+            gate_rules: trained[chosen].gate_rules.text(),
+            importance: trained[chosen].importance.clone(),
+            drift: Some(drift),
         };
         let report = ::evaluate::report(&evaluation, &extras);
         let mut summary = summary(&evaluation, left_out);
@@ -197,6 +200,7 @@ pub(crate) fn run(
             files: BTreeMap::from([
                 (METRICS.to_owned(), evaluation.to_json()?.into_bytes()),
                 (REPORT.to_owned(), report.into_bytes()),
+                (REPORT_EXTRAS.to_owned(), serde_json::to_vec(&extras)?),
             ]),
             line,
         })
@@ -297,7 +301,7 @@ fn drift(feature_set: &FeatureSet, trained: &Trained, start: AsOf, as_of: AsOf) 
     let level = NetworkLevel::of(feature_set);
     let recalibration = hazard_ratios(&trained.scorer.parts().recalibration);
     Drift {
-        dates: "order week",
+        dates: "order week".to_owned(),
         level: level.map_or_else(Vec::new, |level| level.by_week(as_of)),
         recalibrations: vec![(start.to_string(), recalibration)],
     }

@@ -49,7 +49,7 @@ pub(crate) fn run(
     let network = &resolved.settings.network;
     let inputs = BTreeMap::from([
         ("network".to_owned(), serde_json::to_string(network)?),
-        ("tables".to_owned(), checked.content()?),
+        ("tables".to_owned(), checked.content()?.to_string()),
         ("declaration".to_owned(), Digest::of(&serde_json::to_vec(&declared)?).to_string()),
     ]);
     stage::run(context, "features", inputs, || {

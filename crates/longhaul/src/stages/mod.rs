@@ -3,6 +3,7 @@
 //! `chain` says which stages each one needs and runs them in order; here is what a command prints
 //! about them. `history` and `last_check` are the state that one run leaves to the next.
 
+mod bundle;
 mod chain;
 mod check;
 mod configuration;

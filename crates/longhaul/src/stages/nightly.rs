@@ -157,7 +157,7 @@ fn predictions(
     let mut predictions = Predictions::on_days(days);
     let (mut roles, mut training) = (Vec::new(), Vec::new());
     for (role, model) in [(CHALLENGER, challenger), (CHAMPION, champion)] {
-        let Some(bundle) = readable(context, &model.model_id)? else { return Ok(None) };
+        let Some(bundle) = readable(context, &model.model_id, metrics)? else { return Ok(None) };
         let scored = score(context, feature_set, &bundle, (&rows, days));
         let Some(scored) = scored else { return Ok(None) };
         let of_bundle = training_of(&bundle, metrics);
@@ -174,12 +174,18 @@ fn predictions(
     Ok((!rows.is_empty()).then_some(predictions))
 }
 
-/// The bundle of a model; `None`, with a note, if it is damaged or gone.
+/// What of a model's bundle scores, and its file of metrics; `None`, with a note, if it is damaged or
+/// gone.
 ///
 /// # Errors
 /// If the store fails.
-pub(crate) fn readable(context: &RunContext<'_>, model_id: &str) -> Result<Option<Bundle>> {
-    match artifact::read(context.store, model_id) {
+pub(crate) fn readable(
+    context: &RunContext<'_>,
+    model_id: &str,
+    metrics: &str,
+) -> Result<Option<Bundle>> {
+    let is_wanted = |name: &str| scorer::is_model_file(name) || name == metrics;
+    match artifact::read_files(context.store, model_id, is_wanted) {
         Ok(bundle) => Ok(Some(bundle)),
         Err(error) if error.is_damage() => {
             context.reporter.warn(&format!("model {model_id} is not compared: {error}"));

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use artifact::{About, Bundle, Promotion};
+use artifact::{Bundle, Promotion};
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Digest};
+use terms::AsOf;
 
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
-use crate::stage::{self, CODE_VERSION, Output, RunContext, StageResult};
-use crate::stages::{evaluate, features, train};
+use crate::stage::{self, Output, RunContext, StageResult};
+use crate::stages::bundle::{self, Night};
+use crate::stages::{evaluate, train};
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,18 +42,19 @@ pub(crate) struct Published {
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    features: &StageResult,
-    train: &StageResult,
-    evaluate: &StageResult,
+    night: Night<'_>,
 ) -> Result<Published> {
+    let (train, evaluate) = (night.train, night.evaluate);
     let evaluated = with_a_model(evaluate.summary()?, &train.summary()?, context.as_of);
     let inputs = BTreeMap::from([
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
+        ("publish".to_owned(), serde_json::to_string(&resolved.settings.publish)?),
+        ("contracts".to_owned(), serde_json::to_string(&night.sources()?.contracts)?),
     ]);
     let result = stage::run(context, "publish", inputs, || {
-        let bundle = bundle(context, resolved, features, train, evaluate, &evaluated)?;
-        artifact::write(context.store, &bundle)?;
+        let mut bundle = bundle::bundle(context, resolved, night, &evaluated)?;
+        bundle.manifest = artifact::write(context.store, &bundle)?;
         let (promoted, line) = if evaluated.passed {
             promote(context, &bundle)?
         } else {
@@ -96,39 +98,6 @@ fn with_a_model(
     let next = others.find(|name| trained.families.contains_key(*name));
     evaluated.family = next.cloned().unwrap_or_default();
     evaluated
-}
-
-fn bundle(
-    context: &RunContext<'_>,
-    resolved: &Resolved,
-    features: &StageResult,
-    train: &StageResult,
-    evaluate: &StageResult,
-    evaluated: &evaluate::Summary,
-) -> Result<Bundle> {
-    let mut files = BTreeMap::new();
-    let prefix = format!("{}/", evaluated.family);
-    for name in train.manifest.outputs.keys() {
-        if let Some(file) = name.strip_prefix(&prefix) {
-            files.insert(file.to_owned(), train.read(context.store, name)?.to_vec());
-        }
-    }
-    for name in [evaluate::METRICS, evaluate::REPORT] {
-        files.insert(name.to_owned(), evaluate.read(context.store, name)?.to_vec());
-    }
-    let (_, declaration) = resolved.declaration()?;
-    files.insert("feature_declaration.toml".to_owned(), declaration.into_bytes());
-    let features_digest = features.manifest.outputs.get(features::MONTHS).cloned();
-    let about = About {
-        as_of: context.as_of,
-        pipeline: resolved.settings.name.clone(),
-        family: evaluated.family.clone(),
-        code_version: CODE_VERSION.to_owned(),
-        features_digest: features_digest.unwrap_or_else(|| Digest::of(b"")),
-        seed: resolved.settings.train.seed,
-        passed: evaluated.passed,
-    };
-    Ok(Bundle::new(about, files))
 }
 
 /// Makes the bundle champion, unless the champion is as of a later moment.

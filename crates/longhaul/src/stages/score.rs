@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use scorer::Scorer;
+use scorer::{Scorer, is_model_file};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Matrix, column, count};
 
@@ -48,7 +48,7 @@ pub(crate) fn run(
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     stage::run(context, "score", inputs, || {
-        let bundle = artifact::read(context.store, &model_id)?;
+        let bundle = artifact::read_files(context.store, &model_id, is_model_file)?;
         let feature_set = FeatureSet::read(context, resolved, features)?;
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&feature_set.frame, scorer.features())?;

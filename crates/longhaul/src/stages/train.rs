@@ -4,18 +4,23 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use features::Outcomes;
+use features::{Declaration, Outcomes};
 use learn::{CheckpointError, Checkpoints, FamilyName, Sizes, Trained};
-use scorer::{Parts, Scorer};
+use scorer::{FEATURES_FILE, Parts, Scorer};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Matrix};
+use terms::{AsOf, Feature, FeatureKind, FeatureList, Matrix};
 
 use crate::left_out::{self, LeftOut};
 use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
+
+/// File name of the readable rules of the gate.
+pub(crate) const GATE_RULES: &str = "gate_rules.txt";
+/// File name of the gain of each feature.
+pub(crate) const IMPORTANCE: &str = "importance.json";
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,7 +72,7 @@ pub(crate) fn run(
                     continue;
                 }
             };
-            for (file, bytes) in bundle_files(&trained)? {
+            for (file, bytes) in bundle_files(&trained, &feature_set.declaration)? {
                 files.insert(format!("{name}/{file}"), bytes);
             }
             summary.families.insert(name, trained.sizes);
@@ -181,16 +186,53 @@ pub(crate) fn train(
 }
 
 /// The files of a trained model that become part of its bundle.
-fn bundle_files(trained: &Trained) -> Result<BTreeMap<String, Vec<u8>>> {
+fn bundle_files(trained: &Trained, declaration: &Declaration) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut files = trained.scorer.encode();
-    files.insert("gate_rules.txt".to_owned(), trained.gate_rules.text().into_bytes());
+    files.extend(feature_files(trained.scorer.features(), declaration)?);
+    files.insert(GATE_RULES.to_owned(), trained.gate_rules.text().into_bytes());
     files.insert("gate_rules.json".to_owned(), pretty(&trained.gate_rules)?);
-    files.insert("importance.json".to_owned(), pretty(&trained.importance)?);
+    files.insert(IMPORTANCE.to_owned(), pretty(&trained.importance)?);
     files.insert("training.json".to_owned(), pretty(&trained.sizes)?);
     Ok(files)
 }
 
-fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+/// The features with what they mean, in place of the scorer's bare list, and the codes of categories.
+fn feature_files(
+    features: &FeatureList,
+    declaration: &Declaration,
+) -> Result<[(String, Vec<u8>); 2]> {
+    #[derive(Serialize)]
+    struct Described<'a> {
+        #[serde(flatten)]
+        feature: &'a Feature,
+        /// How a value is held.
+        dtype: &'static str,
+        meaning: &'a str,
+        unit: &'a str,
+        /// What stands for a value that is missing: not a number.
+        default: Option<f32>,
+    }
+    let dictionary = declaration.dictionary();
+    let described = features.0.iter().map(|feature| {
+        let defined = dictionary.iter().find(|defined| defined.name == feature.name);
+        let (meaning, unit) = defined.map_or(("", ""), |of| (of.meaning.as_str(), of.unit));
+        Described { feature, dtype: "float32", meaning, unit, default: None }
+    });
+    let described: Vec<Described<'_>> = described.collect();
+    let categories = features.0.iter().filter_map(|feature| match &feature.kind {
+        FeatureKind::Numeric => None,
+        FeatureKind::Categorical { levels } => {
+            let codes: BTreeMap<&str, usize> =
+                levels.iter().enumerate().map(|(code, level)| (level.as_str(), code)).collect();
+            Some((feature.name.as_str(), codes))
+        }
+    });
+    let categories: BTreeMap<&str, BTreeMap<&str, usize>> = categories.collect();
+    let described = (FEATURES_FILE.to_owned(), pretty(&described)?);
+    Ok([described, ("categories.json".to_owned(), pretty(&categories)?)])
+}
+
+pub(crate) fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)
