@@ -5,6 +5,7 @@
 mod bad_input;
 /// Each kind of rule broken, and the messages about it.
 mod broken;
+mod bundles;
 /// Champions that a person chose: a rollback holds until a later night passes the gates.
 mod champions;
 /// Contracts by themselves: their page, and the differences between two.

@@ -13,6 +13,9 @@ import tempfile
 import unittest
 
 import jsonschema
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -32,6 +35,24 @@ FACETS = {
     ),
     "outputStatistics": ("output_statistics_output_dataset", "OutputStatisticsOutputDatasetFacet"),
 }
+
+
+def described_keys(root, schema, value, path=""):
+    """The keys of a document that its schema says nothing of."""
+    while "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[-1]]
+    for choice in schema.get("anyOf", []):
+        if value is not None and choice.get("type") != "null":
+            return described_keys(root, choice, value, path)
+    missing = []
+    if isinstance(value, list):
+        for entry in value:
+            missing += described_keys(root, schema.get("items", {}), entry, f"{path}[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for key, entry in value.items():
+            inner = schema["properties"].get(key)
+            missing += [f"{path}.{key}"] if inner is None else described_keys(root, inner, entry, f"{path}.{key}")
+    return missing
 
 
 class Records(unittest.TestCase):
@@ -83,6 +104,31 @@ class Records(unittest.TestCase):
             self.assertEqual(record, printed)
             with self.assertRaises(jsonschema.ValidationError):
                 validator.validate({**record, **seal, "status": "forgotten"})
+
+    def test_a_signature_is_one_for_the_library_cryptography(self):
+        secret = Ed25519PrivateKey.generate()
+        path = pathlib.Path(self.folder.name) / "key.pem"
+        path.write_bytes(
+            secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        )
+        self.program("models", "sign", "--key", str(path), code=0)
+        (signature,) = pathlib.Path(self.store, "models").glob("*/manifest.sig")
+        manifest = (signature.parent / "manifest.json").read_bytes()
+        secret.public_key().verify(signature.read_bytes(), manifest)
+        with self.assertRaises(InvalidSignature):
+            secret.public_key().verify(signature.read_bytes(), manifest + b" ")
+
+    def test_metrics_of_models_are_as_their_schema_says(self):
+        schema = json.loads((ROOT / "schemas/metrics.schema.json").read_text())
+        jsonschema.Draft202012Validator.check_schema(schema)
+        validator = jsonschema.Draft202012Validator(schema)
+        (path,) = pathlib.Path(self.store, "models").glob("*/metrics.json")
+        metrics = json.loads(path.read_text())
+        validator.validate(metrics)
+        # Every key is described, at every depth.
+        self.assertEqual(described_keys(schema, schema, metrics), [])
+        with self.assertRaises(jsonschema.ValidationError):
+            validator.validate({**metrics, "overall": [{}]})
 
     def test_metrics_are_read_by_prometheus(self):
         families = {

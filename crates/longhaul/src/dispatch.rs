@@ -130,6 +130,19 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let store = open(&resolve(None, global)?)?;
             commands::models_export::run(&store, model_id, to, reporter)
         }
+        Command::Models(Models::Verify { model_id, from, key }) => {
+            let store = open(&resolve(None, global)?)?;
+            let named = (model_id.as_str(), from.as_deref());
+            print(commands::models_verify::verify(&store, named, key.as_deref())?, reporter)
+        }
+        Command::Models(Models::Sign { model_id, key }) => {
+            let store = open(&resolve(None, global)?)?;
+            print(commands::models_verify::sign(&store, model_id, key)?, reporter)
+        }
+        Command::Models(Models::Schema) => {
+            commands::models::schema(reporter);
+            Ok(())
+        }
         Command::Models(Models::Promote { pipeline, model_id, reason }) => {
             on_champion(pipeline, (Some(model_id), reason), global, reporter)
         }

@@ -349,6 +349,29 @@ pub(crate) enum Models {
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
+    /// Checks that a model is as it was published: files, parity vectors and, with a key, its signature
+    Verify {
+        /// Its id, "current" or "current:PIPELINE"
+        #[arg(default_value = "current")]
+        model_id: String,
+        /// A copy of a bundle, in place of a model of the store
+        #[arg(long, value_name = "DIR", conflicts_with = "model_id")]
+        from: Option<PathBuf>,
+        /// The public key that must have signed it, a PEM file
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Signs a model, so that whoever has the public key knows that it is yours
+    Sign {
+        /// Its id, "current" or "current:PIPELINE"
+        #[arg(default_value = "current")]
+        model_id: String,
+        /// The secret key of Ed25519, a PEM file
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Prints the JSON Schema of metrics.json
+    Schema,
     /// Makes a model that passed the gates champion, and withdraws those of its night and later
     Promote {
         /// The pipeline file

@@ -13,6 +13,7 @@ pub(crate) mod import;
 pub(crate) mod manual;
 pub(crate) mod models;
 pub(crate) mod models_export;
+pub(crate) mod models_verify;
 pub(crate) mod plan;
 pub(crate) mod predict;
 pub(crate) mod proof;

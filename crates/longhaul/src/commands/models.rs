@@ -72,6 +72,12 @@ pub(crate) fn show(store: &Store, model_id: &str, reporter: &Reporter) -> Result
     Ok(())
 }
 
+/// Prints the JSON Schema of a model's metrics.
+pub(crate) fn schema(reporter: &Reporter) {
+    let schema = evaluate::Evaluation::json_schema();
+    reporter.result(&schema, || serde_json::to_string_pretty(&schema).unwrap_or_default());
+}
+
 /// The champion of each pipeline that has one.
 fn champions(store: &Store) -> Result<BTreeMap<String, String>> {
     let mut champions = BTreeMap::new();

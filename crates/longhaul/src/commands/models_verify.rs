@@ -1,0 +1,102 @@
+//! The commands `models verify` and `models sign`: a published model, or a copy of one, is what it was;
+//! and says who published it.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "keys and copies of bundles are files of the caller's"
+)]
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use artifact::export::{PARITY_FILE, verify_parity};
+use artifact::{Bundle, PublicKey, SecretKey};
+use serde_json::json;
+use store::Store;
+use terms::count;
+
+use super::models;
+use crate::command_output::{CommandOutput, envelope};
+
+/// Verifies the digests of a model's files, that they make a scorer, what this program makes of its
+/// parity vectors, and its signature if there is a key.
+///
+/// # Errors
+/// The first of these that is not so.
+pub(crate) fn verify(
+    store: &Store,
+    (model_id, folder): (&str, Option<&Path>),
+    key: Option<&Path>,
+) -> Result<CommandOutput> {
+    let key = key.map(|path| PublicKey::of_pem(&path.display().to_string(), &read(path)?));
+    let key = key.transpose()?;
+    let (bundle, manifest, signature) = match folder {
+        Some(folder) => {
+            let (bundle, signature) = artifact::read_folder(folder)?;
+            (bundle, read(&folder.join("manifest.json"))?, signature)
+        }
+        None => {
+            let model_id = models::named(store, model_id)?;
+            let (manifest, signature) = artifact::read_signature(store, &model_id)?;
+            (artifact::read(store, &model_id)?, manifest, signature)
+        }
+    };
+    let model_id = bundle.model_id().to_owned();
+    let signed = match &key {
+        Some(key) => {
+            key.verify(&model_id, &manifest, signature.as_deref())?;
+            "by the key"
+        }
+        None if signature.is_some() => "not verified: --key names the public key",
+        None => "no",
+    };
+    let rows = n_parity_rows(&bundle)?;
+    let bytes: u64 = bundle.manifest.files.values().map(|file| file.bytes).sum();
+    let n_files = bundle.manifest.files.len();
+    let parity = match rows {
+        Some(rows) => format!("{} rows scored to the same bits", count(rows)),
+        None => "the bundle has no parity vectors".to_owned(),
+    };
+    let text = format!(
+        "model {model_id} is as it was published\n\n\
+         files      {n_files} with {} bytes as in the manifest\n\
+         parity     {parity}\n\
+         signed     {signed}",
+        count(bytes as usize),
+    );
+    let result = json!({
+        "model_id": model_id,
+        "files": n_files,
+        "bytes": bytes,
+        "parity_rows": rows,
+        "has_signature": signature.is_some(),
+        "signature_verified": key.is_some(),
+    });
+    Ok(CommandOutput { json: envelope("models verify", result), text, refused: None })
+}
+
+/// The rows of its parity vectors, all of which are scored as they say; `None` without vectors.
+fn n_parity_rows(bundle: &Bundle) -> Result<Option<usize>> {
+    let scorer = bundle.scorer()?;
+    let Some(vectors) = bundle.files.get(PARITY_FILE) else { return Ok(None) };
+    Ok(Some(verify_parity(&scorer, vectors)?.rows))
+}
+
+/// Signs a published model with a secret key.
+///
+/// # Errors
+/// If the key is none, or the model is not there or was altered, or the store fails.
+pub(crate) fn sign(store: &Store, model_id: &str, key: &Path) -> Result<CommandOutput> {
+    let key = SecretKey::of_pem(&key.display().to_string(), &read(key)?)?;
+    let model_id = models::named(store, model_id)?;
+    // Not what only the manifest says.
+    artifact::read(store, &model_id)?;
+    artifact::sign(store, &model_id, &key)?;
+    let path = store.url_of(&format!("models/{model_id}/{}", artifact::SIGNATURE_FILE));
+    let result = json!({ "model_id": model_id, "signature": path });
+    let text = format!("model {model_id} is signed: {path}");
+    Ok(CommandOutput { json: envelope("models sign", result), text, refused: None })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| path.display().to_string())
+}
