@@ -82,6 +82,26 @@ pub enum Error {
         /// What of it.
         what: String,
     },
+    /// Bytes that are no parity vectors of the model.
+    #[error("{file}: {problem}")]
+    ParityFile {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A row of the parity vectors of which the scorer makes something else.
+    #[error("parity vectors, row {row}, {column}: expected {expected}, this scorer makes {found}")]
+    Parity {
+        /// The row, from 0.
+        row: usize,
+        /// The column, and the position in its list.
+        column: String,
+        /// What the file says.
+        expected: String,
+        /// What the scorer makes of the row.
+        found: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -92,9 +112,11 @@ impl Error {
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::NotFound { .. } | Self::Export { .. } => ErrorClass::Input,
-            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
-                ErrorClass::Contract
-            }
+            Self::Unreadable { .. }
+            | Self::WrongId { .. }
+            | Self::Scorer { .. }
+            | Self::ParityFile { .. }
+            | Self::Parity { .. } => ErrorClass::Contract,
             Self::Moved { .. } => ErrorClass::Locked,
             Self::Older { .. } | Self::Withdrawn { .. } => ErrorClass::Gate,
             Self::Store(error) => error.class(),
@@ -120,7 +142,15 @@ impl Error {
             Self::Withdrawn { .. } => {
                 Some("longhaul models promote takes the withdrawal back".to_owned())
             }
-            Self::Unreadable { .. } | Self::WrongId { .. } | Self::Scorer { .. } => {
+            Self::Parity { .. } => Some(
+                "the model was made by another version, or its files belong to another model: \
+                 publish it again"
+                    .to_owned(),
+            ),
+            Self::Unreadable { .. }
+            | Self::WrongId { .. }
+            | Self::Scorer { .. }
+            | Self::ParityFile { .. } => {
                 Some("the bundle was altered after it was published: publish it again".to_owned())
             }
             Self::Store(error) => error.hint(),
