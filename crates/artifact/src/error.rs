@@ -130,6 +130,26 @@ pub enum Error {
         /// What of it.
         what: String,
     },
+    /// Bytes that are no parity vectors of the model.
+    #[error("{file}: {problem}")]
+    ParityFile {
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A row of the parity vectors of which the scorer makes something else.
+    #[error("parity vectors, row {row}, {column}: expected {expected}, this scorer makes {found}")]
+    Parity {
+        /// The row, from 0.
+        row: usize,
+        /// The column, and the position in its list.
+        column: String,
+        /// What the file says.
+        expected: String,
+        /// What the scorer makes of the row.
+        found: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -149,7 +169,9 @@ impl Error {
             | Self::Scorer { .. }
             | Self::Sealed { .. }
             | Self::Altered { .. }
-            | Self::Forged { .. } => ErrorClass::Contract,
+            | Self::Forged { .. }
+            | Self::ParityFile { .. }
+            | Self::Parity { .. } => ErrorClass::Contract,
             Self::Moved { .. } => ErrorClass::Locked,
             Self::Older { .. } | Self::Withdrawn { .. } => ErrorClass::Gate,
             Self::Store(error) => error.class(),
@@ -184,11 +206,17 @@ impl Error {
             Self::Withdrawn { .. } => {
                 Some("longhaul models promote takes the withdrawal back".to_owned())
             }
+            Self::Parity { .. } => Some(
+                "the model was made by another version, or its files belong to another model: \
+                 publish it again"
+                    .to_owned(),
+            ),
             Self::Unreadable { .. }
             | Self::WrongId { .. }
             | Self::Scorer { .. }
             | Self::Sealed { .. }
-            | Self::Altered { .. } => {
+            | Self::Altered { .. }
+            | Self::ParityFile { .. } => {
                 Some("the bundle was altered after it was published: publish it again".to_owned())
             }
             Self::Store(error) => error.hint(),

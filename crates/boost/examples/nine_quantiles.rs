@@ -64,7 +64,7 @@ fn main() -> Result<(), boost::Error> {
     let mut loss = 0.0;
     for (row, outcome) in predicted.chunks_exact(LEVELS.len()).zip(&outcomes) {
         for (quantile, level) in row.iter().zip(LEVELS) {
-            let error = outcome - f64::from(*quantile);
+            let error = outcome - quantile;
             loss += (level * error).max((level - 1.0) * error);
         }
     }

@@ -1,11 +1,13 @@
 //! The encoding of a model as bytes, and its decoding.
 //!
-//! Version 1, all numbers little-endian: `LHBT`, version u32, n_features u32, n_outputs u32, output
+//! Version 2, all numbers little-endian: `LHBT`, version u32, n_features u32, n_outputs u32, output
 //! order u8, base f32 for each output, n_trees u32, the trees, and FNV-1a 64 of all bytes before.
 //! A tree: n_splits u32; for each split feature u32, left i32, right i32 (the position of a split,
 //! or the bitwise complement of that of a leaf), gain f32, flags u8 (1: missing goes left, 2: codes
 //! instead of a threshold), then the threshold f32, or the number of codes u32 and the codes u32 in
-//! rising order; then the values f32 of each leaf.
+//! rising order; then the values f32 of each leaf, and the count u32 of each leaf.
+//!
+//! Version 1 has no counts, and every leaf counts 1. It is read, and no longer written.
 //!
 //! The checksum finds bytes that were altered by accident, the checks of [`Tree::new`] and
 //! [`Model::new`] those that were altered on purpose: a decoded model can always be evaluated.
@@ -13,7 +15,9 @@
 use crate::{Child, Error, Model, OutputOrder, Split, SplitRule, Tree};
 
 const MAGIC: [u8; 4] = *b"LHBT";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// The last version whose leaves have no counts.
+const VERSION_WITHOUT_COUNTS: u32 = 1;
 const MISSING_LEFT: u8 = 1;
 const HAS_CODES: u8 = 2;
 
@@ -47,7 +51,7 @@ impl Model {
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes, MAGIC)?;
         let version = reader.u32()?;
-        if version != VERSION {
+        if !(VERSION_WITHOUT_COUNTS..=VERSION).contains(&version) {
             return Err(Error::Version { found: version, expected: VERSION });
         }
         let n_features = reader.u32()? as usize;
@@ -60,7 +64,7 @@ impl Model {
         let base = reader.f32s(n_outputs)?;
         let n_trees = reader.u32()? as usize;
         reader.expect(n_trees, 4)?;
-        let trees = (0..n_trees).map(|_| decode_tree(&mut reader, n_outputs));
+        let trees = (0..n_trees).map(|_| decode_tree(&mut reader, n_outputs, version));
         let trees = trees.collect::<Result<Vec<Tree>, Error>>()?;
         let end = reader.at;
         let expected = u64::from_le_bytes(reader.array()?);
@@ -95,9 +99,10 @@ fn encode_tree(tree: &Tree, bytes: &mut Vec<u8>) {
         }
     }
     tree.values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+    tree.counts.iter().for_each(|count| bytes.extend(count.to_le_bytes()));
 }
 
-fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize) -> Result<Tree, Error> {
+fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize, version: u32) -> Result<Tree, Error> {
     let n_splits = reader.u32()? as usize;
     reader.expect(n_splits, SPLIT_BYTES)?;
     let mut splits = Vec::with_capacity(n_splits);
@@ -121,7 +126,12 @@ fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize) -> Result<Tree, Error>
         splits.push(Split { feature, rule, missing_left, left, right, gain });
     }
     let values = reader.f32s((n_splits + 1).saturating_mul(n_outputs))?;
-    Tree::new(&splits, values, n_outputs)
+    let tree = Tree::new(&splits, values, n_outputs)?;
+    if version == VERSION_WITHOUT_COUNTS {
+        return Ok(tree);
+    }
+    let counts = (0..=n_splits).map(|_| reader.u32()).collect::<Result<_, _>>()?;
+    tree.with_leaf_counts(counts)
 }
 
 /// Bytes, and the number of them that have been read.
@@ -199,9 +209,30 @@ mod tests {
     }
 
     #[test]
+    fn bytes_of_version_1_are_read_with_counts_of_1() {
+        // What `small_model().encode()` gave before leaves had counts.
+        let bytes = include_bytes!("../tests/fixtures/version_1.bin");
+        let model = Model::decode(bytes).unwrap();
+        let mut expected = small_model();
+        expected.trees.iter_mut().for_each(|tree| tree.counts.fill(1));
+        assert_eq!(model, expected);
+        assert_eq!(Model::decode(&model.encode()).unwrap(), model);
+    }
+
+    #[test]
+    fn other_versions_are_refused() {
+        for version in [0, 3, u32::MAX] {
+            let mut bytes = small_model().encode();
+            bytes[4..8].copy_from_slice(&u32::to_le_bytes(version));
+            let error = Model::decode(&bytes).unwrap_err();
+            assert!(matches!(error, Error::Version { expected: 2, .. }), "{version}: {error}");
+        }
+    }
+
+    #[test]
     fn the_layout_stays_as_it_was_published() {
         // Another checksum means another layout, which needs another version.
-        assert_eq!(fnv1a(&small_model().encode()), 3_588_150_510_387_899_820);
+        assert_eq!(fnv1a(&small_model().encode()), 146_072_301_221_817_824);
     }
 
     #[test]

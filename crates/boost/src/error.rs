@@ -242,6 +242,16 @@ pub enum Error {
         /// The numbers that are allowed.
         expected: &'static str,
     },
+    /// A leaf that counts no rows, or a tree that counts too many.
+    #[error("leaf {leaf}: the count {found} must be {expected}")]
+    LeafCount {
+        /// Position of the leaf in its tree.
+        leaf: usize,
+        /// Its count, or that of all leaves up to it.
+        found: u64,
+        /// The counts that are allowed.
+        expected: &'static str,
+    },
     /// A split or leaf that nothing points to.
     #[error("{what} {index} is not part of the tree")]
     Unreachable {
@@ -259,11 +269,11 @@ pub enum Error {
         expected: [u8; 4],
     },
     /// The bytes are of a version that this code does not read.
-    #[error("model bytes of version {found}, this code reads version {expected}")]
+    #[error("model bytes of version {found}, this code reads versions up to {expected}")]
     Version {
         /// The version found.
         found: u32,
-        /// The version that can be read.
+        /// The newest version that can be read.
         expected: u32,
     },
     /// The bytes end too early.
@@ -350,6 +360,7 @@ impl Error {
             | Self::AllMissing { .. } => ErrorClass::Data,
             Self::NotFinite { .. }
             | Self::Link { .. }
+            | Self::LeafCount { .. }
             | Self::Unreachable { .. }
             | Self::Magic { .. }
             | Self::Version { .. }

@@ -33,7 +33,8 @@
 //! 5. The values of each leaf: a Newton step (`loss`) or quantiles of its residuals
 //!    (`leaf_quantiles`), kept within bounds by `monotone_bounds`.
 //! 6. `training` adds the tree and repeats from 3; `checkpoint` lets another process continue.
-//! 7. `model` and `tree` are the result; `prediction` evaluates it, `encoding` stores it.
+//! 7. `model` and `tree` are the result; `prediction` evaluates it, `leaf_counts` counts rows in its
+//!    leaves, `shapley` explains a prediction with them, `encoding` stores it.
 //!
 //! Exact: the sums of histograms (integers, so that neither the number of threads nor the order of
 //! the rows can change a bit), their subtraction, routing (a threshold is a bin's border, so that
@@ -57,7 +58,7 @@
 //! et al., "Classification and regression trees" (1984), for sorted categories; Kaplan and Meier
 //! (1958), Efron (1967) and Portnoy, "Censored regression quantiles" (2003), for right-censored
 //! rows; Chernozhukov, Fernández-Val and Galichon (2010) for rearranging quantiles so that they
-//! never cross.
+//! never cross. Those of `shapley` are in its file.
 
 mod binned_matrix;
 mod binning;
@@ -72,6 +73,7 @@ mod fixed_point;
 mod float_order;
 mod grower;
 mod histogram;
+mod leaf_counts;
 mod leaf_quantiles;
 mod logistic_loss;
 mod loss;
@@ -87,6 +89,7 @@ mod pinball_loss;
 mod prediction;
 mod prefetch;
 mod sampling;
+mod shapley;
 mod split_candidate;
 mod splitting;
 mod squared_error;
@@ -101,6 +104,7 @@ pub use error::{Error, ErrorClass, SaveError};
 pub use memory::training_bytes;
 pub use model::{Model, OutputOrder};
 pub use params::{CheckedParams, Params};
+pub use shapley::Explainer;
 pub use target::Target;
 pub use training::{train, train_resumable};
 pub use tree::{CATEGORY_CODE_MAX, Child, Split, SplitRule, Tree};

@@ -27,7 +27,7 @@ pub enum OutputOrder {
 /// An ensemble of trees.
 ///
 /// A prediction is the base plus the values of the leaves that the row is routed to, added in the
-/// order of the trees, in f32; it is the same to the last bit for one row and for many.
+/// order of the trees, in f64; it is the same to the last bit for one row and for many.
 ///
 /// ```
 /// use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
@@ -144,9 +144,11 @@ pub(crate) mod tests {
             split(1, SplitRule::Codes(vec![2, 77]), Child::Leaf(0), Child::Leaf(1)),
         ];
         let stump = [split(2, SplitRule::AtMost(-1.0), Child::Leaf(0), Child::Leaf(1))];
+        let deep = Tree::new(&deep, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2).unwrap();
+        let stump = Tree::new(&stump, vec![0.5, -0.5, 0.25, -9.0], 2).unwrap();
         let trees = vec![
-            Tree::new(&deep, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2).unwrap(),
-            Tree::new(&stump, vec![0.5, -0.5, 0.25, -9.0], 2).unwrap(),
+            deep.with_leaf_counts(vec![7, 1, 12]).unwrap(),
+            stump.with_leaf_counts(vec![300, 2]).unwrap(),
         ];
         Model::new(vec![10.0, 11.0], trees, 3, OutputOrder::Rising).unwrap()
     }

@@ -1,7 +1,10 @@
 //! Prediction: of one row without allocating, or of many in parallel.
 //!
-//! Both add the base and the leaf values in the order of the trees, so they agree to the last bit.
+//! Both add the base and the leaf values, which are f32, in f64 and in the order of the trees. So they
+//! agree to the last bit, with each other and with whoever adds the same numbers in that order.
 //! Many rows are predicted in blocks, tree by tree, so that a tree stays in the cache.
+
+use std::ops::AddAssign;
 
 use rayon::prelude::*;
 
@@ -18,10 +21,10 @@ impl Model {
     ///
     /// # Panics
     /// If a slice has a wrong length.
-    pub fn predict_row(&self, row: &[f32], outputs: &mut [f32]) {
+    pub fn predict_row(&self, row: &[f32], outputs: &mut [f64]) {
         assert_eq!(row.len(), self.n_features, "a row has a value for each feature");
         assert_eq!(outputs.len(), self.base.len(), "outputs have a value for each of the model's");
-        outputs.copy_from_slice(&self.base);
+        self.begin(outputs);
         for tree in &self.trees {
             add_leaf(outputs, tree.leaf(tree.leaf_of(row)));
         }
@@ -34,7 +37,18 @@ impl Model {
     ///
     /// # Errors
     /// Another number of columns than the model has features, or columns of different lengths.
-    pub fn predict(&self, columns: &[Vec<f32>]) -> Result<Vec<f32>, Error> {
+    pub fn predict(&self, columns: &[Vec<f32>]) -> Result<Vec<f64>, Error> {
+        let n_rows = self.n_rows_of(columns)?;
+        let n_outputs = self.base.len();
+        let mut outputs = vec![0.0; n_rows * n_outputs];
+        outputs.par_chunks_mut(BLOCK_ROWS * n_outputs).enumerate().for_each(|(block, outputs)| {
+            self.predict_block(columns, block * BLOCK_ROWS, outputs);
+        });
+        Ok(outputs)
+    }
+
+    /// The number of rows of these columns, if they are the model's.
+    pub(crate) fn n_rows_of(&self, columns: &[Vec<f32>]) -> Result<usize, Error> {
         if columns.len() != self.n_features {
             let (found, expected) = (columns.len(), self.n_features);
             return Err(Error::Length { what: "columns", found, expected });
@@ -44,25 +58,25 @@ impl Model {
             let found = columns[column].len();
             return Err(Error::ColumnLength { column, found, expected: n_rows });
         }
-        let n_outputs = self.base.len();
-        let mut outputs = vec![0.0; n_rows * n_outputs];
-        outputs.par_chunks_mut(BLOCK_ROWS * n_outputs).enumerate().for_each(|(block, outputs)| {
-            self.predict_block(columns, block * BLOCK_ROWS, outputs);
-        });
-        Ok(outputs)
+        Ok(n_rows)
     }
 
-    fn predict_block(&self, columns: &[Vec<f32>], first_row: usize, outputs: &mut [f32]) {
-        let n_outputs = self.base.len();
-        let n_rows = outputs.len() / n_outputs;
+    /// Some rows of columns. Shapes: the result n_rows x n_features, row by row.
+    pub(crate) fn rows(&self, columns: &[Vec<f32>], first: usize, n_rows: usize) -> Vec<f32> {
         let mut rows = vec![0.0; n_rows * self.n_features];
         for (feature, column) in columns.iter().enumerate() {
-            let values = &column[first_row..][..n_rows];
+            let values = &column[first..][..n_rows];
             for (row, &value) in rows.chunks_exact_mut(self.n_features).zip(values) {
                 row[feature] = value;
             }
         }
-        outputs.chunks_exact_mut(n_outputs).for_each(|row| row.copy_from_slice(&self.base));
+        rows
+    }
+
+    fn predict_block(&self, columns: &[Vec<f32>], first_row: usize, outputs: &mut [f64]) {
+        let n_outputs = self.base.len();
+        let rows = self.rows(columns, first_row, outputs.len() / n_outputs);
+        outputs.chunks_exact_mut(n_outputs).for_each(|outputs| self.begin(outputs));
         for tree in &self.trees {
             let rows = rows.chunks_exact(self.n_features);
             for (row, outputs) in rows.zip(outputs.chunks_exact_mut(n_outputs)) {
@@ -72,17 +86,22 @@ impl Model {
         outputs.chunks_exact_mut(n_outputs).for_each(|outputs| self.finish(outputs));
     }
 
-    fn finish(&self, outputs: &mut [f32]) {
+    fn begin(&self, outputs: &mut [f64]) {
+        // A sum that begins at 0 is never -0.
+        outputs.iter_mut().zip(&self.base).for_each(|(sum, &base)| *sum = 0.0 + f64::from(base));
+    }
+
+    fn finish(&self, outputs: &mut [f64]) {
         if self.order == OutputOrder::Rising {
-            sort_rising(outputs);
+            outputs.sort_unstable_by(f64::total_cmp);
         }
     }
 }
 
 /// Adds the values of a leaf to the outputs of a row.
 #[inline(always)]
-pub(crate) fn add_leaf(outputs: &mut [f32], leaf: &[f32]) {
-    outputs.iter_mut().zip(leaf).for_each(|(output, value)| *output += value);
+pub(crate) fn add_leaf<T: AddAssign + From<f32>>(outputs: &mut [T], leaf: &[f32]) {
+    outputs.iter_mut().zip(leaf).for_each(|(output, &value)| *output += T::from(value));
 }
 
 /// Sorts a few numbers that are mostly sorted already, by insertion.

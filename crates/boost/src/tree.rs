@@ -7,8 +7,17 @@
 //! Routing of a row at a split: a missing value (NaN) goes to the split's missing side. A number goes
 //! left if it is at most the threshold. A category in the split's set goes to the side that missing
 //! values do not go to; every other value, seen in training or not, goes with the missing ones.
+//!
+//! A leaf counts one more than the rows of a sample that end in it (Laplace's rule of succession; 1
+//! where none has been counted). No prediction uses the counts: they weigh the branches of a split where
+//! a prediction is explained by what it would be without a feature, and a branch of no weight would be
+//! divided by zero.
 
 use crate::Error;
+
+/// The most rows that the leaves of a tree count together: what other readers hold in 32 bits with a
+/// sign.
+const COUNT_MAX: u64 = i32::MAX as u64;
 
 /// The largest category code that a column or a split may have.
 pub const CATEGORY_CODE_MAX: u32 = 65_535;
@@ -116,6 +125,8 @@ pub struct Tree {
     pub(crate) sets: Vec<u64>,
     /// Shapes: n_leaves x n_outputs.
     pub(crate) values: Vec<f32>,
+    /// One for each leaf.
+    pub(crate) counts: Vec<u32>,
     pub(crate) n_outputs: usize,
 }
 
@@ -168,6 +179,7 @@ impl Tree {
             gains: Vec::with_capacity(splits.len()),
             sets: Vec::new(),
             values,
+            counts: vec![1; n_leaves],
             n_outputs,
         };
         for (index, split) in splits.iter().enumerate() {
@@ -221,6 +233,60 @@ impl Tree {
         Ok(words as u16)
     }
 
+    /// The same tree with other counts of its leaves. Shapes: n_leaves.
+    ///
+    /// ```
+    /// use boost::Tree;
+    ///
+    /// let leaf = Tree::new(&[], vec![1.5], 1)?;
+    /// assert_eq!(leaf.leaf_counts(), [1]);
+    /// assert_eq!(leaf.clone().with_leaf_counts(vec![70])?.leaf_counts(), [70]);
+    /// assert!(leaf.with_leaf_counts(vec![0]).is_err());
+    /// # Ok::<(), boost::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Another number of counts than leaves, a count of 0, or counts whose sum is above 2^31 - 1.
+    pub fn with_leaf_counts(mut self, counts: Vec<u32>) -> Result<Self, Error> {
+        if counts.len() != self.n_leaves() {
+            let (found, expected) = (counts.len(), self.n_leaves());
+            return Err(Error::Length { what: "leaf counts", found, expected });
+        }
+        let mut sum = 0;
+        for (leaf, count) in counts.iter().copied().map(u64::from).enumerate() {
+            sum += count;
+            if count == 0 {
+                return Err(Error::LeafCount { leaf, found: 0, expected: "at least 1" });
+            }
+            if COUNT_MAX < sum {
+                let expected = "at most 2147483647 with those before it";
+                return Err(Error::LeafCount { leaf, found: sum, expected });
+            }
+        }
+        self.counts = counts;
+        Ok(self)
+    }
+
+    /// The rows that each leaf counts. Shapes: n_leaves; at least 1 each.
+    pub fn leaf_counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// The rows that the leaves below each split count. Shapes: n_splits.
+    pub fn split_counts(&self) -> Vec<u32> {
+        let mut below = vec![0; self.nodes.len()];
+        // Children come later than their parents.
+        for (at, node) in self.nodes.iter().enumerate().rev() {
+            below[at] = node.children.iter().map(|&child| self.count_below(child, &below)).sum();
+        }
+        below
+    }
+
+    /// The count of a child, given those of the splits.
+    pub(crate) fn count_below(&self, child: i32, of_splits: &[u32]) -> u32 {
+        usize::try_from(child).map_or_else(|_| self.counts[!child as usize], |at| of_splits[at])
+    }
+
     /// The number of leaves, one more than splits.
     pub fn n_leaves(&self) -> usize {
         self.nodes.len() + 1
@@ -270,16 +336,21 @@ impl Tree {
         let mut at = 0;
         loop {
             let node = &self.nodes[at as usize];
-            let value = row[node.feature as usize];
-            let left = if node.set_words == NO_SET {
-                (value <= node.threshold) | (node.missing_left & value.is_nan())
-            } else {
-                self.is_in_set(node, value) != node.missing_left
-            };
-            at = node.children[usize::from(!left)];
+            at = node.children[usize::from(!self.goes_left(node, row))];
             if at < 0 {
                 return !at as usize;
             }
+        }
+    }
+
+    /// Whether a row goes left at a node.
+    #[inline(always)]
+    pub(crate) fn goes_left(&self, node: &Node, row: &[f32]) -> bool {
+        let value = row[node.feature as usize];
+        if node.set_words == NO_SET {
+            (value <= node.threshold) | (node.missing_left & value.is_nan())
+        } else {
+            self.is_in_set(node, value) != node.missing_left
         }
     }
 
@@ -376,6 +447,28 @@ mod tests {
         ];
         let tree = Tree::new(&splits, vec![0.0; 6], 2).unwrap();
         assert_eq!(tree.splits().collect::<Vec<_>>(), splits);
+    }
+
+    #[test]
+    fn counts_add_up_and_are_refused_where_there_is_none() {
+        let rule = || SplitRule::AtMost(0.0);
+        let splits = [
+            split(rule(), false, Child::Split(2), Child::Split(1)),
+            split(rule(), false, Child::Leaf(3), Child::Leaf(0)),
+            split(rule(), false, Child::Leaf(1), Child::Leaf(2)),
+        ];
+        let tree = Tree::new(&splits, vec![0.0; 4], 1).unwrap();
+        assert_eq!((tree.leaf_counts(), tree.split_counts()), ([1; 4].as_slice(), vec![4, 2, 2]));
+        let counted = tree.clone().with_leaf_counts(vec![1, 20, 300, 4000]).unwrap();
+        assert_eq!(counted.split_counts(), [4321, 4001, 320]);
+        assert_ne!(counted, tree);
+        let refused = |counts| tree.clone().with_leaf_counts(counts).unwrap_err().to_string();
+        assert_eq!(refused(vec![1; 3]), "leaf counts must have length 4, found 3");
+        assert_eq!(refused(vec![1, 1, 0, 1]), "leaf 2: the count 0 must be at least 1");
+        assert_eq!(
+            refused(vec![1, i32::MAX as u32, 1, 1]),
+            "leaf 1: the count 2147483648 must be at most 2147483647 with those before it"
+        );
     }
 
     #[track_caller]

@@ -64,7 +64,8 @@ impl Fixture {
         let mut covered = vec![0.0; LEVELS.len()];
         for (row, outcome) in predicted.chunks(LEVELS.len()).zip(&self.outcomes) {
             for (covered, quantile) in covered.iter_mut().zip(row) {
-                *covered += f64::from(u8::from(outcome <= quantile)) / self.outcomes.len() as f64;
+                *covered += f64::from(u8::from(f64::from(*outcome) <= *quantile))
+                    / self.outcomes.len() as f64;
             }
         }
         covered

@@ -131,7 +131,7 @@ fn the_mean_is_learned_through_numbers_categories_and_missing_values() {
     let params = Params { rounds: 100, ..params() };
     let model = fixture.model(&Target::Mean { values: &fixture.values }, params);
     let predicted = model.predict(&fixture.columns).unwrap();
-    let squared = |(p, v): (&f32, &f32)| f64::from(p - v).powi(2);
+    let squared = |(p, v): (&f64, &f32)| (p - f64::from(*v)).powi(2);
     let error = predicted.iter().zip(&fixture.values).map(squared).sum::<f64>() / 20_000.0;
     // The noise is uniform below 300: its standard deviation is 86.6.
     assert!(error.sqrt() < 95.0, "{}", error.sqrt());
@@ -145,7 +145,7 @@ fn the_log_odds_are_those_of_the_outcomes() {
     let outcomes = fixture.outcomes();
     let model = fixture.model(&Target::Probability { outcomes: &outcomes }, params());
     let predicted = model.predict(&fixture.columns).unwrap();
-    let probability = |log_odds: &f32| 1.0 / (1.0 + f64::from(-log_odds).exp());
+    let probability = |log_odds: &f64| 1.0 / (1.0 + (-log_odds).exp());
     let expected = predicted.iter().map(probability).sum::<f64>();
     let actual = outcomes.iter().filter(|&&outcome| outcome).count() as f64;
     assert!((expected / actual - 1.0).abs() < 0.02, "{expected} {actual}");
@@ -238,7 +238,7 @@ fn rows_of_no_weight_are_not_learned_from() {
     let params = Params { rounds: 60, ..params() }.check().unwrap();
     let model = train(&columns, &Target::Mean { values: &fixture.values }, &params).unwrap();
     let predicted = model.predict(&fixture.columns).unwrap();
-    let highest = predicted.iter().copied().fold(0.0, f32::max);
+    let highest = predicted.iter().copied().fold(0.0, f64::max);
     // Outcomes of weight 0 are from 900 to 2200; sums of trees exceed 900 a little.
     assert!(highest < 1000.0, "{highest}");
 }
@@ -262,13 +262,13 @@ fn every_output_follows_a_column_in_its_direction() {
             for row in 0..300 {
                 let mut values: Vec<f32> =
                     fixture.columns.iter().map(|column| column[row]).collect();
-                let mut before = vec![f32::MIN; model.n_outputs()];
+                let mut before = vec![f64::MIN; model.n_outputs()];
                 for x in 0..100 {
                     values[0] = (x * 10) as f32;
                     let mut outputs = vec![0.0; model.n_outputs()];
                     model.predict_row(&values, &mut outputs);
                     // Sums of rounded numbers may differ in their last bits.
-                    let less = |(now, before): (&f32, &f32)| *now < *before - 1e-3;
+                    let less = |(now, before): (&f64, &f64)| *now < *before - 1e-3;
                     falls += usize::from(outputs.iter().zip(&before).any(less));
                     before = outputs;
                 }
@@ -297,7 +297,7 @@ fn training_stops_when_the_held_out_rows_are_predicted_no_better() {
     let error = |model: &Model| {
         let predicted = model.predict(&fixture.columns).unwrap();
         let rows = predicted.iter().zip(&fixture.values).skip(3000);
-        rows.map(|(p, v)| f64::from(p - v).powi(2)).sum::<f64>()
+        rows.map(|(p, v)| (p - f64::from(*v)).powi(2)).sum::<f64>()
     };
     // The same rows to learn from, to the end.
     let first: Vec<Vec<f32>> =
@@ -373,7 +373,7 @@ fn high_cardinality_is_learned_although_codes_share_bins() {
     let columns_and_kinds = Columns::new(&columns, &[true]);
     let model = train(&columns_and_kinds, &Target::Mean { values: &values }, &params).unwrap();
     let predicted = model.predict(&columns).unwrap();
-    let errors = predicted.iter().zip(&values).map(|(p, v)| f64::from((p - v).abs()));
+    let errors = predicted.iter().zip(&values).map(|(p, v)| (p - f64::from(*v)).abs());
     // Effects are uniform below 1000: the error of their mean is 250. Eight codes share a bin.
     let mean = errors.sum::<f64>() / n as f64;
     assert!(mean < 25.0, "{mean}");

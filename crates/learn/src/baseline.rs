@@ -120,7 +120,7 @@ mod tests {
         Matrix { features, columns: vec![(0..n).map(|row| (row % 2) as f32).collect()] }
     }
 
-    fn medians(n: usize, times: &[f32], observed: &[bool]) -> [f32; 3] {
+    fn medians(n: usize, times: &[f32], observed: &[bool]) -> [f64; 3] {
         let matrix = matrix(n);
         let rows = TrainingRows { matrix: &matrix, times, observed, matured: observed };
         let model = Baseline.train(&rows, "regressor", &NoCheckpoints).unwrap();
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn few_deliveries_and_none_are_exponential() {
         // Ten deliveries of 96 hours and the one that is added, of two days.
-        let of_mean = |mean: f64| (mean * 2f64.ln()) as f32;
+        let of_mean = |mean: f64| f64::from((mean * 2f64.ln()) as f32);
         assert_eq!(medians(10, &[96.0; 10], &[true; 10]), [of_mean(1008.0 / 11.0); 3]);
         assert_eq!(medians(0, &[], &[]), [of_mean(48.0); 3]);
         assert_eq!(medians(10, &[348.0; 10], &[false; 10]), [of_mean(348.0); 3]);

@@ -305,7 +305,7 @@ mod tests {
         let found = model.predict(&matrix.columns).unwrap();
         for (found, expected) in found.iter().zip(&expected) {
             // The nine shares are rounded to f32; another leaf would differ by hours.
-            assert!((f64::from(*found) - expected).abs() < 1e-3, "{found} {expected}");
+            assert!((found - expected).abs() < 1e-3, "{found} {expected}");
         }
     }
 
@@ -328,8 +328,9 @@ mod tests {
             };
             let model = small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap();
             let predicted = model.predict(&matrix.columns).unwrap();
-            let medians: Vec<f32> = predicted.chunks(N_LEVELS).map(|q| q[terms::MEDIAN]).collect();
-            let missed: f32 = (1000..4000).map(|row| (medians[row] - hours[row]).abs()).sum();
+            let medians: Vec<f64> = predicted.chunks(N_LEVELS).map(|q| q[terms::MEDIAN]).collect();
+            let missed: f64 =
+                (1000..4000).map(|row| (medians[row] - f64::from(hours[row])).abs()).sum();
             assert!(missed / 3000.0 < 25.0, "{kind:?}: {}", missed / 3000.0);
             assert!(predicted.iter().all(|&hours| hours > 50.0));
             assert_eq!(model, small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap());

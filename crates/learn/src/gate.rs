@@ -42,6 +42,6 @@ mod tests {
         let matrix = Matrix { features, columns: vec![vec![1.0; 9]] };
         let gate = train(&matrix, &[true; 9], &Settings::default()).unwrap();
         let log_odds = gate.predict(&matrix.columns).unwrap()[0];
-        assert!((log_odds - 10f32.ln()).abs() < 1e-6);
+        assert!((log_odds - 10f64.ln()).abs() < 1e-6);
     }
 }

@@ -25,6 +25,7 @@ mod gate;
 mod gate_rules;
 mod imputation;
 mod lane_trees;
+mod leaf_counts;
 mod network_features;
 mod never_delivered;
 mod population;

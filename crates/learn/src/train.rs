@@ -2,7 +2,8 @@
 //!
 //! Order of work:
 //! 1. The outcomes as known at the origin; rows ordered before it.
-//! 2. The regressors, on all of them, open ones right-censored.
+//! 2. The regressors, on all of them, open ones right-censored; how many of these rows each leaf has, and
+//!    so of the gate.
 //! 3. Their corrections, each by the same family trained as of an earlier moment, and its
 //!    predictions for the orders that followed: the calibration by those that have matured since,
 //!    the recalibration by what was delivered in the last weeks ([`crate::corrections`]).
@@ -19,6 +20,7 @@ use crate::corrections::Corrections;
 use crate::error::Error;
 use crate::family::Family;
 use crate::gate_rules::GateRules;
+use crate::leaf_counts::counted;
 use crate::network_features::hide;
 use crate::population::Population;
 use crate::regressors::{Regressors, Which};
@@ -65,7 +67,10 @@ pub fn train_as_of(
     let population = Population::at(origin, matrix, ordered_at, outcomes, settings)?;
     let history = population.history(settings);
     let kept = ("regressor", checkpoints);
-    let regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
+    let mut regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
+    for regressor in &mut regressors.regressors {
+        regressor.trees = counted(&regressor.trees, matrix, &regressors.durations.rows)?;
+    }
     let n_rows = regressors.durations.rows.len();
     tracing::info!(family = family.name(), rows = n_rows, "regressors trained");
 
@@ -78,6 +83,7 @@ pub fn train_as_of(
     let mut gate_matrix = matrix.take(&gate_rows);
     hide(&mut gate_matrix, &regressors.network_features);
     let gate = family.train_gate(&gate_matrix, &over, settings)?;
+    let gate = counted(&gate, matrix, &gate_rows)?;
     let gate_rules = gate_rules::train(&gate_matrix, &over, &settings.gate, settings.seed)?;
     tracing::info!(rows = gate_rows.len(), "gate trained");
 

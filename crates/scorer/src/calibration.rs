@@ -131,13 +131,10 @@ impl Calibration {
 }
 
 /// The raw quantiles in ascending order, all above 0: a sum of trees may predict less, which no
-/// duration is. Shapes: `raw` holds one for each level.
-pub fn sorted(raw: &[f32]) -> [f64; N_LEVELS] {
-    let mut quantiles = [QUANTILE_MIN; N_LEVELS];
-    for (quantile, &raw) in quantiles.iter_mut().zip(raw) {
-        // Not-a-number, too, becomes the smallest.
-        *quantile = f64::from(raw).max(QUANTILE_MIN);
-    }
+/// duration is.
+pub fn sorted(raw: &[f64; N_LEVELS]) -> [f64; N_LEVELS] {
+    // Not-a-number, too, becomes the smallest.
+    let mut quantiles = raw.map(|raw| raw.max(QUANTILE_MIN));
     quantiles.sort_by(f64::total_cmp);
     quantiles
 }
@@ -146,7 +143,7 @@ pub fn sorted(raw: &[f32]) -> [f64; N_LEVELS] {
 mod tests {
     use super::*;
 
-    const RAW: [f32; N_LEVELS] = [40.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 200.0, 180.0];
+    const RAW: [f64; N_LEVELS] = [40.0, 60.0, 80.0, 90.0, 100.0, 110.0, 150.0, 200.0, 180.0];
 
     fn banded() -> Calibration {
         let segments = vec![

@@ -209,7 +209,7 @@ impl Scorer {
         let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, hour);
         // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
         let of_quantiles = log_odds_of(mixture.probability_over_2d());
-        let mean = f64::midpoint(f64::from(log_odds[0]), of_quantiles);
+        let mean = f64::midpoint(log_odds[0], of_quantiles);
         mixture.with_over_2d(1.0 / (1.0 + (-mean).exp())).on_days(*days)
     }
 

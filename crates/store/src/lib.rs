@@ -6,7 +6,8 @@
 //! resolved once from a map of variables ([`StoreSettings`]); and a [probe](Store::probe) that tries
 //! each operation.
 //!
-//! What is not: the format of the bytes is unknown here. The environment is not read (the binary
+//! What is not: the format of the bytes is unknown here, but for what those above need to decode bytes
+//! that nobody vouches for ([`PageHeader`], [`contained`]). The environment is not read (the binary
 //! passes its variables in), nothing is cached, nothing is printed.
 //!
 //! Terms: a *key* is the path of an object below the URL of its store; a *version* identifies the
@@ -33,6 +34,7 @@
 mod activity;
 mod address;
 mod clock;
+mod contained;
 mod credentials;
 mod error;
 mod etag;
@@ -47,6 +49,7 @@ mod limits;
 mod location;
 mod object;
 mod object_lock;
+mod page_header;
 mod probe;
 mod profile;
 mod remote;
@@ -76,12 +79,14 @@ mod s3_tests;
 
 pub use activity::Traffic;
 pub use clock::VirtualClock;
+pub use contained::contained;
 pub use error::Error;
 pub use fault_plan::{Fault, FaultPlan, Operation, OperationKind};
 pub use leftovers::Leftover;
 pub use limits::Limits;
 pub use location::{masked, url_of};
 pub use object::{Entry, PutOutcome, SwapOutcome, Version};
+pub use page_header::{PageHeader, PageKind};
 pub use probe::ProbeStep;
 pub use settings::{Setting, StoreSettings};
 pub use simulated::SimulatedStorage;

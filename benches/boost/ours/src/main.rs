@@ -105,6 +105,8 @@ fn train(arguments: &Train) -> Result<Value> {
         predictions.iter_mut().for_each(|log_odds| *log_odds = 1.0 / (1.0 + (-*log_odds).exp()));
     }
     let predict_seconds = started.elapsed().as_secs_f64();
+    // As the peers write theirs.
+    let predictions: Vec<f32> = predictions.iter().map(|&prediction| prediction as f32).collect();
     write(&arguments.predictions, &predictions)?;
     Ok(json!({
         "engine": "ours", "rows": values.len(), "rounds": model.trees().len(), "seconds": seconds,

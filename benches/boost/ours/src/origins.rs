@@ -59,7 +59,8 @@ pub fn run(arguments: &Origins) -> Result<Value> {
             crate::training::train(columns, hours, delivered, &objective, &arguments.params)?;
         seconds += started.elapsed().as_secs_f64();
         rows += origin.rows.len();
-        predictions.extend(model.predict(&take(&matrix, &origin.to_predict))?);
+        let predicted = model.predict(&take(&matrix, &origin.to_predict))?;
+        predictions.extend(predicted.into_iter().map(|quantile| quantile as f32));
     }
     crate::write(&arguments.predictions, &predictions)?;
     Ok(json!({

@@ -20,8 +20,6 @@ use std::fmt::{Display, Write};
 use boost::{Child, Model, Split, SplitRule, Tree};
 use terms::{Feature, FeatureKind, FeatureList};
 
-use super::leaf_counts::below_splits;
-
 /// Decision type: the split is on a set of codes.
 const CATEGORICAL: u8 = 1;
 /// Decision type: missing values go left.
@@ -29,25 +27,24 @@ const DEFAULT_LEFT: u8 = 2;
 /// Decision type: NaN is what is missing.
 const MISSING_IS_NAN: u8 = 2 << 2;
 
-/// The text of output `output` of a model. `objective` is what LightGBM calls its loss, `counts` are
-/// those of each tree's leaves.
+/// The text of output `output` of a model. `objective` is what LightGBM calls its loss.
 pub(super) fn lightgbm_text(
     model: &Model,
     output: usize,
     objective: &str,
     features: &FeatureList,
-    counts: &[Vec<u64>],
 ) -> String {
     let base = f64::from(model.base()[output]);
     let mut trees: Vec<String> = Vec::with_capacity(model.trees().len().max(1));
-    for (at, (tree, counts)) in model.trees().iter().zip(counts).enumerate() {
+    for (at, tree) in model.trees().iter().enumerate() {
         let offset = if at == 0 { base } else { 0.0 };
         let value = |leaf| offset + f64::from(tree.leaf(leaf)[output]);
         let values: Vec<f64> = (0..tree.n_leaves()).map(value).collect();
+        let counts = (tree.leaf_counts(), tree.split_counts());
         trees.push(tree_text(at, &tree.splits().collect::<Vec<_>>(), &values, counts));
     }
     if trees.is_empty() {
-        trees.push(tree_text(0, &[], &[base], &[1]));
+        trees.push(tree_text(0, &[], &[base], (&[1], Vec::new())));
     }
 
     let mut text = String::from("tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\n");
@@ -76,8 +73,13 @@ pub(super) fn lightgbm_text(
 }
 
 /// One tree, every key of it written.
-fn tree_text(at: usize, splits: &[Split], values: &[f64], counts: &[u64]) -> String {
-    let below = below_splits(splits, counts, values);
+fn tree_text(
+    at: usize,
+    splits: &[Split],
+    values: &[f64],
+    (of_leaves, of_splits): (&[u32], Vec<u32>),
+) -> String {
+    let means = means_below(splits, values, of_leaves, &of_splits);
     let children = |split: &Split| match (&split.rule, split.missing_left) {
         (SplitRule::Codes(_), true) => [split.right, split.left],
         _ => [split.left, split.right],
@@ -111,17 +113,33 @@ fn tree_text(at: usize, splits: &[Split], values: &[f64], counts: &[u64]) -> Str
     line(&mut text, "left_child", splits.iter().map(|split| link(children(split)[0])));
     line(&mut text, "right_child", splits.iter().map(|split| link(children(split)[1])));
     line(&mut text, "leaf_value", values.iter().copied().map(number));
-    line(&mut text, "leaf_weight", counts);
-    line(&mut text, "leaf_count", counts);
-    line(&mut text, "internal_value", below.means.into_iter().map(|mean| mean as f32));
-    line(&mut text, "internal_weight", &below.counts);
-    line(&mut text, "internal_count", &below.counts);
+    line(&mut text, "leaf_weight", of_leaves);
+    line(&mut text, "leaf_count", of_leaves);
+    line(&mut text, "internal_value", means.into_iter().map(|mean| mean as f32));
+    line(&mut text, "internal_weight", &of_splits);
+    line(&mut text, "internal_count", &of_splits);
     if n_sets > 0 {
         line(&mut text, "cat_boundaries", boundaries);
         line(&mut text, "cat_threshold", words);
     }
     text.push_str("is_linear=0\nshrinkage=1\n\n\n");
     text
+}
+
+/// The mean of the values of the leaves below each split, weighted by their counts.
+fn means_below(splits: &[Split], values: &[f64], of_leaves: &[u32], of_splits: &[u32]) -> Vec<f64> {
+    let mut means = vec![0.0; splits.len()];
+    // Children come later than their parents.
+    for (at, split) in splits.iter().enumerate().rev() {
+        let of = |child| match child {
+            Child::Split(split) => (of_splits[split as usize], means[split as usize]),
+            Child::Leaf(leaf) => (of_leaves[leaf as usize], values[leaf as usize]),
+        };
+        let (left, right) = (of(split.left), of(split.right));
+        let share = f64::from(right.0) / f64::from(of_splits[at]);
+        means[at] = left.1 + (right.1 - left.1) * share;
+    }
+    means
 }
 
 fn decision_type(split: &Split) -> u8 {

@@ -1,5 +1,19 @@
 //! A model in the formats of others, so that what a shop already has can read it, and the rows that prove
 //! that it read it right.
+mod lightgbm;
+mod lightgbm_text;
+mod mlmodel;
+mod onnx;
+mod outputs;
+mod parity;
+mod parity_columns;
+mod parity_file;
+mod reference;
+mod split_rows;
+#[cfg(test)]
+mod test_model;
+mod value_pools;
+mod verification;
 
 use std::collections::BTreeMap;
 
@@ -7,23 +21,12 @@ use scorer::Scorer;
 
 use crate::{About, Error};
 
-mod leaf_counts;
-mod lightgbm;
-mod lightgbm_text;
-mod mlmodel;
-mod onnx;
-mod outputs;
-mod parity;
-mod reference;
-mod split_rows;
-#[cfg(test)]
-mod test_model;
-mod value_pools;
-
-pub use lightgbm::{lightgbm_files, lightgbm_files_counted};
+pub use lightgbm::lightgbm_files;
 pub use mlmodel::{MODEL_FILE, example_row, mlmodel_files};
 pub use onnx::onnx_model;
-pub use parity::{PARITY_FILE, ParityVectors, parity_vectors};
+pub use parity::{ParityVectors, parity_vectors};
+pub use parity_columns::PARITY_FILE;
+pub use verification::{VerifiedParity, verify_parity};
 
 /// Random rows among the parity vectors of a bundle.
 const N_RANDOM: usize = 2_000;

@@ -21,9 +21,9 @@ use parquet::data_type::ByteArrayType;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::serialized_reader::SerializedPageReader;
+use store::{PageHeader, PageKind};
 
 use super::delta_lists;
-use super::page_header::{PageHeader, PageKind};
 
 /// A file of more is refused: a day's partition has to fit in memory, with others beside it.
 pub(crate) const DECODED_BYTES_MAX: u64 = 2 << 30;

@@ -11,7 +11,6 @@ pub(crate) mod footer;
 pub(crate) mod join_lookup;
 pub(crate) mod listing;
 pub(crate) mod output;
-pub(crate) mod page_header;
 pub(crate) mod partition;
 pub(crate) mod partition_rules;
 pub(crate) mod partition_state;

@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use artifact::export::{PARITY_FILE, verify_parity};
 use artifact::{Bundle, PublicKey, SecretKey};
 use serde_json::json;
@@ -27,8 +27,8 @@ pub(crate) fn verify(
     (model_id, folder): (&str, Option<&Path>),
     key: Option<&Path>,
 ) -> Result<CommandOutput> {
-    let key = key.map(|path| PublicKey::of_pem(&path.display().to_string(), &read(path)?));
-    let key = key.transpose()?;
+    let public = |path: &Path| PublicKey::of_pem(&path.display().to_string(), &read(path)?);
+    let key = key.map(public).transpose()?;
     let (bundle, manifest, signature) = match folder {
         Some(folder) => {
             let (bundle, signature) = artifact::read_folder(folder)?;
@@ -97,6 +97,7 @@ pub(crate) fn sign(store: &Store, model_id: &str, key: &Path) -> Result<CommandO
     Ok(CommandOutput { json: envelope("models sign", result), text, refused: None })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| path.display().to_string())
+fn read(path: &Path) -> Result<Vec<u8>, artifact::Error> {
+    let unreadable = |source| artifact::Error::File { path: path.display().to_string(), source };
+    std::fs::read(path).map_err(unreadable)
 }

@@ -7,7 +7,7 @@
 //! as the scorer publishes them, they are its numbers.
 //!
 //! In the graph is everything that the scorer does with a row: features as f32, routing, the sums of
-//! leaves in f32, the time scale of each regressor, their mean in hours, calibration, recalibration,
+//! leaves, the time scale of each regressor, their mean in hours, calibration, recalibration,
 //! the mixture with the gate, the moments at which deliveries are recorded. Up to the mixture every
 //! operation is the scorer's own, in its order, so all bits are; in the mixture exponentials,
 //! logarithms and powers are the runtime's, which may round the last bit otherwise.
@@ -82,8 +82,7 @@ fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
     let routed = RoutedValues::new(graph, models, &values, parts.features.len());
 
     graph.begin("gate");
-    let log_odds = trees::sums(graph, "gate", &parts.gate, &routed)?;
-    let log_odds = graph.cast_to_f64(&log_odds);
+    let log_odds = trees::sums(graph, &parts.gate, &routed);
 
     let (mean, scale) = mean_hours(graph, parts, &row, &routed)?;
     graph.begin("calibration");
@@ -115,8 +114,7 @@ fn mean_hours(
     let mut of_first = None;
     for (position, regressor) in parts.regressors.iter().enumerate() {
         graph.begin(&format!("regressor_{position}"));
-        let sums = trees::sums(graph, "regressor", &regressor.trees, routed)?;
-        let raw = graph.cast_to_f64(&sums);
+        let raw = trees::sums(graph, &regressor.trees, routed);
         let least = graph.number(QUANTILE_MIN);
         let quantiles = graph.max(&raw, &least);
         let quantiles = graph.sorted(&quantiles, N_LEVELS);

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use boost::{Model, OutputOrder, Tree};
 use prost::Message;
 use scorer::{Parts, Scorer};
 use terms::{DayGrid, Grain};
 
 use super::onnx_model;
 use super::proto::{AttributeProto, ModelProto, NodeProto};
-use crate::Error;
 use crate::export::outputs;
 use crate::export::test_model::{parts, scorer};
 
@@ -111,17 +109,4 @@ fn a_tree_is_a_target_and_its_branches_are_the_splits() {
     assert_eq!(attribute(node, "nodes_falsenodeids").ints, [1, 1]);
     assert_eq!(attribute(node, "nodes_missing_value_tracks_true").ints, [0, 1]);
     assert_eq!(doubles(attribute(node, "nodes_splits"))[1], 500.0);
-}
-
-#[test]
-fn sums_beyond_f32_are_refused_with_their_part() {
-    let huge = Tree::new(&[], vec![f32::MAX], 1).unwrap();
-    let gate = Model::new(vec![f32::MAX], vec![huge], 5, OutputOrder::AsAdded).unwrap();
-    let scorer = Scorer::from_parts(Parts { gate, ..parts() }).unwrap();
-    let error = onnx_model(&scorer).unwrap_err();
-    assert!(matches!(error, Error::Export { part: "gate", .. }), "{error}");
-    assert_eq!(
-        error.to_string(),
-        "ONNX: the gate cannot be written: output 0 of its trees may exceed the range of f32"
-    );
 }

@@ -3,7 +3,7 @@
 //! Our leaves hold a value for each output, those of the standard one. So each tree is a target of its
 //! own, whose value is the position of the leaf that a row is routed to, and the values are taken
 //! from a table by that: trees are walked once and not once for each output. They are added as the
-//! scorer adds them, in f32, from the base on in the order of the trees; the sums of the node
+//! scorer adds them, in f64, from the base on in the order of the trees; the sums of the node
 //! itself are in no order that is promised.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use boost::{CATEGORY_CODE_MAX, Child, Model, Split, SplitRule, Tree};
 
 use super::graph::{Graph, Value, byte_vector, double_vector, integer, integers};
-use crate::Error;
 
 /// Goes to the true branch if it is at most the split value.
 const BRANCH_LEQ: u8 = 0;
@@ -72,17 +71,8 @@ impl RoutedValues {
     }
 }
 
-/// The sums of base and leaves. Shapes: the result N x n_outputs, in f32.
-///
-/// # Errors
-/// If a sum may be too large for f32, since then what is left of it depends on the runtime.
-pub(super) fn sums(
-    graph: &mut Graph,
-    part: &'static str,
-    model: &Model,
-    row: &RoutedValues,
-) -> Result<Value, Error> {
-    check_range(part, model)?;
+/// The sums of base and leaves. Shapes: the result N x n_outputs, in f64.
+pub(super) fn sums(graph: &mut Graph, model: &Model, row: &RoutedValues) -> Value {
     let n_outputs = model.n_outputs();
     // The base is the only leaf of a tree before the others.
     let mut table = model.base().to_vec();
@@ -98,23 +88,10 @@ pub(super) fn sums(
     let positions = graph.add(&leaves, &starts);
     let table = graph.floats(&[table.len() / n_outputs, n_outputs], &table);
     let values = graph.take(&table, &positions, 0);
+    let values = graph.cast_to_f64(&values);
     let running = graph.running_sum(&values, 1);
     let last = graph.take_one(&running, n_trees - 1, 1);
-    Ok(graph.squeeze(&last, 1))
-}
-
-fn check_range(part: &'static str, model: &Model) -> Result<(), Error> {
-    for output in 0..model.n_outputs() {
-        let largest = |tree: &Tree| {
-            (0..tree.n_leaves()).map(|leaf| tree.leaf(leaf)[output].abs()).fold(0.0, f32::max)
-        };
-        let sum: f64 = model.trees().iter().map(|tree| f64::from(largest(tree))).sum();
-        if sum + f64::from(model.base()[output].abs()) > f64::from(f32::MAX) {
-            let what = format!("output {output} of its trees may exceed the range of f32");
-            return Err(Error::Export { format: "ONNX", part, what });
-        }
-    }
-    Ok(())
+    graph.squeeze(&last, 1)
 }
 
 /// The position of the leaf that a row is routed to, in each tree; 0 first, for the base. Shapes:

@@ -3,7 +3,7 @@
 
 /// What kind of page it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PageKind {
+pub enum PageKind {
     /// Values, of either version.
     Data,
     /// The values that data pages refer to.
@@ -14,16 +14,20 @@ pub(crate) enum PageKind {
 
 /// The header of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct PageHeader {
-    pub(crate) kind: PageKind,
-    pub(crate) compressed_bytes: u32,
-    pub(crate) uncompressed_bytes: u32,
-    pub(crate) n_values: u32,
+pub struct PageHeader {
+    /// What kind of page it is.
+    pub kind: PageKind,
+    /// Its size in the file, without the header. Units: bytes.
+    pub compressed_bytes: u32,
+    /// Its size once decompressed. Units: bytes.
+    pub uncompressed_bytes: u32,
+    /// How many values it has.
+    pub n_values: u32,
     /// Whether the lengths of its texts are written as lists of differences.
-    pub(crate) has_lists: bool,
+    pub has_lists: bool,
     /// Whether its texts are written as what they share with the one before, and the rest: so that
     /// they may be longer than the page.
-    pub(crate) shares_prefixes: bool,
+    pub shares_prefixes: bool,
 }
 
 // Encodings of which that is so.
@@ -35,7 +39,7 @@ const DEPTH_MAX: usize = 8;
 
 impl PageHeader {
     /// Reads the header at the start of `bytes`, and says how long it is.
-    pub(crate) fn read(bytes: &[u8]) -> Option<(Self, usize)> {
+    pub fn read(bytes: &[u8]) -> Option<(Self, usize)> {
         let mut reader = Reader { rest: bytes };
         let (mut kind, mut uncompressed, mut compressed) = (None, None, None);
         let (mut n_values, mut encoding) = (0, None);
@@ -204,9 +208,13 @@ mod tests {
             assert_eq!(PageHeader::read(&header[..end]), None);
         }
         // Whatever the bytes, it ends.
-        let mut random = statistics::SplitMix64::new(3);
+        let mut state = 3_u64;
+        let mut random = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
         for _ in 0..20_000 {
-            let bytes: Vec<u8> = (0..40).map(|_| random.next_u64() as u8).collect();
+            let bytes: Vec<u8> = (0..40).map(|_| random()).collect();
             let _ = PageHeader::read(&bytes);
         }
         assert_eq!(PageHeader::read(&[0x1c; 4000]), None, "too deep");
