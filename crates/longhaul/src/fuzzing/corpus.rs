@@ -80,6 +80,9 @@ pub(super) fn path_of_table(table: &str) -> String {
     format!("tables/{table}/recorded_on={}/part-0000.parquet", day_of(table))
 }
 
+/// The file of parity vectors among those of a model.
+pub(super) const VECTORS: &str = "vectors.parquet";
+
 /// A sound file of a table.
 pub(super) fn file_of(table: &str) -> Vec<u8> {
     std::fs::read(folder("parquet").join(table)).expect("a file of each table")
@@ -119,7 +122,7 @@ mod made {
     use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder, WriterVersion};
     use parquet::schema::types::ColumnPath;
 
-    use crate::fuzzing::corpus::{TABLES, folder, path_of_table, read};
+    use crate::fuzzing::corpus::{TABLES, VECTORS, folder, path_of_table, read};
     use crate::simulation::Network;
 
     /// Rows of a file of a table.
@@ -156,6 +159,8 @@ mod made {
                 write("control", &path.replace('/', "__"), &bytes);
             } else if path.starts_with("models/") && is_of_model {
                 write("bundle", name, &bytes);
+            } else if path.starts_with("models/") && name == VECTORS {
+                write("bundle", name, &few_vectors(&bytes));
             }
             if let Some(table) = TABLES.into_iter().find(|table| path == path_of_table(table)) {
                 let rows = rows_of(&bytes);
@@ -166,6 +171,24 @@ mod made {
                 }
             }
         }
+    }
+
+    /// The first of some parity vectors, with what the file says of itself.
+    fn few_vectors(bytes: &[u8]) -> Vec<u8> {
+        let bytes = bytes::Bytes::copy_from_slice(bytes);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).expect("a Parquet file");
+        let pairs = reader.metadata().file_metadata().key_value_metadata().cloned();
+        let mut batches = reader.with_batch_size(16).build().expect("a Parquet file");
+        let rows = batches.next().expect("rows").expect("rows");
+        let zstd = Compression::ZSTD(ZstdLevel::default());
+        let properties = WriterProperties::builder()
+            .set_compression(zstd)
+            .set_key_value_metadata(pairs)
+            .build();
+        let mut writer =
+            ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).expect("a writer");
+        writer.write(&rows).expect("rows");
+        writer.into_inner().expect("a file")
     }
 
     /// 100,000 rows that all refer to one text of a dictionary: 14 GB, once it is decoded.

@@ -177,7 +177,7 @@ fn control(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
     [lease, pointer, committed, listed, inventory, swept, rebuilt, verified].join(" ")
 }
 
-/// A file of a model among the others: decoded, and if it fits, a row is scored.
+/// A file of a model among the others: decoded, and if it fits, a row is scored; of parity vectors all are.
 fn bundle(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
     let name = corpus::kind_of(seed);
     let others = prepared.seeds.iter().filter(|other| !other.name.contains("--"));
@@ -188,6 +188,9 @@ fn bundle(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
         Ok(scorer) => scorer,
         Err(error) => return error.to_string(),
     };
+    if name == corpus::VECTORS {
+        return ended(artifact::export::verify_parity(&scorer, bytes));
+    }
     let n = scorer.features().0.len();
     for value in [f32::NAN, 0.0, 1.0, 12.5] {
         let row = vec![value; n];
