@@ -21,7 +21,8 @@ use crate::read;
 
 /// The file of a model, and what is in it.
 fn written(scorer: &Scorer) -> (Vec<u8>, RecordBatch) {
-    let bytes = parity_vectors(scorer, 150, 7).unwrap().to_parquet().unwrap();
+    let bytes =
+        parity_vectors(scorer, 150, 7).and_then(|vectors| vectors.to_parquet()).expect("a file");
     let batch = read(bytes.clone());
     (bytes, batch)
 }
@@ -29,21 +30,22 @@ fn written(scorer: &Scorer) -> (Vec<u8>, RecordBatch) {
 fn write(batch: &RecordBatch, schema: &str) -> Vec<u8> {
     let pairs = vec![KeyValue::new("schema".to_owned(), schema.to_owned())];
     let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).unwrap()))
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_key_value_metadata(Some(pairs))
         .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
-    writer.write(batch).unwrap();
-    writer.into_inner().unwrap()
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).expect("sound");
+    writer.write(batch).expect("sound");
+    writer.into_inner().expect("sound")
 }
 
 const SCHEMA: &str = "longhaul/parity/2";
 
 fn with_column(batch: &RecordBatch, name: &str, column: ArrayRef) -> RecordBatch {
-    let at = batch.schema().index_of(name).unwrap();
+    let at = batch.schema().index_of(name).expect("sound");
     let mut columns = batch.columns().to_vec();
     columns[at] = column;
-    RecordBatch::try_new(batch.schema(), columns).unwrap()
+    RecordBatch::try_new(batch.schema(), columns).expect("sound")
 }
 
 /// The column with one of its numbers changed a little: the last bit of a float, one of a position.
@@ -61,7 +63,7 @@ fn altered(column: &ArrayRef, at: usize) -> ArrayRef {
     match column.data_type() {
         DataType::FixedSizeList(field, n) => {
             let nulls = column.nulls().cloned();
-            Arc::new(FixedSizeListArray::try_new(field.clone(), *n, values, nulls).unwrap())
+            Arc::new(FixedSizeListArray::try_new(field.clone(), *n, values, nulls).expect("sound"))
         }
         _ => values,
     }
@@ -69,7 +71,7 @@ fn altered(column: &ArrayRef, at: usize) -> ArrayRef {
 
 #[track_caller]
 fn refused(scorer: &Scorer, bytes: &[u8]) -> String {
-    let error = verify_parity(scorer, bytes).unwrap_err();
+    let error = verify_parity(scorer, bytes).expect_err("refused");
     assert_eq!(error.class(), ErrorClass::Contract);
     assert!(error.hint().is_some());
     error.to_string()
