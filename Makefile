@@ -64,11 +64,12 @@ PARITY := crates/artifact/parity
 
 # A bundle that has parity vectors is read as it is; of others the files are written first.
 parity: .venv-parity/installed ## A published model as other programs read it, bit by bit: [DIR=<bundle folder>] (needs Python 3.11, PyPI)
-	$(CARGO) build -p artifact --example export
+	$(CARGO) build -p artifact --example export --example verify_parity
 	@if test -n "$(DIR)" && test -e "$(DIR)/parity/vectors.parquet"; then folder="$(DIR)"; else \
 	  folder=.parity; rm -rf $$folder; \
 	  $(TARGET)/debug/examples/export "$(or $(DIR),generated:1)" $$folder || exit; fi; \
-	FOLDER="$$folder" .venv-parity/bin/python -W ignore $(PARITY)/test_parity.py && \
+	export FOLDER="$$folder" SCORER="$(abspath $(TARGET))/debug/examples/verify_parity"; \
+	.venv-parity/bin/python -W ignore $(PARITY)/test_parity.py && \
 	.venv-parity/bin/python $(PARITY)/parity.py "$$folder"
 
 .venv-parity/installed: $(PARITY)/requirements.txt

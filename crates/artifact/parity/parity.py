@@ -1,8 +1,9 @@
 """Lets programs of others read an exported model, and compares what they predict.
 
-    parity.py FOLDER
+    SCORER=… parity.py FOLDER
 
-FOLDER has parity/vectors.parquet and the files of a model. Fails if one disagrees."""
+FOLDER has parity/vectors.parquet and the files of a model; SCORER is the example verify_parity of the
+crate artifact, which lets our scorer read them. Fails if one disagrees."""
 
 import importlib.metadata
 import pathlib

@@ -2,6 +2,9 @@
 vectors and gives what it compared; it is listed in READERS at the end. A reader whose file is not in
 the folder raises NotRun."""
 
+import json
+import os
+import subprocess
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +16,10 @@ LIGHTGBM_ZERO = 1e-35
 
 # Of a distribution that is computed in f64 with the exponentials and logarithms of another library.
 RELATIVE_TOLERANCE = 1e-12
+
+
+# Of explanations, as a share of all that moves a raw score (at least of 1).
+SHAP_TOLERANCE = 1e-6
 
 
 class NotRun(Exception):
@@ -69,23 +76,16 @@ def model_files(folder, ensemble):
 
 
 def scorer(folder, vectors):
-    """Ours: sums in f32, so not the same bits. What is shown is how much that is, in f32."""
-    found = Found(rows=len(vectors))
-    for ensemble in vectors.ensembles:
-        raw = vectors.raw(ensemble)
-        n_trees = vectors.leaves(ensemble).shape[1]
-        ours = vectors.column(f"parity:scorer_raw:{ensemble}")
-        if raw.shape[1] > 1:
-            raw = np.sort(raw, axis=1)
-        difference = ulps(ours, raw.astype(np.float32))
-        found.ulps = max(found.ulps, difference)
-        error = np.abs(ours.astype(np.float64) - raw).max()
-        found.notes.append(f"{ensemble} {error:.0e}")
-        # Each of the sums on the way, which are not much larger than the largest, is rounded.
-        if not error <= n_trees * np.finfo(np.float32).eps * max(np.abs(raw).max(), 1.0):
-            found.problems.append(f"{ensemble}: {error} is more than the rounding of f32")
-    found.notes.append("(sums in f32)")
-    return found
+    """Ours: bits of leaves, raw scores, hours and probabilities, and explanations to 1e-9."""
+    program = os.environ.get("SCORER")
+    if not program:
+        raise NotRun("SCORER names no program")
+    run = subprocess.run([program, str(folder)], capture_output=True, text=True)
+    if run.returncode:
+        return Found(problems=[run.stderr.strip()])
+    verified = json.loads(run.stdout)
+    numbers, seconds = verified["numbers"], verified["seconds"]
+    return Found(rows=verified["rows"], notes=[f"{numbers} numbers, {seconds:.2f} s of its own"])
 
 
 def read_by_lightgbm(vectors):
@@ -138,29 +138,33 @@ def treelite(folder, vectors):
 
 
 def shap(folder, vectors):
-    """Values are finite, and with the expected value add up to the raw score. They take time, so
-    they are of some rows and of one level of each ensemble."""
+    """Values are ours, and with the expected value add up to the raw score."""
     import lightgbm
     import shap
 
-    rows = read_by_lightgbm(vectors)
-    rows = rows[np.unique(np.linspace(0, len(rows) - 1, 200).astype(int))]
+    explained = vectors.explained()
+    is_read = np.isin(explained, read_by_lightgbm(vectors))
+    rows = explained[is_read]
     found = Found(rows=len(rows), ulps=float("nan"))
     for ensemble in vectors.ensembles:
-        paths = model_files(folder, ensemble)
-        output = len(paths) // 2
-        booster = lightgbm.Booster(model_file=str(paths[output]))
-        explainer = shap.TreeExplainer(booster)
-        values = np.asarray(explainer.shap_values(vectors.rows[rows]))
-        expected = vectors.raw(ensemble)[rows, output]
-        where = str(paths[output].parent.relative_to(folder))
-        if values.shape != (len(rows), len(vectors.names)) or not np.isfinite(values).all():
-            found.problems.append(f"{where}: not finite")
-            continue
-        error = np.abs(values.sum(axis=1) + explainer.expected_value - expected).max()
-        found.notes.append(f"{where} adds up to {error:.0e}")
-        if not error <= 1e-9 * max(1.0, np.abs(values).sum(axis=1).max()):
-            found.problems.append(f"{where}: adds up to {error:.2e} beside the score")
+        ours, raw = vectors.shap(ensemble)[is_read], vectors.raw(ensemble)[rows]
+        largest = 0.0
+        for output, path in enumerate(model_files(folder, ensemble)):
+            where = str(path.parent.relative_to(folder))
+            explainer = shap.TreeExplainer(lightgbm.Booster(model_file=str(path)))
+            values = np.asarray(explainer.shap_values(vectors.rows[rows]))
+            if values.shape != (len(rows), len(vectors.names)) or not np.isfinite(values).all():
+                found.problems.append(f"{where}: not finite")
+                continue
+            scale = max(1.0, np.abs(values).sum(axis=1).max())
+            sums = values.sum(axis=1) + explainer.expected_value
+            # Ours add up as well, so expected values are compared here.
+            differences = [np.abs(values - ours[:, :, output]), np.abs(sums - raw[:, output])]
+            difference = max(array.max(initial=0.0) for array in differences) / scale
+            largest = max(largest, difference)
+            if not difference <= SHAP_TOLERANCE:
+                found.problems.append(f"{where}: differs by {difference:.2e}")
+        found.notes.append(f"{ensemble} {largest:.0e}")
     return found
 
 
@@ -206,7 +210,7 @@ def mlflow(folder, vectors):
 
 
 READERS = {
-    "scorer (f32)": scorer,
+    "scorer": scorer,
     "lightgbm": lightgbm,
     "treelite": treelite,
     "shap": shap,

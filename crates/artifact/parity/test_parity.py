@@ -1,8 +1,9 @@
 """That the comparison finds what is wrong: each reader is given an altered model.
 
-    FOLDER=… python test_parity.py
+    FOLDER=… SCORER=… python test_parity.py
 
-FOLDER is an exported model with the files of a bundle's trees."""
+FOLDER is an exported model with the files of a bundle's trees, SCORER the program by which our scorer
+reads it."""
 
 import os
 import pathlib
@@ -52,7 +53,7 @@ class Altered(unittest.TestCase):
         return found.problems
 
     def test_the_model_as_it_is_agrees(self):
-        for reader in ["scorer (f32)", "lightgbm", "treelite", "shap"]:
+        for reader in ["scorer", "lightgbm", "treelite", "shap"]:
             found = readers.READERS[reader](self.folder, Vectors(self.folder))
             self.assertEqual(found.problems, [], reader)
 
@@ -86,6 +87,15 @@ class Altered(unittest.TestCase):
         self.path.write_text(without_sizes(without))
         found = readers.READERS["shap"](self.folder, Vectors(self.folder))
         self.assertTrue(found.problems)
+
+    def test_other_counts_are_found_by_shap(self):
+        problems = self.problems("shap", "leaf_count", lambda count: str(int(count) + 1000))
+        self.assertTrue(any("q50: differs by" in problem for problem in problems), problems)
+
+    def test_another_model_is_found_by_the_scorer(self):
+        shutil.copy(self.folder / "regressor_0.bin", self.folder / "regressor_1.bin")
+        found = readers.READERS["scorer"](self.folder, Vectors(self.folder))
+        self.assertIn("regressor_1", found.problems[0])
 
     def test_a_reader_without_its_file_is_not_run(self):
         for reader, name in [("onnxruntime", "model.onnx"), ("mlflow.pyfunc", "MLmodel")]:

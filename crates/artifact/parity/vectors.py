@@ -6,7 +6,7 @@ import pyarrow.parquet as parquet
 
 class Vectors:
     """Rows of a model and what it makes of them; the columns are described in
-    crates/artifact/src/export/parity.rs."""
+    crates/artifact/src/export/parity_columns.rs."""
 
     def __init__(self, folder):
         path = folder / "parity" / "vectors.parquet"
@@ -14,7 +14,7 @@ class Vectors:
         pairs = parquet.read_metadata(path).metadata.items()
         self.metadata = {key.decode(): value.decode() for key, value in pairs}
         schema = self.metadata.get("schema")
-        if schema != "longhaul/parity/1":
+        if schema != "longhaul/parity/2":
             raise SystemExit(f"parity/vectors.parquet: unknown schema {schema}")
         self.names = [name for name in self.table.column_names if not name.startswith("parity:")]
         # Every reader gets the f32 values as f64, which is exact.
@@ -39,6 +39,16 @@ class Vectors:
     def leaves(self, ensemble):
         """Rows x trees: the leaf of each tree."""
         return self.column(f"parity:leaves:{ensemble}")
+
+    def explained(self):
+        """The rows that are explained."""
+        return np.flatnonzero(self.table["parity:shap:gate"].combine_chunks().is_valid())
+
+    def shap(self, ensemble):
+        """Explained rows x features x outputs: what each feature adds to the expected raw score."""
+        values = self.table[f"parity:shap:{ensemble}"].combine_chunks().drop_null()
+        values = values.flatten().to_numpy()
+        return values.reshape(len(self.explained()), len(self.names), -1)
 
     def raw(self, ensemble):
         """Rows x outputs: sums of base and leaf values in f64."""

@@ -64,13 +64,14 @@ mod tests {
         let model = small_model();
         let n_rows = 2 * BLOCK_ROWS + 3;
         let column = |step: usize| -> Vec<f32> {
-            let value = |row: usize| if row % 5 == 0 { f32::NAN } else { (row * step % 7) as f32 };
+            let value =
+                |row: usize| if row.is_multiple_of(5) { f32::NAN } else { (row * step % 7) as f32 };
             (0..n_rows).map(|row| value(row) - 2.0).collect()
         };
         let columns = [column(1), column(2), column(3)];
         let mut expected = [vec![1; 3], vec![1; 2]];
         for row in 0..n_rows {
-            let values = [columns[0][row], columns[1][row], columns[2][row]];
+            let values: Vec<f32> = columns.iter().map(|column| column[row]).collect();
             for (tree, counts) in model.trees().iter().zip(&mut expected) {
                 counts[tree.leaf_of(&values)] += 1;
             }

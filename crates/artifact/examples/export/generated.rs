@@ -77,7 +77,14 @@ fn trees(
         let splits = splits(random, n_leaves);
         let value = |_| size * (random.unit() as f32 - 0.5);
         let values = (0..n_leaves * n_outputs).map(value).collect();
-        Tree::new(&splits, values, n_outputs)
+        // From few rows to many, as a training has.
+        let mut random = SplitMix64::new(at as u64);
+        let count = |_| {
+            let most = 1 << random.below(14);
+            1 + random.below(most) as u32
+        };
+        let counts = (0..n_leaves).map(count).collect();
+        Tree::new(&splits, values, n_outputs)?.with_leaf_counts(counts)
     };
     (0..n_trees).map(tree).collect()
 }

@@ -10,8 +10,12 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use artifact::export::{PARITY_FILE, lightgbm_files, parity_vectors};
+use artifact::About;
+use artifact::export::{
+    PARITY_FILE, example_row, lightgbm_files, mlmodel_files, onnx_model, parity_vectors,
+};
 use scorer::Scorer;
+use terms::{AsOf, Digest};
 
 /// Random rows, beside those that are made of the splits.
 const RANDOM_ROWS: usize = 1_000;
@@ -33,9 +37,24 @@ fn main() -> Result<(), Box<dyn Error>> {
         vectors.n_splits,
     );
     files.insert(PARITY_FILE.into(), vectors.to_parquet()?);
-    // For the comparison of sizes.
+    files.insert("model.onnx".into(), onnx_model(&scorer)?);
+    files.extend(mlmodel_files(&scorer, &about()?, &example_row(&scorer))?);
+    // For our own scorer, and the comparison of sizes.
     files.extend(scorer.encode());
     write(out, &files)
+}
+
+/// Where a model comes from, of which only the trees matter here.
+fn about() -> Result<About, Box<dyn Error>> {
+    Ok(About {
+        as_of: "2026-01-01".parse::<AsOf>()?,
+        pipeline: "parity".to_owned(),
+        family: "boost".to_owned(),
+        code_version: "example".to_owned(),
+        features_digest: Digest::of(b"parity"),
+        seed: 0,
+        passed: false,
+    })
 }
 
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {

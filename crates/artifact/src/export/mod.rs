@@ -29,7 +29,7 @@ pub use parity_columns::PARITY_FILE;
 pub use verification::{VerifiedParity, verify_parity};
 
 /// Random rows among the parity vectors of a bundle.
-const N_RANDOM: usize = 2_000;
+const N_RANDOM: usize = 512;
 
 /// All of it: LightGBM's text, `model.onnx` with `MLmodel` and an example, parity vectors. The same model
 /// gives the same bytes.

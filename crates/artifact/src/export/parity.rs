@@ -13,7 +13,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use scorer::Scorer;
 use statistics::SplitMix64;
 
@@ -26,7 +26,7 @@ use crate::Error;
 const SPLIT_ROWS_MAX: usize = 2_048;
 
 /// Rows that are explained, at most; of a large model fewer.
-const EXPLAINED_ROWS: usize = 64;
+const EXPLAINED_ROWS: usize = 32;
 
 /// Rows and what a model makes of them.
 #[derive(Debug)]
@@ -109,7 +109,10 @@ impl ParityVectors {
             ];
             let pairs = pairs.map(|(key, value)| KeyValue::new(key.to_owned(), value));
             let properties = WriterProperties::builder()
-                .set_compression(Compression::ZSTD(ZstdLevel::try_new(9)?))
+                .set_compression(Compression::ZSTD(ZstdLevel::default()))
+                // Nearly all are different numbers, of which nobody asks the range.
+                .set_dictionary_enabled(false)
+                .set_statistics_enabled(EnabledStatistics::None)
                 .set_created_by("longhaul".into())
                 .set_key_value_metadata(Some(pairs.to_vec()))
                 .build();

@@ -166,7 +166,8 @@ fn check_sizes(
             if let Some((_, width)) = columns.get(root) {
                 let n_values_max = of_group.saturating_mul(*width);
                 let wrong = |what| unreadable(format!("column {root:?}: {what}"));
-                let size = uncompressed_bytes(bytes, chunk, n_values_max).map_err(wrong)?;
+                let pages = pages(bytes, chunk).ok_or("it is beyond the file").map_err(wrong)?;
+                let size = uncompressed_bytes(pages, n_values_max).map_err(wrong)?;
                 total = total.saturating_add(size);
             }
         }
@@ -182,17 +183,17 @@ fn check_sizes(
     Ok(())
 }
 
-/// What a column decompresses to, from the headers of its pages.
-fn uncompressed_bytes(
-    bytes: &Bytes,
-    chunk: &ColumnChunkMetaData,
-    n_values_max: u64,
-) -> Result<u64, &'static str> {
+/// The pages of a column with their headers.
+fn pages<'a>(bytes: &'a Bytes, chunk: &ColumnChunkMetaData) -> Option<&'a [u8]> {
     // Signed in the file: what is negative there is no place in it.
     let place = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
-    let range = usize::try_from(place).ok().zip(usize::try_from(chunk.compressed_size()).ok());
-    let range = range.and_then(|(start, size)| Some(start..start.checked_add(size)?));
-    let mut pages = range.and_then(|range| bytes.get(range)).ok_or("it is beyond the file")?;
+    let start = usize::try_from(place).ok()?;
+    let size = usize::try_from(chunk.compressed_size()).ok()?;
+    bytes.get(start..start.checked_add(size)?)
+}
+
+/// What they decompress to, as their headers say, by which a decoder allocates.
+fn uncompressed_bytes(mut pages: &[u8], n_values_max: u64) -> Result<u64, &'static str> {
     let (mut total, mut n_values) = (0_u64, 0_u64);
     while !pages.is_empty() {
         let (header, length) = PageHeader::read(pages).ok_or("the header of a page")?;
@@ -216,4 +217,46 @@ fn decoded<T>(decode: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Err
 
 pub(super) fn unreadable(problem: String) -> Error {
     Error::ParityFile { file: PARITY_FILE, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header of a page of a kind, in the compact protocol, and its bytes.
+    fn page(kind: u64, uncompressed: u64, compressed: u64, n_values: u64) -> Vec<u8> {
+        let varint = |mut zigzag: u64| {
+            let mut bytes = Vec::new();
+            while zigzag >= 0x80 {
+                bytes.push(zigzag as u8 | 0x80);
+                zigzag >>= 7;
+            }
+            bytes.push(zigzag as u8);
+            bytes
+        };
+        let integer = |value: u64| [vec![0x15], varint(2 * value)].concat();
+        let of_kind = [vec![if kind == 0 { 0x2c } else { 0x4c }], integer(n_values), vec![0]];
+        let header = [integer(kind), integer(uncompressed), integer(compressed), of_kind.concat()];
+        [header.concat(), vec![0], vec![7; compressed as usize]].concat()
+    }
+
+    #[test]
+    fn pages_are_added_up_before_they_are_decompressed() {
+        let (data, dictionary) = (page(0, 300, 20, 40), page(2, 100, 5, 9));
+        let both = [dictionary.clone(), data.clone(), data.clone()].concat();
+        assert_eq!(uncompressed_bytes(&both, 80), Ok(700));
+        assert_eq!(uncompressed_bytes(&both, 79), Err("more values than its rows have"));
+        assert_eq!(
+            uncompressed_bytes(&dictionary, 8),
+            Err("a dictionary of more values than rows")
+        );
+        assert_eq!(
+            uncompressed_bytes(&both[..both.len() - 1], 80),
+            Err("a page is beyond the column")
+        );
+        assert_eq!(uncompressed_bytes(&[0x15, 0], 80), Err("the header of a page"));
+        // A few bytes that would become gigabytes.
+        let bomb = uncompressed_bytes(&page(0, i32::MAX as u64, 20, 1), 80).unwrap();
+        assert!(bomb > DECODED_BYTES_MAX);
+    }
 }

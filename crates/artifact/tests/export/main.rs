@@ -2,21 +2,22 @@
 
 #[path = "../../examples/export/generated.rs"]
 mod generated;
+mod verification;
 mod walker;
 
 use std::collections::BTreeSet;
 
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
-use artifact::export::{ParityVectors, lightgbm_files, lightgbm_files_counted, parity_vectors};
+use artifact::export::{ParityVectors, lightgbm_files, parity_vectors};
 use boost::{Columns, Target};
 use bytes::Bytes;
 use generated::generated;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use scorer::{Parts, Regressor, Scorer};
 use statistics::SplitMix64;
-use terms::{ErrorClass, Feature, FeatureKind, FeatureList, LEVELS, Matrix};
+use terms::{ErrorClass, Feature, FeatureKind, FeatureList, LEVELS};
 use walker::{Walker, numbers};
 
 /// The rows of vectors, in f32.
@@ -88,7 +89,7 @@ fn generated_models_are_read_as_they_route_and_add() {
 }
 
 #[test]
-fn sums_in_f64_are_those_of_the_model_but_for_rounding() {
+fn the_scorer_makes_the_raw_scores_in_rising_order() {
     let scorer = generated(3).unwrap();
     let batch = parity_vectors(&scorer, 300, 1).unwrap().batch().clone();
     let model = &scorer.parts().regressors[0].trees;
@@ -98,11 +99,10 @@ fn sums_in_f64_are_those_of_the_model_but_for_rounding() {
         model.predict_row(row, &mut predicted);
         let mut sorted = raw.to_vec();
         sorted.sort_by(f64::total_cmp);
-        for (&found, expected) in predicted.iter().zip(sorted) {
-            // No sum on the way is above 256, where f32 is rounded by at most 2^-17.
-            let bound = model.trees().len() as f64 * 2_f64.powi(-17);
-            assert!((f64::from(found) - expected).abs() <= bound, "{found} {expected}");
-        }
+        assert_eq!(
+            predicted.iter().map(|v| v.to_bits()).collect::<Vec<_>>(),
+            sorted.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -147,14 +147,16 @@ fn every_key_is_written_and_sizes_are_exact() {
 }
 
 #[test]
-fn counts_are_those_of_the_sample_and_one_more_for_each_leaf() {
-    let scorer = generated(7).unwrap();
-    let batch = parity_vectors(&scorer, 500, 2).unwrap().batch().clone();
-    let rows = rows(&scorer, &batch);
+fn counts_are_those_of_the_trees() {
+    let plain = generated(7).unwrap();
+    let batch = parity_vectors(&plain, 500, 2).unwrap().batch().clone();
+    let rows = rows(&plain, &batch);
     let column = |at: usize| rows.iter().map(|row| row[at]).collect();
-    let columns = (0..scorer.features().len()).map(column).collect();
-    let sample = Matrix { features: scorer.features().clone(), columns };
-    let files = lightgbm_files_counted(&scorer, &sample).unwrap();
+    let columns: Vec<Vec<f32>> = (0..plain.features().len()).map(column).collect();
+    let mut parts = plain.parts().clone();
+    parts.gate = parts.gate.counted(&columns).unwrap();
+    let scorer = Scorer::from_parts(parts).unwrap();
+    let files = lightgbm_files(&scorer).unwrap();
     let walker = Walker::new(std::str::from_utf8(&files["gate/model.txt"]).unwrap());
     for (tree, text) in scorer.parts().gate.trees().iter().zip(&walker.trees) {
         let mut expected = vec![1; tree.n_leaves()];
@@ -169,15 +171,34 @@ fn counts_are_those_of_the_sample_and_one_more_for_each_leaf() {
         }
     }
     // Routing and sums are those of the other files.
-    let plain = lightgbm_files(&scorer).unwrap();
-    assert!(plain["gate/model.txt"] != files["gate/model.txt"]);
-    let plain = Walker::new(std::str::from_utf8(&plain["gate/model.txt"]).unwrap());
+    let uncounted = lightgbm_files(&plain).unwrap();
+    assert!(uncounted["gate/model.txt"] != files["gate/model.txt"]);
+    let uncounted = Walker::new(std::str::from_utf8(&uncounted["gate/model.txt"]).unwrap());
     let wide: Vec<f64> = rows[0].iter().copied().map(f64::from).collect();
-    assert_eq!(walker.predict(&wide), plain.predict(&wide));
+    assert_eq!(walker.predict(&wide), uncounted.predict(&wide));
+}
 
-    let mut other = sample;
-    other.features.0[0].name = "other".into();
-    assert!(lightgbm_files_counted(&scorer, &other).is_err());
+#[test]
+fn some_rows_are_explained_and_their_values_add_up() {
+    let scorer = generated(6).unwrap();
+    let vectors = parity_vectors(&scorer, 100, 3).unwrap();
+    let batch = vectors.batch();
+    let (n_features, gate) = (scorer.features().len(), &scorer.parts().gate);
+    let lists = batch["parity:shap:gate"].as_fixed_size_list();
+    let raw = f64s(batch, "parity:raw:gate");
+    let expected = gate.explainer().expected()[0];
+    let explained: Vec<usize> = (0..batch.num_rows()).filter(|&row| lists.is_valid(row)).collect();
+    assert_eq!(explained.len(), 64);
+    for &row in &explained {
+        let values = lists.value(row);
+        let values = values.as_primitive::<Float64Type>().values();
+        assert_eq!(values.len(), n_features);
+        let sum = values.iter().sum::<f64>() + expected;
+        assert!((sum - raw[row]).abs() < 1e-12, "{sum} {}", raw[row]);
+    }
+    let kinds = batch["parity:kind"].as_string::<i32>();
+    assert_eq!(kinds.value(explained[0]), "split");
+    assert_eq!(kinds.value(explained[63]), "random");
 }
 
 #[test]

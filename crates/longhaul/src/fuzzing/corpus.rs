@@ -181,10 +181,8 @@ mod made {
         let mut batches = reader.with_batch_size(16).build().expect("a Parquet file");
         let rows = batches.next().expect("rows").expect("rows");
         let zstd = Compression::ZSTD(ZstdLevel::default());
-        let properties = WriterProperties::builder()
-            .set_compression(zstd)
-            .set_key_value_metadata(pairs)
-            .build();
+        let properties =
+            WriterProperties::builder().set_compression(zstd).set_key_value_metadata(pairs).build();
         let mut writer =
             ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties)).expect("a writer");
         writer.write(&rows).expect("rows");
