@@ -201,6 +201,7 @@ mod tests {
     }
 
     /// Writes a bundle to a folder.
+    #[expect(clippy::disallowed_methods, reason = "the folder is the test's")]
     fn copy(bundle: &Bundle, to: &Path) {
         for (name, bytes) in &bundle.files {
             let path = to.join(name);

@@ -14,8 +14,11 @@ use crate::command_output::envelope;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 
+/// Whether a file is of a format.
+type IsOfFormat = fn(&str) -> bool;
+
 /// The formats of others, and the files of each.
-const FORMATS: [(&str, fn(&str) -> bool); 4] = [
+const FORMATS: [(&str, IsOfFormat); 4] = [
     ("LightGBM", |name| name.ends_with("/model.txt")),
     ("ONNX", |name| name == artifact::export::MODEL_FILE),
     ("MLflow", |name| ["MLmodel", "input_example.json"].contains(&name)),
