@@ -29,7 +29,7 @@ mod pointer;
 mod registry;
 mod signature;
 
-pub use bundle::{About, Bundle, FileEntry, Manifest, Sources};
+pub use bundle::{About, Bundle, FileEntry, Manifest, SIGNATURE_FILE, Sources};
 pub use choice::{before, choose};
 pub use decision::{Decision, Decisions, eligible};
 pub use error::Error;
@@ -38,4 +38,4 @@ pub use pointer::{
     rebuild, verify_pointer,
 };
 pub use registry::{Models, list, read, read_files, read_folder, read_manifest_of, write};
-pub use signature::{PublicKey, SIGNATURE_FILE, SecretKey, read_signature, sign};
+pub use signature::{PublicKey, SecretKey, read_signature, sign};

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use store::{PutOutcome, Store};
 use terms::{ErrorClass, SealError};
 
-use crate::signature::SIGNATURE_FILE;
+use crate::bundle::SIGNATURE_FILE;
 use crate::{Bundle, Error, Manifest};
 
 /// Writes a bundle, its manifest last. Returns the manifest that is there from then on: of a model that

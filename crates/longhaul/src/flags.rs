@@ -230,15 +230,15 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Predicts rows of features, as JSON lines or Parquet
+    /// Predicts rows of features
     Predict {
         /// A model id in the store, "current" or "current:PIPELINE", or a folder that holds a bundle
         #[arg(long, default_value = "current")]
         model: String,
-        /// The rows: a .parquet file, a .jsonl file, or - for JSON lines on stdin
+        /// The rows: a .parquet file (state/rows has some), a .jsonl file, or - for JSON lines on stdin
         #[arg(long, value_name = "FILE", default_value = "-")]
         rows: PathBuf,
-        /// The predictions: a .parquet file, a .jsonl file, or - for JSON lines on stdout
+        /// The predictions: a .parquet, .csv or .jsonl file, or - for JSON lines on stdout
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
