@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
-  bench-quality bench-networks bench-variants bench-boost bench-features clean
+  bench-quality bench-networks bench-variants bench-boost bench-features bench-artifact clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -223,6 +223,13 @@ bench-features: $(if $(PROGRAM),,release) .venv-bench/features ## Our features a
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --requirement benches/features/requirements.txt
 	touch $@
+
+bench-artifact: ## What loading and verifying a published model costs: [DIR=<bundle folder>] [CHECK=1]
+	$(CARGO) build --release -p scorer --example loading
+	$(CARGO) build --release -p artifact --example export --example verify_parity
+	python3 benches/artifact/run.py --programs $(TARGET)/release/examples \
+	  $(if $(DIR),--bundle $(DIR)) $(if $(CHECK),--check)
+	$(if $(DIR),,python3 benches/figures.py record artifact .bench/bench-artifact.json)
 
 clean: ## Removes what was built and the default store
 	$(CARGO) clean

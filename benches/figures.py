@@ -1,7 +1,7 @@
 """`make figures`: writes the figures that README and guides quote, or checks them.
 
 usage: figures.py write|check --longhaul PROGRAM [--only BLOCKS]
-       figures.py record boost|features|networks|quality FILE
+       figures.py record artifact|boost|features|networks|quality FILE
 
 A block is what is between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `demo`, `guide`
 and `proof` are what the program prints: it is run for them. The others are tables of benchmarks that

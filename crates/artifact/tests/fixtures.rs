@@ -1,5 +1,6 @@
 //! Bundles of earlier versions are loaded, and give what they gave when they were written; see
 //! `fixtures/README.md`.
+#![expect(clippy::disallowed_methods, reason = "fixtures are local files")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

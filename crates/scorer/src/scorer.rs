@@ -118,6 +118,13 @@ impl Scorer {
     /// If a part has another number of outputs or features than it needs, a value out of range, or a
     /// time scale of other features.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
+        let scorer = Self::named(parts, String::new())?;
+        let model_id = scorer.fingerprint().short().to_owned();
+        Ok(scorer.with_model_id(model_id))
+    }
+
+    /// As [`from_parts`](Self::from_parts), with an id that is known: no file is encoded to find it.
+    pub(crate) fn named(parts: Parts, model_id: String) -> Result<Self, Error> {
         let n_features = parts.features.len();
         let trees =
             parts.regressors.iter().map(|regressor| ("regressor", &regressor.trees, N_LEVELS));
@@ -144,10 +151,7 @@ impl Scorer {
         let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
         let recalibrated = parts.recalibration.levels();
         let week_hours = parts.features.position(column::ORDERED_WEEK_HOURS);
-        let model_id = String::new();
-        let mut scorer = Self { parts, time_scales, week_hours, recalibrated, model_id };
-        scorer.model_id = scorer.fingerprint().short().to_owned();
-        Ok(scorer)
+        Ok(Self { parts, time_scales, week_hours, recalibrated, model_id })
     }
 
     /// The same model with probabilities by other days, as to compare it with others on theirs. It
