@@ -19,6 +19,7 @@
 mod batch;
 mod bundle;
 mod calibration;
+mod compiled;
 mod distribution;
 mod error;
 mod mixture;
@@ -33,6 +34,7 @@ pub use bundle::{
     FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, is_model_file, regressor_file,
 };
 pub use calibration::{Calibration, Factors, Segment, sorted};
+pub use compiled::Instructions;
 pub use distribution::Distribution;
 pub use error::Error;
 pub use mixture::Mixture;
