@@ -1,11 +1,10 @@
 //! What the splits of an ensemble say of a row, once for all trees: each value becomes its rank among
 //! the thresholds of its feature, a byte, and a bit for each split by categories.
 //!
-//! A column is a byte of the row that splits look at. A split at the threshold of position r among
-//! those of its column goes right if the byte is above r: the byte counts the thresholds that are
-//! below the value. A missing value counts none of them where missing values go left, and all of them
-//! where they go right: a feature whose splits differ in that has two columns. One with more than 255
-//! thresholds has further columns, each for 255 of them.
+//! A column is a byte of the row that splits look at: how many of at most 254 thresholds of a feature
+//! are below its value, or 255 for a missing one. A row goes right at the threshold of position r if
+//! r + 1 or more are below: if the byte less r + 1, in the arithmetic of bytes, is below 254 - r, or 255 - r
+//! where missing values go right too. A feature with more thresholds has further columns.
 //!
 //! A split by categories looks at a bit, set if the row goes right. The bits of all such splits on a
 //! feature are kept for each code, or rather for each class of codes that no split tells apart.
@@ -15,21 +14,20 @@
 //! which is below nothing.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use boost::{Model, Split, SplitRule};
 
 /// Thresholds of a column, at most.
-const THRESHOLDS_MAX: usize = 255;
+const THRESHOLDS_MAX: usize = 254;
+
+/// The byte of a missing value.
+pub(super) const MISSING: u8 = u8::MAX;
 
 /// Thresholds of a block.
 pub(super) const BLOCK: usize = 16;
 
 /// Columns of a row, at most: as many as four vectors of 64 bytes hold.
 pub(super) const COLUMNS_MAX: usize = 256;
-
-/// Where bytes go that no split looks at.
-const UNUSED: usize = COLUMNS_MAX;
 
 /// Words of a row's bits, at most.
 pub(super) const WORDS_MAX: usize = 64;
@@ -40,8 +38,7 @@ const CLASS_WORDS_MAX: usize = 1 << 21;
 /// A row as the splits see it.
 #[repr(C, align(64))]
 pub(super) struct RowBytes {
-    /// One for each column, and one for those that are not used; in whole vectors.
-    pub(super) columns: [u8; COLUMNS_MAX + 64],
+    pub(super) columns: [u8; COLUMNS_MAX],
     /// Those of the splits by categories, and two words more, for reading across their end.
     pub(super) bits: [u64; WORDS_MAX + 2],
 }
@@ -51,15 +48,12 @@ pub(super) struct RowBytes {
 #[repr(C, align(64))]
 pub(super) struct Block(pub(super) [f32; BLOCK]);
 
-/// Up to 255 thresholds of a feature.
+/// The thresholds of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Ranking {
     pub(super) feature: u32,
     /// The position of the block with the last thresholds of the blocks that follow it.
     pub(super) first_block: u32,
-    /// The column in which missing values go left, and the one in which they go right.
-    pub(super) missing_left: u16,
-    pub(super) missing_right: u16,
 }
 
 /// The splits of a feature by categories.
@@ -74,8 +68,8 @@ struct Categories {
 /// What a split looks at.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Condition {
-    /// Whether a column is above a rank.
-    Above { column: u8, rank: u8 },
+    /// Whether a column less `from` is below `range`.
+    Within { column: u8, from: u8, range: u8 },
     /// The bit of the split, by its position among the splits by categories in the order of trees.
     Bit(usize),
 }
@@ -83,11 +77,9 @@ pub(super) enum Condition {
 /// The columns and bits of an ensemble.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    n_columns: usize,
-    /// Of each feature its thresholds, ascending.
-    thresholds: BTreeMap<u32, Vec<f32>>,
-    /// Of feature, chunk of thresholds, and side of missing values.
-    positions: BTreeMap<(u32, usize, bool), u8>,
+    /// Of each feature its thresholds, ascending, and its first column.
+    thresholds: BTreeMap<u32, (Vec<f32>, usize)>,
+    /// One for each column.
     pub(super) rankings: Vec<Ranking>,
     pub(super) blocks: Vec<Block>,
     categories: Vec<Categories>,
@@ -99,82 +91,43 @@ pub(super) struct Columns {
 impl Columns {
     /// Those of a model, if they are not too many.
     pub(super) fn of(model: &Model) -> Option<Self> {
-        let mut thresholds: BTreeMap<u32, Vec<f32>> = BTreeMap::new();
-        let splits = || model.trees().iter().flat_map(boost::Tree::splits);
-        for split in splits() {
-            if let SplitRule::AtMost(threshold) = split.rule {
-                thresholds.entry(split.feature).or_default().push(threshold);
-            }
-        }
-        for of_feature in thresholds.values_mut() {
-            of_feature.sort_by(f32::total_cmp);
-            // Zeros of both signs are one threshold.
-            of_feature.dedup_by(|a, b| a == b);
-        }
         let mut columns = Self {
-            n_columns: 0,
-            thresholds,
-            positions: BTreeMap::new(),
+            thresholds: BTreeMap::new(),
             rankings: Vec::new(),
             blocks: Vec::new(),
             categories: Vec::new(),
             class_bits: Vec::new(),
             n_words: 0,
         };
-        for split in splits() {
+        for split in model.trees().iter().flat_map(boost::Tree::splits) {
             if let SplitRule::AtMost(threshold) = split.rule {
-                let chunk = columns.position(split.feature, threshold) / THRESHOLDS_MAX;
-                let n_columns = columns.positions.len();
-                if let Entry::Vacant(entry) =
-                    columns.positions.entry((split.feature, chunk, split.missing_left))
-                {
-                    entry.insert(u8::try_from(n_columns).ok()?);
-                }
+                columns.thresholds.entry(split.feature).or_default().0.push(threshold);
             }
         }
-        columns.n_columns = columns.positions.len();
-        columns.push_rankings();
-        Some(columns)
-    }
-
-    fn position(&self, feature: u32, threshold: f32) -> usize {
-        self.thresholds[&feature].partition_point(|&known| known < threshold)
-    }
-
-    fn push_rankings(&mut self) {
-        for (&feature, thresholds) in &self.thresholds {
-            for (chunk, thresholds) in thresholds.chunks(THRESHOLDS_MAX).enumerate() {
-                let column = |missing_left| {
-                    let position = self.positions.get(&(feature, chunk, missing_left));
-                    position.map_or(UNUSED as u16, |&position| position.into())
-                };
-                self.rankings.push(Ranking {
-                    feature,
-                    first_block: self.blocks.len() as u32,
-                    missing_left: column(true),
-                    missing_right: column(false),
-                });
-                let block = |from: usize, step: usize| {
-                    let at = |place| thresholds.get(from + step * place);
-                    Block(std::array::from_fn(|place| at(place).copied().unwrap_or(f32::NAN)))
-                };
-                self.blocks.push(block(BLOCK - 1, BLOCK));
-                // One more than is full, for values above all thresholds of the last one.
-                for from in (0..=thresholds.len()).step_by(BLOCK) {
-                    self.blocks.push(block(from, 1));
-                }
+        for (&feature, (thresholds, column)) in &mut columns.thresholds {
+            thresholds.sort_by(f32::total_cmp);
+            // Zeros of both signs are one threshold.
+            thresholds.dedup_by(|a, b| a == b);
+            *column = columns.rankings.len();
+            for thresholds in thresholds.chunks(THRESHOLDS_MAX) {
+                let first_block = columns.blocks.len() as u32;
+                columns.rankings.push(Ranking { feature, first_block });
+                columns.blocks.extend(blocks(thresholds));
             }
         }
+        (columns.rankings.len() <= COLUMNS_MAX).then_some(columns)
     }
 
     /// What a split looks at; `n_bits` are the splits by categories before it, and counted on.
     pub(super) fn condition(&self, split: &Split, n_bits: &mut usize) -> Condition {
         match split.rule {
             SplitRule::AtMost(threshold) => {
-                let position = self.position(split.feature, threshold);
-                let chunk = position / THRESHOLDS_MAX;
-                let column = self.positions[&(split.feature, chunk, split.missing_left)];
-                Condition::Above { column, rank: (position % THRESHOLDS_MAX) as u8 }
+                let (thresholds, first) = &self.thresholds[&split.feature];
+                let position = thresholds.partition_point(|&known| known < threshold);
+                let column = (first + position / THRESHOLDS_MAX) as u8;
+                let from = (position % THRESHOLDS_MAX) as u8 + 1;
+                let range = MISSING - from + u8::from(!split.missing_left);
+                Condition::Within { column, from, range }
             }
             SplitRule::Codes(_) => {
                 *n_bits += 1;
@@ -233,28 +186,25 @@ impl Columns {
 
     /// The number of columns.
     pub(super) fn n_columns(&self) -> usize {
-        self.n_columns
+        self.rankings.len()
     }
 
-    /// The bytes of a row but for the columns, which are zero.
-    pub(super) fn row_of_bits(&self, row: &[f32]) -> RowBytes {
-        let mut bytes = RowBytes { columns: [0; COLUMNS_MAX + 64], bits: [0; WORDS_MAX + 2] };
+    /// Writes the bits of a row.
+    pub(super) fn write_bits(&self, row: &[f32], bits: &mut [u64; WORDS_MAX + 2]) {
         for of_feature in &self.categories {
             let value = row[of_feature.feature];
             // Casting saturates, and gives 0 for what is not a number.
             let code = value as u32;
             let class = of_feature.class_of_code.get(code as usize).copied();
             let class = class.filter(|_| code as f32 == value).unwrap_or(of_feature.otherwise);
-            let bits = &self.class_bits[class as usize * self.n_words..][..self.n_words];
-            bytes.bits.iter_mut().zip(bits).for_each(|(all, of_class)| *all |= of_class);
+            let of_class = &self.class_bits[class as usize * self.n_words..][..self.n_words];
+            bits.iter_mut().zip(of_class).for_each(|(all, of_class)| *all |= of_class);
         }
-        bytes
     }
 
-    /// The bytes of a row.
-    pub(super) fn row(&self, row: &[f32]) -> RowBytes {
-        let mut bytes = self.row_of_bits(row);
-        for ranking in &self.rankings {
+    /// Writes the columns of a row.
+    pub(super) fn write_columns(&self, row: &[f32], columns: &mut [u8; COLUMNS_MAX]) {
+        for (ranking, column) in self.rankings.iter().zip(columns) {
             let value = row[ranking.feature as usize];
             let blocks = &self.blocks[ranking.first_block as usize..];
             let below = |block: &Block| {
@@ -263,19 +213,25 @@ impl Columns {
             };
             let block = below(&blocks[0]);
             let rank = BLOCK as u8 * block + below(&blocks[1 + usize::from(block)]);
-            ranking.write(rank, value, &mut bytes.columns);
+            *column = if value.is_nan() { MISSING } else { rank };
         }
-        bytes
     }
 }
 
-impl Ranking {
-    /// Writes the columns of a value that `rank` thresholds are below of.
-    #[inline(always)]
-    pub(super) fn write(&self, rank: u8, value: f32, columns: &mut [u8; COLUMNS_MAX + 64]) {
-        // A missing value is above no threshold: it has rank 0, and 255 where it goes right.
-        let missing = if value.is_nan() { u8::MAX } else { 0 };
-        columns[usize::from(self.missing_left)] = rank;
-        columns[usize::from(self.missing_right)] = rank | missing;
+impl RowBytes {
+    /// None yet.
+    pub(super) fn zeros() -> Self {
+        Self { columns: [0; COLUMNS_MAX], bits: [0; WORDS_MAX + 2] }
     }
+}
+
+/// Ascending thresholds as blocks: the last one of each block of sixteen, then these.
+fn blocks(thresholds: &[f32]) -> impl Iterator<Item = Block> {
+    let block = |from: usize, step: usize| {
+        let at = |place| thresholds.get(from + step * place);
+        Block(std::array::from_fn(|place| at(place).copied().unwrap_or(f32::NAN)))
+    };
+    // One more than is full, for values above all thresholds of the last one.
+    let each = (0..=thresholds.len()).step_by(BLOCK).map(move |from| block(from, 1));
+    std::iter::once(block(BLOCK - 1, BLOCK)).chain(each)
 }

@@ -92,7 +92,8 @@ impl<const N: usize> Compiled<N> {
         let (walk, places) = match instructions {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 if n_leaves <= avx512::LEAVES_MAX => {
-                let (slots, places) = avx512::Slots::of(&trees, &conditions, columns.n_columns());
+                let (slots, places) =
+                    avx512::Slots::of(&trees, &conditions, &leaves.first, columns.n_columns());
                 (Engine::Avx512(slots), places)
             }
             _ => (Engine::Portable(Walk::of(&trees, &conditions)), (0..n_bits).collect()),
@@ -108,11 +109,10 @@ impl<const N: usize> Compiled<N> {
     /// If `row` has another length.
     pub(crate) fn predict_row(&self, row: &[f32]) -> [f64; N] {
         assert_eq!(row.len(), self.n_features, "a row has a value for each feature");
-        let base = self.leaves.base();
         let mut outputs = match &self.walk {
-            Engine::Portable(walk) => walk.add(&self.columns.row(row), &self.leaves, base),
+            Engine::Portable(walk) => walk.sums(&self.columns, row, &self.leaves),
             #[cfg(target_arch = "x86_64")]
-            Engine::Avx512(slots) => slots.add(&self.columns, row, &self.leaves, base),
+            Engine::Avx512(slots) => slots.sums(&self.columns, row, &self.leaves),
         };
         if self.order == OutputOrder::Rising {
             outputs.sort_unstable_by(f64::total_cmp);

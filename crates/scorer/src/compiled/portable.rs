@@ -1,40 +1,44 @@
 //! The walk through the trees without special instructions: eight trees at once, whose steps do not
 //! wait for each other, without branches.
 //!
-//! A node is four bytes: the column that it looks at, its rank, and the first of its two children,
-//! which are beside each other. A leaf is a node that leads to itself, so that all trees take as many
-//! steps as the deepest of the eight.
+//! A node has the column that it looks at, what the row goes right for, and the first of its two
+//! children, which are beside each other. A leaf is a node that leads to itself, so that all trees take
+//! as many steps as the deepest of the eight.
 
 use std::collections::VecDeque;
 
 use boost::Child;
 
-use super::columns::{COLUMNS_MAX, Condition, RowBytes, WORDS_MAX};
-use super::leaves::Leaves;
+use super::columns::{COLUMNS_MAX, Columns, Condition, RowBytes, WORDS_MAX};
+use super::leaves::{Leaves, WIDE};
 use super::paths::Numbered;
 
 /// Trees that are walked at once.
 const TREES: usize = 8;
 
-/// Bytes of a row: its columns, those that no split looks at, and its bits, a byte each.
-const FIRST_BIT: usize = COLUMNS_MAX + 64;
-const BYTES: usize = FIRST_BIT + 64 * WORDS_MAX;
+/// Bytes of a row: its columns, then its bits, a byte each.
+const BYTES: usize = COLUMNS_MAX + 64 * WORDS_MAX;
 
-/// Where the parts of a node begin, from the lowest bit on: rank, child, column; a leaf has its number
-/// for a column.
-const CHILD: u32 = 8;
-const CHILD_MASK: u32 = (1 << 9) - 1;
-const COLUMN: u32 = 17;
-
-/// Leaves of a tree, at most, so that a node's position fits beside the rest.
+/// Leaves of a tree, at most: their numbers are bytes.
 pub(super) const LEAVES_MAX: usize = 256;
+
+/// A node: the row goes right if the column less `from` is below `range`.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+struct Node {
+    /// The position of the left child among all nodes; the right one is the next. Of a leaf its own.
+    child: u32,
+    /// Of a leaf its number.
+    column: u16,
+    from: u8,
+    range: u8,
+}
 
 /// The nodes of an ensemble.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
-    nodes: Vec<u32>,
+    nodes: Vec<Node>,
     blocks: Vec<BlockOfTrees>,
-    n_trees: usize,
     has_bits: bool,
 }
 
@@ -49,9 +53,8 @@ impl Walk {
     pub(super) fn of(trees: &[Numbered], conditions: &[Vec<Condition>]) -> Self {
         let mut walk = Self {
             // A leaf: where there is no eighth tree.
-            nodes: vec![u8::MAX.into()],
+            nodes: vec![Node::leaf(0, 0)],
             blocks: Vec::new(),
-            n_trees: trees.len(),
             has_bits: false,
         };
         let trees: Vec<_> = trees.iter().zip(conditions).collect();
@@ -73,26 +76,30 @@ impl Walk {
             numbers[leaf] = number as u32;
         }
         let start = self.nodes.len();
-        self.nodes.push(0);
+        self.nodes.push(Node::leaf(0, 0));
         let root = if numbered.splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
         // Level by level: what is used together is together.
-        let mut ahead = VecDeque::from([(0, root, 0)]);
+        let mut ahead = VecDeque::from([(start, root, 0)]);
         let mut steps = 0;
         while let Some((at, child, depth)) = ahead.pop_front() {
             steps = depth;
-            self.nodes[start + at] = match child {
-                Child::Leaf(leaf) => node(numbers[leaf as usize], at, u8::MAX),
+            self.nodes[at] = match child {
+                Child::Leaf(leaf) => Node::leaf(at, numbers[leaf as usize]),
                 Child::Split(split) => {
-                    let below = self.nodes.len() - start;
-                    self.nodes.extend([0; 2]);
+                    let below = self.nodes.len();
+                    self.nodes.extend([Node::leaf(0, 0); 2]);
                     let children = &numbered.splits[split as usize];
                     ahead.push_back((below, children.left, depth + 1));
                     ahead.push_back((below + 1, children.right, depth + 1));
+                    let child = below as u32;
                     match conditions[split as usize] {
-                        Condition::Above { column, rank } => node(column.into(), below, rank),
+                        Condition::Within { column, from, range } => {
+                            Node { child, column: column.into(), from, range }
+                        }
                         Condition::Bit(bit) => {
                             self.has_bits = true;
-                            node((FIRST_BIT + bit) as u32, below, 0)
+                            let column = (COLUMNS_MAX + bit) as u16;
+                            Node { child, column, from: 1, range: 1 }
                         }
                     }
                 }
@@ -101,56 +108,64 @@ impl Walk {
         steps
     }
 
-    /// Adds the leaves of a row to the sums.
-    pub(super) fn add<const N: usize>(
+    /// The sums of base and leaves of a row.
+    pub(super) fn sums<const N: usize>(
         &self,
-        row: &RowBytes,
+        columns: &Columns,
+        row: &[f32],
         leaves: &Leaves<N>,
-        sums: [f64; N],
     ) -> [f64; N] {
-        if self.has_bits {
-            let mut bytes = [0; BYTES];
-            let (columns, bits) = bytes.split_at_mut(FIRST_BIT);
-            columns.copy_from_slice(&row.columns);
-            for (bytes, &word) in bits.chunks_exact_mut(64).zip(&row.bits) {
-                for (bit, byte) in bytes.iter_mut().enumerate() {
-                    *byte = (word >> bit) as u8 & 1;
-                }
-            }
-            self.add_bytes(&bytes, leaves, sums)
-        } else {
-            self.add_bytes(&row.columns, leaves, sums)
+        let mut of_row = RowBytes::zeros();
+        columns.write_columns(row, &mut of_row.columns);
+        if !self.has_bits {
+            return self.sums_of(&of_row.columns, leaves);
         }
+        columns.write_bits(row, &mut of_row.bits);
+        let mut bytes = [0; BYTES];
+        let (columns, bits) = bytes.split_at_mut(COLUMNS_MAX);
+        columns.copy_from_slice(&of_row.columns);
+        for (bytes, &word) in bits.chunks_exact_mut(64).zip(&of_row.bits) {
+            for (bit, byte) in bytes.iter_mut().enumerate() {
+                *byte = (word >> bit) as u8 & 1;
+            }
+        }
+        self.sums_of(&bytes, leaves)
     }
 
-    fn add_bytes<const N: usize>(
-        &self,
-        bytes: &[u8],
-        leaves: &Leaves<N>,
-        mut sums: [f64; N],
-    ) -> [f64; N] {
-        for (block, trees) in self.blocks.iter().enumerate() {
-            let first = block * TREES;
-            let n_trees = TREES.min(self.n_trees - first);
-            sums = leaves.add(first, &self.leaves_of(trees, bytes)[..n_trees], sums);
+    fn sums_of<const N: usize>(&self, bytes: &[u8], leaves: &Leaves<N>) -> [f64; N] {
+        let (mut wide, mut last) = leaves.base();
+        for (trees, first) in self.blocks.iter().zip(leaves.first.chunks(TREES)) {
+            for (&first, &leaf) in first.iter().zip(&self.leaves_of(trees, bytes)) {
+                let at = first as usize + usize::from(leaf);
+                if Leaves::<N>::IS_WIDE {
+                    let values = &leaves.wide[at].0;
+                    for output in 0..WIDE {
+                        wide[output] += f64::from(values[output]);
+                    }
+                }
+                last += leaves.last[at];
+            }
         }
-        sums
+        Leaves::outputs(wide, last)
     }
 
     #[inline(always)]
     fn leaves_of(&self, trees: &BlockOfTrees, bytes: &[u8]) -> [u8; TREES] {
-        let node = |at: u32| self.nodes[at as usize];
-        let mut nodes = trees.roots.map(node);
+        let mut at = trees.roots;
         for _ in 0..trees.steps {
-            for (at, &root) in nodes.iter_mut().zip(&trees.roots) {
-                let goes_right = bytes[(*at >> COLUMN) as usize] > *at as u8;
-                *at = node(root + (*at >> CHILD & CHILD_MASK) + u32::from(goes_right));
+            for at in &mut at {
+                let node = self.nodes[*at as usize];
+                let byte = bytes[usize::from(node.column)];
+                *at = node.child + u32::from(byte.wrapping_sub(node.from) < node.range);
             }
         }
-        nodes.map(|leaf| (leaf >> COLUMN) as u8)
+        at.map(|leaf| self.nodes[leaf as usize].column as u8)
     }
 }
 
-fn node(column: u32, child: usize, rank: u8) -> u32 {
-    column << COLUMN | (child as u32) << CHILD | u32::from(rank)
+impl Node {
+    /// Never goes right.
+    fn leaf(at: usize, number: u32) -> Self {
+        Self { child: at as u32, column: number as u16, from: 0, range: 0 }
+    }
 }
