@@ -22,6 +22,7 @@ mod calibration;
 mod compiled;
 mod distribution;
 mod error;
+mod exponential;
 mod mixture;
 mod recalibration;
 mod regressor;
