@@ -112,7 +112,7 @@ fn score_batches<'a>(
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)?.build()?;
     Ok(reader.map(|batch| {
         let batch = batch?;
-        let distributions = scorer.score_batch(&batch)?;
+        let distributions = scorer.distributions(&batch)?;
         Ok((batch, distributions))
     }))
 }
@@ -206,7 +206,7 @@ fn score_objects(
         (feature.name.clone(), array)
     });
     let batch = RecordBatch::try_from_iter(columns)?;
-    let distributions = scorer.score_batch(&batch)?;
+    let distributions = scorer.distributions(&batch)?;
     let ids = rows.into_iter().map(|row| {
         row.into_iter()
             .filter(|(name, _)| name == column::SHIPMENT_ID || name == column::ORDER_ID)
