@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
+.PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -49,6 +49,16 @@ test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightG
 .venv-peers/installed: $(PEERS)/requirements.txt
 	test -x .venv-peers/bin/python || python3 -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --requirement $(PEERS)/requirements.txt
+	touch $@
+
+CPU := crates/boost/tests/cpu
+
+test-cpu: .venv-cpu/installed ## The bytes of a training with other instructions, threads and a 32-bit architecture (needs Python 3.11, PyPI, rustup)
+	CARGO="$(CARGO)" TARGET=$(TARGET)/cpu .venv-cpu/bin/python $(CPU)/compare.py
+
+.venv-cpu/installed: $(CPU)/requirements.txt
+	test -x .venv-cpu/bin/python || python3 -m venv .venv-cpu
+	.venv-cpu/bin/pip install --quiet --requirement $(CPU)/requirements.txt
 	touch $@
 
 # Random models with all that a model may be made of, and the bundles that are named.

@@ -148,12 +148,27 @@ fn tables_with_other_bytes_are_not_overwritten() {
 #[test]
 fn rows_for_predict_need_every_feature_by_its_name() {
     let store = Folder::with_simulated_tables();
-    store.run("publish", &[]).ok();
-    let rows = store.path().join("rows.jsonl");
-    std::fs::write(&rows, "{\"distance_km\": 12.5}\n").unwrap();
-    let rows = rows.to_str().unwrap();
-    let ended = longhaul(&["predict", "--store", store.url(), "--rows", rows]);
-    ended.refuses(10, &["rows.jsonl", "line 1", "no such key"]);
+    let few = ["--set", "train.families=[\"baseline\"]", "--set", "publish.exports=false"];
+    store.run("publish", &few).ok();
+    let place = |name: &str| store.path().join(name).display().to_string();
+    let predict = |rows: &str, out: &str| {
+        longhaul(&["predict", "--store", store.url(), "--rows", rows, "--out", out])
+    };
+    std::fs::write(place("rows.jsonl"), "{\"distance_km\": 12.5}\n").unwrap();
+    // All that is missing at once, with what it is.
+    let missing = ["none for 96 features: n_units (a number)", "carrier (a string)", "weight_g"];
+    let of_lines = predict(&place("rows.jsonl"), &place("out.csv"));
+    of_lines
+        .refuses(10, &[&["rows.jsonl: line 1", "a key for each feature"], &missing[..]].concat());
+    let mut frame = polars::df!("distance_km" => [12.5_f32]).unwrap();
+    crate::program::write_frame(&store.path().join("rows.parquet"), &mut frame);
+    let of_parquet = predict(&place("rows.parquet"), &place("out.csv"));
+    of_parquet
+        .refuses(10, &[&["rows.parquet: ", "a column for each feature"], &missing[..]].concat());
+    predict(&place("rows.jsonl"), &place("out.xlsx")).refuses(2, &["out.xlsx", ".csv or .jsonl"]);
+    // Nothing half-written.
+    let left = store.names().into_iter().filter(|name| name.starts_with("out."));
+    assert_eq!(left.collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]

@@ -140,6 +140,34 @@ fn predict_gives_what_a_backtest_gave_for_the_same_rows() {
     assert_eq!(from_parquet.height(), read_frame(&matrix).height());
     assert!(from_parquet.equals_missing(&from_lines), "both formats give the same");
 
+    // So do rows of the state, month by month, and every form of predictions holds the same.
+    let of_state: Vec<String> = (store.names().into_iter())
+        .filter(|name| name.starts_with("state/rows/"))
+        .map(|name| store.path().join(name).display().to_string())
+        .collect();
+    let of_months: usize = of_state.iter().map(|rows| predict(rows).height()).sum();
+    assert_eq!(of_months, from_parquet.height());
+    let table = |name: &str| {
+        let out = store.path().join(name).display().to_string();
+        longhaul(&["predict", "--store", store.url(), "--rows", &of_state[0], "--out", &out]).ok();
+        std::fs::read_to_string(out).unwrap()
+    };
+    let (csv, lines) = (table("out.csv"), table("out.jsonl"));
+    assert_eq!(csv.lines().count(), lines.lines().count() + 1);
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    for (row, line) in csv.lines().skip(1).zip(lines.lines()).take(50) {
+        let row: Vec<&str> = row.split(',').collect();
+        let cell = |name: &str| row[header.iter().position(|found| *found == name).unwrap()];
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(cell("shipment_id"), line["shipment_id"]);
+        let number = |text: &str| text.parse::<f32>().unwrap();
+        for name in ["hours_p05", "hours_p95", "probability_over_2d"] {
+            assert_eq!(number(cell(name)), line[name].as_f64().unwrap() as f32, "{name}");
+        }
+        let by_day = &line["probability_by_day"][2];
+        assert_eq!(number(cell("probability_by_day_3")), by_day.as_f64().unwrap() as f32);
+    }
+
     // Unless conditioned on being open still, the score stage predicts the same.
     let scored =
         store.run("score", &["--json", "--set", "score.given_still_open=false"]).ok().json();

@@ -98,3 +98,28 @@ fn predictions_are_lines_or_with_json_one_document() {
     let written = document(&predict(&["--json", "--out", out.to_str().unwrap()]), "predict --out");
     assert_eq!((written["result"]["rows"].as_u64(), out.exists()), (Some(3), true));
 }
+
+#[test]
+fn predictions_for_a_reader_who_has_read_enough_end_quietly() {
+    let store = Folder::with_simulated_tables();
+    let few = ["--set", "train.families=[\"baseline\"]", "--set", "publish.exports=false"];
+    store.run("publish", &few).ok();
+    // More than a pipe holds.
+    let rows = store.names().into_iter().find(|name| name.starts_with("state/rows/2025-09"));
+    let rows = store.path().join(rows.unwrap()).display().to_string();
+    let arguments = ["predict", "--store", store.url(), "--rows", &rows];
+    let mut child = crate::program::command(&arguments)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut first = String::new();
+    let stdout = child.stdout.take().unwrap();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut first).unwrap();
+    assert!(serde_json::from_str::<Value>(&first).unwrap()["hours_p50"].is_number());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(
+        (ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()),
+        (Some(0), "")
+    );
+}

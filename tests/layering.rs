@@ -23,6 +23,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("simulate", &["terms", "statistics"]),
     ("features", &["terms", "statistics"]),
     ("operations", &["terms"]),
+    ("serve", &["terms", "boost", "scorer"]),
     (
         "longhaul",
         &[
@@ -38,6 +39,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "simulate",
             "features",
             "operations",
+            "serve",
         ],
     ),
     ("s3_server", &[]),

@@ -39,17 +39,27 @@ fn files_with(store: &Folder, parts: &[&str]) -> Vec<PathBuf> {
 #[test]
 fn a_night_run_again_changes_nothing_though_others_were_run_since() {
     let store = Folder::with_simulated_tables();
-    run(&store, "2025-09-25", &[]).ok();
+    // So early that the later night compares with its model, which is no more the champion then.
+    run(&store, "2025-09-05", &[]).ok();
     run(&store, AS_OF, &[]).ok();
     let before = store.files();
-    let again = run(&store, AS_OF, &["--json"]).ok().json();
-    assert_eq!(skipped(&again).len(), 6);
-    assert!(store.files() == before);
+    run(&store, AS_OF, &[]).ok();
+    is_as(&store, &before);
     // A night in between that was missed adds a model, which the finished night did not know.
     run(&store, "2025-10-10", &[]).ok();
     let before = store.files();
-    run(&store, AS_OF, &[]).ok();
-    assert!(store.files() == before, "the finished night is what it was");
+    let again = run(&store, AS_OF, &["--json"]).ok();
+    is_as(&store, &before);
+    assert_eq!(skipped(&again.json()).len(), 6);
+}
+
+/// Asserts that the files are those of before; names the others.
+#[track_caller]
+fn is_as(store: &Folder, before: &BTreeMap<String, Vec<u8>>) {
+    let found = store.files();
+    let names = found.keys().chain(before.keys());
+    let differ: Vec<&String> = names.filter(|name| found.get(*name) != before.get(*name)).collect();
+    assert!(differ.is_empty(), "{differ:?}");
 }
 
 #[test]

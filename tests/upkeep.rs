@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use crate::program::{Ended, Folder, PIPELINE, command, ended, flip, skipped};
 
@@ -31,6 +32,16 @@ fn after_nights() -> Folder {
         store
     });
     store.copy()
+}
+
+/// What a killed write left, and what a write under way has; their names.
+fn temporary_files(store: &Folder) -> [String; 2] {
+    [("models/small/current.json#4711.0", 2), ("tables/part#4711.1", 0)].map(|(name, days)| {
+        let written = SystemTime::now() - Duration::from_secs(days * 86_400);
+        let file = std::fs::File::create(store.path().join(name)).expect("a file");
+        file.set_modified(written).expect("a time");
+        name.to_owned()
+    })
 }
 
 /// The first file whose path has all of these parts.
@@ -112,12 +123,17 @@ fn what_cannot_be_mended_is_named_with_what_is_needed() {
 fn gc_says_what_it_would_delete_and_the_kept_and_the_next_nights_read_none_of_it() {
     let store = after_nights();
     let before = store.objects();
+    let [of_a_killed_write, under_way] = temporary_files(&store);
+    let all = store.names();
     let dry = on(&store, &["gc", "--keep", "2"]).ok();
     assert!(dry.stdout.contains("would be deleted; --delete does it"), "{}", dry.stdout);
     assert!(store.objects() == before, "a dry run deletes nothing");
+    assert!(all.iter().all(|name| store.path().join(name).exists()));
 
     let undisturbed = store.copy();
     on(&store, &["gc", "--keep", "2", "--delete"]).ok();
+    assert!(!store.path().join(of_a_killed_write).exists());
+    assert!(store.path().join(under_way).exists());
     let after = store.objects();
     assert!(after.len() < before.len() - 20, "{} of {} objects", after.len(), before.len());
     assert!(after.iter().all(|(name, bytes)| before.get(name) == Some(bytes)));

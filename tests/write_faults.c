@@ -5,6 +5,8 @@
  *   WRITE_FAULTS_AT      the number of the operation, from 1; none if it is absent
  *   WRITE_FAULTS_ERRNO   the error of failing operations; killed if it is absent
  *   WRITE_FAULTS_COUNT   a file that gets the number of operations at the end
+ *   WRITE_FAULTS_NAMES   a file that gets a line for each name that is given to a file or folder,
+ *                        and for each folder whose names are written to the disk
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -28,13 +30,35 @@ static int is_below(const char *path) {
   return folder && path && strstr(path, folder) != NULL;
 }
 
-static int is_open_below(int file) {
-  char link[64], path[4096];
+/* The path of an open file, in a buffer of 4096 bytes; empty if it has none. */
+static void path_of(int file, char *path) {
+  char link[64];
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
-  ssize_t length = readlink(link, path, sizeof path - 1);
-  if (length <= 0) return 0;
-  path[length] = 0;
+  ssize_t length = readlink(link, path, 4095);
+  path[length > 0 ? length : 0] = 0;
+}
+
+static int is_open_below(int file) {
+  char path[4096];
+  path_of(file, path);
   return is_below(path);
+}
+
+/* Adds a line to WRITE_FAULTS_NAMES. */
+static void note(const char *what, const char *path) {
+  static int names = -1;
+  const char *to = getenv("WRITE_FAULTS_NAMES");
+  if (!to) return;
+  pthread_mutex_lock(&lock);
+  if (names < 0) names = open(to, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (names >= 0) dprintf(names, "%s %s\n", what, path);
+  pthread_mutex_unlock(&lock);
+}
+
+/* Notes a name, once it is there. */
+static int named(int result, const char *path) {
+  if (result == 0 && is_below(path)) note("named", path);
+  return result;
 }
 
 /* Whether the operation fails; does not return if it is the one to be killed at. */
@@ -81,19 +105,23 @@ int fdatasync(int file) {
 int fsync(int file) {
   ORIGINAL(fsync);
   if (is_open_below(file) && fails()) return -1;
+  /* Before it begins: of a name that is given meanwhile nothing is known. */
+  char path[4096];
+  path_of(file, path);
+  note("synced", path);
   return original(file);
 }
 
 int rename(const char *from, const char *to) {
   ORIGINAL(rename);
   if (is_below(to) && fails()) return -1;
-  return original(from, to);
+  return named(original(from, to), to);
 }
 
 int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
   ORIGINAL(linkat);
   if (is_below(to) && fails()) return -1;
-  return original(from_folder, from, to_folder, to, flags);
+  return named(original(from_folder, from, to_folder, to, flags), to);
 }
 
 int unlink(const char *path) {
@@ -105,7 +133,7 @@ int unlink(const char *path) {
 int mkdir(const char *path, mode_t mode) {
   ORIGINAL(mkdir);
   if (is_below(path) && fails()) return -1;
-  return original(path, mode);
+  return named(original(path, mode), path);
 }
 
 __attribute__((destructor)) static void report(void) {

@@ -1,7 +1,8 @@
 //! A night whose process is killed at each operation by which it changes a file of the store, or at
 //! 200 moments, or that meets a disk that is full, read-only or out of handles from there on.
 //!
-//! `make test-kills` runs it: it takes minutes, and needs a C compiler.
+//! `make test-kills` runs it: it takes minutes. That names are synced is watched in every run of the
+//! tests; both need a C compiler, as linking Rust does.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,9 +116,59 @@ impl Attack<'_> {
     }
 }
 
+/// What ends a part of a night: after a power cut it must not be there without what it names.
+fn ends_a_part(name: &str) -> bool {
+    let name = name.rsplit('/').next().unwrap_or_default();
+    ["manifest.json", "current.json"].contains(&name)
+}
+
+#[test]
+fn names_are_on_the_disk_before_a_manifest_or_a_pointer_says_that_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Folder::empty();
+    ended(&mut command(&["simulate", PIPELINE, "--store", store.url()])).ok();
+    let trace = folder.path().join("names");
+    let mut night = run(&store, NIGHT);
+    night.env("LD_PRELOAD", library(folder.path())).env("WRITE_FAULTS_BELOW", store.url());
+    ended(night.env("WRITE_FAULTS_NAMES", &trace)).ok();
+
+    let trace = std::fs::read_to_string(trace).expect("names");
+    // Another thread writes these, at any time.
+    let of_others = ["/locks", "/nights"].map(|name| format!("{}{name}", store.url()));
+    let is_rooted = |rest: &str| rest.starts_with('/');
+    // Names that a power cut may take away, by their folder.
+    let mut at_risk: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut n_ends = 0;
+    for line in trace.lines() {
+        let (what, path) = line.split_once(' ').expect("what and a path");
+        let (folder, _) = path.rsplit_once('/').expect("a path");
+        if what == "synced" {
+            at_risk.remove(path);
+        } else if !of_others.iter().any(|other| path.starts_with(other)) {
+            if ends_a_part(path) {
+                n_ends += 1;
+                // The folders that it is in may be new: they are synced with its name.
+                let is_above = |name: &str| path.strip_prefix(name).is_some_and(is_rooted);
+                let names = at_risk.values().flatten().filter(|name| !is_above(name));
+                let names: Vec<&&str> = names.collect();
+                assert!(
+                    names.is_empty(),
+                    "{path} before {} names, {:?}",
+                    names.len(),
+                    names.last()
+                );
+            }
+            at_risk.entry(folder).or_default().push(path);
+        }
+    }
+    // Of six stages, a model and a champion.
+    assert!(n_ends >= 8, "{trace}");
+    assert!(at_risk.is_empty(), "never synced: {at_risk:?}");
+}
+
 #[test]
 #[expect(clippy::print_stdout, reason = "make test-kills prints the table")]
-#[ignore = "takes minutes and needs a C compiler: make test-kills runs it"]
+#[ignore = "takes minutes: make test-kills runs it"]
 fn write_faults_at_each_operation_of_a_night() {
     let folder = tempfile::tempdir().expect("a folder");
     let library = library(folder.path());

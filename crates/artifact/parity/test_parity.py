@@ -138,9 +138,10 @@ class Thresholds(unittest.TestCase):
             leaves = booster.predict(vectors.rows[rows], pred_leaf=True).reshape(expected.shape)
             found.append(bool(np.any(leaves != expected)))
         self.assertGreater(len(found), 10)
-        # Of a model that no training made, conditions of many paths exclude each other.
+        # Of a model that no training made, conditions of many paths exclude each other, and of one of
+        # tens of thousands of splits the rows meet some.
         met = int(vectors.metadata["splits_met"]) / int(vectors.metadata["splits"])
-        self.assertGreaterEqual(np.mean(found), 0.98 if met > 0.99 else 0.5)
+        self.assertGreaterEqual(np.mean(found), 0.98 if met > 0.99 else 0.5 * met)
 
 
 class Numbers(unittest.TestCase):

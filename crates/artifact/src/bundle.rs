@@ -8,6 +8,9 @@ use terms::{AsOf, Digest, Fingerprint, Schema, SealError};
 
 use crate::Error;
 
+/// Where a bundle has its signature, if it is signed.
+pub const SIGNATURE_FILE: &str = "manifest.sig";
+
 /// Where a model comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {

@@ -2,8 +2,6 @@
 
 use terms::{AsOf, Digest, ErrorClass, SealError};
 
-use crate::signature::SIGNATURE_FILE;
-
 /// Why a bundle cannot be read, written or promoted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -71,13 +69,13 @@ pub enum Error {
         expected: &'static str,
     },
     /// A bundle without a signature.
-    #[error("model {model_id}: expected a signature, {SIGNATURE_FILE}, found none")]
+    #[error("model {model_id}: expected a signature, manifest.sig, found none")]
     Unsigned {
         /// The model.
         model_id: String,
     },
     /// A signature that is not of this manifest by this key.
-    #[error("model {model_id}: {SIGNATURE_FILE} is not a signature of its manifest by this key")]
+    #[error("model {model_id}: manifest.sig is not a signature of its manifest by this key")]
     Forged {
         /// The model.
         model_id: String,

@@ -29,7 +29,7 @@ mod pointer;
 mod registry;
 mod signature;
 
-pub use bundle::{About, Bundle, FileEntry, Manifest, Sources};
+pub use bundle::{About, Bundle, FileEntry, Manifest, SIGNATURE_FILE, Sources};
 pub use choice::{before, choose};
 pub use decision::{Decision, Decisions, eligible};
 pub use error::Error;
@@ -37,5 +37,7 @@ pub use pointer::{
     Pointer, Promotion, current, fence, path as pointer_path, pipelines, promote, raise_fence,
     rebuild, verify_pointer,
 };
-pub use registry::{Models, list, read, read_files, read_folder, read_manifest_of, write};
-pub use signature::{PublicKey, SIGNATURE_FILE, SecretKey, read_signature, sign};
+pub use registry::{
+    Models, list, read, read_files, read_folder, read_folder_manifest, read_manifest_of, write,
+};
+pub use signature::{PublicKey, SecretKey, read_signature, sign};

@@ -10,11 +10,9 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer};
 use store::Store;
 
+use crate::bundle::SIGNATURE_FILE;
 use crate::registry::{folder, read_manifest_of};
 use crate::{Error, Manifest};
-
-/// Where a bundle has its signature.
-pub const SIGNATURE_FILE: &str = "manifest.sig";
 
 /// A SubjectPublicKeyInfo of Ed25519 up to the 32 bytes of the key (RFC 8410, section 4).
 const PUBLIC_HEAD: [u8; 12] =

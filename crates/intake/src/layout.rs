@@ -1,7 +1,7 @@
 //! The files of a table in a store: `tables/<table>/recorded_on=YYYY-MM-DD/<name>.parquet`.
 
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Entry, Store};
 use terms::Day;
 
 use crate::error::Error;
@@ -12,6 +12,14 @@ pub(crate) struct TableFile {
     pub(crate) recorded_on: Day,
     pub(crate) path: String,
     pub(crate) version: FileVersion,
+}
+
+impl TableFile {
+    /// The file as the store listed it.
+    pub(crate) fn entry(&self) -> Entry {
+        let FileVersion { bytes: size, etag } = self.version.clone();
+        Entry { path: self.path.clone(), size, etag }
+    }
 }
 
 /// Size and entity tag of a file: equal if it did not change, without reading it.

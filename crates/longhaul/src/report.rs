@@ -152,16 +152,21 @@ impl Reporter {
         }
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
     fn print(&self, text: &str) {
+        self.rows(format!("{text}\n").as_bytes());
+    }
+
+    /// Rows of a result that is printed some at a time; says whether more are wanted.
+    #[expect(clippy::disallowed_methods, reason = "this is where the program prints")]
+    pub(crate) fn rows(&self, text: &[u8]) -> bool {
         let mut stdout = std::io::stdout();
-        let written = stdout.write_all(format!("{text}\n").as_bytes());
-        match written.and_then(|()| stdout.flush()) {
-            Ok(()) => {}
+        match stdout.write_all(text).and_then(|()| stdout.flush()) {
+            Ok(()) => return true,
             // The reader has read enough.
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
             Err(error) => *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = Some(error),
         }
+        false
     }
 
     /// A document for programs of something that people are told as an error.

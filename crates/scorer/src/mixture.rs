@@ -105,7 +105,7 @@ impl Mixture {
             floor = *hours;
         }
         let width = quantiles[N_LEVELS - 1] - quantiles[MEDIAN];
-        let power = (LEVELS[1] / LEVELS[0]).ln() / (quantiles[1] / quantiles[0]).ln();
+        let power = libm::log(LEVELS[1] / LEVELS[0]) / libm::log(quantiles[1] / quantiles[0]);
         let mut mixture = Self {
             over: 0.0,
             quantiles,
@@ -178,7 +178,7 @@ impl Mixture {
     pub fn quantile(&self, level: f64) -> f64 {
         let left = (1.0 - level).clamp(f64::MIN_POSITIVE, 1.0);
         let hours = if self.is_in_tail(self.age) {
-            self.age - self.tail_hours * left.ln()
+            self.age - self.tail_hours * libm::log(left)
         } else {
             self.plain_quantile(left * self.survived).max(self.age)
         };
@@ -298,7 +298,7 @@ impl Mixture {
     fn survival_of_quantiles(&self, hours: f64) -> f64 {
         let above = self.quantiles.partition_point(|&quantile| quantile <= hours);
         match above {
-            0 => 1.0 - LEVELS[0] * (hours.max(0.0) / self.quantiles[0]).powf(self.power),
+            0 => 1.0 - LEVELS[0] * libm::pow(hours.max(0.0) / self.quantiles[0], self.power),
             N_LEVELS => {
                 let excess = hours - self.quantiles[N_LEVELS - 1];
                 TAIL_SHARE * exp_of_negative(-excess / self.tail_hours)
@@ -314,12 +314,12 @@ impl Mixture {
     /// The inverse of 1 - G.
     fn quantile_of_quantiles(&self, left: f64) -> f64 {
         if left <= TAIL_SHARE {
-            return self.quantiles[N_LEVELS - 1] + self.tail_hours * (TAIL_SHARE / left).ln();
+            return self.quantiles[N_LEVELS - 1] + self.tail_hours * libm::log(TAIL_SHARE / left);
         }
         let level = 1.0 - left;
         let above = LEVELS.partition_point(|&known| known <= level).min(N_LEVELS - 1);
         if above == 0 {
-            return self.quantiles[0] * (level.max(0.0) / LEVELS[0]).powf(1.0 / self.power);
+            return self.quantiles[0] * libm::pow(level.max(0.0) / LEVELS[0], 1.0 / self.power);
         }
         let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
         let (from, to) = (LEVELS[above - 1], LEVELS[above]);

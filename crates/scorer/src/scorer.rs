@@ -255,7 +255,7 @@ impl Scorer {
         // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
         let of_quantiles = log_odds_of(mixture.probability_over_2d());
         let mean = f64::midpoint(log_odds, of_quantiles);
-        mixture.with_over_2d(1.0 / (1.0 + (-mean).exp())).on_days(*days)
+        mixture.with_over_2d(1.0 / (1.0 + libm::exp(-mean))).on_days(*days)
     }
 
     /// The corrected quantiles of one row, in hours, ascending.
@@ -350,7 +350,7 @@ impl Scorer {
 }
 
 fn log_odds_of(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).ln()
+    libm::log(probability / (1.0 - probability))
 }
 
 /// The kind of a feature as text; of levels their digest, by which lists differ.

@@ -46,6 +46,14 @@ fn bodies_that_break_off_are_damaged_or_are_lost_are_read_again() {
 }
 
 #[test]
+fn a_body_that_breaks_off_time_and_again_is_read_until_it_is_whole() {
+    let (server, store) = opened(Limits::default());
+    server.inject(vec![FaultRule { times: 5, ..get(Fault::ShortBody) }]);
+    assert_eq!(store.get("k").unwrap(), BODY);
+    assert_eq!(server.n_faults(), 5);
+}
+
+#[test]
 fn a_length_that_cannot_be_is_refused_and_takes_no_memory() {
     let (server, store) = opened(Limits::default());
     server.inject(vec![FaultRule { times: u32::MAX, ..get(Fault::HugeLength) }]);

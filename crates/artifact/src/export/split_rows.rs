@@ -113,7 +113,7 @@ pub(super) fn split_rows(
             }
         }
     }
-    let n_met = n_met(&trees, &rows);
+    let n_met = n_met(&trees, &rows, pools);
     SplitRows { rows, n_splits: all.len(), n_met }
 }
 
@@ -195,7 +195,8 @@ fn towards(
 fn wanted(split: &Split, value: usize, pools: &ValuePools, random: &mut SplitMix64) -> f32 {
     match &split.rule {
         SplitRule::AtMost(threshold) => {
-            [*threshold, threshold.next_down(), threshold.next_up(), f32::NAN][value]
+            let around = pools.around(*threshold, split.feature as usize);
+            around.get(value).copied().unwrap_or(f32::NAN)
         }
         SplitRule::Codes(codes) => match value {
             0 => codes.first().map_or(f32::NAN, |code| *code as f32),
@@ -231,8 +232,9 @@ fn fill(conditions: &[Condition], pools: &ValuePools, random: &mut SplitMix64) -
             }
             match (missing, up_to.is_finite()) {
                 (true, _) => f32::NAN,
-                (false, true) => up_to,
-                (false, false) => above.next_up(),
+                // At the upper end of the threshold there, or at the lower end of that above.
+                (false, true) => pools.around(up_to, feature)[0],
+                (false, false) => pools.around(above, feature)[2],
             }
         }
     };
@@ -240,7 +242,7 @@ fn fill(conditions: &[Condition], pools: &ValuePools, random: &mut SplitMix64) -
 }
 
 /// How many splits the rows meet with every value that says something of the rule.
-fn n_met(trees: &[Paths], rows: &[Vec<f32>]) -> usize {
+fn n_met(trees: &[Paths], rows: &[Vec<f32>], pools: &ValuePools) -> usize {
     let mut met: Vec<Vec<u8>> = trees.iter().map(|paths| vec![0; paths.splits.len()]).collect();
     for row in rows {
         for (paths, met) in trees.iter().zip(&mut met) {
@@ -251,7 +253,7 @@ fn n_met(trees: &[Paths], rows: &[Vec<f32>]) -> usize {
                 let is_left = goes_left(split, value);
                 *flags |= match &split.rule {
                     SplitRule::AtMost(threshold) => {
-                        let values = [*threshold, threshold.next_down(), threshold.next_up()];
+                        let values = pools.around(*threshold, split.feature as usize);
                         let flag = |at: usize| u8::from(values[at] == value) << at;
                         flag(0) | flag(1) | flag(2)
                     }
@@ -265,4 +267,42 @@ fn n_met(trees: &[Paths], rows: &[Vec<f32>]) -> usize {
         }
     }
     met.iter().flatten().filter(|flags| **flags == 0b111).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use boost::{Model, OutputOrder, Tree};
+    use scorer::Parts;
+
+    use super::*;
+    use crate::export::test_model::parts;
+
+    /// Forests split categories as numbers: readers take a fraction of a code for the code below it.
+    #[test]
+    fn codes_are_whole_at_thresholds_too() {
+        let split = |threshold, left, right| Split {
+            feature: 1,
+            rule: SplitRule::AtMost(threshold),
+            missing_left: false,
+            left,
+            right,
+            gain: 1.0,
+        };
+        let splits = [
+            split(1.5, Child::Split(1), Child::Leaf(2)),
+            split(0.5, Child::Leaf(0), Child::Leaf(1)),
+        ];
+        let tree = Tree::new(&splits, vec![0.0, 1.0, 2.0], 1).unwrap();
+        let gate = Model::new(vec![0.5], vec![tree], 5, OutputOrder::AsAdded).unwrap();
+        let scorer = Scorer::from_parts(Parts { gate, ..parts() }).unwrap();
+        let pools = ValuePools::new(&scorer);
+        let found = split_rows(&scorer, &pools, 200, &mut SplitMix64::new(1));
+        let codes: Vec<f32> = found.rows.iter().map(|row| row[1]).collect();
+        assert!(codes.iter().all(|code| !code.is_finite() || code.fract() == 0.0), "{codes:?}");
+        for code in [0.0, 1.0, 2.0] {
+            assert!(codes.contains(&code), "{code} is not in {codes:?}");
+        }
+        // Both thresholds are met on both their sides.
+        assert_eq!(found.n_met, found.n_splits);
+    }
 }

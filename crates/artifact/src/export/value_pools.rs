@@ -74,6 +74,15 @@ impl ValuePools {
         }
     }
 
+    /// The values of a feature at a threshold and on both its sides: the threshold and its neighbouring
+    /// floats; of codes, which have no fractions, the one below it, twice, and the one above.
+    pub(super) fn around(&self, threshold: f32, feature: usize) -> [f32; 3] {
+        match self.0[feature] {
+            Pool::Codes { .. } => [threshold.floor(), threshold.floor(), threshold.floor() + 1.0],
+            _ => [threshold, threshold.next_down(), threshold.next_up()],
+        }
+    }
+
     /// A code that is not in a set: by its neighbour where the set ends, another level, or one that
     /// no training has seen.
     pub(super) fn code_outside(

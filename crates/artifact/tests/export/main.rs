@@ -188,7 +188,7 @@ fn some_rows_are_explained_and_their_values_add_up() {
     let raw = f64s(batch, "parity:raw:gate");
     let expected = gate.explainer().expected()[0];
     let explained: Vec<usize> = (0..batch.num_rows()).filter(|&row| lists.is_valid(row)).collect();
-    assert_eq!(explained.len(), 64);
+    assert_eq!(explained.len(), 32);
     for &row in &explained {
         let values = lists.value(row);
         let values = values.as_primitive::<Float64Type>().values();
@@ -198,7 +198,7 @@ fn some_rows_are_explained_and_their_values_add_up() {
     }
     let kinds = batch["parity:kind"].as_string::<i32>();
     assert_eq!(kinds.value(explained[0]), "split");
-    assert_eq!(kinds.value(explained[63]), "random");
+    assert_eq!(kinds.value(explained[31]), "random");
 }
 
 #[test]

@@ -84,7 +84,7 @@ fn the_vectors_of_a_model_are_verified() {
         let (bytes, batch) = written(&scorer);
         let verified = verify_parity(&scorer, &bytes).unwrap();
         let VerifiedParity { rows, explained_rows, numbers } = verified;
-        assert_eq!((rows, explained_rows), (batch.num_rows(), 64));
+        assert_eq!((rows, explained_rows), (batch.num_rows(), 32));
         // Of each row 70 numbers of the distribution, and 19 raw scores.
         assert!(numbers > rows * 89, "{numbers}");
         // A decoded model is the same.

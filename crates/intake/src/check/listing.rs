@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use store::Store;
+use store::{Entry, Store};
 use terms::{AsOf, Day, Digest, Fingerprint};
 
 use super::report::{Check, FileCheck};
@@ -29,6 +29,8 @@ pub(crate) struct TableListing {
     pub(crate) files: Vec<TableFile>,
     /// The first partition, even if it begins after the as-of.
     pub(crate) first: Option<Day>,
+    /// The digest of each file whose version does not tell whether it changed, by path.
+    contents: BTreeMap<String, Digest>,
 }
 
 /// The result of a check made before, and the versions of the files that it read.
@@ -40,11 +42,15 @@ pub struct PreviousCheck {
     pub versions: BTreeMap<String, FileVersion>,
 }
 
+/// Files without entity tags whose bytes are in memory at once.
+const N_HASHED: usize = 8;
+
 /// Earlier than every partition.
 const BEFORE_ALL: Day = Day::since_epoch(i32::MIN);
 
 impl Listing {
-    /// Lists the tables of `contracts`, and reads the releases.
+    /// Lists the tables of `contracts`, and reads the releases. Of files that the store lists without
+    /// entity tags the bytes are read: another file of the same size is another listing.
     ///
     /// As of: partitions that begin before, and releases made as of then or before.
     ///
@@ -61,7 +67,8 @@ impl Listing {
             for file in &files {
                 commits.require_size(&file.path, file.version.bytes)?;
             }
-            tables.insert(contract.table().to_owned(), TableListing { files, first });
+            let contents = contents_of_untagged(store, &files)?;
+            tables.insert(contract.table().to_owned(), TableListing { files, first, contents });
         }
         Ok(Self { as_of, tables, releases: Releases::read(store, as_of)?, commits })
     }
@@ -128,10 +135,13 @@ impl Listing {
     /// release was added.
     pub fn digest(&self) -> Digest {
         let start = Fingerprint::new().with("releases", self.releases.digest().as_str());
-        let files = self.tables.values().flat_map(|table| &table.files);
-        let all = files.fold(start, |hash, file| {
+        let files = self.tables.values().flat_map(|table| {
+            table.files.iter().map(|file| (file, table.contents.get(&file.path)))
+        });
+        let all = files.fold(start, |hash, (file, contents)| {
             let FileVersion { bytes, etag } = &file.version;
-            hash.with(&file.path, format!("{bytes} {}", etag.as_deref().unwrap_or_default()))
+            let version = etag.as_deref().or(contents.map(Digest::as_str)).unwrap_or_default();
+            hash.with(&file.path, format!("{bytes} {version}"))
         });
         all.finish()
     }
@@ -189,4 +199,19 @@ impl Listing {
         let changed = now.iter().filter(|file| !is_same(file)).map(|file| file.recorded_on);
         changed.chain(removed).fold(over, Day::min)
     }
+}
+
+fn contents_of_untagged(
+    store: &Store,
+    files: &[TableFile],
+) -> Result<BTreeMap<String, Digest>, Error> {
+    let untagged = files.iter().filter(|file| file.version.etag.is_none());
+    let entries: Vec<Entry> = untagged.map(TableFile::entry).collect();
+    let mut contents = BTreeMap::new();
+    for entries in entries.chunks(N_HASHED) {
+        let read = store.get_many_fresh(entries)?;
+        let digests = read.into_iter().map(|(_, digest)| digest);
+        contents.extend(entries.iter().map(|entry| entry.path.clone()).zip(digests));
+    }
+    Ok(contents)
 }

@@ -159,13 +159,7 @@ impl<'a> TableCheckJob<'a> {
     /// later stages hold them to.
     fn fetch(&self, batch: &[&'a [TableFile]]) -> Result<Vec<Vec<Fetched<'a>>>, Error> {
         let files = batch.iter().flat_map(|files| files.iter());
-        let entries: Vec<Entry> = files
-            .map(|file| Entry {
-                path: file.path.clone(),
-                size: file.version.bytes,
-                etag: file.version.etag.clone(),
-            })
-            .collect();
+        let entries: Vec<Entry> = files.map(TableFile::entry).collect();
         let read = self.store.get_many_fresh(&entries)?;
         for (entry, (_, digest)) in entries.iter().zip(&read) {
             self.commits.require_digest(&entry.path, digest)?;

@@ -209,18 +209,24 @@ mod made {
         with_zones(rows, Arc::new(texts), properties)
     }
 
-    /// A file of the first row as often as there are zones, with these.
+    /// A file of the first row as often as there are zones, with these, and each with its own key: rows
+    /// that share theirs are refused before their texts are used.
     fn with_zones(
         rows: &RecordBatch,
         zones: ArrayRef,
         properties: WriterPropertiesBuilder,
     ) -> Vec<u8> {
         let first = UInt64Array::from(vec![0; zones.len()]);
+        let keys = StringArray::from_iter_values((0..zones.len()).map(|n| format!("o{n}")));
+        let keys: ArrayRef = Arc::new(keys);
         let schema = rows.schema();
         let columns = schema.fields().iter().zip(rows.columns()).map(|(field, column)| {
-            let is_zone = field.name() == "destination_zone";
-            let repeated = || take(column, &first, None).expect("a row");
-            (field.name(), if is_zone { zones.clone() } else { repeated() })
+            let values = match field.name().as_str() {
+                "destination_zone" => zones.clone(),
+                "order_id" => keys.clone(),
+                _ => take(column, &first, None).expect("a row"),
+            };
+            (field.name(), values)
         });
         let rows = RecordBatch::try_from_iter(columns).expect("rows");
         let zstd = Compression::ZSTD(ZstdLevel::default());

@@ -1,0 +1,60 @@
+//! The command `predict`: scores rows of features from a file, as a ranking service does.
+//!
+//! Rows are Parquet or JSON lines ([`rows`]); predictions are Parquet, CSV or JSON lines
+//! ([`predicted`]), in the same order. Both are read and written some rows at a time, but for Parquet,
+//! whose predictions are kept until it is written.
+
+mod predicted;
+mod rows;
+
+use std::path::Path;
+
+use anyhow::Result;
+use scorer::Scorer;
+use serde_json::json;
+use store::Store;
+
+use self::predicted::{Form, Predicted};
+pub(crate) use self::rows::score_bytes;
+use crate::command_output::envelope;
+use crate::commands::models;
+use crate::report::Reporter;
+use crate::settings::Resolved;
+
+/// Reads rows, scores them and writes predictions in the same order. Whoever reads them from a pipe may
+/// stop to read: that ends the work, and is no error.
+///
+/// # Errors
+/// If the model is not there, or a row lacks a feature.
+pub(crate) fn run(
+    resolved: &Resolved,
+    model: &str,
+    (rows, out): (&Path, &Path),
+    reporter: &Reporter,
+) -> Result<()> {
+    let form = Form::of(out)?;
+    let scorer = load(resolved, model)?;
+    let mut predicted = Predicted::to(out, form, &scorer, reporter);
+    rows::for_each_chunk(&scorer, rows, &mut |chunk| predicted.write(chunk))?;
+    let mut result = json!({ "rows": predicted.n_rows() });
+    match predicted.end()? {
+        Some(lines) => result["predictions"] = lines,
+        None => result["out"] = json!(out),
+    }
+    if reporter.is_json() {
+        reporter.result(&envelope("predict", result), String::new);
+    }
+    Ok(())
+}
+
+/// A model in the store, or a folder that holds a bundle.
+#[expect(clippy::disallowed_methods, reason = "a bundle may be a folder of the caller's")]
+fn load(resolved: &Resolved, model: &str) -> Result<Scorer> {
+    let folder = Path::new(model);
+    if folder.join("manifest.json").is_file() {
+        return Ok(Scorer::load(folder)?);
+    }
+    let store = Store::open(&resolved.store()?)?;
+    let model_id = models::named(&store, model)?;
+    Ok(artifact::read_files(&store, &model_id, scorer::is_model_file)?.scorer()?)
+}
