@@ -119,7 +119,7 @@ impl Mixture {
             survived: 1.0,
             days: DayGrid::DAILY,
         };
-        mixture.over_of_quantiles = mixture.survival_of_quantiles(mixture.two_days);
+        mixture.over_of_quantiles = mixture.survival_anywhere(mixture.two_days);
         mixture.with_over_2d(mixture.over_of_quantiles)
     }
 
@@ -236,22 +236,26 @@ impl Mixture {
             }
         } else {
             let last = self.quantiles[N_LEVELS - 1];
+            let first_beyond =
+                hours.partition_point(|&hours| hours < last || hours <= self.two_days);
             for (survival, &hours) in survival.iter_mut().zip(&hours) {
                 let of_quantiles = TAIL_SHARE * tail((hours - last).max(0.0));
-                let beyond = self.over * (of_quantiles / self.over_of_quantiles).min(1.0);
-                *survival = (beyond / self.survived).min(1.0);
+                *survival = self.over * (of_quantiles / self.over_of_quantiles).min(1.0);
             }
-            // What is not beyond both is before all that is.
-            let first = hours.partition_point(|&hours| hours < last || hours <= self.two_days);
-            for (survival, &hours) in survival.iter_mut().zip(&hours[..first]) {
-                *survival = if hours <= self.age {
-                    1.0
+            let first = self.quantiles[0];
+            for (survival, &hours) in survival.iter_mut().zip(&hours[..first_beyond]) {
+                *survival = if hours < first || last <= hours {
+                    self.plain_survival(hours)
                 } else {
-                    (self.plain_survival(hours) / self.survived).min(1.0)
+                    self.plain_survival_of(hours, self.survival_between(hours))
                 };
             }
-            for (survival, &hours) in survival.iter_mut().zip(&hours).skip(first) {
-                *survival = if hours <= self.age { 1.0 } else { *survival };
+            // Without an age nothing is divided, which would change nothing.
+            if self.age > 0.0 {
+                for (survival, &hours) in survival.iter_mut().zip(&hours) {
+                    let given = (*survival / self.survived).min(1.0);
+                    *survival = if hours <= self.age { 1.0 } else { given };
+                }
             }
         }
         let mut by_day = survival.map(|survival| (1.0 - survival) as f32);
@@ -274,7 +278,12 @@ impl Mixture {
 
     /// Survival without the condition on age.
     fn plain_survival(&self, hours: f64) -> f64 {
-        let of_quantiles = self.survival_of_quantiles(hours);
+        self.plain_survival_of(hours, self.survival_of_quantiles(hours))
+    }
+
+    /// The same, given 1 - G there.
+    #[inline(always)]
+    fn plain_survival_of(&self, hours: f64, of_quantiles: f64) -> f64 {
         if hours <= self.two_days {
             let within = 1.0 - self.over_of_quantiles;
             1.0 - (1.0 - self.over) * ((1.0 - of_quantiles) / within).clamp(0.0, 1.0)
@@ -296,19 +305,30 @@ impl Mixture {
 
     /// 1 - G.
     fn survival_of_quantiles(&self, hours: f64) -> f64 {
-        let above = self.quantiles.partition_point(|&quantile| quantile <= hours);
-        match above {
-            0 => 1.0 - LEVELS[0] * libm::pow(hours.max(0.0) / self.quantiles[0], self.power),
-            N_LEVELS => {
-                let excess = hours - self.quantiles[N_LEVELS - 1];
-                TAIL_SHARE * exp_of_negative(-excess / self.tail_hours)
-            }
-            above => {
-                let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
-                let (from, to) = (LEVELS[above - 1], LEVELS[above]);
-                1.0 - (from + (to - from) * (hours - low) / (high - low))
-            }
+        // It is computed once, since powers are slow.
+        if hours == self.two_days { self.over_of_quantiles } else { self.survival_anywhere(hours) }
+    }
+
+    fn survival_anywhere(&self, hours: f64) -> f64 {
+        if hours < self.quantiles[0] {
+            1.0 - LEVELS[0] * libm::pow(hours.max(0.0) / self.quantiles[0], self.power)
+        } else if self.quantiles[N_LEVELS - 1] <= hours {
+            let excess = hours - self.quantiles[N_LEVELS - 1];
+            TAIL_SHARE * exp_of_negative(-excess / self.tail_hours)
+        } else {
+            self.survival_between(hours)
         }
+    }
+
+    /// The same from the first quantile on and before the last.
+    #[inline(always)]
+    fn survival_between(&self, hours: f64) -> f64 {
+        // Counted and not searched: where it is is not the same twice, and no branch foresees it.
+        let inner = &self.quantiles[1..N_LEVELS - 1];
+        let low = inner.iter().map(|&quantile| usize::from(quantile <= hours)).sum::<usize>();
+        let (from, to) = (LEVELS[low], LEVELS[low + 1]);
+        let (low, high) = (self.quantiles[low], self.quantiles[low + 1]);
+        1.0 - (from + (to - from) * (hours - low) / (high - low))
     }
 
     /// The inverse of 1 - G.
