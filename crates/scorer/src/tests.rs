@@ -123,6 +123,13 @@ fn an_open_shipment_is_not_predicted_into_the_past() {
 }
 
 #[test]
+fn threads_share_a_scorer() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Scorer>();
+    shared::<LiveScorer>();
+}
+
+#[test]
 fn a_batch_is_scored_to_the_columns_of_the_products_predictions() {
     let scorer = scorer().on_days(DayGrid::up_to(180).unwrap());
     let distance: ArrayRef = Arc::new(Float64Array::from_iter((0..700).map(f64::from)));

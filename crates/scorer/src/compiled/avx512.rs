@@ -84,12 +84,16 @@ pub(super) fn is_available() -> bool {
 impl Slots {
     /// The slots of trees, of which `conditions` are those of the splits and `first_leaves` the positions
     /// of the first leaves, and the places of their bits.
+    ///
+    /// # Panics
+    /// If this machine has not the instructions.
     pub(super) fn of(
         trees: &[Numbered],
         conditions: &[Vec<Condition>],
         first_leaves: &[u32],
         n_columns: usize,
     ) -> (Self, Vec<usize>) {
+        assert!(is_available(), "slots are for machines that have the instructions");
         let mut all = Self {
             slots: Vec::new(),
             bits: Vec::new(),
@@ -155,7 +159,7 @@ impl Slots {
         row: &[f32],
         leaves: &Leaves<N>,
     ) -> [f64; N] {
-        // SAFETY: slots are only made where the machine has these instructions.
+        // SAFETY: the machine has these instructions: otherwise there would be no slots.
         unsafe {
             match (self.n_vectors, self.has_bits) {
                 (1, false) => self.sums_of::<1, false, N>(columns, row, leaves),
