@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
-  bench-quality bench-networks bench-variants bench-boost bench-features bench-artifact clean
+  bench-quality bench-networks bench-variants bench-boost bench-features bench-score bench-artifact clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -230,6 +230,21 @@ bench-artifact: ## What loading and verifying a published model costs: [DIR=<bun
 	python3 benches/artifact/run.py --programs $(TARGET)/release/examples \
 	  $(if $(DIR),--bundle $(DIR)) $(if $(CHECK),--check)
 	$(if $(DIR),,python3 benches/figures.py record artifact .bench/bench-artifact.json)
+
+SCORE_FLAGS = $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(PASSES),--passes $(PASSES)) $(if $(ROWS),--rows $(ROWS)) \
+  $(if $(BATCH),--batch $(BATCH)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check)
+
+bench-score: .venv-bench/score ## Our scoring against its peers, one row and many: [BUNDLES=folders] [ONLY=…] [CHECK=1] (needs Python 3.11, PyPI, gcc)
+	$(CARGO) build -p artifact --example export
+	$(CARGO) build --release --locked --manifest-path benches/score/ours/Cargo.toml --target-dir $(TARGET)/bench-score
+	.venv-bench/bin/python benches/score/run.py --ours $(TARGET)/bench-score/release/bench-score \
+	  --export $(TARGET)/debug/examples/export $(SCORE_FLAGS)
+	python3 benches/figures.py record score .bench/bench-score.json
+
+.venv-bench/score: benches/requirements.txt benches/score/requirements.txt
+	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benches/score/requirements.txt
+	touch $@
 
 clean: ## Removes what was built and the default store
 	$(CARGO) clean

@@ -13,6 +13,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use generated::{N_FEATURES, Uniform, model};
+use scorer::Instructions;
 use terms::Matrix;
 
 const ROWS: usize = 20_000;
@@ -29,15 +30,19 @@ fn main() {
     }
     let micros = |started: Instant| started.elapsed().as_secs_f64() * 1e6 / ROWS as f64;
 
-    let mut each = Vec::with_capacity(ROWS);
-    for row in &rows {
-        let started = Instant::now();
-        black_box(scorer.score_row(black_box(row)));
-        each.push(started.elapsed().as_secs_f64() * 1e6);
+    for instructions in [Instructions::Plain, Instructions::Portable, Instructions::Avx512] {
+        let scorer = scorer.clone().with_instructions(instructions);
+        let mut each = Vec::with_capacity(ROWS);
+        for row in &rows {
+            let started = Instant::now();
+            black_box(scorer.score_row(black_box(row)));
+            each.push(started.elapsed().as_secs_f64() * 1e6);
+        }
+        each.sort_by(f64::total_cmp);
+        let at = |share: f64| each[(share * (ROWS - 1) as f64) as usize];
+        let (least, p50, p99) = (at(0.0), at(0.5), at(0.99));
+        println!("score_row, {instructions:?}: least {least:.2} us, p50 {p50:.2}, p99 {p99:.2}");
     }
-    each.sort_by(f64::total_cmp);
-    let at = |share: f64| each[(share * (ROWS - 1) as f64) as usize];
-    println!("score_row: p50 {:.2} us, p99 {:.2} us", at(0.5), at(0.99));
 
     let started = Instant::now();
     let mixtures: Vec<_> = rows.iter().map(|row| scorer.mixture_row(row)).collect();
