@@ -14,8 +14,8 @@
 //! Limits: HTTP/1.1 without TLS, for a network behind a proxy that has it.
 
 mod limits;
-mod live_model;
 mod metrics;
+mod model_source;
 mod reply;
 mod rows;
 mod server;
@@ -24,5 +24,5 @@ mod service;
 mod tests;
 
 pub use limits::Limits;
-pub use live_model::{LiveModel, ModelSource, SourceError};
+pub use model_source::{ModelSource, SourceError};
 pub use server::serve;

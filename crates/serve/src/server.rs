@@ -11,12 +11,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use scorer::LiveScorer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use crate::limits::Limits;
-use crate::live_model::{LiveModel, ModelSource};
 use crate::metrics::Metrics;
+use crate::model_source::{self, ModelSource};
 use crate::service::Service;
 
 /// How long to wait after a connection could not be accepted, as without file handles.
@@ -29,7 +30,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(50);
 /// If the listener has no address any more.
 pub async fn serve(
     listener: TcpListener,
-    model: Arc<LiveModel>,
+    model: Arc<LiveScorer>,
     source: Arc<dyn ModelSource>,
     (limits, reload_every): (Limits, Duration),
     stop: impl Future<Output = ()>,
@@ -109,7 +110,7 @@ async fn reload(service: Arc<Service>, source: Arc<dyn ModelSource>, every: Dura
         tokio::time::sleep(every).await;
         let (service, source) = (Arc::clone(&service), Arc::clone(&source));
         let reloaded = tokio::task::spawn_blocking(move || {
-            service.model.reload(source.as_ref(), &service.metrics);
+            model_source::reload(&service.model, source.as_ref(), &service.metrics);
         });
         if let Err(error) = reloaded.await {
             tracing::error!("loading a model failed: {error}");

@@ -9,11 +9,11 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::{ALLOW, CONTENT_TYPE};
 use hyper::{Method, Request, Response, StatusCode};
+use scorer::LiveScorer;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::limits::Limits;
-use crate::live_model::LiveModel;
 use crate::metrics::Metrics;
 use crate::reply::{self, Prediction, Predictions};
 use crate::rows::{self, BadRequest};
@@ -23,7 +23,7 @@ const ROWS_AT_ONCE: usize = 64;
 
 /// What answers.
 pub(crate) struct Service {
-    pub(crate) model: Arc<LiveModel>,
+    pub(crate) model: Arc<LiveScorer>,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
     /// Whether it has begun to stop.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use boost::{Model, OutputOrder};
-use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+use scorer::{Calibration, LiveScorer, Parts, Recalibration, Regressor, Scorer, TimeScale};
 use serde_json::{Value, json};
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::{Limits, LiveModel, ModelSource, SourceError, serve};
+use crate::{Limits, ModelSource, SourceError, serve};
 
 /// A model whose median is `median` hours for every row.
 fn scorer(median: f32) -> Scorer {
@@ -64,7 +64,7 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let source = Arc::new(Queue::default());
         let (stop, stopped) = oneshot::channel::<()>();
-        let model = Arc::new(LiveModel::new(scorer(96.0)));
+        let model = Arc::new(LiveScorer::new(scorer(96.0)));
         let from: Arc<dyn ModelSource> = source.clone();
         let stopped = async move { drop(stopped.await) };
         let how = (limits, reload_every);

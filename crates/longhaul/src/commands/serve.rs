@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use artifact::Bundle;
 use artifact::export::{PARITY_FILE, verify_parity};
-use scorer::Scorer;
+use scorer::{LiveScorer, Scorer};
 use serde_json::json;
-use serve::{Limits, LiveModel, ModelSource, SourceError};
+use serve::{Limits, ModelSource, SourceError};
 use store::Store;
 use tokio::net::TcpListener;
 
@@ -50,7 +50,7 @@ pub(crate) fn run(resolved: &Resolved, flags: &Serve, reporter: &Reporter) -> Re
         });
         // Whoever waits for the address reads it now.
         reporter.delivered()?;
-        let model = Arc::new(LiveModel::new(scorer));
+        let model = Arc::new(LiveScorer::new(scorer));
         let how = (limits, Duration::from_secs(flags.reload_seconds.into()));
         let stop = async { drop(stopped.await) };
         serve::serve(listener, model, source, how, stop).await.context("the service ended")
