@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
+.PHONY: help run test test-nights test-kills test-peers parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop header figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features clean
 
 help: ## Lists the targets
@@ -116,6 +116,9 @@ test-ceph: ## Runs the tests that need an S3 server against a full Ceph gateway 
 
 conformance: ## Prints what each kind of store keeps to: [LONGHAUL_TEST_STORE=s3://bucket/prefix and AWS variables]
 	$(CARGO) test --workspace -- --ignored --nocapture the_conformance_table
+
+header: ## Writes the C header of the scorer anew
+	LONGHAUL_WRITE_HEADER=1 $(CARGO) test --workspace --test interface header
 
 s3: build ## Starts an S3-compatible server on loopback and says how to use it
 	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo
