@@ -150,9 +150,12 @@ s3: build ## Starts an S3-compatible server on loopback and says how to use it
 lint: ## Formatting, clippy and unused dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path python/Cargo.toml --check
+	$(CARGO) clippy --locked --manifest-path python/Cargo.toml --target-dir $(TARGET)/python -- -D warnings
 
 audit: ## Licences, advisories, duplicate and unused dependencies (needs cargo-deny, cargo-machete)
 	cargo deny check
+	cargo deny --manifest-path python/Cargo.toml --config deny.toml check
 	cargo machete
 
 release: ## Builds the binary that is shipped

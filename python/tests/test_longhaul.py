@@ -5,7 +5,9 @@ BUNDLE is the folder of the bundle, whose model has numbers and categories.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -239,6 +241,25 @@ class Explanations(unittest.TestCase):
     def test_of_no_rows_there_are_none(self) -> None:
         with self.assertRaisesRegex(longhaul.DataError, "one row or more"):
             longhaul.explain(MODEL, TABLE.slice(0, 0))
+
+
+class Documentation(unittest.TestCase):
+    def test_the_page_runs(self) -> None:
+        page = pathlib.Path(__file__).parents[2] / "docs" / "scorer.md"
+        code = page.read_text().split("```python\n")[1].split("```")[0]
+        before = pathlib.Path.cwd()
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "bundle").symlink_to(FOLDER.absolute())
+            os.chdir(folder)
+            try:
+                printed = io.StringIO()
+                with contextlib.redirect_stdout(printed):
+                    exec(code, {"rows": TABLE.slice(0, 3), "row": as_row(0)})
+            finally:
+                os.chdir(before)
+        lines = printed.getvalue().splitlines()
+        self.assertEqual(len(lines), 2 + len(MODEL.features))
+        self.assertTrue(lines[-1].endswith(f"(3, {len(MODEL.features)}, 1)"), lines[-1])
 
 
 class Problems(unittest.TestCase):

@@ -15,11 +15,21 @@ fn libraries() -> PathBuf {
     test.parent().expect("a folder").to_owned()
 }
 
-fn compiled(out: &Path, libraries: &[String]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+/// What links the shared library, and finds it when the program runs.
+fn shared_library() -> [String; 3] {
+    let path = libraries().display().to_string();
+    [format!("-L{path}"), "-llonghaul_scorer".into(), format!("-Wl,-rpath,{path}")]
+}
+
+/// A file of this crate.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn compiled(source: &Path, out: &Path, libraries: &[String]) {
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-o"]).arg(out);
-    compiler.arg(folder.join("examples/score.c")).arg("-I").arg(folder.join("include"));
+    compiler.arg(source).arg("-I").arg(folder("include"));
     let output = compiler.args(libraries).output().expect("a C compiler");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
@@ -82,28 +92,21 @@ fn gives_the_scorers_bits(program: &Path) {
 
 #[test]
 fn the_example_in_c_gives_the_bits_of_the_scorer() {
-    let (folder, libraries) = (tempfile::tempdir().unwrap(), libraries());
-    let (shared, fixed) = (folder.path().join("shared"), folder.path().join("static"));
-    let path = libraries.display();
-    compiled(
-        &shared,
-        &[format!("-L{path}"), "-llonghaul_scorer".into(), format!("-Wl,-rpath,{path}")],
-    );
+    let out = tempfile::tempdir().unwrap();
+    let (shared, fixed) = (out.path().join("shared"), out.path().join("static"));
+    let source = folder("examples/score.c");
+    compiled(&source, &shared, &shared_library());
     gives_the_scorers_bits(&shared);
-    let library = libraries.join("liblonghaul_scorer.a").display().to_string();
-    compiled(&fixed, &[library, "-lm".into(), "-lpthread".into(), "-ldl".into()]);
+    let library = libraries().join("liblonghaul_scorer.a").display().to_string();
+    compiled(&source, &fixed, &[library, "-lm".into(), "-lpthread".into(), "-ldl".into()]);
     gives_the_scorers_bits(&fixed);
 }
 
 #[test]
 fn the_example_says_what_is_wrong() {
-    let (folder, libraries) = (tempfile::tempdir().unwrap(), libraries());
-    let program = folder.path().join("score");
-    let path = libraries.display();
-    compiled(
-        &program,
-        &[format!("-L{path}"), "-llonghaul_scorer".into(), format!("-Wl,-rpath,{path}")],
-    );
+    let out = tempfile::tempdir().unwrap();
+    let program = out.path().join("score");
+    compiled(&folder("examples/score.c"), &program, &shared_library());
     let bundle = Bundle::new(1);
     let bundle_path = bundle.path().display().to_string();
     let features = run(&program, std::slice::from_ref(&bundle_path));
@@ -123,4 +126,23 @@ fn the_example_says_what_is_wrong() {
         problem(&[&bundle_path, "distance=3"]).contains("feature \"distance\": expected one of")
     );
     assert!(problem(&[&bundle_path, "größe_0=far"]).contains("expected a number, found far"));
+}
+
+#[test]
+fn the_program_of_the_documentation_runs() {
+    let page = std::fs::read_to_string(folder("../../docs/scorer.md")).unwrap();
+    let (_, program) = page.split_once("```c\n").unwrap();
+    let (program, _) = program.split_once("```").unwrap();
+    let (out, bundle) = (tempfile::tempdir().unwrap(), Bundle::new(1));
+    let (source, binary) = (out.path().join("page.c"), out.path().join("page"));
+    std::fs::write(&source, program).unwrap();
+    compiled(&source, &binary, &shared_library());
+    std::os::unix::fs::symlink(bundle.path(), out.path().join("bundle")).unwrap();
+    let output = Command::new(&binary).current_dir(out.path()).output().unwrap();
+    let missing = vec![f32::NAN; bundle.scorer.features().len()];
+    let hours = bundle.scorer.score_row(&missing).hours[terms::MEDIAN];
+    let (_, found) = stdout(&output).split_once("median ").unwrap();
+    let (found, _) = found.split_once(' ').unwrap();
+    // Six digits are printed.
+    assert!((found.parse::<f32>().unwrap() / hours - 1.0).abs() < 1e-5, "{found} is not {hours}");
 }
