@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from longhaul._errors import DataError
 from longhaul._model import Model
 from longhaul._tables import ArrowTable, only
+
+if TYPE_CHECKING:
+    Doubles = memoryview[float]
+else:
+    # Before Python 3.14 it takes no parameter.
+    Doubles = memoryview
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,7 +31,7 @@ class Explanation:
     #: The names of the features.
     features: tuple[str, ...]
     #: Doubles, rows x features x outputs; `numpy.asarray` makes an array of it without a copy.
-    values: memoryview
+    values: Doubles
 
     def __repr__(self) -> str:
         rows, features, outputs = self.values.shape or (0, 0, 0)

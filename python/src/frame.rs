@@ -96,7 +96,7 @@ pub(crate) fn predictions(
     let mut distributions = Vec::new();
     for batch in batches {
         let batch = batch?;
-        distributions.extend(scorer.score_batch(&batch)?);
+        distributions.extend(scorer.score(&scorer.matrix_of(&batch)?)?);
         for (name, parts) in id_names.iter().zip(&mut ids) {
             parts.extend(batch.column_by_name(name).cloned());
         }

@@ -84,7 +84,8 @@ def bits(values: Any) -> Any:
 
 
 def as_row(position: int) -> dict[str, Any]:
-    return TABLE.slice(position, 1).to_pylist()[0]
+    row: dict[str, Any] = TABLE.slice(position, 1).to_pylist()[0]
+    return row
 
 
 class Predictions(unittest.TestCase):
@@ -220,9 +221,8 @@ class Explanations(unittest.TestCase):
         explained = VECTORS["parity:shap:gate"].combine_chunks().is_valid().to_numpy(False)
         rows = (explained & ROWS)[ROWS]
         self.assertGreater(rows.sum(), 10)
-        tables: list[longhaul.ArrowTable] = [TABLE.filter(rows)]
-        tables += [tables[0].to_pandas(), pl.DataFrame(tables[0])]
-        for table in tables:
+        some = TABLE.filter(rows)
+        for table in [some, some.to_pandas(), pl.DataFrame(some)]:
             found = longhaul.explain(MODEL, table)
             self.assertEqual(list(found), ["gate", "regressor_0", "regressor_1"])
             for part, explanation in found.items():
@@ -321,8 +321,9 @@ class Problems(unittest.TestCase):
         for table in wrong:
             with self.assertRaises((TypeError, longhaul.DataError), msg=repr(table)):
                 MODEL.predict(table)
+        lazy: Any = pl.DataFrame(TABLE).lazy()
         with self.assertRaisesRegex(TypeError, "collect"):
-            MODEL.predict(pl.DataFrame(TABLE).lazy())
+            MODEL.predict(lazy)
         # A column is a stream too, but of no table.
         with self.assertRaises(longhaul.DataError):
             MODEL.predict(TABLE[MODEL.features[0].name])
