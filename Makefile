@@ -11,7 +11,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-deploy test-ceph conformance test-olist olist shop test-shop figures check-figures s3 lint audit release fuzz fuzz-parsers \
+.PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-python test-deploy test-ceph conformance test-olist olist shop test-shop header figures check-figures s3 lint audit release fuzz fuzz-parsers \
   bench-quality bench-networks bench-variants bench-boost bench-features bench-score bench-artifact clean
 
 help: ## Lists the targets
@@ -87,6 +87,30 @@ parity: .venv-parity/installed ## A published model as other programs read it, b
 	.venv-parity/bin/pip install --quiet --requirement $(PARITY)/requirements.txt
 	touch $@
 
+# The bundle has parity vectors: rows at all thresholds, with what they must give. DIR's are as it was
+# published.
+PYTHON_BUNDLE = $(or $(DIR),.parity-python)
+
+test-python: .venv-wheel/installed ## The Python package: wheel, types, tests in a clean virtual environment: [DIR=<bundle folder>] (needs Python 3.11, PyPI)
+	$(CARGO) fmt --manifest-path python/Cargo.toml --check
+	rm -rf .venv-python $(TARGET)/wheels
+	CARGO_TARGET_DIR=$(abspath $(TARGET))/python .venv-wheel/bin/maturin build --release --locked --quiet \
+	  --manifest-path python/Cargo.toml --interpreter .venv-wheel/bin/python --out $(TARGET)/wheels
+	python3 -m venv .venv-python
+	.venv-python/bin/pip install --quiet --no-index $(TARGET)/wheels/longhaul-*.whl
+	@if test -z "$(DIR)"; then rm -rf $(PYTHON_BUNDLE) && $(CARGO) build -p artifact --example export && \
+	  $(TARGET)/debug/examples/export generated:1 $(PYTHON_BUNDLE) && \
+	  .venv-python/bin/python python/tests/write_manifest.py $(PYTHON_BUNDLE) generated-1; fi
+	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_alone.py
+	.venv-python/bin/pip install --quiet --requirement python/requirements.txt
+	cd python && ../.venv-wheel/bin/mypy --python-executable ../.venv-python/bin/python
+	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_longhaul.py
+
+.venv-wheel/installed: python/requirements-tools.txt
+	test -x .venv-wheel/bin/python || python3 -m venv .venv-wheel
+	.venv-wheel/bin/pip install --quiet --requirement python/requirements-tools.txt
+	touch $@
+
 test-deploy: build .venv-deploy/installed ## The files for schedulers, and what runs leave for Prometheus and OpenLineage (needs Python 3.11, PyPI)
 	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_deploy.py
 	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_records.py
@@ -127,15 +151,21 @@ test-ceph: ## Runs the tests that need an S3 server against a full Ceph gateway 
 conformance: ## Prints what each kind of store keeps to: [LONGHAUL_TEST_STORE=s3://bucket/prefix and AWS variables]
 	$(CARGO) test --workspace -- --ignored --nocapture the_conformance_table
 
+header: ## Writes the C header of the scorer anew
+	LONGHAUL_WRITE_HEADER=1 $(CARGO) test --workspace --test interface header
+
 s3: build ## Starts an S3-compatible server on loopback and says how to use it
 	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo
 
 lint: ## Formatting, clippy and unused dependencies
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path python/Cargo.toml --check
+	$(CARGO) clippy --locked --manifest-path python/Cargo.toml --target-dir $(TARGET)/python -- -D warnings
 
 audit: ## Licences, advisories, duplicate and unused dependencies (needs cargo-deny, cargo-machete)
 	cargo deny check
+	cargo deny --manifest-path python/Cargo.toml --config deny.toml check
 	cargo machete
 
 release: ## Builds the binary that is shipped
@@ -248,4 +278,4 @@ bench-score: .venv-bench/score ## Our scoring against its peers, one row and man
 
 clean: ## Removes what was built and the default store
 	$(CARGO) clean
-	rm -rf store store-olist store-shop .s3 .bench .fuzz .parity
+	rm -rf store store-olist store-shop .s3 .bench .fuzz .parity .parity-python

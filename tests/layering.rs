@@ -16,6 +16,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("boost", &["statistics"]),
     ("store", &["terms"]),
     ("scorer", &["terms", "boost"]),
+    ("scorer_c", &["terms", "scorer"]),
     ("intake", &["terms", "store"]),
     ("learn", &["terms", "statistics", "boost", "scorer"]),
     ("evaluate", &["terms", "statistics"]),
@@ -70,6 +71,7 @@ const BANS: &[Ban] = &[
         banned: &["polars", "tokio", "object_store", "serde_json", "terms", "chrono"],
     },
     Ban { of: "scorer", unless_through: &[], banned: FRAMES_AND_NETWORK },
+    Ban { of: "scorer_c", unless_through: &[], banned: FRAMES_AND_NETWORK },
     Ban { of: "learn", unless_through: &[], banned: FRAMES_AND_NETWORK },
     Ban { of: "evaluate", unless_through: &[], banned: FRAMES_AND_NETWORK },
     Ban { of: "evaluate", unless_through: &[], banned: &["boost", "smartcore", "linfa"] },
@@ -124,13 +126,37 @@ fn every_crate_uses_only_the_crates_that_it_may() {
 fn no_crate_links_what_it_must_not_however_indirectly() {
     for Ban { of, unless_through, banned } in BANS {
         let linked = linked(of, unless_through);
-        assert!(linked.contains(*of), "{of}: {linked:?}");
+        let manifest = manifest(of);
+        let library = manifest.get("lib").and_then(|library| library.get("name"));
+        let library = library.and_then(|name| name.as_str()).unwrap_or(of);
+        assert!(linked.contains(library), "{of}: {linked:?}");
         for name in *banned {
             assert!(!linked.contains(*name), "{of} links {name}: cargo tree -p {of} -i {name}");
         }
     }
     // Were the tree not read through to its ends, this would not be in it.
     assert!(linked("intake", &[]).contains("object_store"));
+}
+
+/// The Python package is a workspace of its own, and its lock file lists all that it can link.
+#[test]
+fn the_python_package_uses_the_scorer_and_links_neither_frames_nor_network() {
+    let read = |name: &str| -> Table {
+        let path = root().join("python").join(name);
+        std::fs::read_to_string(path).unwrap().parse().unwrap()
+    };
+    let manifest = read("Cargo.toml");
+    let used = manifest["dependencies"].as_table().unwrap().iter();
+    let ours: BTreeSet<&str> =
+        used.filter(|(_, value)| value.get("path").is_some()).map(|(name, _)| &**name).collect();
+    assert_eq!(ours, BTreeSet::from(["boost", "scorer", "terms"]));
+    let lock = read("Cargo.lock");
+    let packages = lock["package"].as_array().unwrap().iter();
+    let linked: BTreeSet<&str> = packages.filter_map(|package| package["name"].as_str()).collect();
+    assert!(linked.contains("scorer") && linked.contains("arrow-array"), "{linked:?}");
+    for name in FRAMES_AND_NETWORK {
+        assert!(!linked.contains(name), "the Python package links {name}");
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ const EMPTY_NAMES: &[&str] = &["utils", "util", "common", "helpers", "helper", "
 /// Every Rust file of the crates, tests and benchmarks.
 fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let mut folders: Vec<PathBuf> = ["crates", "tests", "benches", "schemas"]
+    let mut folders: Vec<PathBuf> = ["crates", "python", "tests", "benches", "schemas"]
         .iter()
         .map(|folder| root().join(folder))
         .collect();

@@ -46,3 +46,8 @@ pub use recalibration::{RecalibratedLevels, Recalibration, cumulative_hazard};
 pub use regressor::{Regressor, mean_hours};
 pub use scorer::{Parts, Scorer};
 pub use time_scale::{Clock, FeatureTimeScale, RowTimeScale, TimeScale, WeekdayRates};
+
+// The page that shows how it is used: its Rust must compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/scorer.md")]
+struct Documentation;
