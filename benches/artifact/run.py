@@ -38,7 +38,7 @@ def lines(arguments):
         "loading, ms", milliseconds, None, f"≤ {LOAD_MS_MAX}", milliseconds <= LOAD_MS_MAX
     )
     yield line("memory after loading, against the files: bytes", loaded["kept_bytes"], native, 2.0)
-    yield line("peak while loading, against the files: bytes", loaded["peak_bytes"], native, 3.0)
+    yield line("peak while loading, against the files: bytes", loaded["peak_bytes"], native, 2.0)
 
     exported = arguments.folder / "artifact-exported"
     shutil.rmtree(exported, ignore_errors=True)
