@@ -151,8 +151,9 @@ test-ceph: ## Runs the tests that need an S3 server against a full Ceph gateway 
 conformance: ## Prints what each kind of store keeps to: [LONGHAUL_TEST_STORE=s3://bucket/prefix and AWS variables]
 	$(CARGO) test --workspace -- --ignored --nocapture the_conformance_table
 
-header: ## Writes the C header of the scorer anew
-	LONGHAUL_WRITE_HEADER=1 $(CARGO) test --workspace --test interface header
+header: ## Writes the C header of the scorer anew; with CHECK=1 says whether it is stale
+	$(CARGO) run --quiet --locked --manifest-path crates/scorer_c/header/Cargo.toml \
+	  --target-dir $(TARGET)/header -- $(if $(CHECK),--check)
 
 s3: build ## Starts an S3-compatible server on loopback and says how to use it
 	$(TARGET)/debug/s3_server --folder .s3 --port 9000 --bucket demo

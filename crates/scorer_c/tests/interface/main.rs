@@ -4,4 +4,3 @@
 mod bundle;
 mod example;
 mod functions;
-mod header;
