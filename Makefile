@@ -11,8 +11,8 @@ LONGHAUL := $(TARGET)/debug/longhaul
 # Unoptimised Polars needs more than the usual 2 MiB of stack on its own threads too.
 export RUST_MIN_STACK := 16777216
 
-.PHONY: help run test test-nights test-kills test-peers parity test-onnx test-python test-deploy test-ceph conformance test-olist olist shop test-shop header figures check-figures s3 lint audit release fuzz fuzz-parsers \
-  bench-quality bench-networks bench-variants bench-boost bench-features clean
+.PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-python test-deploy test-ceph conformance test-olist olist shop test-shop header figures check-figures s3 lint audit release fuzz fuzz-parsers \
+  bench-quality bench-networks bench-variants bench-boost bench-features bench-score bench-artifact clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,16 @@ test-peers: .venv-peers/installed ## Our trees against scikit-learn's and LightG
 .venv-peers/installed: $(PEERS)/requirements.txt
 	test -x .venv-peers/bin/python || python3 -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --requirement $(PEERS)/requirements.txt
+	touch $@
+
+CPU := crates/boost/tests/cpu
+
+test-cpu: .venv-cpu/installed ## The bytes of a training with other instructions, threads and a 32-bit architecture (needs Python 3.11, PyPI, rustup)
+	CARGO="$(CARGO)" TARGET=$(TARGET)/cpu .venv-cpu/bin/python $(CPU)/compare.py
+
+.venv-cpu/installed: $(CPU)/requirements.txt
+	test -x .venv-cpu/bin/python || python3 -m venv .venv-cpu
+	.venv-cpu/bin/pip install --quiet --requirement $(CPU)/requirements.txt
 	touch $@
 
 # Random models with all that a model may be made of, and the bundles that are named.
@@ -242,6 +252,28 @@ bench-features: $(if $(PROGRAM),,release) .venv-bench/features ## Our features a
 .venv-bench/features: benches/features/requirements.txt
 	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --requirement benches/features/requirements.txt
+	touch $@
+
+bench-artifact: ## What loading and verifying a published model costs: [DIR=<bundle folder>] [CHECK=1]
+	$(CARGO) build --release -p scorer --example loading
+	$(CARGO) build --release -p artifact --example export --example verify_parity
+	python3 benches/artifact/run.py --programs $(TARGET)/release/examples \
+	  $(if $(DIR),--bundle $(DIR)) $(if $(CHECK),--check)
+	$(if $(DIR),,python3 benches/figures.py record artifact .bench/bench-artifact.json)
+
+SCORE_FLAGS = $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(PASSES),--passes $(PASSES)) $(if $(ROWS),--rows $(ROWS)) \
+  $(if $(BATCH),--batch $(BATCH)) $(if $(ONLY),--only "$(ONLY)") $(if $(CHECK),--check)
+
+bench-score: .venv-bench/score ## Our scoring against its peers, one row and many: [BUNDLES=folders] [ONLY=…] [CHECK=1] (needs Python 3.11, PyPI, gcc)
+	$(CARGO) build -p artifact --example export
+	$(CARGO) build --release --locked --manifest-path benches/score/ours/Cargo.toml --target-dir $(TARGET)/bench-score
+	.venv-bench/bin/python benches/score/run.py --ours $(TARGET)/bench-score/release/bench-score \
+	  --export $(TARGET)/debug/examples/export $(SCORE_FLAGS)
+	python3 benches/figures.py record score .bench/bench-score.json
+
+.venv-bench/score: benches/requirements.txt benches/score/requirements.txt
+	test -x .venv-bench/bin/python || python3 -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement benches/score/requirements.txt
 	touch $@
 
 clean: ## Removes what was built and the default store

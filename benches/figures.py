@@ -1,7 +1,7 @@
 """`make figures`: writes the figures that README and guides quote, or checks them.
 
 usage: figures.py write|check --longhaul PROGRAM [--only BLOCKS]
-       figures.py record boost|features|networks|quality FILE
+       figures.py record artifact|boost|features|networks|quality FILE
 
 A block is what is between `<!-- figures: NAME -->` and `<!-- end of figures -->`. `demo`, `guide`
 and `proof` are what the program prints: it is run for them. The others are tables of benchmarks that
@@ -222,7 +222,25 @@ def networks():
     return table([*heads, "80% covers", "all met", "time"], rows)
 
 
+def score():
+    """One row and many, by work and peer: microseconds at the median and the 99th percentile."""
+    rows = []
+    for work, found in results("score").items():
+        known = {line["work"]: line for line in found["lines"] if "why" not in line}
+        for peer in ("LightGBM", "ONNX Runtime", "tl2cgen", "nexus-inference"):
+            row = known.get(f"{work}, {peer}: one row, p50, us")
+            if row is None:
+                continue
+            tail = known[f"{work}, {peer}: one row, p99, us"]
+            many = next(line for name, line in known.items() if name.startswith(f"{work}, {peer}: ") and "threads" in name)
+            cells = [f"{line['ours']:.2f}, {line['theirs']:.2f}" for line in (row, tail)]
+            rows.append([work, peer, *cells, f"{1 / row['ratio']:.3g}", f"{1 / many['ratio']:.3g}"])
+    heads = ["trees", "peer", "one row, us: ours, theirs", "99th percentile", "times as fast", "many rows"]
+    return table(heads, rows)
+
+
 TABLES = {
+    "score": score,
     "quality": quality,
     "networks": networks,
     "boost": boost,
@@ -287,6 +305,15 @@ def record(name, file):
         for network, lines in report["rows"].items():
             met = all(line["met"] for line in lines["lines"])
             known[network] = report["networks"][network] | {"met": met, "commit": commit()}
+    elif name == "score":
+        known = results(name) if path.exists() else {}
+        report = json.loads(pathlib.Path(file).read_text())
+        columns = ("work", "ours", "theirs", "ratio", "target", "met", "why")
+        for work, row in report["rows"].items():
+            lines = [{key: line[key] for key in columns if key in line} for line in row["lines"]]
+            known[work] = {"lines": lines, "settings": row["settings"], "commit": commit()}
+            known[work] |= {"machine": report["machine"]}
+            known[work] |= {"open_loop": row["open_loop"]} if "open_loop" in row else {}
     else:
         known = results(name)
         for row in json.loads(pathlib.Path(file).read_text())["rows"].values():
@@ -309,7 +336,7 @@ def main():
         of.add_argument("--longhaul", required=True)
         of.add_argument("--only", default="")
     of = whats.add_parser("record")
-    of.add_argument("name", choices=["boost", "features", "networks", "quality"])
+    of.add_argument("name", choices=["boost", "features", "networks", "quality", "score"])
     of.add_argument("file")
     arguments = parser.parse_args()
     if arguments.what == "record":

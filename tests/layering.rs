@@ -24,6 +24,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("simulate", &["terms", "statistics"]),
     ("features", &["terms", "statistics"]),
     ("operations", &["terms"]),
+    ("serve", &["terms", "boost", "scorer"]),
     (
         "longhaul",
         &[
@@ -39,6 +40,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "simulate",
             "features",
             "operations",
+            "serve",
         ],
     ),
     ("s3_server", &[]),

@@ -58,6 +58,7 @@ mod s3;
 /// The same over S3 with faults: the store of an undisturbed run, or a clear refusal.
 mod s3_faults;
 /// The page of the settings is what the program prints.
+mod serving;
 mod settings;
 /// Refusals of short histories name what would do, and what is configured is checked first.
 mod short_history;

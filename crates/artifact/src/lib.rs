@@ -37,5 +37,7 @@ pub use pointer::{
     Pointer, Promotion, current, fence, path as pointer_path, pipelines, promote, raise_fence,
     rebuild, verify_pointer,
 };
-pub use registry::{Models, list, read, read_files, read_folder, read_manifest_of, write};
+pub use registry::{
+    Models, list, read, read_files, read_folder, read_folder_manifest, read_manifest_of, write,
+};
 pub use signature::{PublicKey, SecretKey, read_signature, sign};

@@ -72,15 +72,10 @@ pub fn read_files(
 ///
 /// # Errors
 /// If the manifest is not there or not as it was written, or a file is missing or altered.
-#[expect(clippy::disallowed_methods, reason = "the folder is the caller's")]
 pub fn read_folder(path: &Path) -> Result<(Bundle, Option<Vec<u8>>), Error> {
     let place = path.display().to_string();
-    let read = |name: &str| {
-        let unreadable = |source| Error::File { path: format!("{place}/{name}"), source };
-        std::fs::read(path.join(name)).map_err(unreadable)
-    };
-    let name = "manifest.json";
-    let manifest = Manifest::of_bytes(&format!("{place}/{name}"), &read(name)?)?;
+    let read = |name: &str| read_file(path, name);
+    let manifest = read_folder_manifest(path)?;
     let mut files = BTreeMap::new();
     for name in manifest.files.keys() {
         if !is_plain(name) {
@@ -97,6 +92,21 @@ pub fn read_folder(path: &Path) -> Result<(Bundle, Option<Vec<u8>>), Error> {
         Err(error) => return Err(error),
     };
     Ok((Bundle::of_files(manifest, files, &place)?, signature))
+}
+
+/// The manifest of a bundle that was copied to a folder.
+///
+/// # Errors
+/// If it is not there or not as it was written.
+pub fn read_folder_manifest(path: &Path) -> Result<Manifest, Error> {
+    let name = "manifest.json";
+    Manifest::of_bytes(&format!("{}/{name}", path.display()), &read_file(path, name)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the folder is the caller's")]
+fn read_file(folder: &Path, name: &str) -> Result<Vec<u8>, Error> {
+    let unreadable = |source| Error::File { path: format!("{}/{name}", folder.display()), source };
+    std::fs::read(folder.join(name)).map_err(unreadable)
 }
 
 /// Whether a name stays inside the folder that it is joined to.

@@ -91,7 +91,7 @@ impl<'a> CensoredRows<'a> {
             let by_digest = || digest(a.0 as usize).cmp(&digest(b.0 as usize));
             a.1.total_cmp(&b.1).then_with(by_digest)
         });
-        let log_survival = levels.iter().map(|level| (1.0 - level).ln()).collect();
+        let log_survival = levels.iter().map(|level| libm::log(1.0 - level)).collect();
         Self { levels, log_survival, lowest, rows: censored }
     }
 
@@ -133,13 +133,13 @@ impl<'a> CensoredRows<'a> {
         let n_below = rising.iter().filter(|&&quantile| f64::from(quantile) <= bound).count();
         let [(from, log_from), (to, log_to)] = self.segment(n_below, rising);
         let fraction = if to > from { ((bound - from) / (to - from)).max(0.0) } else { 1.0 };
-        (1.0 - (log_from + (log_to - log_from) * fraction).exp()).min(CDF_MAX)
+        (1.0 - libm::exp(log_from + (log_to - log_from) * fraction)).min(CDF_MAX)
     }
 
     /// The quantile at level `share` of the outcome given that it exceeds the bound, at which F is
     /// `cdf`.
     fn conditional_quantile(&self, share: f64, cdf: f64, bound: f64, rising: &[f32]) -> f32 {
-        let log_survival = ((1.0 - cdf) * (1.0 - share)).ln();
+        let log_survival = libm::log((1.0 - cdf) * (1.0 - share));
         let n_below = self.log_survival.iter().filter(|&&level| level >= log_survival).count();
         let [(from, log_from), (to, log_to)] = self.segment(n_below, rising);
         let outcome = from + (to - from) * (log_survival - log_from) / (log_to - log_from);

@@ -61,11 +61,13 @@ impl Model {
             1 => OutputOrder::Rising,
             found => return Err(Error::Tag { what: "output order", at: reader.at - 1, found }),
         };
-        let base = reader.f32s(n_outputs)?;
+        let base = reader.numbers(n_outputs, f32::from_le_bytes)?;
         let n_trees = reader.u32()? as usize;
         reader.expect(n_trees, 4)?;
         let trees = (0..n_trees).map(|_| decode_tree(&mut reader, n_outputs, version));
-        let trees = trees.collect::<Result<Vec<Tree>, Error>>()?;
+        let mut trees = trees.collect::<Result<Vec<Tree>, Error>>()?;
+        // It stays for as long as a service runs.
+        trees.shrink_to_fit();
         let end = reader.at;
         let expected = u64::from_le_bytes(reader.array()?);
         if reader.at != bytes.len() {
@@ -119,19 +121,18 @@ fn decode_tree(reader: &mut Reader<'_>, n_outputs: usize, version: u32) -> Resul
             SplitRule::AtMost(reader.f32()?)
         } else {
             let n_codes = reader.u32()? as usize;
-            reader.expect(n_codes, 4)?;
-            SplitRule::Codes((0..n_codes).map(|_| reader.u32()).collect::<Result<_, _>>()?)
+            SplitRule::Codes(reader.numbers(n_codes, u32::from_le_bytes)?)
         };
         let missing_left = flags & MISSING_LEFT != 0;
         splits.push(Split { feature, rule, missing_left, left, right, gain });
     }
-    let values = reader.f32s((n_splits + 1).saturating_mul(n_outputs))?;
+    let n_values = (n_splits + 1).saturating_mul(n_outputs);
+    let values = reader.numbers(n_values, f32::from_le_bytes)?;
     let tree = Tree::new(&splits, values, n_outputs)?;
     if version == VERSION_WITHOUT_COUNTS {
         return Ok(tree);
     }
-    let counts = (0..=n_splits).map(|_| reader.u32()).collect::<Result<_, _>>()?;
-    tree.with_leaf_counts(counts)
+    tree.with_leaf_counts(reader.numbers(n_splits + 1, u32::from_le_bytes)?)
 }
 
 /// Bytes, and the number of them that have been read.
@@ -180,9 +181,11 @@ impl<'a> Reader<'a> {
         Ok(f32::from_le_bytes(self.array()?))
     }
 
-    fn f32s(&mut self, n: usize) -> Result<Vec<f32>, Error> {
+    /// Numbers of four bytes, in as much memory as they need.
+    fn numbers<T>(&mut self, n: usize, of: fn([u8; 4]) -> T) -> Result<Vec<T>, Error> {
         self.expect(n, 4)?;
-        (0..n).map(|_| self.f32()).collect()
+        let (numbers, _) = self.take(4 * n)?.as_chunks();
+        Ok(numbers.iter().map(|&bytes| of(bytes)).collect())
     }
 }
 

@@ -28,7 +28,7 @@ impl Loss<2> for LogisticLoss<'_> {
             let weights: Vec<f32> = rows.map(|row| self.weight(row) as f32).collect();
             if weights.is_empty() { 0.0 } else { order_free_mean(&weights) * weights.len() as f64 }
         };
-        vec![((weigh(true) + 0.5) / (weigh(false) + 0.5)).ln() as f32]
+        vec![libm::log((weigh(true) + 0.5) / (weigh(false) + 0.5)) as f32]
     }
 
     fn order(&self) -> OutputOrder {
@@ -41,7 +41,7 @@ impl Loss<2> for LogisticLoss<'_> {
         let packing = Packing::new(gradients.len(), heaviest, 0.25 * heaviest);
         let rows = gradients.par_iter_mut().zip(current).zip(self.outcomes).enumerate();
         rows.with_min_len(BLOCK_ROWS).for_each(|(row, ((gradient, &log_odds), &outcome))| {
-            let (p, weight) = (1.0 / (1.0 + (-f64::from(log_odds)).exp()), self.weight(row));
+            let (p, weight) = (1.0 / (1.0 + libm::exp(-f64::from(log_odds))), self.weight(row));
             let error = p - f64::from(u8::from(outcome));
             *gradient = packing.fix_with_hessian(error * weight, p * (1.0 - p) * weight);
         });
@@ -63,7 +63,7 @@ impl Loss<2> for LogisticLoss<'_> {
             let log_odds = f64::from(current[row]);
             let against = if self.outcomes[row] { -log_odds } else { log_odds };
             // ln(1 + exp(x)) without overflow.
-            (against.max(0.0) + (-against.abs()).exp().ln_1p()) * self.weight(row)
+            (against.max(0.0) + libm::log1p(libm::exp(-against.abs()))) * self.weight(row)
         };
         rows().map(loss).sum::<f64>() / rows().map(|row| self.weight(row)).sum::<f64>()
     }

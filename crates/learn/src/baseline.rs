@@ -70,7 +70,7 @@ impl Family for Baseline {
         let all: Vec<usize> = (0..over.len()).collect();
         // Laplace's rule of succession.
         let share = (n_over(&all) + 1.0) / (all.len() as f64 + 2.0);
-        let log_odds = |share: f64| vec![(share / (1.0 - share)).ln() as f32];
+        let log_odds = |share: f64| vec![libm::log(share / (1.0 - share)) as f32];
         let of_lane = |lane: &[usize]| {
             let share = (n_over(lane) + SHARE_PRIOR * share) / (lane.len() as f64 + SHARE_PRIOR);
             (lane.len() >= DELIVERIES_MIN).then(|| log_odds(share))
@@ -103,7 +103,7 @@ fn exponential(rows: &TrainingRows<'_>) -> Vec<f32> {
     let longest = times.clone().fold(TWO_DAYS_HOURS, f64::max);
     let n_observed = rows.observed.iter().filter(|&&seen| seen).count() as f64;
     let mean = ((times.sum::<f64>() + TWO_DAYS_HOURS) / (n_observed + 1.0)).min(longest);
-    LEVELS.map(|level| (-mean * (1.0 - level).ln()) as f32).to_vec()
+    LEVELS.map(|level| (-mean * libm::log(1.0 - level)) as f32).to_vec()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn logs(
         let score = |&row: &usize| {
             let actual = positive(matured.times[row].into());
             let ratio = actual / positive(matured.predicted[row][level]);
-            Censored { value: ratio.ln(), observed: matured.observed[row], weight: 1.0 }
+            Censored { value: libm::log(ratio), observed: matured.observed[row], weight: 1.0 }
         };
         let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
         if let Some(estimate) = kaplan_meier(&mut scores, &LEVELS[level..=level]).first() {
@@ -106,11 +106,11 @@ fn logs(
 /// Location and spread are damped separately: drift is in the location, and by the time that the
 /// outcomes have matured it is out of date.
 fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
-    let bound = FACTOR_MAX.ln();
+    let bound = libm::log(FACTOR_MAX);
     let location = logs[MEDIAN];
     logs.map(|log| {
         let damped = settings.location_damping * location + settings.damping * (log - location);
-        damped.clamp(-bound, bound).exp() as f32
+        libm::exp(damped.clamp(-bound, bound)) as f32
     })
 }
 

@@ -150,7 +150,8 @@ impl Family for Forest {
             return Err(Error::NothingMatured { family: self.name(), rows: rows.times.len() });
         }
         let medians = Medians::of(rows.matrix, &eligible);
-        let log_hours: Vec<f64> = rows.times.iter().map(|&hours| f64::from(hours).ln()).collect();
+        let log_hours: Vec<f64> =
+            rows.times.iter().map(|&hours| libm::log(f64::from(hours))).collect();
         let sampled = sample(&eligible, self.settings.rows_sampled, self.seed);
         let structures = self.grow(rows.matrix, &log_hours, &sampled, &medians)?;
         let leaf_values = |structure: &Structure| {

@@ -19,7 +19,7 @@ pub(crate) fn train(
     let n_within = over.len() - n_over;
     if n_over.min(n_within) < settings.gate.rows_of_class_min {
         let odds = (n_over as f64 + 1.0) / (n_within as f64 + 1.0);
-        let (base, n_features) = (vec![odds.ln() as f32], matrix.columns.len());
+        let (base, n_features) = (vec![libm::log(odds) as f32], matrix.columns.len());
         return boost::Model::new(base, Vec::new(), n_features, boost::OutputOrder::AsAdded)
             .map_err(failed);
     }

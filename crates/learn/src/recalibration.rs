@@ -63,7 +63,7 @@ pub(crate) fn recalibration(spells: &[Spell], settings: &RecalibrationSettings) 
         let ratio = (seen + settings.prior_deliveries) / (expected + settings.prior_deliveries);
         // Nothing seen of nothing expected says nothing.
         let ratio = if ratio.is_nan() { 1.0 } else { ratio };
-        Recalibration::bounded(ratio.powf(settings.damping))
+        Recalibration::bounded(libm::pow(ratio, settings.damping))
     };
     Recalibration {
         stretch: stretch as f32,

@@ -115,6 +115,10 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let resolved = resolve(None, global)?;
             commands::predict::run(&resolved, model, (rows, out), reporter)
         }
+        Command::Serve(flags) => {
+            let resolved = resolve(None, global)?;
+            commands::serve::run(&resolved, flags, reporter)
+        }
         Command::Contract(Contract::Diff { old, new }) => {
             commands::contract::diff(old, new.as_deref(), reporter)
         }

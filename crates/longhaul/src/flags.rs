@@ -1,6 +1,7 @@
 //! The command line: commands, arguments and flags. Nothing here reads a file or the environment;
 //! `settings` does.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -242,6 +243,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
+    /// Answers HTTP requests with predictions of the champion, of the next one once there is one
+    Serve(Serve),
     /// Compares contracts, and shows the shipped ones
     #[command(subcommand)]
     Contract(Contract),
@@ -392,6 +395,29 @@ pub(crate) enum Models {
     },
 }
 
+/// What `serve` answers, where, and within which limits.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// "current:PIPELINE", "current", a model id in the store, or a folder that holds a bundle
+    #[arg(long, default_value = "current")]
+    pub(crate) model: String,
+    /// The address and port to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Seconds after which to look for another champion
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) reload_seconds: u32,
+    /// Rows of a request at most
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    pub(crate) rows: usize,
+    /// Bytes of a request's body at most
+    #[arg(long, value_name = "N", default_value_t = 8 << 20)]
+    pub(crate) body_bytes: usize,
+    /// Connections at a time
+    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = connections)]
+    pub(crate) connections: usize,
+}
+
 /// Shows settings.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Config {
@@ -404,6 +430,14 @@ pub(crate) enum Config {
     Docs,
     /// Prints the JSON Schema of pipeline files, for editors
     Schema,
+}
+
+/// A number of connections that the system can count.
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(connections @ 1..=65_536) => Ok(connections),
+        _ => Err(format!("expected 1 to 65536, found {text:?}")),
+    }
 }
 
 /// A number of days, with or without the unit.

@@ -2,10 +2,11 @@
 //! gives its lease back, and the process ends with 143 or 130, all within five seconds. A run that has
 //! not ended a minute after `limits.night_minutes`, whatever it waits for, is ended likewise, with 20.
 //!
-//! Without a run under way the process ends at once. Whatever is abandoned is as after a crash: nothing
+//! A service stops taking requests, and answers those under way. Without a run or a service the process
+//! ends at once. Whatever is abandoned is as after a crash: nothing
 //! of it is visible, and the next run goes on from there.
 
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,39 @@ pub(crate) struct Interruptible {
     pub(crate) claim: Claim,
     /// How long it may take.
     pub(crate) deadline: Duration,
+}
+
+/// A service, which ends by itself once it is asked to.
+struct Stoppable {
+    stop: tokio::sync::oneshot::Sender<()>,
+    ended: Receiver<()>,
+    /// How long it may take.
+    patience: Duration,
+}
+
+/// The service that answers.
+static SERVICE: Mutex<Option<Stoppable>> = Mutex::new(None);
+
+/// Ready once a signal asks the service to end, which has `patience` for it from then on. The process
+/// ends with the signal's code when the other half is dropped, which [`ended`] does.
+pub(crate) fn stops_service(
+    patience: Duration,
+) -> (tokio::sync::oneshot::Receiver<()>, Sender<()>) {
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let (ending, ended) = channel();
+    let service = Stoppable { stop, ended, patience };
+    *SERVICE.lock().unwrap_or_else(PoisonError::into_inner) = Some(service);
+    (stopped, ending)
+}
+
+/// Lets the process end with the code of the signal that ended the service; returns if there was none.
+pub(crate) fn ended(ending: Sender<()>) {
+    drop(ending);
+    if SERVICE.lock().unwrap_or_else(PoisonError::into_inner).take().is_none() {
+        loop {
+            std::thread::park();
+        }
+    }
 }
 
 /// The run under way.
@@ -137,6 +171,13 @@ fn end(exit_code: u8, name: &str) {
     if let Some(run) = run {
         tracing::warn!("ends after {name}");
         run.end(exit_code, name);
+    }
+    let service = SERVICE.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Stoppable { stop, ended, patience }) = service {
+        tracing::warn!("stops after {name}");
+        // Nobody listens if it has ended by itself.
+        let _ = stop.send(());
+        let _ = ended.recv_timeout(patience);
     }
     std::process::exit(exit_code.into());
 }

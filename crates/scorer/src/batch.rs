@@ -1,16 +1,32 @@
 //! Scoring of Arrow record batches: columns are found by name, whatever their order and number
 //! type, and converted to the feature matrix.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, ListArray, RecordBatch};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float32Type};
-use terms::{Feature, Matrix};
+use arrow::datatypes::{DataType, Field, Float32Type, Schema};
+use terms::{DAYS_AHEAD, DayGrid, Feature, Matrix, column};
 
 use crate::distribution::Distribution;
 use crate::error::Error;
 use crate::scorer::Scorer;
 
 impl Scorer {
+    /// The distributions of a batch's rows as columns, in the order of the rows: P(over two days), the
+    /// quantiles in hours, and a list of P(delivered by day) in a column whose name says the days. They
+    /// are named as those of the product's predictions: [`column::PROBABILITY_OVER_2D`],
+    /// [`column::HOURS`], [`DayGrid::column`](terms::DayGrid::column).
+    ///
+    /// Rows are read as by [`distributions`](Self::distributions).
+    ///
+    /// # Errors
+    /// As those of [`distributions`](Self::distributions).
+    pub fn score_batch(&self, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+        Ok(as_batch(self.days(), &self.distributions(batch)?))
+    }
+
     /// The distributions of a batch's rows.
     ///
     /// Columns are found by name; other columns than the features are ignored. Numbers and booleans
@@ -19,11 +35,11 @@ impl Scorer {
     ///
     /// # Errors
     /// If a feature has no column, or text for numbers or numbers for text; names the column.
-    pub fn score_batch(&self, batch: &RecordBatch) -> Result<Vec<Distribution>, Error> {
+    pub fn distributions(&self, batch: &RecordBatch) -> Result<Vec<Distribution>, Error> {
         self.score(&self.matrix_of(batch)?)
     }
 
-    /// The matrix of a batch's rows, as [`score_batch`](Self::score_batch) reads them.
+    /// The matrix of a batch's rows, as [`distributions`](Self::distributions) reads them.
     ///
     /// # Errors
     /// If a feature has no column, or text for numbers or numbers for text; names the column.
@@ -36,6 +52,29 @@ impl Scorer {
         let columns = features.0.iter().map(column).collect::<Result<_, Error>>()?;
         Ok(Matrix { features, columns })
     }
+}
+
+/// Distributions as columns. All are of these days.
+fn as_batch(days: DayGrid, distributions: &[Distribution]) -> RecordBatch {
+    let numbers = |of: &dyn Fn(&Distribution) -> f32| -> ArrayRef {
+        Arc::new(Float32Array::from_iter_values(distributions.iter().map(of)))
+    };
+    let mut columns =
+        vec![(column::PROBABILITY_OVER_2D.to_owned(), numbers(&|d| d.probability_over_2d))];
+    for (level, name) in column::HOURS.into_iter().enumerate() {
+        columns.push((name.to_owned(), numbers(&|d| d.hours[level])));
+    }
+    let by_day = distributions.iter().flat_map(|distribution| distribution.by_day);
+    let by_day = Float32Array::from_iter_values(by_day);
+    let item = Arc::new(Field::new_list_field(DataType::Float32, false));
+    let lengths = OffsetBuffer::from_lengths(distributions.iter().map(|_| DAYS_AHEAD));
+    columns.push((days.column(), Arc::new(ListArray::new(item, lengths, Arc::new(by_day), None))));
+    let fields: Vec<Field> = (columns.iter())
+        .map(|(name, values)| Field::new(name, values.data_type().clone(), false))
+        .collect();
+    let columns = columns.into_iter().map(|(_, values)| values).collect();
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)
+        .expect("columns of one length with the types of their fields")
 }
 
 fn values(feature: &Feature, column: &ArrayRef) -> Result<Vec<f32>, Error> {

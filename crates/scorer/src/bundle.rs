@@ -5,6 +5,7 @@
 //! `manifest.json` names every file with its size and digest; it is written by `artifact`, and
 //! only read here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -32,13 +33,10 @@ pub const MIXTURE_FILE: &str = "mixture.json";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// The files that every scorer needs, beside those of the regressors that `mixture.json` lists.
-const FILES: [&str; 3] = [FEATURES_FILE, GATE_FILE, MIXTURE_FILE];
-
 /// Whether a file of a bundle is one that scores.
 pub fn is_model_file(name: &str) -> bool {
     let is_trees = name.starts_with("regressor_") && name.ends_with(".bin");
-    FILES.contains(&name) || is_trees
+    [FEATURES_FILE, GATE_FILE, MIXTURE_FILE].contains(&name) || is_trees
 }
 
 /// The form of `mixture.json`.
@@ -109,39 +107,15 @@ impl Scorer {
     /// # Errors
     /// If a file is missing, has another form, or does not fit the others.
     pub fn decode(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
-        let file = |name: &str| {
-            files
-                .get(name)
-                .map(Vec::as_slice)
-                .ok_or_else(|| Error::MissingFile { file: name.into() })
+        let read = |name: &str| match files.get(name) {
+            Some(bytes) => Ok(Cow::Borrowed(bytes.as_slice())),
+            None => Err(Error::MissingFile { file: name.into() }),
         };
-        let trees = |name: &str| {
-            boost::Model::decode(file(name)?)
-                .map_err(|source| Error::Trees { file: name.into(), source })
-        };
-        let features: FeatureList = parsed(FEATURES_FILE, file(FEATURES_FILE)?)?;
-        let mixture: MixtureFile = parsed(MIXTURE_FILE, file(MIXTURE_FILE)?)?;
-        if mixture.levels != LEVELS {
-            return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
-        }
-        let regressor = |(position, (time_scale, weight)): (usize, (TimeScale, f32))| {
-            Ok(Regressor { trees: trees(&regressor_file(position))?, time_scale, weight })
-        };
-        let regressors = mixture.regressors.into_iter().enumerate().map(regressor);
-        let regressors = regressors.collect::<Result<_, Error>>()?;
-        Self::from_parts(Parts {
-            features,
-            days: mixture.days_ahead,
-            gate: trees(GATE_FILE)?,
-            regressors,
-            tail_ratio: mixture.tail_ratio,
-            calibration: mixture.calibration,
-            recalibration: mixture.recalibration,
-            grain: mixture.grain,
-        })
+        Self::from_parts(parts(read)?)
     }
 
-    /// The model in a local folder, each needed file verified against the manifest.
+    /// The model in a local folder, each needed file verified against the manifest. Beside the model
+    /// there is never more than one of its files in memory.
     ///
     /// # Errors
     /// If the manifest or a file is missing, altered, or does not fit.
@@ -168,20 +142,38 @@ impl Scorer {
                     found_bytes: bytes.len() as u64,
                 });
             }
-            Ok(bytes)
+            Ok(Cow::Owned(bytes))
         };
-        let mut files = BTreeMap::new();
-        for name in FILES {
-            files.insert(name.to_owned(), verified(name)?);
-        }
-        let mixture: MixtureFile = parsed(MIXTURE_FILE, &files[MIXTURE_FILE])?;
-        for position in 0..mixture.regressors.len() {
-            let name = regressor_file(position);
-            let bytes = verified(&name)?;
-            files.insert(name, bytes);
-        }
-        Ok(Self::decode(&files)?.with_model_id(manifest.model_id))
+        Self::named(parts(verified)?, manifest.model_id)
     }
+}
+
+/// The parts of a model from its files, each of which is read once.
+fn parts<'a>(read: impl Fn(&str) -> Result<Cow<'a, [u8]>, Error>) -> Result<Parts, Error> {
+    let trees = |name: &str| {
+        boost::Model::decode(&read(name)?)
+            .map_err(|source| Error::Trees { file: name.into(), source })
+    };
+    let features: FeatureList = parsed(FEATURES_FILE, &read(FEATURES_FILE)?)?;
+    let mixture: MixtureFile = parsed(MIXTURE_FILE, &read(MIXTURE_FILE)?)?;
+    if mixture.levels != LEVELS {
+        return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
+    }
+    let regressor = |(position, (time_scale, weight)): (usize, (TimeScale, f32))| {
+        Ok(Regressor { trees: trees(&regressor_file(position))?, time_scale, weight })
+    };
+    let regressors = mixture.regressors.into_iter().enumerate().map(regressor);
+    let regressors = regressors.collect::<Result<_, Error>>()?;
+    Ok(Parts {
+        features,
+        days: mixture.days_ahead,
+        gate: trees(GATE_FILE)?,
+        regressors,
+        tail_ratio: mixture.tail_ratio,
+        calibration: mixture.calibration,
+        recalibration: mixture.recalibration,
+        grain: mixture.grain,
+    })
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> Result<T, Error> {

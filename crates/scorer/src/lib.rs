@@ -3,8 +3,9 @@
 //!
 //! What is here: the model ([`Scorer`], made of [`Parts`]), its files ([`Scorer::encode`],
 //! [`Scorer::load`]), a distribution as it is published ([`Distribution`]) and as a function
-//! ([`Mixture`]), the conformal correction of quantiles ([`Calibration`]), and scoring of Arrow
-//! record batches ([`Scorer::score_batch`]).
+//! ([`Mixture`]), the conformal correction of quantiles ([`Calibration`]), scoring of Arrow record
+//! batches ([`Scorer::score_batch`]), and a model that is replaced while rows are scored
+//! ([`LiveScorer`]).
 //!
 //! What is not: no data frames, no async, no network, no training, no building of features. The
 //! only files that are read are those of a model folder.
@@ -19,8 +20,11 @@
 mod batch;
 mod bundle;
 mod calibration;
+mod compiled;
 mod distribution;
 mod error;
+mod exponential;
+mod live;
 mod mixture;
 mod recalibration;
 mod regressor;
@@ -33,8 +37,10 @@ pub use bundle::{
     FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, is_model_file, regressor_file,
 };
 pub use calibration::{Calibration, Factors, Segment, sorted};
+pub use compiled::Instructions;
 pub use distribution::Distribution;
 pub use error::Error;
+pub use live::LiveScorer;
 pub use mixture::Mixture;
 pub use recalibration::{RecalibratedLevels, Recalibration, cumulative_hazard};
 pub use regressor::{Regressor, mean_hours};

@@ -21,6 +21,7 @@
 use terms::{DAYS_AHEAD, DayGrid, Grain, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::distribution::Distribution;
+use crate::exponential::exp_of_negative;
 
 /// Two quantiles are at least so far apart (3.6 s), so that the distribution has no jumps.
 const GAP_HOURS: f64 = 1e-3;
@@ -104,7 +105,7 @@ impl Mixture {
             floor = *hours;
         }
         let width = quantiles[N_LEVELS - 1] - quantiles[MEDIAN];
-        let power = (LEVELS[1] / LEVELS[0]).ln() / (quantiles[1] / quantiles[0]).ln();
+        let power = libm::log(LEVELS[1] / LEVELS[0]) / libm::log(quantiles[1] / quantiles[0]);
         let mut mixture = Self {
             over: 0.0,
             quantiles,
@@ -118,7 +119,7 @@ impl Mixture {
             survived: 1.0,
             days: DayGrid::DAILY,
         };
-        mixture.over_of_quantiles = mixture.survival_of_quantiles(mixture.two_days);
+        mixture.over_of_quantiles = mixture.survival_anywhere(mixture.two_days);
         mixture.with_over_2d(mixture.over_of_quantiles)
     }
 
@@ -167,7 +168,7 @@ impl Mixture {
             1.0
         } else if self.is_in_tail(self.age) {
             // Without memory, and without dividing two numbers that may both be 0.
-            (-(hours - self.age) / self.tail_hours).exp()
+            exp_of_negative(-(hours - self.age) / self.tail_hours)
         } else {
             (self.plain_survival(hours) / self.survived).min(1.0)
         }
@@ -177,7 +178,7 @@ impl Mixture {
     pub fn quantile(&self, level: f64) -> f64 {
         let left = (1.0 - level).clamp(f64::MIN_POSITIVE, 1.0);
         let hours = if self.is_in_tail(self.age) {
-            self.age - self.tail_hours * left.ln()
+            self.age - self.tail_hours * libm::log(left)
         } else {
             self.plain_quantile(left * self.survived).max(self.age)
         };
@@ -186,20 +187,89 @@ impl Mixture {
 
     /// The numbers that are published.
     pub fn distribution(&self) -> Distribution {
-        let mut by_day = [0.0; DAYS_AHEAD];
-        // The running maxima only undo the last bit of rounding: neither may ever fall.
-        let mut so_far = 0.0f32;
-        for (point, share) in by_day.iter_mut().enumerate() {
-            so_far = so_far.max(self.cdf(self.days.hours(point)) as f32);
-            *share = so_far;
+        Distribution {
+            probability_over_2d: self.probability_over_2d() as f32,
+            hours: self.hours(),
+            by_day: self.by_day(),
+            days: self.days,
         }
+    }
+
+    /// The quantiles that are published, in hours.
+    pub fn hours(&self) -> [f32; N_LEVELS] {
+        // The running maximum only undoes the last bit of rounding: it may never fall.
         let mut so_far = 0.0f32;
-        let hours = LEVELS.map(|level| {
+        LEVELS.map(|level| {
             so_far = so_far.max(self.quantile(level) as f32);
             so_far
-        });
-        let probability_over_2d = self.probability_over_2d() as f32;
-        Distribution { probability_over_2d, hours, by_day, days: self.days }
+        })
+    }
+
+    /// The probabilities by day that are published.
+    pub fn by_day(&self) -> [f32; DAYS_AHEAD] {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+            #[target_feature(enable = "avx512f,avx512dq")]
+            fn with_avx512(mixture: &Mixture) -> [f32; DAYS_AHEAD] {
+                mixture.by_day_on_any()
+            }
+            // The same source, so the same operations: six times as fast in wide vectors.
+            #[expect(unsafe_code, reason = "instructions that the machine has to have")]
+            // SAFETY: it has them.
+            return unsafe { with_avx512(self) };
+        }
+        self.by_day_on_any()
+    }
+
+    /// As [`cdf`](Self::cdf) of each day, in parts that compilers turn into vectors.
+    #[inline(always)]
+    fn by_day_on_any(&self) -> [f32; DAYS_AHEAD] {
+        let mut hours = [0.0; DAYS_AHEAD];
+        for (point, hours) in hours.iter_mut().enumerate() {
+            *hours = self.grain.until(self.days.hours(point), self.order_hour);
+        }
+        let tail = |excess: f64| exp_of_negative(-excess / self.tail_hours);
+        let mut survival = [0.0; DAYS_AHEAD];
+        if self.is_in_tail(self.age) {
+            for (survival, &hours) in survival.iter_mut().zip(&hours) {
+                *survival = if hours <= self.age { 1.0 } else { tail(hours - self.age) };
+            }
+        } else {
+            let last = self.quantiles[N_LEVELS - 1];
+            let first_beyond =
+                hours.partition_point(|&hours| hours < last || hours <= self.two_days);
+            for (survival, &hours) in survival.iter_mut().zip(&hours) {
+                let of_quantiles = TAIL_SHARE * tail((hours - last).max(0.0));
+                *survival = self.over * (of_quantiles / self.over_of_quantiles).min(1.0);
+            }
+            let first = self.quantiles[0];
+            for (survival, &hours) in survival.iter_mut().zip(&hours[..first_beyond]) {
+                *survival = if hours < first || last <= hours {
+                    self.plain_survival(hours)
+                } else {
+                    self.plain_survival_of(hours, self.survival_between(hours))
+                };
+            }
+            // Without an age nothing is divided, which would change nothing.
+            if self.age > 0.0 {
+                for (survival, &hours) in survival.iter_mut().zip(&hours) {
+                    let given = (*survival / self.survived).min(1.0);
+                    *survival = if hours <= self.age { 1.0 } else { given };
+                }
+            }
+        }
+        let mut by_day = survival.map(|survival| (1.0 - survival) as f32);
+        // Only the last bit of rounding ever falls, and rarely.
+        let falls =
+            by_day.array_windows().fold(false, |any, [before, after]| any | (after < before));
+        if falls {
+            let mut so_far = 0.0f32;
+            for share in &mut by_day {
+                so_far = so_far.max(*share);
+                *share = so_far;
+            }
+        }
+        by_day
     }
 
     fn is_in_tail(&self, hours: f64) -> bool {
@@ -208,7 +278,12 @@ impl Mixture {
 
     /// Survival without the condition on age.
     fn plain_survival(&self, hours: f64) -> f64 {
-        let of_quantiles = self.survival_of_quantiles(hours);
+        self.plain_survival_of(hours, self.survival_of_quantiles(hours))
+    }
+
+    /// The same, given 1 - G there.
+    #[inline(always)]
+    fn plain_survival_of(&self, hours: f64, of_quantiles: f64) -> f64 {
         if hours <= self.two_days {
             let within = 1.0 - self.over_of_quantiles;
             1.0 - (1.0 - self.over) * ((1.0 - of_quantiles) / within).clamp(0.0, 1.0)
@@ -230,30 +305,41 @@ impl Mixture {
 
     /// 1 - G.
     fn survival_of_quantiles(&self, hours: f64) -> f64 {
-        let above = self.quantiles.partition_point(|&quantile| quantile <= hours);
-        match above {
-            0 => 1.0 - LEVELS[0] * (hours.max(0.0) / self.quantiles[0]).powf(self.power),
-            N_LEVELS => {
-                let excess = hours - self.quantiles[N_LEVELS - 1];
-                TAIL_SHARE * (-excess / self.tail_hours).exp()
-            }
-            above => {
-                let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
-                let (from, to) = (LEVELS[above - 1], LEVELS[above]);
-                1.0 - (from + (to - from) * (hours - low) / (high - low))
-            }
+        // It is computed once, since powers are slow.
+        if hours == self.two_days { self.over_of_quantiles } else { self.survival_anywhere(hours) }
+    }
+
+    fn survival_anywhere(&self, hours: f64) -> f64 {
+        if hours < self.quantiles[0] {
+            1.0 - LEVELS[0] * libm::pow(hours.max(0.0) / self.quantiles[0], self.power)
+        } else if self.quantiles[N_LEVELS - 1] <= hours {
+            let excess = hours - self.quantiles[N_LEVELS - 1];
+            TAIL_SHARE * exp_of_negative(-excess / self.tail_hours)
+        } else {
+            self.survival_between(hours)
         }
+    }
+
+    /// The same from the first quantile on and before the last.
+    #[inline(always)]
+    fn survival_between(&self, hours: f64) -> f64 {
+        // Counted and not searched: where it is is not the same twice, and no branch foresees it.
+        let inner = &self.quantiles[1..N_LEVELS - 1];
+        let low = inner.iter().map(|&quantile| usize::from(quantile <= hours)).sum::<usize>();
+        let (from, to) = (LEVELS[low], LEVELS[low + 1]);
+        let (low, high) = (self.quantiles[low], self.quantiles[low + 1]);
+        1.0 - (from + (to - from) * (hours - low) / (high - low))
     }
 
     /// The inverse of 1 - G.
     fn quantile_of_quantiles(&self, left: f64) -> f64 {
         if left <= TAIL_SHARE {
-            return self.quantiles[N_LEVELS - 1] + self.tail_hours * (TAIL_SHARE / left).ln();
+            return self.quantiles[N_LEVELS - 1] + self.tail_hours * libm::log(TAIL_SHARE / left);
         }
         let level = 1.0 - left;
         let above = LEVELS.partition_point(|&known| known <= level).min(N_LEVELS - 1);
         if above == 0 {
-            return self.quantiles[0] * (level.max(0.0) / LEVELS[0]).powf(1.0 / self.power);
+            return self.quantiles[0] * libm::pow(level.max(0.0) / LEVELS[0], 1.0 / self.power);
         }
         let (low, high) = (self.quantiles[above - 1], self.quantiles[above]);
         let (from, to) = (LEVELS[above - 1], LEVELS[above]);
@@ -374,6 +460,23 @@ mod tests {
         }
         assert_eq!(published.by_day[0], mixture.distribution().by_day[29]);
         assert_eq!(published.hours, mixture.distribution().hours);
+    }
+
+    proptest! {
+        #[test]
+        fn by_day_is_the_distribution_at_each_day(
+            (over, quantiles, tail) in mixtures(), (grain, hour) in grains(), age in 0.0f64..3000.0) {
+            let plain = Mixture::of_quantiles(quantiles, tail, grain, hour).with_over_2d(over);
+            for mixture in [plain, plain.given_open_for(age)] {
+                let mut so_far = 0.0f32;
+                let expected: [f32; DAYS_AHEAD] = std::array::from_fn(|point| {
+                    so_far = so_far.max(mixture.cdf(mixture.days.hours(point)) as f32);
+                    so_far
+                });
+                prop_assert_eq!(mixture.by_day(), expected);
+                prop_assert_eq!(mixture.by_day_on_any(), expected);
+            }
+        }
     }
 
     #[test]

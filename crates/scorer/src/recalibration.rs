@@ -137,7 +137,7 @@ impl RecalibratedLevels {
 
 /// -ln(1 - share): at how much hazard so large a share has been delivered.
 pub fn cumulative_hazard(share: f64) -> f64 {
-    -(1.0 - share).ln()
+    -libm::log(1.0 - share)
 }
 
 #[cfg(test)]

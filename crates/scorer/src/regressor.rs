@@ -34,13 +34,25 @@ pub fn mean_hours(
     scales: &[FeatureTimeScale],
     row: &[f32],
 ) -> [f64; N_LEVELS] {
+    mean_hours_of(regressors, scales, row, |position| {
+        let mut raw = [0.0; N_LEVELS];
+        regressors[position].trees.predict_row(row, &mut raw);
+        raw
+    })
+}
+
+/// As [`mean_hours`], with what the trees of the regressor at a position predict for the row.
+pub(crate) fn mean_hours_of(
+    regressors: &[Regressor],
+    scales: &[FeatureTimeScale],
+    row: &[f32],
+    predicted: impl Fn(usize) -> [f64; N_LEVELS],
+) -> [f64; N_LEVELS] {
     let mut sum = [0.0; N_LEVELS];
     let total: f64 = regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
-    for (regressor, scale) in regressors.iter().zip(scales) {
-        let mut raw = [0.0; N_LEVELS];
-        regressor.trees.predict_row(row, &mut raw);
+    for (position, (regressor, scale)) in regressors.iter().zip(scales).enumerate() {
         let scale = scale.of_row(row);
-        let quantiles = sorted(&raw);
+        let quantiles = sorted(&predicted(position));
         let share = f64::from(regressor.weight) / total;
         sum.iter_mut().zip(quantiles).for_each(|(sum, scaled)| *sum += share * scale.hours(scaled));
     }

@@ -5,11 +5,12 @@ use rayon::prelude::*;
 use terms::{DayGrid, Feature, FeatureList, Grain, Matrix, N_LEVELS, column, order_hour};
 
 use crate::calibration::Calibration;
+use crate::compiled::{Compiled, Instructions};
 use crate::distribution::Distribution;
 use crate::error::Error;
 use crate::mixture::Mixture;
 use crate::recalibration::{RecalibratedLevels, Recalibration};
-use crate::regressor::{Regressor, mean_hours};
+use crate::regressor::{Regressor, mean_hours_of};
 use crate::time_scale::FeatureTimeScale;
 
 /// Rows that one thread scores at a time: enough for the cost of distributing them to vanish.
@@ -102,12 +103,47 @@ pub struct Parts {
 #[derive(Debug, Clone)]
 pub struct Scorer {
     parts: Parts,
+    /// The trees of the parts as rows are scored with them.
+    trees: Trees,
     /// Of the regressors.
     time_scales: Vec<FeatureTimeScale>,
     /// The feature that has the hour of the order.
     week_hours: Option<usize>,
     recalibrated: RecalibratedLevels,
     model_id: String,
+}
+
+/// The trees of gate and regressors; None where they are walked as they are.
+#[derive(Debug, Clone)]
+struct Trees {
+    gate: Option<Compiled<1>>,
+    regressors: Vec<Option<Compiled<N_LEVELS>>>,
+}
+
+impl Trees {
+    fn of(parts: &Parts, instructions: Instructions) -> Self {
+        let compiled = |regressor: &Regressor| Compiled::of(&regressor.trees, instructions);
+        Self {
+            gate: Compiled::of(&parts.gate, instructions),
+            regressors: parts.regressors.iter().map(compiled).collect(),
+        }
+    }
+}
+
+/// What a model predicts, by its compiled trees if it has them.
+fn predicted<const N: usize>(
+    compiled: Option<&Compiled<N>>,
+    model: &boost::Model,
+    row: &[f32],
+) -> [f64; N] {
+    compiled.map_or_else(
+        || {
+            let mut outputs = [0.0; N];
+            model.predict_row(row, &mut outputs);
+            outputs
+        },
+        |compiled| compiled.predict_row(row),
+    )
 }
 
 impl Scorer {
@@ -118,6 +154,13 @@ impl Scorer {
     /// If a part has another number of outputs or features than it needs, a value out of range, or a
     /// time scale of other features.
     pub fn from_parts(parts: Parts) -> Result<Self, Error> {
+        let scorer = Self::named(parts, String::new())?;
+        let model_id = scorer.fingerprint().short().to_owned();
+        Ok(scorer.with_model_id(model_id))
+    }
+
+    /// As [`from_parts`](Self::from_parts), with an id that is known: no file is encoded to find it.
+    pub(crate) fn named(parts: Parts, model_id: String) -> Result<Self, Error> {
         let n_features = parts.features.len();
         let trees =
             parts.regressors.iter().map(|regressor| ("regressor", &regressor.trees, N_LEVELS));
@@ -144,10 +187,8 @@ impl Scorer {
         let time_scales = parts.regressors.iter().map(scale).collect::<Result<_, _>>()?;
         let recalibrated = parts.recalibration.levels();
         let week_hours = parts.features.position(column::ORDERED_WEEK_HOURS);
-        let model_id = String::new();
-        let mut scorer = Self { parts, time_scales, week_hours, recalibrated, model_id };
-        scorer.model_id = scorer.fingerprint().short().to_owned();
-        Ok(scorer)
+        let trees = Trees::of(&parts, Instructions::best());
+        Ok(Self { parts, trees, time_scales, week_hours, recalibrated, model_id })
     }
 
     /// The same model with probabilities by other days, as to compare it with others on theirs. It
@@ -155,6 +196,15 @@ impl Scorer {
     #[must_use]
     pub fn on_days(mut self, days: DayGrid) -> Self {
         self.parts.days = days;
+        self
+    }
+
+    /// The same model with its trees walked by these instructions, if this machine has them and the
+    /// model is within their limits, otherwise as they are: for comparing them. The same bits come of
+    /// all, and a new model has the fastest.
+    #[must_use]
+    pub fn with_instructions(mut self, instructions: Instructions) -> Self {
+        self.trees = Trees::of(&self.parts, instructions);
         self
     }
 
@@ -201,23 +251,25 @@ impl Scorer {
     /// # Panics
     /// If `row` is not as long as the feature list.
     pub fn mixture_row(&self, row: &[f32]) -> Mixture {
-        let mut log_odds = [0.0];
-        self.parts.gate.predict_row(row, &mut log_odds);
+        let [log_odds] = predicted(self.trees.gate.as_ref(), &self.parts.gate, row);
         let hour = self.week_hours.and_then(|at| order_hour(row[at])).unwrap_or(0.0);
         let Parts { tail_ratio, grain, days, .. } = &self.parts;
         let quantiles = self.quantiles_row(row);
         let mixture = Mixture::of_quantiles(quantiles, f64::from(*tail_ratio), *grain, hour);
         // Both estimate the same from other sides, and the mean of their log-odds errs less than either.
         let of_quantiles = log_odds_of(mixture.probability_over_2d());
-        let mean = f64::midpoint(log_odds[0], of_quantiles);
-        mixture.with_over_2d(1.0 / (1.0 + (-mean).exp())).on_days(*days)
+        let mean = f64::midpoint(log_odds, of_quantiles);
+        mixture.with_over_2d(1.0 / (1.0 + libm::exp(-mean))).on_days(*days)
     }
 
     /// The corrected quantiles of one row, in hours, ascending.
     pub(crate) fn quantiles_row(&self, row: &[f32]) -> [f64; N_LEVELS] {
         let Parts { regressors, calibration, .. } = &self.parts;
         let scale = self.time_scales[0].of_row(row);
-        let mean = mean_hours(regressors, &self.time_scales, row);
+        let mean = mean_hours_of(regressors, &self.time_scales, row, |position| {
+            let compiled = self.trees.regressors[position].as_ref();
+            predicted(compiled, &regressors[position].trees, row)
+        });
         let corrected = calibration.apply(mean.map(|hours| scale.scaled(hours)));
         self.recalibrated.apply(0.0, corrected).map(|scaled| scale.hours(scaled))
     }
@@ -302,7 +354,7 @@ impl Scorer {
 }
 
 fn log_odds_of(probability: f64) -> f64 {
-    (probability / (1.0 - probability)).ln()
+    libm::log(probability / (1.0 - probability))
 }
 
 /// The kind of a feature as text; of levels their digest, by which lists differ.

@@ -4,19 +4,21 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{
-    ArrayRef, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, StringViewArray,
+    ArrayRef, AsArray, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray,
+    StringViewArray,
 };
-use arrow::datatypes::Int32Type;
+use arrow::datatypes::{Float32Type, Int32Type};
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use terms::{
     DayGrid, Digest, ErrorClass, Feature, FeatureKind, FeatureList, Grain, LEVELS, Matrix, N_LEVELS,
 };
 
 use crate::{
-    Calibration, Error, MIXTURE_FILE, Mixture, Parts, Recalibration, Regressor, Scorer, Segment,
-    TimeScale, regressor_file,
+    Calibration, Error, LiveScorer, MIXTURE_FILE, Mixture, Parts, Recalibration, Regressor, Scorer,
+    Segment, TimeScale, regressor_file,
 };
 
 fn features() -> FeatureList {
@@ -121,6 +123,83 @@ fn an_open_shipment_is_not_predicted_into_the_past() {
 }
 
 #[test]
+fn threads_share_a_scorer() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Scorer>();
+    shared::<LiveScorer>();
+}
+
+#[test]
+fn a_batch_is_scored_to_the_columns_of_the_products_predictions() {
+    let scorer = scorer().on_days(DayGrid::up_to(180).unwrap());
+    let distance: ArrayRef = Arc::new(Float64Array::from_iter((0..700).map(f64::from)));
+    let service: ArrayRef = Arc::new(StringArray::from_iter_values(
+        (0..700).map(|row| ["air", "road", "sea"][row % 3]),
+    ));
+    let batch = RecordBatch::try_from_iter([("distance_km", distance), ("service", service)]);
+    let batch = batch.unwrap();
+    let scored = scorer.score_batch(&batch).unwrap();
+    let names: Vec<String> =
+        scored.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let mut expected = vec![terms::column::PROBABILITY_OVER_2D];
+    expected.extend(terms::column::HOURS);
+    expected.push("probability_by_3_days");
+    assert_eq!(names, expected);
+    let numbers = |column: usize| scored.column(column).as_primitive::<Float32Type>();
+    let lists = scored.column(1 + N_LEVELS).as_list::<i32>();
+    for (row, distribution) in scorer.distributions(&batch).unwrap().iter().enumerate() {
+        assert_eq!(numbers(0).value(row), distribution.probability_over_2d);
+        for level in 0..N_LEVELS {
+            assert_eq!(numbers(1 + level).value(row), distribution.hours[level]);
+        }
+        assert_eq!(lists.value(row).as_primitive::<Float32Type>().values(), &distribution.by_day);
+    }
+    let none = scorer.score_batch(&batch.slice(0, 0)).unwrap();
+    assert_eq!((none.num_rows(), none.schema()), (0, scored.schema()));
+}
+
+#[test]
+fn a_model_is_replaced_under_load_with_no_failed_and_no_mixed_answer() {
+    let other = Parts {
+        gate: Model::new(vec![-2.0], Vec::new(), 2, OutputOrder::AsAdded).unwrap(),
+        tail_ratio: 0.9,
+        ..parts()
+    };
+    let models = [scorer(), Scorer::from_parts(other).unwrap()];
+    let rows: Vec<[f32; 2]> = (0..500).map(|row| [row as f32 * 3.0, (row % 2) as f32]).collect();
+    let expected = models.each_ref().map(|model| rows.iter().map(|row| model.score_row(row)));
+    let expected = expected.map(Iterator::collect::<Vec<_>>);
+    assert!((0..rows.len()).all(|row| expected[0][row] != expected[1][row]));
+    let live = LiveScorer::new(models[0].clone());
+    let swaps_are_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let read = || {
+            let mut n_answers = [0; 2];
+            while !swaps_are_over.load(Ordering::Relaxed) {
+                for (position, row) in rows.iter().enumerate() {
+                    let scorer = live.current();
+                    let answer = (scorer.model_id(), scorer.score_row(row));
+                    let of = (0..2)
+                        .find(|&of| answer == (models[of].model_id(), expected[of][position]));
+                    n_answers[of.expect("the whole answer of one of the models")] += 1;
+                }
+            }
+            n_answers
+        };
+        let readers = [(); 3].map(|()| scope.spawn(read));
+        for swap in 0..1_000 {
+            live.replace(models[(swap + 1) % 2].clone());
+            std::thread::yield_now();
+        }
+        swaps_are_over.store(true, Ordering::Relaxed);
+        let answers = readers.map(|reader| reader.join().unwrap());
+        assert!(answers.iter().flatten().sum::<i32>() > 0, "{answers:?}");
+    });
+    // The last swap has put the first model back.
+    assert_eq!(live.current().model_id(), models[0].model_id());
+}
+
+#[test]
 fn another_feature_list_is_refused_with_the_first_difference() {
     let mut other = matrix();
     other.features.0[1].name = "carrier".into();
@@ -146,7 +225,7 @@ fn a_batch_is_read_by_name_whatever_its_types_and_order() {
     let distance: ArrayRef = Arc::new(Int32Array::from(vec![Some(600), None, Some(3)]));
     let other: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
     let columns = [("x", other), ("service", service), ("distance_km", distance)];
-    let scored = scorer.score_batch(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let scored = scorer.distributions(&RecordBatch::try_from_iter(columns).unwrap()).unwrap();
     let rows = [[600.0, 1.0], [f32::NAN, f32::NAN], [3.0, f32::NAN]];
     assert_eq!(scored, rows.map(|row| scorer.score_row(&row)));
 

@@ -34,7 +34,7 @@ pub struct AgeInterval {
 /// assert!((median - (10.0 + 10.0 * 2.0_f64.ln())).abs() < 1e-9);
 /// ```
 pub fn life_table_quantile(table: &[AgeInterval], level: f64) -> Option<f64> {
-    let mut left = -(1.0 - level).ln();
+    let mut left = -libm::log(1.0 - level);
     let mut start = 0.0;
     let mut hazard = None;
     for interval in table {
@@ -65,7 +65,7 @@ pub fn life_table_share(table: &[AgeInterval]) -> f64 {
         hazard = hazard_of(interval).or(hazard);
         sum += hazard.unwrap_or(0.0) * interval.width;
     }
-    1.0 - (-sum).exp()
+    1.0 - libm::exp(-sum)
 }
 
 /// Events over time at risk; `None` where too few were.

@@ -33,6 +33,9 @@ pub const PARITY_FILE: &str = "parity/vectors.parquet";
 /// The form of the file.
 pub(super) const VERSION: &str = "longhaul/parity/2";
 
+/// What the columns of raw scores begin with.
+pub(super) const RAW: &str = "parity:raw:";
+
 /// What the columns of explanations begin with.
 pub(super) const SHAP: &str = "parity:shap:";
 
@@ -65,7 +68,7 @@ pub(super) fn expected(
         let scores: ArrayRef = Arc::new(Float64Array::from_iter_values(scores));
         let leaves = UInt32Array::from_iter_values(leaves.into_iter().flatten());
         columns.push((format!("parity:leaves:{name}"), lists(Arc::new(leaves), n_trees, None)?));
-        columns.push((format!("parity:raw:{name}"), lists(scores, n_outputs, None)?));
+        columns.push((format!("{RAW}{name}"), lists(scores, n_outputs, None)?));
         columns.push((format!("{SHAP}{name}"), shap(model, rows, is_explained)?));
     }
 

@@ -1,11 +1,13 @@
-//! Verifies parity vectors: what this scorer makes of their rows is what they say, bit by bit.
+//! Verifies parity vectors: what this scorer makes of their rows is what they say: leaves and raw scores
+//! bit by bit, forecasts but for the rounding of exponentials and powers, which a later version may
+//! compute in another way.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, UInt32Type};
 use boost::OutputOrder;
 use scorer::Scorer;
 
-use super::parity_columns::{SHAP, ensemble, expected, n_explained_max};
+use super::parity_columns::{RAW, SHAP, ensemble, expected, n_explained_max};
 use super::parity_file::{Reader, rows, unreadable};
 use super::value_pools::models;
 use crate::Error;
@@ -13,6 +15,10 @@ use crate::Error;
 /// Explanations may differ by so much, relative to the largest value of the row: they are sums in an
 /// order that no file promises.
 const SHAP_TOLERANCE: f64 = 1e-9;
+
+/// Hours and probabilities may differ by so much, relative to the largest of the row or to 1: what is
+/// published of them is f32. It is what other readers are held to.
+const FORECAST_TOLERANCE: f64 = 1e-12;
 
 /// How much was verified.
 ///
@@ -30,8 +36,8 @@ pub struct VerifiedParity {
     pub numbers: usize,
 }
 
-/// Compares what a scorer makes of the rows of [`PARITY_FILE`](super::PARITY_FILE) with what the file says: leaves, raw
-/// scores, hours and probabilities bit by bit, explanations to 1e-9.
+/// Compares what a scorer makes of the rows of [`PARITY_FILE`](super::PARITY_FILE) with what the file says: leaves and
+/// raw scores bit by bit, hours and probabilities to 1e-12, explanations to 1e-9.
 ///
 /// The bytes need not be trusted: anything but the vectors of a model with the same features and trees
 /// is an error, and no more than the file's rows take is allocated.
@@ -85,7 +91,7 @@ fn compare_sorted(
     first_row: usize,
 ) -> Result<(), Error> {
     for (position, model) in models(scorer).enumerate() {
-        let column = format!("parity:raw:{}", ensemble(position));
+        let column = format!("{RAW}{}", ensemble(position));
         let raw = batch[column.as_str()].as_fixed_size_list();
         let mut made = vec![0.0; model.n_outputs()];
         for (at, row) in rows.iter().enumerate() {
@@ -134,7 +140,11 @@ fn compare(
     } else {
         let [said, made] = [&said, &made].map(|of| of.as_primitive::<Float64Type>().values());
         let scale = made.iter().fold(1.0_f64, |largest, value| largest.max(value.abs()));
-        let tolerance = if name.starts_with(SHAP) { SHAP_TOLERANCE * scale } else { 0.0 };
+        let tolerance = match name {
+            _ if name.starts_with(SHAP) => SHAP_TOLERANCE * scale,
+            _ if name.starts_with(RAW) => 0.0,
+            _ => FORECAST_TOLERANCE * scale,
+        };
         if let Some(index) = first_difference(said, made, tolerance) {
             return differ(index, said[index].to_string(), made[index].to_string());
         }

@@ -104,9 +104,6 @@ fn another_bit_is_found_with_its_row_and_column() {
         ("parity:raw:gate", 17),
         ("parity:raw:regressor_0", 299),
         ("parity:raw:regressor_1", 3),
-        ("parity:hours", 311),
-        ("parity:probability_over_2d", 4),
-        ("parity:probability_by_day", 255),
     ] {
         let column = &batch[name];
         let width = column.as_fixed_size_list_opt().map_or(1, |lists| lists.value_length());
@@ -123,27 +120,39 @@ fn another_bit_is_found_with_its_row_and_column() {
     }
 }
 
+/// A column of a batch with an error added to every number.
+fn with_error(batch: &RecordBatch, name: &str, error: f64) -> Vec<u8> {
+    let column = &batch[name];
+    let lists = column.as_fixed_size_list_opt();
+    let values = lists.map_or(column, |lists| lists.values()).as_primitive::<Float64Type>();
+    let values = values.values().iter().map(|value| value + error);
+    let values: ArrayRef = Arc::new(Float64Array::from_iter_values(values));
+    let other = match column.data_type() {
+        DataType::FixedSizeList(field, n) => {
+            let nulls = column.nulls().cloned();
+            Arc::new(FixedSizeListArray::try_new(field.clone(), *n, values, nulls).unwrap())
+        }
+        _ => values,
+    };
+    write(&with_column(batch, name, other), SCHEMA)
+}
+
 #[test]
-fn explanations_may_differ_by_rounding_and_no_more() {
+fn explanations_and_forecasts_may_differ_by_rounding_and_no_more() {
     let scorer = generated(2).unwrap();
     let (_, batch) = written(&scorer);
-    let name = "parity:shap:gate";
-    let lists = batch[name].as_fixed_size_list();
-    let with_error = |error: f64| {
-        let values = lists.values().as_primitive::<Float64Type>();
-        let values = values.values().iter().map(|value| value + error);
-        let DataType::FixedSizeList(field, n) = lists.data_type() else { panic!("lists") };
-        let values = Arc::new(Float64Array::from_iter_values(values));
-        let nulls = lists.nulls().cloned();
-        let lists = FixedSizeListArray::try_new(field.clone(), *n, values, nulls).unwrap();
-        write(&with_column(&batch, name, Arc::new(lists)), SCHEMA)
-    };
-    assert!(verify_parity(&scorer, &with_error(1e-12)).is_ok());
-    let message = refused(&scorer, &with_error(1e-6));
-    assert!(
-        message.starts_with("parity vectors, row 0, parity:shap:gate, 0: expected "),
-        "{message}"
-    );
+    for (name, rounding, wrong) in [
+        ("parity:shap:gate", 1e-12, 1e-6),
+        ("parity:hours", 1e-13, 1e-7),
+        ("parity:probability_over_2d", 1e-15, 1e-11),
+        ("parity:probability_by_day", 1e-15, 1e-11),
+    ] {
+        assert!(verify_parity(&scorer, &with_error(&batch, name, rounding)).is_ok(), "{name}");
+        let message = refused(&scorer, &with_error(&batch, name, wrong));
+        let place = format!("parity vectors, row 0, {name}");
+        assert!(message.starts_with(&place), "{message}");
+        assert!(message.contains(": expected "), "{message}");
+    }
 }
 
 #[test]

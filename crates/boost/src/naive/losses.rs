@@ -228,7 +228,7 @@ impl NaiveLoss<2> for LogOdds<'_> {
             let rows = (0..self.outcomes.len()).filter(|&row| self.outcomes[row] == wanted);
             rows.map(|row| weight(self.weights, row)).sum::<f64>()
         };
-        vec![((total(true) + 0.5) / (total(false) + 0.5)).ln() as f32]
+        vec![libm::log((total(true) + 0.5) / (total(false) + 0.5)) as f32]
     }
 
     fn order(&self) -> OutputOrder {
@@ -239,7 +239,7 @@ impl NaiveLoss<2> for LogOdds<'_> {
         let n_rows = current.len();
         let heaviest = (0..n_rows).map(|row| weight(self.weights, row)).fold(0.0, f64::max);
         let rows = (0..n_rows).map(|row| {
-            let p = 1.0 / (1.0 + (-f64::from(current[row][0])).exp());
+            let p = 1.0 / (1.0 + libm::exp(-f64::from(current[row][0])));
             let outcome = if self.outcomes[row] { 1.0 } else { 0.0 };
             let weight = weight(self.weights, row);
             ((p - outcome) * weight, p * (1.0 - p) * weight)

@@ -21,6 +21,7 @@ pub(crate) mod quarantine;
 pub(crate) mod retry;
 pub(crate) mod run_diff;
 pub(crate) mod runs;
+pub(crate) mod serve;
 pub(crate) mod settings_docs;
 pub(crate) mod simulate;
 pub(crate) mod verify;

@@ -53,7 +53,7 @@ pub(crate) fn verify(
     let bytes: u64 = bundle.manifest.files.values().map(|file| file.bytes).sum();
     let n_files = bundle.manifest.files.len();
     let parity = match rows {
-        Some(rows) => format!("{} rows scored to the same bits", count(rows)),
+        Some(rows) => format!("{} rows are scored as they were", count(rows)),
         None => "the bundle has no parity vectors".to_owned(),
     };
     let text = format!(

@@ -77,7 +77,7 @@ fn score_batches<'a>(
     let reader = reader.build().with_context(|| place.to_owned())?;
     Ok(reader.map(|batch| {
         let batch = batch?;
-        let distributions = scorer.score_batch(&batch)?;
+        let distributions = scorer.distributions(&batch)?;
         Ok((batch, distributions))
     }))
 }
@@ -191,7 +191,7 @@ fn score_objects(scorer: &Scorer, rows: Vec<Map<String, Value>>) -> Result<Chunk
         (feature.name.clone(), array)
     });
     let batch = RecordBatch::try_from_iter(columns)?;
-    let distributions = scorer.score_batch(&batch)?;
+    let distributions = scorer.distributions(&batch)?;
     let ids = rows.into_iter().map(|row| {
         row.into_iter()
             .filter(|(name, _)| name == column::SHIPMENT_ID || name == column::ORDER_ID)

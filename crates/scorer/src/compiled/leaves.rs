@@ -1,0 +1,66 @@
+//! The values of the leaves, and the adding of them.
+
+use boost::Model;
+
+use super::paths::Numbered;
+
+/// The outputs that are added at once: half a cache line, so that none is on two.
+pub(super) const WIDE: usize = 8;
+
+#[derive(Clone, Debug)]
+#[repr(C, align(32))]
+pub(super) struct Wide(pub(super) [f32; WIDE]);
+
+/// The values of the leaves of all trees, for one output or nine: eight are together, the last is
+/// apart.
+#[derive(Clone, Debug)]
+pub(super) struct Leaves<const N: usize> {
+    base: [f64; N],
+    /// The position of each tree's first leaf.
+    pub(super) first: Vec<u32>,
+    /// None for one output. The leaf before all others is zero.
+    pub(super) wide: Vec<Wide>,
+    /// Widened, which spares an instruction for each tree.
+    pub(super) last: Vec<f64>,
+}
+
+impl<const N: usize> Leaves<N> {
+    /// Whether there are eight outputs beside the last.
+    pub(super) const IS_WIDE: bool = N == WIDE + 1;
+
+    pub(super) fn of(model: &Model, trees: &[Numbered]) -> Option<Self> {
+        const { assert!(N == 1 || N == WIDE + 1, "one output or nine") };
+        // A sum that begins at 0 is never -0.
+        let base: Vec<f64> = model.base().iter().map(|&base| 0.0 + f64::from(base)).collect();
+        let mut leaves = Self {
+            base: base.try_into().ok()?,
+            first: Vec::with_capacity(trees.len()),
+            wide: if Self::IS_WIDE { vec![Wide([0.0; WIDE])] } else { Vec::new() },
+            last: vec![0.0],
+        };
+        for (tree, numbered) in model.trees().iter().zip(trees) {
+            leaves.first.push(leaves.last.len() as u32);
+            for &leaf in &numbered.leaves {
+                let values = tree.leaf(leaf);
+                if let Ok(wide) = values[..N - 1].try_into() {
+                    leaves.wide.push(Wide(wide));
+                }
+                leaves.last.push(values[N - 1].into());
+            }
+        }
+        Some(leaves)
+    }
+
+    /// The sums of eight outputs and of the last, to begin with.
+    #[inline(always)]
+    pub(super) fn base(&self) -> ([f64; WIDE], f64) {
+        let (wide, last) = self.base.split_at(N - 1);
+        (wide.try_into().unwrap_or([0.0; WIDE]), last[0])
+    }
+
+    /// All outputs of sums of eight and of the last.
+    #[inline(always)]
+    pub(super) fn outputs(wide: [f64; WIDE], last: f64) -> [f64; N] {
+        std::array::from_fn(|output| if output + 1 < N { wide[output] } else { last })
+    }
+}
