@@ -104,6 +104,8 @@ test-python: .venv-wheel/installed ## The Python package: wheel, types, tests in
 	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_alone.py
 	.venv-python/bin/pip install --quiet --requirement python/requirements.txt
 	cd python && ../.venv-wheel/bin/mypy --python-executable ../.venv-python/bin/python
+	.venv-wheel/bin/pip install --quiet --no-index --force-reinstall $(TARGET)/wheels/longhaul-*.whl
+	.venv-wheel/bin/python -m mypy.stubtest longhaul._native --mypy-config-file python/pyproject.toml
 	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_longhaul.py
 
 .venv-wheel/installed: python/requirements-tools.txt

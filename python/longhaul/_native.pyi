@@ -5,6 +5,8 @@ from typing import Any, final
 
 from longhaul._tables import ArrowTable
 
+__all__ = ["Forecast", "Model", "Table", "__version__"]
+
 __version__: str
 
 @final
