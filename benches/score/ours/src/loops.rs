@@ -23,18 +23,19 @@ fn percentiles(times: &mut [u64]) -> [f64; 3] {
 
 /// One row after the other, each timed by itself, ours and theirs in turn on the same rows. Of several
 /// passes the least of each percentile: what the machine does besides only adds.
-pub(crate) fn closed(
-    ours: &mut dyn Peer,
-    theirs: &mut dyn Peer,
+pub(crate) fn closed<'a>(
+    ours: &'a mut dyn Peer,
+    theirs: &'a mut dyn Peer,
     rows: &[f32],
     n_features: usize,
     passes: usize,
 ) -> [Value; 2] {
+    let mut both = [ours, theirs];
     let mut least = [[f64::MAX; 3]; 2];
     for _ in 0..passes {
         let mut times = [Vec::new(), Vec::new()];
         for turn in rows.chunks(TURN * n_features) {
-            for (peer, times) in [&mut *ours, &mut *theirs].into_iter().zip(&mut times) {
+            for (peer, times) in both.iter_mut().zip(&mut times) {
                 for row in turn.chunks_exact(n_features) {
                     let started = Instant::now();
                     peer.row(black_box(row));
@@ -51,18 +52,18 @@ pub(crate) fn closed(
 }
 
 /// Seconds for all rows at once on two threads, ours and theirs in turn; the least of several passes.
-pub(crate) fn batch_seconds(
-    ours: &mut dyn Peer,
-    theirs: &mut dyn Peer,
+pub(crate) fn batch_seconds<'a>(
+    ours: &'a mut dyn Peer,
+    theirs: &'a mut dyn Peer,
     rows: &[f32],
     n_features: usize,
     passes: usize,
 ) -> Result<[f64; 2]> {
     let mut least = [f64::MAX; 2];
-    ours.prepare(rows, n_features);
-    theirs.prepare(rows, n_features);
+    let mut both = [ours, theirs];
+    both.iter_mut().for_each(|peer| peer.prepare(rows, n_features));
     for _ in 0..passes {
-        for (peer, least) in [&mut *ours, &mut *theirs].into_iter().zip(&mut least) {
+        for (peer, least) in both.iter_mut().zip(&mut least) {
             let started = Instant::now();
             peer.batch(rows)?;
             *least = least.min(started.elapsed().as_secs_f64());

@@ -206,7 +206,7 @@ pub(crate) struct Onnx {
 impl Onnx {
     pub(crate) fn load(library: &str, folder: &Path, n_features: usize) -> Result<Self> {
         let environment = ort::init_from(library).map_err(|e| anyhow::anyhow!("{e}"))?;
-        let environment = environment.commit().map_err(|e| anyhow::anyhow!("{e}"))?;
+        let environment = environment.build().map_err(|e| anyhow::anyhow!("{e}"))?;
         let session = |threads| -> Result<Session> {
             let builder = Session::builder(&environment).map_err(|e| anyhow::anyhow!("{e}"))?;
             let builder =
