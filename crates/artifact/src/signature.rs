@@ -148,9 +148,9 @@ mod tests {
         }
         store.put(&path(&model), signature).unwrap();
         verify(model.model_id()).unwrap();
-        let stranger = PublicKey(vec![7; 32]);
+        let another = PublicKey(vec![7; 32]);
         let (manifest, signature) = read_signature(&store, model.model_id()).unwrap();
-        stranger.verify("m", &manifest, signature.as_deref()).unwrap_err();
+        another.verify("m", &manifest, signature.as_deref()).unwrap_err();
     }
 
     #[test]

@@ -70,6 +70,7 @@ enum Source {
 }
 
 impl Source {
+    #[expect(clippy::disallowed_methods, reason = "a bundle may be a folder of the caller's")]
     fn of(resolved: &Resolved, model: &str) -> Result<Self> {
         let folder = PathBuf::from(model);
         if folder.join("manifest.json").is_file() {

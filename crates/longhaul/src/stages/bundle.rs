@@ -28,7 +28,7 @@ const DECLARATION: &str = "feature_declaration.toml";
 
 /// What a model is published from: what this night left.
 #[derive(Clone, Copy)]
-pub(crate) struct Night<'a> {
+pub(crate) struct PublishInputs<'a> {
     /// The tables that the check passed.
     pub(crate) checked: &'a Checked,
     pub(crate) features: &'a StageResult,
@@ -38,7 +38,7 @@ pub(crate) struct Night<'a> {
     pub(crate) parent: Option<&'a str>,
 }
 
-impl Night<'_> {
+impl PublishInputs<'_> {
     /// What a model is made of beside its features.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Night<'_> {
 pub(crate) fn bundle(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    night: Night<'_>,
+    night: PublishInputs<'_>,
     evaluated: &evaluate::Summary,
 ) -> Result<Bundle> {
     let mut files = BTreeMap::new();
@@ -133,7 +133,11 @@ fn gates(evaluation: &Evaluation, evaluated: &evaluate::Summary) -> serde_json::
 }
 
 /// On what the model was trained, for its card.
-fn training(night: Night<'_>, about: &About, sources: &Sources) -> Result<Vec<(String, String)>> {
+fn training(
+    night: PublishInputs<'_>,
+    about: &About,
+    sources: &Sources,
+) -> Result<Vec<(String, String)>> {
     let trained: train::Summary = night.train.summary()?;
     let mut rows = Vec::new();
     let mut add = |name: &str, value: String| rows.push((name.to_owned(), value));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 
-use super::bundle::Night;
+use super::bundle::PublishInputs;
 use super::check::{self, Checked};
 use super::{evaluate, features, publish, score, train};
 use crate::damage::{self, Part};
@@ -209,7 +209,7 @@ pub(super) fn run_stage(
         Stage::Publish => {
             let [features, train, evaluate] =
                 [Stage::Features, Stage::Train, Stage::Evaluate].map(|stage| results.of(stage));
-            let night = Night {
+            let night = PublishInputs {
                 checked: results.checked()?,
                 features: features?,
                 train: train?,

@@ -11,7 +11,7 @@ use terms::AsOf;
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::bundle::{self, Night};
+use crate::stages::bundle::{self, PublishInputs};
 use crate::stages::{evaluate, train};
 
 /// The summary in the stage's manifest.
@@ -42,7 +42,7 @@ pub(crate) struct Published {
 pub(crate) fn run(
     context: &RunContext<'_>,
     resolved: &Resolved,
-    night: Night<'_>,
+    night: PublishInputs<'_>,
 ) -> Result<Published> {
     let (train, evaluate) = (night.train, night.evaluate);
     let evaluated = with_a_model(evaluate.summary()?, &train.summary()?, context.as_of);
