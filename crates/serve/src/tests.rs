@@ -1,4 +1,5 @@
 //! The service over real connections.
+#![expect(clippy::disallowed_methods, reason = "tests wait, but not for ever")]
 
 use std::io;
 use std::net::SocketAddr;
@@ -115,7 +116,7 @@ const ROW: &str = r#"{"distance_km": 5, "region": "south", "order_id": "o1"}"#;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn predictions_are_those_of_the_scorer_with_the_names_of_predict() {
     let service = Running::new().await;
-    let many = vec![ROW; 100].join(",");
+    let many = [ROW; 100].join(",");
     for rows in [ROW, &many] {
         let (status, answer) = service.predict(&format!("{{\"rows\": [{rows}]}}")).await;
         assert_eq!((status, &answer["model_id"]), (200, &json!("model-96")));
@@ -155,7 +156,7 @@ async fn what_is_wrong_with_a_request_is_said() {
     let (status, answer) = service.predict("{").await;
     assert_eq!(status, 400);
     assert!(answer["error"]["message"].as_str().unwrap().starts_with("expected {\"rows\""));
-    let four = vec![ROW; 4].join(",");
+    let four = [ROW; 4].join(",");
     let (status, answer) = service.predict(&format!("{{\"rows\": [{four}]}}")).await;
     assert_eq!(
         (status, &answer["error"]["message"]),
@@ -193,7 +194,7 @@ async fn a_model_is_replaced_under_load_and_one_that_cannot_be_loaded_changes_no
     // Taken from the end.
     let models = [Ok(scorer(120.0)), Err("no such bucket"), Ok(scorer(48.0)), Err("a flipped bit")];
     *service.source.0.lock().unwrap() = models.into();
-    let body = format!("{{\"rows\": [{}]}}", vec![ROW; 7].join(","));
+    let body = format!("{{\"rows\": [{}]}}", [ROW; 7].join(","));
     let expected = |median: f32| (scorer(median).score_row(&[5.0, 1.0]).hours[4], median);
     let medians = [96.0, 48.0, 120.0].map(expected);
     let mut seen: Vec<String> = Vec::new();

@@ -130,7 +130,7 @@ fn with_error(batch: &RecordBatch, name: &str, error: f64) -> Vec<u8> {
     let other = match column.data_type() {
         DataType::FixedSizeList(field, n) => {
             let nulls = column.nulls().cloned();
-            Arc::new(FixedSizeListArray::try_new(field.clone(), *n, values, nulls).unwrap())
+            Arc::new(FixedSizeListArray::try_new(field.clone(), *n, values, nulls).expect("sound"))
         }
         _ => values,
     };
