@@ -44,7 +44,7 @@ fn tree(at: usize, n_outputs: usize) -> Tree {
     let split = |feature, rule, left| Split {
         feature,
         rule,
-        missing_left: at % 2 == 0,
+        missing_left: at.is_multiple_of(2),
         left,
         right: Child::Leaf(feature),
         gain: 1.0,
@@ -54,7 +54,7 @@ fn tree(at: usize, n_outputs: usize) -> Tree {
         split(1, SplitRule::Codes(vec![at as u32 % 3]), Child::Leaf(2)),
     ];
     let values = (0..3 * n_outputs).map(|value| value as f32 / 10.0).collect();
-    Tree::new(&splits, values, n_outputs).unwrap()
+    Tree::new(&splits, values, n_outputs).expect("a sound model")
 }
 
 fn scorer() -> Scorer {
@@ -68,9 +68,10 @@ fn scorer() -> Scorer {
     Scorer::from_parts(Parts {
         features,
         days: DayGrid::DAILY,
-        gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).unwrap(),
+        gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).expect("a sound model"),
         regressors: vec![Regressor {
-            trees: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising).unwrap(),
+            trees: Model::new(vec![30.0; N_LEVELS], trees, 2, OutputOrder::Rising)
+                .expect("a sound model"),
             time_scale: TimeScale::hours(),
             weight: 1.0,
         }],
@@ -82,7 +83,7 @@ fn scorer() -> Scorer {
         recalibration: Recalibration { stretch: 0.4, ratios: vec![0.9; 8] },
         grain: Grain::Date,
     })
-    .unwrap()
+    .expect("a sound model")
 }
 
 #[test]

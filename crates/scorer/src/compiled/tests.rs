@@ -55,7 +55,7 @@ struct Random(u64);
 impl Random {
     fn below(&mut self, end: u32) -> u32 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        ((self.0 >> 33) * u64::from(end) >> 31) as u32
+        (((self.0 >> 33) * u64::from(end)) >> 31) as u32
     }
 
     fn number(&mut self, of: u32) -> f32 {
