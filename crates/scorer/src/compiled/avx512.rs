@@ -65,7 +65,7 @@ pub(super) struct Slots {
     /// The number of slots of each sixty-four trees.
     n_slots: Vec<usize>,
     /// The first leaves of each sixty-four trees.
-    first: Vec<Positions>,
+    first: Vec<Offsets>,
     n_trees: usize,
     n_vectors: usize,
     has_bits: bool,
@@ -104,7 +104,7 @@ impl Slots {
             has_bits: false,
         };
         for of_group in first_leaves.chunks(TREES) {
-            let mut first = Positions([0; TREES]);
+            let mut first = Offsets([0; TREES]);
             first.0[..of_group.len()].copy_from_slice(of_group);
             all.first.push(first);
         }
@@ -187,7 +187,7 @@ impl Slots {
         let looked_up: [__m512i; VECTORS] = vectors(&bytes.columns);
         let mut sums = Sums::of(leaves);
         let mut first_slot = 0;
-        let mut walked: Option<Positions> = None;
+        let mut walked: Option<Offsets> = None;
         for (group, &n_slots) in self.n_slots.iter().enumerate() {
             let slots = self.slots[first_slot..][..n_slots].iter();
             let slots = slots.zip(&self.bits[first_slot..][..n_slots]);
@@ -205,7 +205,7 @@ impl Slots {
             };
             // The leaves found before are added while these trees are walked: both are chains of
             // instructions that wait for one another, but not for those of the other chain.
-            if let Some(Positions(found)) = &walked {
+            if let Some(Offsets(found)) = &walked {
                 let (pairs, _) = found.as_chunks::<ADDED_AT_A_SLOT>();
                 let mut pairs = pairs.iter();
                 for slot in slots {
@@ -220,7 +220,7 @@ impl Slots {
             }
             walked = Some(positions(&self.first[group], leaf));
         }
-        if let Some(Positions(found)) = &walked {
+        if let Some(Offsets(found)) = &walked {
             let n_trees = (self.n_trees - 1) % TREES + 1;
             found[..n_trees].iter().for_each(|&at| sums.add(leaves, at));
         }
@@ -231,14 +231,14 @@ impl Slots {
 /// The leaves of each tree, by their positions among all.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
-struct Positions([u32; TREES]);
+struct Offsets([u32; TREES]);
 
 /// The positions of these leaves of trees that begin at `first`.
 #[inline]
 #[target_feature(enable = "avx512f")]
 #[expect(unsafe_code, reason = "loads and stores of what is there")]
-fn positions(first: &Positions, leaf: __m512i) -> Positions {
-    let mut all = Positions([0; TREES]);
+fn positions(first: &Offsets, leaf: __m512i) -> Offsets {
+    let mut all = Offsets([0; TREES]);
     let quarters = [
         _mm512_extracti32x4_epi32::<0>(leaf),
         _mm512_extracti32x4_epi32::<1>(leaf),
