@@ -38,6 +38,7 @@ pub use pointer::{
     rebuild, verify_pointer,
 };
 pub use registry::{
-    Models, list, read, read_files, read_folder, read_folder_manifest, read_manifest_of, write,
+    Models, list, read, read_files, read_folder, read_folder_manifest, read_folder_signature,
+    read_manifest_of, write,
 };
 pub use signature::{PublicKey, SecretKey, read_signature, sign};

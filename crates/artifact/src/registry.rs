@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use bytes::Bytes;
+use scorer::MANIFEST_FILE;
 use store::{PutOutcome, Store};
 use terms::{ErrorClass, SealError};
 
@@ -68,30 +69,37 @@ pub fn read_files(
     Ok(Bundle { manifest, files })
 }
 
-/// Reads a bundle that was copied to a folder, every byte verified, and its signature if there is one.
+/// Reads some files of a bundle that was copied to a folder, verified.
 ///
 /// # Errors
 /// If the manifest is not there or not as it was written, or a file is missing or altered.
-pub fn read_folder(path: &Path) -> Result<(Bundle, Option<Vec<u8>>), Error> {
+pub fn read_folder(path: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Bundle, Error> {
     let place = path.display().to_string();
-    let read = |name: &str| read_file(path, name);
     let manifest = read_folder_manifest(path)?;
     let mut files = BTreeMap::new();
-    for name in manifest.files.keys() {
+    for name in manifest.files.keys().filter(|name| is_wanted(name)) {
         if !is_plain(name) {
             return Err(Error::File {
                 path: format!("{place}/{name}"),
                 source: std::io::Error::other("a name that leads out of the folder"),
             });
         }
-        files.insert(name.clone(), read(name)?);
+        files.insert(name.clone(), read_file(path, name)?);
     }
-    let signature = match read(SIGNATURE_FILE) {
+    Bundle::of_files(manifest, files, &place)
+}
+
+/// The bytes of the manifest in a folder, and its signature if there is one.
+///
+/// # Errors
+/// If there is no manifest, or one of the two cannot be read.
+pub fn read_folder_signature(path: &Path) -> Result<(Vec<u8>, Option<Vec<u8>>), Error> {
+    let signature = match read_file(path, SIGNATURE_FILE) {
         Ok(bytes) => Some(bytes),
         Err(Error::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    Ok((Bundle::of_files(manifest, files, &place)?, signature))
+    Ok((read_file(path, MANIFEST_FILE)?, signature))
 }
 
 /// The manifest of a bundle that was copied to a folder.
@@ -99,8 +107,8 @@ pub fn read_folder(path: &Path) -> Result<(Bundle, Option<Vec<u8>>), Error> {
 /// # Errors
 /// If it is not there or not as it was written.
 pub fn read_folder_manifest(path: &Path) -> Result<Manifest, Error> {
-    let name = "manifest.json";
-    Manifest::of_bytes(&format!("{}/{name}", path.display()), &read_file(path, name)?)
+    let bytes = read_file(path, MANIFEST_FILE)?;
+    Manifest::of_bytes(&format!("{}/{MANIFEST_FILE}", path.display()), &bytes)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the folder is the caller's")]
@@ -230,13 +238,15 @@ mod tests {
         let bundle = Bundle::new(about.clone(), BTreeMap::from(files));
         let folder = tempfile::tempdir().unwrap();
         copy(&bundle, folder.path());
-        let (read, signature) = read_folder(folder.path()).unwrap();
+        let whole = || read_folder(folder.path(), |_| true);
+        let read = whole().unwrap();
+        let signature = || read_folder_signature(folder.path()).unwrap().1;
         assert_eq!((read.manifest, read.files), (bundle.manifest.clone(), bundle.files.clone()));
-        assert_eq!(signature, None);
+        assert_eq!(signature(), None);
         std::fs::write(folder.path().join(SIGNATURE_FILE), "signed").unwrap();
-        assert_eq!(read_folder(folder.path()).unwrap().1.as_deref(), Some(&b"signed"[..]));
+        assert_eq!(signature().as_deref(), Some(&b"signed"[..]));
 
-        let message = || read_folder(folder.path()).unwrap_err().to_string();
+        let message = || whole().unwrap_err().to_string();
         std::fs::write(folder.path().join("q05/model.txt"), "other").unwrap();
         assert!(message().contains("q05/model.txt: expected SHA-256"), "{}", message());
         std::fs::remove_file(folder.path().join("q05/model.txt")).unwrap();
@@ -246,10 +256,10 @@ mod tests {
         let files = BTreeMap::from([("../stolen".to_owned(), b"x".to_vec())]);
         let bytes = Bundle::new(about, files).manifest.to_bytes();
         std::fs::write(folder.path().join("manifest.json"), bytes).unwrap();
-        let error = read_folder(folder.path()).unwrap_err();
+        let error = whole().unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(source, "a name that leads out of the folder");
         std::fs::write(folder.path().join("manifest.json"), Digest::of(b"").as_str()).unwrap();
-        assert!(matches!(read_folder(folder.path()), Err(Error::Unreadable { .. })));
+        assert!(matches!(whole(), Err(Error::Unreadable { .. })));
     }
 }

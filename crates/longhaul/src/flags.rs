@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serve::Limits;
 use terms::AsOf;
 
 /// Learns nightly how long deliveries take once they take more than two days.
@@ -408,13 +409,13 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) reload_seconds: u32,
     /// Rows of a request at most
-    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().rows)]
     pub(crate) rows: usize,
     /// Bytes of a request's body at most
-    #[arg(long, value_name = "N", default_value_t = 8 << 20)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().body_bytes)]
     pub(crate) body_bytes: usize,
     /// Connections at a time
-    #[arg(long, value_name = "N", default_value_t = 1_024, value_parser = connections)]
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections, value_parser = connections)]
     pub(crate) connections: usize,
 }
 

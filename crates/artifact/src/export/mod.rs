@@ -26,7 +26,7 @@ pub use mlmodel::{MODEL_FILE, example_row, mlmodel_files};
 pub use onnx::onnx_model;
 pub use parity::{ParityVectors, parity_vectors};
 pub use parity_columns::PARITY_FILE;
-pub use verification::{VerifiedParity, verify_parity};
+pub use verification::{VerifiedParity, verified_scorer, verify_parity};
 
 /// Random rows among the parity vectors of a bundle.
 const N_RANDOM: usize = 512;

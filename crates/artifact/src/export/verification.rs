@@ -7,10 +7,10 @@ use arrow::datatypes::{Float64Type, UInt32Type};
 use boost::OutputOrder;
 use scorer::Scorer;
 
-use super::parity_columns::{RAW, SHAP, ensemble, expected, n_explained_max};
+use super::parity_columns::{PARITY_FILE, RAW, SHAP, ensemble, expected, n_explained_max};
 use super::parity_file::{Reader, rows, unreadable};
 use super::value_pools::models;
-use crate::Error;
+use crate::{Bundle, Error};
 
 /// Explanations may differ by so much, relative to the largest value of the row: they are sums in an
 /// order that no file promises.
@@ -34,6 +34,17 @@ pub struct VerifiedParity {
     pub explained_rows: usize,
     /// Leaves, raw scores, hours, probabilities and explanations that were compared.
     pub numbers: usize,
+}
+
+/// The scorer of a bundle, and how much its parity vectors verified; `None` if it has no vectors.
+///
+/// # Errors
+/// If its files make no scorer, or as [`verify_parity`].
+pub fn verified_scorer(bundle: &Bundle) -> Result<(Scorer, Option<VerifiedParity>), Error> {
+    let scorer = bundle.scorer()?;
+    let vectors = bundle.files.get(PARITY_FILE);
+    let verified = vectors.map(|vectors| verify_parity(&scorer, vectors)).transpose()?;
+    Ok((scorer, verified))
 }
 
 /// Compares what a scorer makes of the rows of [`PARITY_FILE`](super::PARITY_FILE) with what the file says: leaves and

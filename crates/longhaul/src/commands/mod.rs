@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod gc;
 pub(crate) mod import;
 pub(crate) mod manual;
+pub(crate) mod model_place;
 pub(crate) mod models;
 pub(crate) mod models_export;
 pub(crate) mod models_verify;

@@ -8,8 +8,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use artifact::export::{PARITY_FILE, verify_parity};
-use artifact::{Bundle, PublicKey, SecretKey};
+use artifact::export::verified_scorer;
+use artifact::{PublicKey, SecretKey};
 use serde_json::json;
 use store::Store;
 use terms::count;
@@ -29,15 +29,14 @@ pub(crate) fn verify(
 ) -> Result<CommandOutput> {
     let public = |path: &Path| PublicKey::of_pem(&path.display().to_string(), &read(path)?);
     let key = key.map(public).transpose()?;
-    let (bundle, manifest, signature) = match folder {
+    let (bundle, (manifest, signature)) = match folder {
         Some(folder) => {
-            let (bundle, signature) = artifact::read_folder(folder)?;
-            (bundle, read(&folder.join("manifest.json"))?, signature)
+            let bundle = artifact::read_folder(folder, |_| true)?;
+            (bundle, artifact::read_folder_signature(folder)?)
         }
         None => {
             let model_id = models::named(store, model_id)?;
-            let (manifest, signature) = artifact::read_signature(store, &model_id)?;
-            (artifact::read(store, &model_id)?, manifest, signature)
+            (artifact::read(store, &model_id)?, artifact::read_signature(store, &model_id)?)
         }
     };
     let model_id = bundle.model_id().to_owned();
@@ -49,7 +48,7 @@ pub(crate) fn verify(
         None if signature.is_some() => "not verified: --key names the public key",
         None => "no",
     };
-    let rows = n_parity_rows(&bundle)?;
+    let rows = verified_scorer(&bundle)?.1.map(|verified| verified.rows);
     let bytes: u64 = bundle.manifest.files.values().map(|file| file.bytes).sum();
     let n_files = bundle.manifest.files.len();
     let parity = match rows {
@@ -72,13 +71,6 @@ pub(crate) fn verify(
         "signature_verified": key.is_some(),
     });
     Ok(CommandOutput { json: envelope("models verify", result), text, refused: None })
-}
-
-/// The rows of its parity vectors, all of which are scored as they say; `None` without vectors.
-fn n_parity_rows(bundle: &Bundle) -> Result<Option<usize>> {
-    let scorer = bundle.scorer()?;
-    let Some(vectors) = bundle.files.get(PARITY_FILE) else { return Ok(None) };
-    Ok(Some(verify_parity(&scorer, vectors)?.rows))
 }
 
 /// Signs a published model with a secret key.

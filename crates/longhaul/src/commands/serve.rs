@@ -1,19 +1,16 @@
 //! The command `serve`: the HTTP service over the champion, which the next champion replaces.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use artifact::Bundle;
-use artifact::export::{PARITY_FILE, verify_parity};
+use artifact::export::{PARITY_FILE, verified_scorer};
 use scorer::{LiveScorer, Scorer};
 use serde_json::json;
 use serve::{Limits, ModelSource, SourceError};
-use store::Store;
 use tokio::net::TcpListener;
 
-use super::models;
+use super::model_place::ModelPlace;
 use crate::command_output::envelope;
 use crate::flags::Serve;
 use crate::interruption;
@@ -29,8 +26,8 @@ const LAST_STEPS: Duration = Duration::from_secs(2);
 /// If there is no such model, it does not score its parity vectors as they say, or nobody may listen on
 /// the address.
 pub(crate) fn run(resolved: &Resolved, flags: &Serve, reporter: &Reporter) -> Result<()> {
-    let source = Arc::new(Source::of(resolved, &flags.model)?);
-    let scorer = source.load("")?.context("a model that answers from the start")?;
+    let source = Arc::new(Source(ModelPlace::of(resolved, &flags.model)?));
+    let scorer = source.load(None)?.context("a model that answers from the start")?;
     let model_id = scorer.model_id().to_owned();
     let limits = Limits {
         rows: flags.rows,
@@ -61,60 +58,23 @@ pub(crate) fn run(resolved: &Resolved, flags: &Serve, reporter: &Reporter) -> Re
     Ok(())
 }
 
-/// Where the models are.
-enum Source {
-    /// In a store, by id or as the champion of then.
-    Store(Store, String),
-    /// In a folder, which somebody may replace.
-    Folder(PathBuf),
-}
+/// A place, as the service asks it.
+struct Source(ModelPlace);
 
 impl Source {
-    #[expect(clippy::disallowed_methods, reason = "a bundle may be a folder of the caller's")]
-    fn of(resolved: &Resolved, model: &str) -> Result<Self> {
-        let folder = PathBuf::from(model);
-        if folder.join("manifest.json").is_file() {
-            return Ok(Self::Folder(folder));
-        }
-        Ok(Self::Store(Store::open(&resolved.store()?)?, model.to_owned()))
-    }
-
-    /// The model of now, verified; `None` if it has this id.
+    /// The model of now, once it has scored its parity vectors as they say; `None` if its id is `known`.
     ///
     /// # Errors
-    /// If it is not there, altered, or does not score its parity vectors as they say.
-    fn load(&self, model_id: &str) -> Result<Option<Scorer>> {
-        let bundle = match self {
-            Self::Store(store, name) => {
-                let found = models::named(store, name)?;
-                if found == model_id {
-                    return Ok(None);
-                }
-                let is_wanted = |name: &str| scorer::is_model_file(name) || name == PARITY_FILE;
-                artifact::read_files(store, &found, is_wanted)?
-            }
-            Self::Folder(folder) => {
-                if artifact::read_folder_manifest(folder)?.model_id == model_id {
-                    return Ok(None);
-                }
-                artifact::read_folder(folder)?.0
-            }
-        };
-        verified(&bundle).map(Some)
+    /// If it is not there, was altered, or scores its vectors otherwise.
+    fn load(&self, known: Option<&str>) -> Result<Option<Scorer>> {
+        let is_wanted = |name: &str| scorer::is_model_file(name) || name == PARITY_FILE;
+        let bundle = self.0.read(known, is_wanted)?;
+        Ok(bundle.map(|bundle| verified_scorer(&bundle)).transpose()?.map(|(scorer, _)| scorer))
     }
-}
-
-/// The scorer of a bundle, once it has scored the bundle's parity vectors as they say.
-fn verified(bundle: &Bundle) -> Result<Scorer> {
-    let scorer = bundle.scorer()?;
-    if let Some(vectors) = bundle.files.get(PARITY_FILE) {
-        verify_parity(&scorer, vectors)?;
-    }
-    Ok(scorer)
 }
 
 impl ModelSource for Source {
     fn newer_than(&self, model_id: &str) -> Result<Option<Scorer>, SourceError> {
-        Ok(self.load(model_id)?)
+        Ok(self.load(Some(model_id))?)
     }
 }

@@ -43,7 +43,7 @@ impl PublishInputs<'_> {
     ///
     /// # Errors
     /// If the check cannot be written as JSON.
-    pub(crate) fn sources(&self) -> Result<Sources> {
+    fn sources(&self) -> Result<Sources> {
         Ok(Sources {
             tables_digest: Some(self.checked.content()?),
             contracts: self.checked.contract_versions(),

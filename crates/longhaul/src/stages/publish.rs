@@ -50,7 +50,7 @@ pub(crate) fn run(
         ("train".to_owned(), train.manifest.id.clone()),
         ("evaluate".to_owned(), evaluate.manifest.id.clone()),
         ("publish".to_owned(), serde_json::to_string(&resolved.settings.publish)?),
-        ("contracts".to_owned(), serde_json::to_string(&night.sources()?.contracts)?),
+        ("contracts".to_owned(), serde_json::to_string(&night.checked.contract_versions())?),
     ]);
     let result = stage::run(context, "publish", inputs, || {
         let mut bundle = bundle::bundle(context, resolved, night, &evaluated)?;

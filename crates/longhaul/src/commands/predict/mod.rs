@@ -12,11 +12,11 @@ use std::path::Path;
 use anyhow::Result;
 use scorer::Scorer;
 use serde_json::json;
-use store::Store;
 
 use self::predicted::{Form, Predicted};
 pub(crate) use self::rows::score_bytes;
 use crate::command_output::envelope;
+use crate::commands::model_place::ModelPlace;
 use crate::commands::models;
 use crate::report::Reporter;
 use crate::settings::Resolved;
@@ -33,7 +33,13 @@ pub(crate) fn run(
     reporter: &Reporter,
 ) -> Result<()> {
     let form = Form::of(out)?;
-    let scorer = load(resolved, model)?;
+    let scorer = match ModelPlace::of(resolved, model)? {
+        ModelPlace::Folder(folder) => Scorer::load(&folder)?,
+        ModelPlace::Store(store, name) => {
+            let model_id = models::named(&store, &name)?;
+            artifact::read_files(&store, &model_id, scorer::is_model_file)?.scorer()?
+        }
+    };
     let mut predicted = Predicted::to(out, form, &scorer, reporter);
     rows::for_each_chunk(&scorer, rows, &mut |chunk| predicted.write(chunk))?;
     let mut result = json!({ "rows": predicted.n_rows() });
@@ -45,16 +51,4 @@ pub(crate) fn run(
         reporter.result(&envelope("predict", result), String::new);
     }
     Ok(())
-}
-
-/// A model in the store, or a folder that holds a bundle.
-#[expect(clippy::disallowed_methods, reason = "a bundle may be a folder of the caller's")]
-fn load(resolved: &Resolved, model: &str) -> Result<Scorer> {
-    let folder = Path::new(model);
-    if folder.join("manifest.json").is_file() {
-        return Ok(Scorer::load(folder)?);
-    }
-    let store = Store::open(&resolved.store()?)?;
-    let model_id = models::named(&store, model)?;
-    Ok(artifact::read_files(&store, &model_id, scorer::is_model_file)?.scorer()?)
 }
