@@ -4,18 +4,19 @@
 #![expect(clippy::disallowed_methods, reason = "an example reads and writes files")]
 #![expect(clippy::print_stdout, reason = "an example prints its result")]
 
+#[path = "../onnx_rows/about.rs"]
+mod about;
 mod generated;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use artifact::About;
+use about::about;
 use artifact::export::{
     PARITY_FILE, example_row, lightgbm_files, mlmodel_files, onnx_model, parity_vectors,
 };
 use scorer::Scorer;
-use terms::{AsOf, Digest};
 
 /// Random rows, beside those that are made of the splits.
 const RANDOM_ROWS: usize = 1_000;
@@ -42,19 +43,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     // For our own scorer, and the comparison of sizes.
     files.extend(scorer.encode());
     write(out, &files)
-}
-
-/// Where a model comes from, of which only the trees matter here.
-fn about() -> Result<About, Box<dyn Error>> {
-    Ok(About {
-        as_of: "2026-01-01".parse::<AsOf>()?,
-        pipeline: "parity".to_owned(),
-        family: "boost".to_owned(),
-        code_version: "example".to_owned(),
-        features_digest: Digest::of(b"parity"),
-        seed: 0,
-        passed: false,
-    })
 }
 
 fn write(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Box<dyn Error>> {

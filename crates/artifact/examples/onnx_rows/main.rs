@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_methods, reason = "an example reads and writes local files")]
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
+mod about;
 mod random;
 mod random_model;
 mod rows;
@@ -16,10 +17,11 @@ mod rows;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use artifact::{About, export};
+use about::about;
+use artifact::export;
 use rows::Rows;
 use scorer::Scorer;
-use terms::{AsOf, DAYS_AHEAD, Digest, LEVELS, column};
+use terms::{DAYS_AHEAD, LEVELS, column};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,19 +43,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("rows.csv"), csv(&scorer, &rows)?)?;
     println!("{} rows of {} features", rows.len(), scorer.features().len());
     Ok(())
-}
-
-/// Where a model comes from that was made here.
-fn about() -> Result<About, Box<dyn std::error::Error>> {
-    Ok(About {
-        as_of: "2026-01-01".parse::<AsOf>()?,
-        pipeline: "parity".to_owned(),
-        family: "boost".to_owned(),
-        code_version: "example".to_owned(),
-        features_digest: Digest::of(b"parity"),
-        seed: 0,
-        passed: false,
-    })
 }
 
 /// Numbers as the shortest text that gives them back.
