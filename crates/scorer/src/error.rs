@@ -171,6 +171,36 @@ pub enum Error {
         /// Arrow type of the column.
         found: String,
     },
+    /// A speed table cannot be read.
+    #[error("speed table {file:?}: cannot be read")]
+    SpeedTableUnreadable {
+        /// Where it was looked for.
+        file: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A file is no speed table, is cut off, or is one of another version.
+    #[error("speed table {file:?}: {problem}")]
+    SpeedTableForm {
+        /// Where it is.
+        file: String,
+        /// What was expected and what was found.
+        problem: String,
+    },
+    /// A speed table's bytes are not the ones that were written.
+    #[error("speed table: expected SHA-256 {expected}, as at its end, found {found}")]
+    SpeedTableAltered {
+        /// Digest at its end.
+        expected: String,
+        /// Digest of what is before it.
+        found: Digest,
+    },
+    /// Rows are no speed table.
+    #[error("rows of a speed table: {problem}")]
+    SpeedTableRows {
+        /// Which row, what was expected and what was found.
+        problem: String,
+    },
 }
 
 impl Error {
@@ -183,10 +213,12 @@ impl Error {
             | Self::Ages { .. }
             | Self::MissingColumn { .. }
             | Self::ColumnType { .. } => ErrorClass::Contract,
-            Self::Unreadable { source, .. } if source.kind() != io::ErrorKind::NotFound => {
+            Self::Unreadable { source, .. } | Self::SpeedTableUnreadable { source, .. }
+                if source.kind() != io::ErrorKind::NotFound =>
+            {
                 ErrorClass::Storage
             }
-            Self::Altered { .. } => ErrorClass::Storage,
+            Self::Altered { .. } | Self::SpeedTableAltered { .. } => ErrorClass::Storage,
             _ => ErrorClass::Input,
         }
     }
@@ -203,6 +235,9 @@ impl Error {
                 Some("build the features with the pipeline that trained the model".into())
             }
             Self::ColumnType { .. } => Some("cast the column, or rename it".into()),
+            Self::SpeedTableForm { .. } | Self::SpeedTableAltered { .. } => {
+                Some("fetch the file again, or write it again with this version".into())
+            }
             _ => None,
         }
     }

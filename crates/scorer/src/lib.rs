@@ -29,6 +29,7 @@ mod mixture;
 mod recalibration;
 mod regressor;
 mod scorer;
+mod speed_table;
 #[cfg(test)]
 mod tests;
 mod time_scale;
@@ -45,6 +46,10 @@ pub use mixture::Mixture;
 pub use recalibration::{RecalibratedLevels, Recalibration, cumulative_hazard};
 pub use regressor::{Regressor, mean_hours};
 pub use scorer::{Parts, Scorer};
+pub use speed_table::{
+    Lane, LaneGrouping, LaneRow, LaneSpeed, SpeedTable, SpeedTableHeader, WeightBand,
+    encode_speed_table,
+};
 pub use time_scale::{Clock, FeatureTimeScale, RowTimeScale, TimeScale, WeekdayRates};
 
 // The page that shows how it is used: its Rust must compile.

@@ -1,0 +1,169 @@
+//! Lanes as requests name them, and the columns by which the rows of a speed table are grouped.
+
+use std::fmt;
+
+use terms::column::{
+    CARRIER, DESTINATION_REGION, DESTINATION_ZONE, ORIGIN_REGION, ORIGIN_ZONE, SERVICE,
+};
+
+use super::weight_band::WeightBand;
+
+/// The column of the weight bands, which is none of the tables'.
+const WEIGHT_BAND: &str = "weight_band";
+
+/// How many columns of a lane are texts.
+pub(super) const N_TEXT_COLUMNS: usize = 6;
+/// How many columns a lane has: the texts, and the weight band after them.
+pub(super) const N_COLUMNS: usize = N_TEXT_COLUMNS + 1;
+/// How many columns a grouping has at most.
+pub(super) const N_KEY_COLUMNS: usize = 5;
+/// How many groupings there are.
+pub(super) const N_GROUPINGS: usize = LaneGrouping::ALL.len();
+
+/// What is known of the lane of a shipment. `None` is not known, or not recorded by the shop.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lane<'a> {
+    /// Postal prefix of the origin.
+    pub origin_zone: Option<&'a str>,
+    /// Region of the origin.
+    pub origin_region: Option<&'a str>,
+    /// Postal prefix of the destination.
+    pub destination_zone: Option<&'a str>,
+    /// Region of the destination.
+    pub destination_region: Option<&'a str>,
+    /// Who carries it.
+    pub carrier: Option<&'a str>,
+    /// The carrier's service.
+    pub service: Option<&'a str>,
+    /// Units: grams. What is no weight (NaN, negative, infinite) is not known.
+    pub weight_g: Option<f32>,
+}
+
+impl<'a> Lane<'a> {
+    /// The values of the columns that are texts, in the order of [`COLUMNS`].
+    pub(super) fn texts(&self) -> [Option<&'a str>; N_TEXT_COLUMNS] {
+        [
+            self.origin_zone,
+            self.origin_region,
+            self.destination_zone,
+            self.destination_region,
+            self.carrier,
+            self.service,
+        ]
+    }
+
+    /// What a key has in place of the weight band: 0 if it is not known, else its position from 1 on.
+    pub(super) fn weight_word(&self) -> u32 {
+        self.weight_g.and_then(WeightBand::of).map_or(0, |band| band.index() as u32 + 1)
+    }
+}
+
+/// The columns of a lane. The file names them by their positions.
+const COLUMNS: [&str; N_COLUMNS] = [
+    ORIGIN_ZONE,
+    ORIGIN_REGION,
+    DESTINATION_ZONE,
+    DESTINATION_REGION,
+    CARRIER,
+    SERVICE,
+    WEIGHT_BAND,
+];
+
+/// The columns of each grouping.
+const GROUPED_BY: [&[&str]; N_GROUPINGS] = [
+    &[ORIGIN_ZONE, DESTINATION_ZONE, CARRIER, SERVICE, WEIGHT_BAND],
+    &[ORIGIN_ZONE, DESTINATION_ZONE, CARRIER, SERVICE],
+    &[ORIGIN_REGION, DESTINATION_ZONE, CARRIER, SERVICE],
+    &[ORIGIN_REGION, DESTINATION_REGION, CARRIER, SERVICE, WEIGHT_BAND],
+    &[ORIGIN_REGION, DESTINATION_REGION, CARRIER, SERVICE],
+    &[ORIGIN_REGION, DESTINATION_REGION],
+    &[DESTINATION_ZONE],
+    &[DESTINATION_REGION],
+    &[],
+];
+
+/// Their positions in [`COLUMNS`].
+const POSITIONS: [&[usize]; N_GROUPINGS] = [
+    &[0, 2, 4, 5, 6],
+    &[0, 2, 4, 5],
+    &[1, 2, 4, 5],
+    &[1, 3, 4, 5, 6],
+    &[1, 3, 4, 5],
+    &[1, 3],
+    &[2],
+    &[3],
+    &[],
+];
+
+/// Which columns a row of a speed table is grouped by, from the finest to the coarsest, in which order
+/// they are looked up.
+///
+/// ```
+/// use scorer::LaneGrouping;
+///
+/// let names: Vec<String> = LaneGrouping::ALL.iter().map(|grouping| grouping.name()).collect();
+/// assert_eq!(names[0], "origin_zone, destination_zone, carrier, service, weight_band");
+/// assert_eq!(names[5], "origin_region, destination_region");
+/// assert_eq!(names[8], "all");
+/// assert!(LaneGrouping::ALL.is_sorted());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneGrouping(u8);
+
+impl LaneGrouping {
+    /// All groupings, from the finest to the coarsest.
+    pub const ALL: [Self; 9] =
+        [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7), Self(8)];
+
+    /// That of the row of all shipments.
+    pub const ALL_SHIPMENTS: Self = Self(8);
+
+    /// Its position in [`LaneGrouping::ALL`].
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The names of its columns: those of the tables, and `weight_band`.
+    pub fn columns(self) -> &'static [&'static str] {
+        GROUPED_BY[self.index()]
+    }
+
+    /// Its columns, separated by commas; "all" if there are none.
+    pub fn name(self) -> String {
+        match self.columns() {
+            [] => "all".to_owned(),
+            columns => columns.join(", "),
+        }
+    }
+
+    /// The positions of its columns among those of a lane.
+    pub(super) fn positions(self) -> &'static [usize] {
+        POSITIONS[self.index()]
+    }
+
+    /// Its columns as the file names them: the bit of each one's position.
+    pub(super) fn column_bits(self) -> u32 {
+        self.positions().iter().map(|position| 1 << position).sum()
+    }
+}
+
+impl fmt::Display for LaneGrouping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_are_those_of_the_columns_by_their_names() {
+        for grouping in LaneGrouping::ALL {
+            let names: Vec<&str> = grouping.positions().iter().map(|&at| COLUMNS[at]).collect();
+            assert_eq!(names, grouping.columns());
+            assert!(names.len() <= N_KEY_COLUMNS);
+        }
+        assert!(LaneGrouping::ALL_SHIPMENTS.columns().is_empty());
+    }
+}
