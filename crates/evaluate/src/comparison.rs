@@ -106,6 +106,7 @@ pub fn evaluate(
         segments,
         weeks: weeks(&matured, &with_roles),
         nightly: None,
+        speed_table: None,
         cut_off: Vec::new(),
         grain: comparison.shipments.grain,
         about: BTreeMap::new(),

@@ -11,6 +11,7 @@ use crate::bootstrap::Estimate;
 use crate::cut_off::CutOff;
 use crate::nightly::NightlyComparison;
 use crate::segment::SegmentScores;
+use crate::speed_table::SpeedTableScores;
 use crate::{Error, GateSettings, Metrics, Settings, Verdict};
 
 /// Incremented when a field of [`Evaluation`] changes its meaning or is removed.
@@ -43,6 +44,9 @@ pub struct Evaluation {
     pub weeks: Vec<Week>,
     /// What was predicted night by night, if the caller added it and some of it has matured.
     pub nightly: Option<NightlyComparison>,
+    /// What the lane speed table loses against scoring each shipment, if the caller added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_table: Option<SpeedTableScores>,
     /// Settings of the network that cut off more than 1% of recent shipments, if the caller added any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut_off: Vec<CutOff>,

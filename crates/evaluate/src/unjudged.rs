@@ -48,6 +48,7 @@ impl Evaluation {
             segments: Vec::new(),
             weeks: Vec::new(),
             nightly: None,
+            speed_table: None,
             cut_off: Vec::new(),
             grain: shipments.grain,
             about: BTreeMap::new(),

@@ -9,7 +9,7 @@ use terms::{column, haversine_km};
 use crate::Error;
 use crate::columns::{instants, numbers, texts};
 use crate::declared_name::{DeclaredName as _, declared_names};
-use crate::frame::PROMISED_HOURS;
+use crate::frame::{LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE, PROMISED_HOURS};
 use crate::new_shipments::{N_SHIPMENTS, NewShipments};
 use crate::reference_data::{ORIGIN_CAPACITY, ORIGIN_KIND};
 
@@ -81,8 +81,8 @@ declared_names! {
 /// The name of the promise among the features, where it is allowed.
 pub(crate) const PROMISE_FEATURE: &str = "promise_hours";
 
-/// What was promised (which is no feature by itself), again as a feature if `promise`, and the
-/// declared facts and categories.
+/// What was promised and the zones of the lane (which are no features by themselves), what was promised
+/// again as a feature if `promise`, and the declared facts and categories.
 pub(crate) fn columns(
     shipments: &NewShipments,
     facts: &[Fact],
@@ -90,6 +90,13 @@ pub(crate) fn columns(
     promise: bool,
 ) -> Result<Vec<Column>, Error> {
     let mut columns = vec![hours_from_order(shipments, column::PROMISED_AT, PROMISED_HOURS)?];
+    for (zone, name) in
+        [(column::ORIGIN_ZONE, LANE_ORIGIN_ZONE), (column::DESTINATION_ZONE, LANE_DESTINATION_ZONE)]
+    {
+        let mut zones = shipments.firsts.column(zone)?.cast(&DataType::String)?;
+        zones.rename(name.into());
+        columns.push(zones);
+    }
     if promise {
         columns.push(hours_from_order(shipments, column::PROMISED_AT, PROMISE_FEATURE)?);
     }

@@ -10,13 +10,21 @@ use crate::parquet::to_parquet;
 /// Column of what was promised, in hours from the order: no feature, but compared with predictions.
 pub const PROMISED_HOURS: &str = "promised_hours";
 
+/// Column of the origin's zone: no feature, but a part of the lane.
+pub const LANE_ORIGIN_ZONE: &str = "lane_origin_zone";
+
+/// Column of the destination's zone: no feature, but a part of the lane.
+pub const LANE_DESTINATION_ZONE: &str = "lane_destination_zone";
+
 /// Columns of the frame that are no features.
-const NOT_FEATURES: [&str; 5] = [
+const NOT_FEATURES: [&str; 7] = [
     column::SHIPMENT_ID,
     column::ORDER_ID,
     column::ORDERED_AT,
     column::RECORDED_AT,
     PROMISED_HOURS,
+    LANE_ORIGIN_ZONE,
+    LANE_DESTINATION_ZONE,
 ];
 
 /// Keys and features of shipments, one row each, by (ordered_at, shipment_id). Numbers are f32,

@@ -122,6 +122,20 @@ pub(crate) struct PublishSection {
 pub(crate) struct ScoreSection {
     /// Whether the prediction of an open shipment is conditioned on its being open still.
     pub(crate) given_still_open: bool,
+    /// Recent shipments that a lane of the speed table needs; for one of fewer a coarser lane answers.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub(crate) lane_shipments_min: u32,
+}
+
+impl ScoreSection {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub(super) fn check(&self) -> Result<(), OutOfRange> {
+        let shipments_min = self.lane_shipments_min.into();
+        check_ranges([("score.lane_shipments_min", shipments_min, 1..=1_000_000)], "")
+    }
 }
 
 /// The section `[backtest]`.
@@ -147,7 +161,7 @@ impl Default for Settings {
             train: learn::Settings::default(),
             evaluate: EvaluateSection::default(),
             publish: PublishSection { exports: true },
-            score: ScoreSection { given_still_open: true },
+            score: ScoreSection { given_still_open: true, lane_shipments_min: 5 },
             backtest: BacktestSection { family: FamilyName::Boost },
         }
     }

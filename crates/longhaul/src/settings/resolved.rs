@@ -99,7 +99,8 @@ impl Resolved {
         let checked = (settings.network.check())
             .and_then(|()| settings.limits.check())
             .and_then(|()| settings.operations.check())
-            .and_then(|()| settings.evaluate.check());
+            .and_then(|()| settings.evaluate.check())
+            .and_then(|()| settings.score.check());
         checked.map_err(|OutOfRange { key, problem }| {
             let origin = origins.get(key).map(String::as_str).unwrap_or("default");
             Refusal::Configuration { place: format!("{key} ({origin})"), problem }

@@ -19,6 +19,7 @@ use crate::stage::{self, CODE_VERSION, Output, RunContext, StageManifest, StageR
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
 use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
+use crate::stages::lane_answers;
 use crate::stages::night_inputs::NightInputs;
 use crate::stages::nightly::{self, StoredNight};
 use crate::stages::short_history::KnownDeliveries;
@@ -91,6 +92,8 @@ pub(crate) fn run(
     let settings = &resolved.settings.evaluate;
     let mut inputs = train::inputs(resolved, features)?;
     inputs.insert("evaluate".to_owned(), serde_json::to_string(settings)?);
+    let lane_shipments_min = resolved.settings.score.lane_shipments_min as usize;
+    inputs.insert("lane_shipments_min".to_owned(), lane_shipments_min.to_string());
     let beside = NightInputs::of(context, resolved, &inputs)?;
     for (name, read) in [("models", &beside.models), ("nights", &beside.nights)] {
         inputs.insert(name.to_owned(), Digest::of(read.join("\n").as_bytes()).to_string());
@@ -170,6 +173,9 @@ pub(crate) fn run(
         }
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
+        let scored = (&trained[chosen].scorer, &candidates[chosen]);
+        evaluation.speed_table =
+            lane_answers::judge(&feature_set, &holdout, scored, (start, lane_shipments_min))?;
         let mut header = header(context, resolved, features, (start, &maturity));
         header.extend(left_out.iter().map(LeftOut::row));
         let extras = ReportExtras {

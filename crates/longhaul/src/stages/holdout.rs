@@ -9,8 +9,8 @@ use statistics::{Censored, kaplan_meier};
 use terms::{AsOf, DayGrid, Grain, Instant, Outcome};
 
 use crate::stages::features::FeatureSet;
+use crate::stages::lanes::Lanes;
 use crate::stages::segments::segments;
-use crate::stages::speed_table::{LANE, lane_texts};
 
 /// A promise that is further than this from its order is a mistake, and no promise; the contract of
 /// orders warns of it.
@@ -126,8 +126,8 @@ pub(crate) fn forecast(
     }
 }
 
-/// The baselines for a hold-out, from deliveries known at `origin`, with shares by `days`. A lane is that of the speed
-/// table: regions, carrier and service; where that has too few deliveries, the pair of regions.
+/// The baselines for a hold-out, from deliveries known at `origin`, with shares by `days`. A lane is regions,
+/// carrier and service; where that has too few deliveries, the pair of regions.
 ///
 /// The inner result says that no delivery was known at `origin`.
 ///
@@ -138,12 +138,11 @@ pub(crate) fn baselines(
     holdout: &Holdout,
     (origin, days): (AsOf, DayGrid),
 ) -> Result<Result<Vec<Forecast>, evaluate::Error>> {
-    let texts = lane_texts(feature_set)?;
+    let all = Lanes::of(feature_set)?;
     let lane = |row: usize| {
-        let whole: [Option<&str>; LANE.len()] =
-            std::array::from_fn(|part| texts[part].as_ref()?[row].as_deref());
-        let [from, to, ..] = whole;
-        [whole, [from, to, None, None]]
+        let lane = all.of_row(row);
+        let (from, to) = (lane.origin_region, lane.destination_region);
+        [[from, to, lane.carrier, lane.service], [from, to, None, None]]
     };
     let deliveries = feature_set.outcomes.deliveries(origin);
     let lanes: Vec<_> = deliveries.iter().map(|delivery| lane(delivery.row)).collect();

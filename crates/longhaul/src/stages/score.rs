@@ -1,5 +1,5 @@
 //! The score stage: predictions of the champion for open shipments and for lanes. Outputs:
-//! `predictions.parquet` and `speed_table.parquet`.
+//! `predictions.parquet`, `speed_table.parquet` and, for looking lanes up, `speed_table.bin`.
 
 use std::collections::BTreeMap;
 
@@ -13,13 +13,17 @@ use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
-use crate::stages::speed_table::speed_table;
+use crate::stages::lanes::Lanes;
+use crate::stages::speed_table::LaneTable;
 
 /// File name of the predictions.
 pub(crate) const PREDICTIONS: &str = "predictions.parquet";
 
 /// File name of the lane speed table.
 const SPEED_TABLE: &str = "speed_table.parquet";
+
+/// File name of the same table as it is looked up; not there if nothing was ordered lately.
+pub(crate) const SPEED_LOOKUP: &str = "speed_table.bin";
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +32,7 @@ pub(crate) struct Summary {
     pub(crate) model_id: String,
     /// Open shipments.
     pub(crate) rows: usize,
-    /// Lanes with a recent order.
+    /// Lanes with enough recent orders, by all groupings.
     pub(crate) lanes: usize,
 }
 
@@ -43,10 +47,13 @@ pub(crate) fn run(
     features: &StageResult,
     model_id: String,
 ) -> Result<StageResult> {
-    let given_still_open = resolved.settings.score.given_still_open;
+    let settings = &resolved.settings.score;
+    let given_still_open = settings.given_still_open;
+    let shipments_min = settings.lane_shipments_min as usize;
     let mut inputs = FeatureSet::inputs(features);
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
+    inputs.insert("lane_shipments_min".to_owned(), shipments_min.to_string());
     stage::run(context, "score", inputs, || {
         let bundle = artifact::read_files(context.store, &model_id, is_model_file)?;
         let feature_set = FeatureSet::read(context, resolved, features)?;
@@ -54,8 +61,15 @@ pub(crate) fn run(
         let matrix = features::encode(&feature_set.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
         let predictions = score(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
-        let lanes = speed_table(&feature_set, &matrix, &scorer, of_model)?;
-        let (rows, n_lanes) = (predictions.shipment_id.len(), lanes.height());
+        let lanes = Lanes::of(&feature_set)?;
+        let model = (&matrix, &scorer);
+        let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
+        let (rows, n_lanes) = (predictions.shipment_id.len(), table.n_rows());
+        let mut files = BTreeMap::from([
+            (PREDICTIONS.to_owned(), to_parquet(predictions.into_frame()?)?),
+            (SPEED_TABLE.to_owned(), to_parquet(table.to_frame()?)?),
+        ]);
+        files.extend(table.to_file()?.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
         Ok(Output {
             line: format!(
                 "{} open shipments and {} lanes by {model_id}",
@@ -67,10 +81,7 @@ pub(crate) fn run(
                 rows,
                 lanes: n_lanes,
             })?,
-            files: BTreeMap::from([
-                (PREDICTIONS.to_owned(), to_parquet(predictions.into_frame()?)?),
-                (SPEED_TABLE.to_owned(), to_parquet(lanes)?),
-            ]),
+            files,
         })
     })
 }

@@ -1,0 +1,60 @@
+//! The lane of each shipment: zones and regions of both ends, carrier, service and weight.
+
+use anyhow::Result;
+use features::{Category, Fact, LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE};
+use scorer::Lane;
+
+use crate::stages::features::FeatureSet;
+use crate::stages::segments::declared_texts;
+
+/// A column by row of the feature set; `None` if it is not declared.
+type Declared<T> = Option<Vec<Option<T>>>;
+
+/// The lanes of all rows of a feature set. Zones are there always; of the rest what is declared.
+pub(crate) struct Lanes {
+    origin_zone: Vec<Option<String>>,
+    destination_zone: Vec<Option<String>>,
+    origin_region: Declared<String>,
+    destination_region: Declared<String>,
+    carrier: Declared<String>,
+    service: Declared<String>,
+    weight_g: Declared<f32>,
+}
+
+impl Lanes {
+    /// Those of a feature set.
+    ///
+    /// # Errors
+    /// If a column is declared and not there.
+    pub(crate) fn of(feature_set: &FeatureSet) -> Result<Self> {
+        let FeatureSet { declaration, frame, .. } = feature_set;
+        let has_weight = declaration.facts.contains(&Fact::WeightG);
+        let weight_g = has_weight.then(|| frame.numbers(Fact::WeightG.into())).transpose()?;
+        let text = |category| declared_texts(feature_set, category);
+        Ok(Self {
+            origin_zone: frame.texts(LANE_ORIGIN_ZONE)?,
+            destination_zone: frame.texts(LANE_DESTINATION_ZONE)?,
+            origin_region: text(Category::OriginRegion)?,
+            destination_region: text(Category::DestinationRegion)?,
+            carrier: text(Category::Carrier)?,
+            service: text(Category::Service)?,
+            weight_g,
+        })
+    }
+
+    /// That of a row.
+    pub(crate) fn of_row(&self, row: usize) -> Lane<'_> {
+        fn text(column: &Declared<String>, row: usize) -> Option<&str> {
+            column.as_ref()?[row].as_deref()
+        }
+        Lane {
+            origin_zone: self.origin_zone[row].as_deref(),
+            destination_zone: self.destination_zone[row].as_deref(),
+            origin_region: text(&self.origin_region, row),
+            destination_region: text(&self.destination_region, row),
+            carrier: text(&self.carrier, row),
+            service: text(&self.service, row),
+            weight_g: self.weight_g.as_ref().and_then(|weights| weights[row]),
+        }
+    }
+}
