@@ -14,6 +14,7 @@ use crate::facts::{Category, Fact, PROMISE_FEATURE};
 use crate::level::LevelDeclaration;
 use crate::limits::Limits;
 use crate::quantity::{Quantity, Statistic};
+use crate::snapshots::SnapshotDeclaration;
 
 /// Which features are built.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +36,9 @@ pub struct Declaration {
     pub level: Option<LevelDeclaration>,
     /// Features of history.
     pub history: Vec<HistoryFeature>,
+    /// Which snapshots of open shipments are taken, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<SnapshotDeclaration>,
     /// For how long a shipment is followed: a setting of the network, and not of the file.
     #[serde(skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
@@ -56,6 +60,7 @@ struct DeclarationFile {
     level: Option<LevelDeclaration>,
     #[serde(default)]
     history: Vec<HistoryFeature>,
+    snapshots: Option<SnapshotDeclaration>,
 }
 
 /// Statistics of one quantity by one key, over several windows.
@@ -105,10 +110,12 @@ impl Declaration {
             clock: file.clock,
             level: file.level,
             history: file.history,
+            snapshots: file.snapshots,
             limits: Limits::default(),
         };
         declared.clock.iter().try_for_each(ClockDeclaration::check)?;
         declared.level.iter().try_for_each(LevelDeclaration::check)?;
+        declared.snapshots.iter().try_for_each(SnapshotDeclaration::check)?;
         for feature in &declared.history {
             feature.check()?;
         }
@@ -204,6 +211,7 @@ impl Declaration {
             clock: self.clock.clone().filter(|_| group == Some("clock")),
             level: self.level.clone().filter(|_| group == Some("level")),
             history: self.history.iter().filter(of_group).cloned().collect(),
+            snapshots: None,
             limits: self.limits,
         }
     }

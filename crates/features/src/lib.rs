@@ -18,7 +18,8 @@
 //! 8. [`facts`] and [`calendar`]: columns known at order time, from first versions and
 //!    [nodes and holidays](reference_data);
 //! 9. [`month`]: the rows and versions of a month, and all months assembled into the
-//!    [matrix](frame) and the [outcomes].
+//!    [matrix](frame) and the [outcomes];
+//! 10. [`snapshots`]: open shipments as they were known at a midnight, with the history of that night.
 //!
 //! [`build`] does all of it from nothing; [`proof`] shows that nothing later leaks in.
 //!
@@ -49,6 +50,7 @@ mod proof;
 mod quantity;
 mod reference_data;
 mod shipment_version;
+mod snapshots;
 mod state;
 mod tables;
 mod timeline;
@@ -58,13 +60,16 @@ pub use declaration::{Declaration, Group, HistoryFeature};
 pub use dictionary::Definition;
 pub use error::Error;
 pub use facts::{Category, Fact};
-pub use frame::{Frame, PROMISED_HOURS, encode, feature_list};
+pub use frame::{
+    Frame, LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE, PROMISED_HOURS, encode, feature_list,
+};
 pub use full_build::build;
 pub use level::LevelDeclaration;
 pub use limits::Limits;
-pub use month::{Month, assemble};
+pub use month::{Month, MonthFiles, assemble};
 pub use outcomes::{Delivery, Exceeding, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
 pub use quantity::{Quantity, Statistic};
+pub use snapshots::{AGE_HOURS, SnapshotDeclaration, Snapshots};
 pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};
 pub use tables::{QuarantinedVersion, Tables};

@@ -1,4 +1,5 @@
-//! What was built of one month: the rows of new shipments, and every version recorded in it.
+//! What was built of one month: the rows of new shipments, every version recorded in it, and snapshots
+//! of what was open.
 
 use polars::prelude::*;
 use terms::{Instant, column};
@@ -9,21 +10,39 @@ use crate::outcomes::Outcomes;
 use crate::parquet::{columns_from_parquet, from_parquet, to_parquet};
 use crate::shipment_version::{SOURCE, ShipmentVersion, to_frame};
 use crate::timeline::{State, Timelines, Version, from_columns};
-use crate::{Error, Frame};
+use crate::{Error, Frame, snapshots};
 
-/// Rows of shipments that were first recorded in a month, and all versions recorded in it.
+/// Rows of shipments that were first recorded in a month, all versions recorded in it, and snapshots as
+/// of the nights after its days.
 #[derive(Debug, Clone, Default)]
 pub struct Month {
     rows: DataFrame,
     versions: DataFrame,
+    /// Without columns if none are declared.
+    pub(crate) snapshots: DataFrame,
+}
+
+/// A month as Parquet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MonthFiles {
+    /// The rows.
+    pub rows: Vec<u8>,
+    /// The versions.
+    pub versions: Vec<u8>,
+    /// The snapshots, if any are declared.
+    pub snapshots: Option<Vec<u8>>,
 }
 
 impl Month {
-    pub(crate) fn new(rows: DataFrame, versions: &[ShipmentVersion]) -> Result<Self, Error> {
-        Ok(Self { rows, versions: to_frame(versions)? })
+    pub(crate) fn new(
+        rows: DataFrame,
+        versions: &[ShipmentVersion],
+        snapshots: DataFrame,
+    ) -> Result<Self, Error> {
+        Ok(Self { rows, versions: to_frame(versions)?, snapshots })
     }
 
-    /// Followed by rows and versions of later days of the same month.
+    /// Followed by rows, versions and snapshots of later days of the same month.
     ///
     /// # Errors
     /// If they are of another declaration.
@@ -34,6 +53,7 @@ impl Month {
         Ok(Self {
             rows: self.rows.vstack(&later.rows)?,
             versions: self.versions.vstack(&later.versions)?,
+            snapshots: self.snapshots.vstack(&later.snapshots)?,
         })
     }
 
@@ -43,24 +63,30 @@ impl Month {
     }
 
     /// Sorted, so that it is the same however many days were ingested at once: rows by (ordered_at,
-    /// shipment_id), versions by shipment and time.
+    /// shipment_id), versions by shipment and time, snapshots by time and shipment.
     ///
     /// # Errors
     /// If Polars cannot sort it.
     pub fn sorted(self) -> Result<Self, Error> {
         let by = [column::SHIPMENT_ID, column::RECORDED_AT, SOURCE];
         let stable = SortMultipleOptions::default().with_maintain_order(true);
-        Ok(Self { rows: sorted(&self.rows)?, versions: self.versions.sort(by, stable)? })
+        let versions = self.versions.sort(by, stable)?;
+        let snapshots = match self.snapshots.width() {
+            0 => self.snapshots,
+            _ => snapshots::sorted(&self.snapshots)?,
+        };
+        Ok(Self { rows: sorted(&self.rows)?, versions, snapshots })
     }
 
-    /// As Parquet: the rows, and the versions.
+    /// As Parquet.
     ///
     /// # Errors
     /// If Polars cannot write it.
-    pub fn to_parquet(&self) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    pub fn to_parquet(&self) -> Result<MonthFiles, Error> {
         let bytes = |frame: &DataFrame| to_parquet(frame.clone());
         let (rows, versions) = rayon::join(|| bytes(&self.rows), || bytes(&self.versions));
-        Ok((rows?, versions?))
+        let snapshots = (self.snapshots.width() > 0).then(|| bytes(&self.snapshots));
+        Ok(MonthFiles { rows: rows?, versions: versions?, snapshots: snapshots.transpose()? })
     }
 
     /// Those of the orders `ids` that have a row.
@@ -77,8 +103,12 @@ impl Month {
     ///
     /// # Errors
     /// If they are no Parquet.
-    pub fn read(rows: &[u8], versions: &[u8]) -> Result<Self, Error> {
-        Ok(Self { rows: from_parquet(rows)?, versions: from_parquet(versions)? })
+    pub fn read(rows: &[u8], versions: &[u8], snapshots: Option<&[u8]>) -> Result<Self, Error> {
+        Ok(Self {
+            rows: from_parquet(rows)?,
+            versions: from_parquet(versions)?,
+            snapshots: snapshots.map(from_parquet).transpose()?.unwrap_or_default(),
+        })
     }
 
     /// The same without features: enough for [outcomes](Outcomes), at a part of the cost.
@@ -88,7 +118,7 @@ impl Month {
     pub fn read_outcomes(rows: &[u8], versions: &[u8]) -> Result<Self, Error> {
         let keys = [column::SHIPMENT_ID, column::ORDERED_AT, column::RECORDED_AT];
         let rows = columns_from_parquet(rows, &keys)?;
-        Ok(Self { rows, versions: from_parquet(versions)? })
+        Ok(Self { rows, versions: from_parquet(versions)?, snapshots: DataFrame::default() })
     }
 }
 

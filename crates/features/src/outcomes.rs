@@ -88,6 +88,29 @@ impl Outcomes {
         (0..self.ordered_at.len()).filter_map(open).collect()
     }
 
+    /// The time from each snapshot to the delivery of its row, as known at `as_of`; excluded if nothing is
+    /// known of it yet. What was delivered by the moment of the snapshot, and recorded later, has no time
+    /// left. Units: hours. Shapes: one row and one moment a snapshot.
+    ///
+    /// As of: versions recorded before `as_of`.
+    pub fn remaining(&self, rows: &[usize], at: &[Instant], as_of: AsOf) -> Vec<Outcome> {
+        let lag = self.recording_lag_hours(as_of);
+        let left = |(&row, &at): (&usize, &Instant)| {
+            let age = at.hours_since(self.ordered_at[row]);
+            match self.outcome(row, as_of, lag) {
+                _ if !as_of.knows(at) => Outcome::Excluded,
+                Outcome::Delivered(hours) => {
+                    Outcome::Delivered((f64::from(hours) - age).max(0.0) as f32)
+                }
+                Outcome::Censored(hours) if f64::from(hours) > age => {
+                    Outcome::Censored((f64::from(hours) - age) as f32)
+                }
+                Outcome::Censored(_) | Outcome::Excluded => Outcome::Excluded,
+            }
+        };
+        rows.iter().zip(at).map(left).collect()
+    }
+
     /// Which shipments of the `days` before `as_of` exceed the limits, or were delivered later than
     /// `days_ahead` days after their order. It counts by when things were recorded: among recent orders
     /// the slow ones are open still.
@@ -205,6 +228,31 @@ mod tests {
         assert_eq!(known_on(5), Outcome::Delivered(96.0));
         assert_eq!(known_on(7), Outcome::Delivered(90.0), "corrected");
         assert_eq!(known_on(10), Outcome::Excluded, "returned");
+    }
+
+    #[test]
+    fn what_remains_is_counted_from_the_snapshot() {
+        let outcomes = outcomes(&[
+            &[on(1, State::Waiting), on(5, delivered(96))],
+            &[on(1, State::Waiting)],
+            &[on(1, State::Waiting), on(4, State::Excluded)],
+        ]);
+        let after = |day: i64| Instant::from_micros(day * 24 * HOUR_MICROS);
+        let remaining = |row, at, as_of| {
+            outcomes.remaining(&[row], &[at], AsOf::start_of(Day::since_epoch(as_of)))[0]
+        };
+        assert_eq!(remaining(0, after(2), 8), Outcome::Delivered(48.0));
+        // Delivered at 96 h, which is known a day later: no time is left at 108 h.
+        assert_eq!(
+            remaining(0, Instant::from_micros(108 * HOUR_MICROS), 8),
+            Outcome::Delivered(0.0)
+        );
+        assert_eq!(remaining(0, after(2), 4), Outcome::Censored(48.0), "not known yet");
+        // Open rows are cut 24 hours before, where deliveries are recorded.
+        assert_eq!(remaining(1, after(2), 8), Outcome::Censored(120.0));
+        assert_eq!(remaining(1, after(7), 8), Outcome::Excluded, "within the lag");
+        assert_eq!(remaining(1, after(8), 8), Outcome::Excluded, "not taken yet");
+        assert_eq!(remaining(2, after(2), 8), Outcome::Excluded);
     }
 
     #[test]

@@ -40,6 +40,19 @@ impl HolidaysAhead {
         day < Self::DAYS && self.0 >> day & 1 == 1
     }
 
+    /// The same from so many days later on; what is beyond the last day is not known, and no holiday.
+    ///
+    /// ```
+    /// use terms::HolidaysAhead;
+    ///
+    /// let ahead = HolidaysAhead::of_days(|day| day == 3);
+    /// assert!(ahead.after(2).has(1) && ahead.after(4).is_empty() && ahead.after(99).is_empty());
+    /// ```
+    #[must_use]
+    pub fn after(self, days: u32) -> Self {
+        Self(self.0.checked_shr(days).unwrap_or(0))
+    }
+
     /// Whether none is.
     pub fn is_empty(self) -> bool {
         self.0 == 0

@@ -55,6 +55,7 @@ fn fixture() -> Tables {
             instant("recorded_at", orders.iter().map(|o| Some(o.1)).collect()),
             instant("ordered_at", orders.iter().map(|o| Some(o.2)).collect()),
             Column::new("status".into(), vec!["placed"; n]),
+            Column::new("destination_zone".into(), vec!["77"; n]),
             Column::new("destination_time_zone".into(), vec!["Asia/Tokyo"; n]),
             instant("promised_at", orders.iter().map(|o| Some(o.2 + 99 * HOUR)).collect()),
         ],
@@ -69,6 +70,7 @@ fn fixture() -> Tables {
             Column::new("order_id".into(), ids.clone()),
             instant("recorded_at", shipments.iter().map(|s| Some(s.1)).collect()),
             Column::new("status".into(), shipments.iter().map(|s| s.2).collect::<Vec<_>>()),
+            Column::new("origin_zone".into(), vec!["10"; n]),
             Column::new(
                 "origin_region".into(),
                 ids.iter().map(|id| region(id)).collect::<Vec<_>>(),

@@ -28,7 +28,7 @@ use crate::{Error, at_risk, calendar, events, facts, level};
 /// [already built](MonthStore).
 pub struct HistoryState {
     pub(super) declared: Declaration,
-    plan: HistoryPlan,
+    pub(super) plan: HistoryPlan,
     /// The day after the last one that was ingested.
     pub(super) until: Option<Day>,
     /// Whether a step failed half-way: what is here then would give wrong rows.
@@ -117,8 +117,11 @@ impl HistoryState {
         };
         let ingested = self.ingest(&tables, &days, &already_built)?;
         drop(tables);
-        self.load_pages(self.months_read(&ingested.shipments.history_before), store)?;
-        let update = self.build(ingested)?;
+        let nights = self.nights_sampled(&days);
+        let read = [&ingested.shipments.history_before[..], &nights].concat();
+        self.load_pages(self.months_read(&read), store)?;
+        let snapshots = self.sampled_snapshots(&nights)?;
+        let update = self.build(ingested, snapshots)?;
         self.until = Some(days.end);
         self.drop_inactive(days.end)?;
         self.is_broken = false;
@@ -252,7 +255,7 @@ impl HistoryState {
     }
 
     /// The months that rows read whose history ends before these days.
-    fn months_read(&self, days: &[Day]) -> BTreeSet<Day> {
+    pub(super) fn months_read(&self, days: &[Day]) -> BTreeSet<Day> {
         let days: BTreeSet<Day> = days.iter().copied().collect();
         let read: BTreeSet<Day> =
             days.into_iter().flat_map(|day| days_read(&self.declared, day)).collect();
@@ -264,7 +267,7 @@ impl HistoryState {
     }
 
     /// Loads the pages of `months` that are evicted.
-    fn load_pages<S: MonthStore>(
+    pub(super) fn load_pages<S: MonthStore>(
         &mut self,
         months: impl IntoIterator<Item = Day>,
         store: &S,
@@ -277,8 +280,8 @@ impl HistoryState {
         Ok(())
     }
 
-    /// Builds the rows of the shipments that are new.
-    fn build(&self, ingested: Ingested) -> Result<Update, Error> {
+    /// Builds the rows of the shipments that are new; beside them are the snapshots of the same days.
+    fn build(&self, ingested: Ingested, snapshots: DataFrame) -> Result<Update, Error> {
         let Ingested { shipments, versions, late } = ingested;
         let keys = self.active.iter().flat_map(|active| &active.shipments.keys);
         let rows = HistoryRows {
@@ -292,15 +295,19 @@ impl HistoryState {
             || history::columns(&rows, &self.declared),
         );
         let mut columns = order_columns?;
-        if let (Some(level), Some(by_age)) =
-            (&self.declared.level, self.totals.get(self.plan.totals.len()))
-        {
-            let days = (&shipments.history_before[..], self.declared.limits.stock_days_max());
-            columns.extend(level::columns(level, by_age, days)?);
-        }
+        columns.extend(self.level_columns(&shipments.history_before)?);
         columns.extend(history_columns?);
         let rows = DataFrame::new(shipments.len(), columns)?;
-        Ok(Update { month: Month::new(rows, &versions)?, late })
+        Ok(Update { month: Month::new(rows, &versions, snapshots)?, late })
+    }
+
+    /// The declared columns of the level, for rows whose history ends before these days.
+    pub(super) fn level_columns(&self, before: &[Day]) -> Result<Vec<Column>, Error> {
+        let by_age = self.totals.get(self.plan.totals.len());
+        let Some((level, by_age)) = self.declared.level.as_ref().zip(by_age) else {
+            return Ok(Vec::new());
+        };
+        level::columns(level, by_age, (before, self.declared.limits.stock_days_max()))
     }
 
     /// The columns that are known at order time: keys, facts, categories and the calendar.

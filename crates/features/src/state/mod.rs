@@ -18,6 +18,7 @@ mod month_store;
 mod orders;
 mod page_file;
 mod shipments;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 

@@ -5,8 +5,11 @@ mod by_definition;
 mod fixture;
 mod nightly_runs;
 
+use std::collections::HashSet;
+
+use polars::prelude::DataFrame;
 use proptest::prelude::*;
-use terms::{AsOf, Day};
+use terms::{AsOf, Day, Instant};
 
 use self::by_definition::Records;
 use self::fixture::{FIRST_DAY, N_DAYS};
@@ -45,6 +48,8 @@ const DECLARED: &str = r#"
     quantity = "delivered_by_day_5"
     statistics = ["mean", "count"]
     windows_days = [14]
+    [snapshots]
+    share = 0.3
 "#;
 
 const START: Day = Day::since_epoch(FIRST_DAY as i32);
@@ -81,6 +86,27 @@ proptest! {
         let others = nightly_runs::run(&tables, &declared, nights ^ 0x5555);
         prop_assert_eq!(&nightly.months, &others.months);
         prop_assert_eq!(&nightly.pages, &others.pages);
+    }
+
+    #[test]
+    fn a_snapshot_has_what_was_recorded_before_its_night_and_nothing_later(
+        seed: u64, nights: u64, night in 20..N_DAYS as i32, network in 0..LIMITS.len(),
+    ) {
+        let (tables, declared) = (fixture::tables(seed), declared_for(network));
+        let night = AsOf::start_of(START.plus(night));
+        let drawn = nightly_runs::run(&tables, &declared, nights).snapshots(night);
+        let known = tables.recorded(Instant::MIN..night.instant()).unwrap();
+        let open = nightly_runs::open_snapshots(&known, &declared, nights ^ 1, night);
+        // Those that are drawn are among those that are open that night, cell by cell.
+        let lines = |frame: &DataFrame| -> HashSet<String> {
+            (0..frame.height()).map(|row| format!("{:?}", frame.get(row))).collect()
+        };
+        let (drawn_lines, open_lines) = (lines(&drawn), lines(&open));
+        let other = drawn_lines.difference(&open_lines).next();
+        prop_assert_eq!(other, None);
+        // And they are a share of them: 0.3, give or take five standard deviations.
+        let (n, expected) = (open.height() as f64, 0.3 * open.height() as f64);
+        prop_assert!((drawn.height() as f64 - expected).abs() <= 5.0 * (0.21 * n).sqrt() + 1.0);
     }
 
     #[test]

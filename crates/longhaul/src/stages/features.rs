@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use evaluate::CutOff;
-use features::{Declaration, Frame, Limits, Month, Outcomes, assemble, encode, feature_list};
+use features::{
+    Declaration, Frame, Limits, Month, Outcomes, Snapshots, assemble, encode, feature_list,
+};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use terms::{Digest, Instant, Matrix, count};
@@ -21,6 +23,9 @@ use crate::stages::history::{self, StoredMonth};
 
 /// The months, with the digests of their rows and versions.
 pub(crate) const MONTHS: &str = "months.json";
+
+/// Snapshots of what is open at the as-of.
+const OPEN: &str = "open.parquet";
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,11 +77,9 @@ pub(crate) fn run(
         if summary.late > 0 {
             line += &format!(", {} versions too late for history", count(summary.late));
         }
-        Ok(Output {
-            line,
-            summary: serde_json::to_value(&summary)?,
-            files: BTreeMap::from([(MONTHS.to_owned(), serde_json::to_vec(&history.months)?)]),
-        })
+        let mut files = BTreeMap::from([(MONTHS.to_owned(), serde_json::to_vec(&history.months)?)]);
+        files.extend(history.open.map(|bytes| (OPEN.to_owned(), bytes)));
+        Ok(Output { line, summary: serde_json::to_value(&summary)?, files })
     })
 }
 
@@ -122,6 +125,10 @@ pub(crate) struct FeatureSet {
     pub(crate) matrix: Matrix,
     /// The timelines of the outcomes, one a row of the frame.
     pub(crate) outcomes: Outcomes,
+    /// Snapshots of open shipments of the past; none unless they are declared.
+    pub(crate) snapshots: Snapshots,
+    /// Those of all shipments that are open at the as-of; none unless they are declared.
+    pub(crate) open: Snapshots,
 }
 
 impl FeatureSet {
@@ -140,9 +147,14 @@ impl FeatureSet {
         let months: Vec<Month> =
             months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
         let (frame, outcomes) = assemble(&months, declaration.limits)?;
+        let snapshots = Snapshots::of_months(&months, &frame, context.as_of)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
-        Ok(Self { declaration, frame, matrix, outcomes })
+        let open = match result.manifest.outputs.contains_key(OPEN) {
+            true => Snapshots::read(&result.read(context.store, OPEN)?, &frame)?,
+            false => Snapshots::none(),
+        };
+        Ok(Self { declaration, frame, matrix, outcomes, snapshots, open })
     }
 
     /// The inputs of a stage that reads the features.

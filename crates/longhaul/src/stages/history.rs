@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! state/nights/<id>.json               the list of what is stored after a day, written last
-//! state/{rows,versions}/<month>-<digest>.parquet   what was built of the month
+//! state/{rows,versions,snapshots}/<month>-<digest>.parquet   what was built of the month
 //! state/pages/<month>-<digest>.parquet             its running totals
 //! state/memory/<digest>.parquet                    orders and shipments that can still change
 //! ```
@@ -20,7 +20,7 @@ use std::ops::Range;
 use anyhow::Result;
 use bytes::Bytes;
 use chrono::Datelike as _;
-use features::{Declaration, HistoryState, Month, MonthStore, by_month};
+use features::{Declaration, HistoryState, Month, MonthFiles, MonthStore, by_month};
 use polars::prelude::PlHashSet;
 use terms::Day;
 
@@ -37,6 +37,8 @@ pub(crate) struct HistoryUpdate {
     pub(crate) months: Vec<StoredMonth>,
     /// How many days were ingested now.
     pub(crate) days: i32,
+    /// Snapshots of what is open as of now, if any are declared.
+    pub(crate) open: Option<Vec<u8>>,
 }
 
 /// Ingests the days after the last stored state that is still valid.
@@ -56,7 +58,7 @@ pub(crate) fn update(
         None => (HistoryState::new(declared)?, StoredState::empty()),
     };
     let Some(days) = ids.days() else {
-        return Ok(HistoryUpdate { months: Vec::new(), days: 0 });
+        return Ok(HistoryUpdate { months: Vec::new(), days: 0, open: None });
     };
     let new = state.until().unwrap_or(days.start)..days.end;
     // The last month that was built: it is written while the next one is built.
@@ -83,7 +85,9 @@ pub(crate) fn update(
             unwritten = Some(built);
         }
     }
-    Ok(HistoryUpdate { months: stored.months, days: new.end.days_since(new.start) })
+    let months = BuiltMonths { context, stored: &stored, unwritten: None };
+    let open = state.open_snapshots(context.as_of, &months)?;
+    Ok(HistoryUpdate { months: stored.months, days: new.end.days_since(new.start), open })
 }
 
 /// Whether the state is saved after the day before `until`, of a build up to `end`. It is saved
@@ -165,12 +169,13 @@ impl BuiltMonth {
         let mut object = |kind: &str, bytes: Bytes| {
             StoredObject::of(&format!("{kind}/{month}-"), bytes, &mut objects)
         };
-        let (rows, versions) = self.month.to_parquet()?;
+        let MonthFiles { rows, versions, snapshots } = self.month.to_parquet()?;
         let written = StoredMonth {
             first_day: self.first_day,
             n_rows: self.month.n_rows(),
             rows: object("rows", rows.into()),
             versions: object("versions", versions.into()),
+            snapshots: snapshots.map(|bytes| object("snapshots", bytes.into())),
             late: self.late,
         };
         let page = object("pages", self.page.clone());

@@ -13,6 +13,8 @@ mod evaluate;
 mod features;
 mod history;
 mod holdout;
+mod lane_answers;
+mod lanes;
 mod last_check;
 mod night_inputs;
 mod nightly;

@@ -178,6 +178,7 @@ fn orders_frame(rows: &[OrderRow]) -> DataFrame {
         instant("ordered_at", rows.iter().map(|row| Some(row.ordered_at)).collect()),
         text("status", rows, |row| row.status),
         text("destination_time_zone", rows, |_| "Asia/Tokyo"),
+        text("destination_zone", rows, |_| "77"),
         text("destination_region", rows, |_| "east"),
         instant("promised_at", rows.iter().map(|row| Some(row.ordered_at)).collect()),
     ];
@@ -193,6 +194,7 @@ fn shipments_frame(rows: &[ShipmentRow]) -> DataFrame {
         text("order_id", rows, |row| &row.order_id),
         instant("recorded_at", rows.iter().map(|row| Some(row.recorded_at)).collect()),
         text("status", rows, |row| row.status),
+        Column::new("origin_zone".into(), of_id(2, &["10", "20"])),
         Column::new("origin_region".into(), of_id(2, &["north", "south"])),
         Column::new("origin_node_id".into(), of_id(1, &["a1", "a2", "b1"])),
         Column::new(

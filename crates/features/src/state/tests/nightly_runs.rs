@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use polars::prelude::PlHashSet;
-use terms::Day;
+use polars::prelude::{BooleanChunked, DataFrame, PlHashSet};
+use terms::{AsOf, Day};
 
 use super::fixture::Draws;
+use crate::parquet::from_parquet;
+use crate::snapshots::SNAPSHOT_AT;
 use crate::{
-    Declaration, Error, Frame, HistoryState, Limits, Month, MonthStore, Outcomes, StateFiles,
-    Tables, assemble, by_month,
+    Declaration, Error, Frame, HistoryState, Limits, Month, MonthFiles, MonthStore, Outcomes,
+    StateFiles, Tables, assemble, by_month,
 };
 
 /// What a store has after some nights, as bytes. Months are by their first day.
 #[derive(Default)]
 pub(super) struct NightlyStore {
-    pub(super) months: BTreeMap<Day, (Vec<u8>, Vec<u8>)>,
+    pub(super) months: BTreeMap<Day, MonthFiles>,
     pub(super) pages: BTreeMap<Day, Vec<u8>>,
     files: StateFiles,
 }
@@ -40,7 +42,10 @@ impl MonthStore for NightlyStore {
 impl NightlyStore {
     fn month(&self, first_day: Day) -> Month {
         let bytes = self.months.get(&first_day);
-        bytes.map(|(rows, versions)| Month::read(rows, versions).unwrap()).unwrap_or_default()
+        let read = |files: &MonthFiles| {
+            Month::read(&files.rows, &files.versions, files.snapshots.as_deref()).unwrap()
+        };
+        bytes.map(read).unwrap_or_default()
     }
 
     fn restore(&self, declared: &Declaration, until: Day) -> HistoryState {
@@ -57,6 +62,19 @@ impl NightlyStore {
         self.pages.insert(first_day, state.page(first_day).unwrap());
         self.files = state.save().unwrap();
         state.evict_pages();
+    }
+
+    /// The snapshots as of a night.
+    pub(super) fn snapshots(&self, night: AsOf) -> DataFrame {
+        let months = self.months.keys().map(|&first| self.month(first).snapshots);
+        let at = |frame: &DataFrame| -> Vec<i64> {
+            frame.column(SNAPSHOT_AT).unwrap().i64().unwrap().into_no_null_iter().collect()
+        };
+        let of_night = months.map(|frame| {
+            let is_of_night = at(&frame).into_iter().map(|at| at == night.instant().micros());
+            frame.filter(&is_of_night.collect::<BooleanChunked>()).unwrap()
+        });
+        of_night.reduce(|all, more| all.vstack(&more).unwrap()).unwrap()
     }
 
     pub(super) fn assemble(&self, limits: Limits) -> (Frame, Outcomes) {
@@ -83,4 +101,17 @@ pub(super) fn run(tables: &Tables, declared: &Declaration, seed: u64) -> Nightly
         start = end;
     }
     store
+}
+
+/// Snapshots of all that is open as of a night, by a state that has ingested the tables.
+pub(super) fn open_snapshots(
+    tables: &Tables,
+    declared: &Declaration,
+    seed: u64,
+    night: AsOf,
+) -> DataFrame {
+    let store = run(tables, declared, seed);
+    let until = tables.days().unwrap().unwrap().end;
+    let bytes = store.restore(declared, until).open_snapshots(night, &store).unwrap();
+    from_parquet(&bytes.unwrap()).unwrap()
 }

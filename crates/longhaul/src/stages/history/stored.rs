@@ -45,6 +45,9 @@ pub(crate) struct StoredMonth {
     pub(super) n_rows: usize,
     pub(super) rows: StoredObject,
     pub(super) versions: StoredObject,
+    /// Snapshots of open shipments, if any are declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) snapshots: Option<StoredObject>,
     /// Versions that were recorded so long after their order that history does not count them.
     pub(super) late: usize,
 }
@@ -55,7 +58,9 @@ impl StoredMonth {
     /// # Errors
     /// If it is not what was written.
     pub(crate) fn read(&self, context: &RunContext<'_>) -> Result<Month> {
-        Ok(Month::read(&self.rows.read(context)?, &self.versions.read(context)?)?)
+        let snapshots = self.snapshots.as_ref().map(|object| object.read(context)).transpose()?;
+        let (rows, versions) = (self.rows.read(context)?, self.versions.read(context)?);
+        Ok(Month::read(&rows, &versions, snapshots.as_deref())?)
     }
 
     /// The same without features, verified.
@@ -64,6 +69,10 @@ impl StoredMonth {
     /// If it is not what was written.
     pub(crate) fn read_outcomes(&self, context: &RunContext<'_>) -> Result<Month> {
         Ok(Month::read_outcomes(&self.rows.read(context)?, &self.versions.read(context)?)?)
+    }
+
+    fn objects(self) -> impl Iterator<Item = StoredObject> {
+        [self.rows, self.versions].into_iter().chain(self.snapshots)
     }
 
     /// Its shipments.
@@ -94,7 +103,7 @@ pub(super) struct StoredState {
 
 impl StoredState {
     fn list(self) -> StateList {
-        let months = self.months.into_iter().flat_map(|month| [month.rows, month.versions]);
+        let months = self.months.into_iter().flat_map(StoredMonth::objects);
         let objects = months.chain(self.pages).chain(self.files.into_values());
         StateList { until: self.until, objects: objects.collect() }
     }
@@ -195,7 +204,7 @@ pub(crate) fn stored_states(
 /// If it is no such output.
 pub(crate) fn objects_of_months(months: &[u8]) -> Result<Vec<String>> {
     let months: Vec<StoredMonth> = serde_json::from_slice(months)?;
-    Ok(months.into_iter().flat_map(|month| [month.rows.path, month.versions.path]).collect())
+    Ok(months.into_iter().flat_map(StoredMonth::objects).map(|object| object.path).collect())
 }
 
 /// A day as a number, as it is in the output of the features stage.

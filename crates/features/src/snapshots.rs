@@ -1,0 +1,193 @@
+//! Snapshots: open shipments as they were known at a midnight, from which the remaining time is learned.
+//!
+//! A snapshot has the features of its order, of which those of history are as of the snapshot's
+//! midnight in place of the order's, and what was recorded of the shipment since. Which of the midnights of
+//! a shipment are taken is drawn, each with the same probability, whatever its age: how long a shipment
+//! stays open must not decide which of its midnights are seen, or the slow ones would be seen too rarely
+//! at each age.
+//!
+//! Source: landmarking, van Houwelingen, Scandinavian Journal of Statistics 34(1), 2007.
+
+use polars::prelude::*;
+use serde::{Deserialize, Serialize};
+use terms::{AsOf, Feature, FeatureKind, HolidaysAhead, Instant, Matrix, column};
+
+use crate::columns::{numbers, required_instants, texts};
+use crate::declared_name::DeclaredName as _;
+use crate::facts::Fact;
+use crate::{Error, Frame, Month};
+
+/// Column of the moment of a snapshot.
+pub(crate) const SNAPSHOT_AT: &str = "snapshot_at";
+
+/// Hours from the order to the snapshot.
+pub const AGE_HOURS: &str = "age_hours";
+/// Hours from the handover to the snapshot; missing before it is recorded.
+pub(crate) const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
+/// Hours from the order to the handover; missing before it is recorded.
+pub(crate) const HOURS_TO_HANDOVER: &str = "hours_to_handover";
+/// Hours since anything was recorded of the shipment.
+pub(crate) const HOURS_SINCE_RECORD: &str = "hours_since_record";
+/// Hours from the snapshot until it has to be handed over; negative when that is late.
+const HOURS_TO_SHIP_BY: &str = "hours_to_ship_by";
+
+/// Hours of a week.
+const WEEK_HOURS: f32 = 168.0;
+
+/// Which snapshots are taken.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotDeclaration {
+    /// The share of the midnights of each open shipment at which one is taken, above 0 to 1.
+    pub share: f64,
+}
+
+impl SnapshotDeclaration {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.share > 0.0 && self.share <= 1.0 {
+            return Ok(());
+        }
+        Err(Error::Impossible {
+            feature: "snapshots".to_owned(),
+            expected: "a share above 0, at most 1",
+            found: format!("share = {}", self.share),
+        })
+    }
+}
+
+/// Snapshots, by moment and row.
+pub struct Snapshots {
+    /// Of the shipment in the feature frame.
+    rows: Vec<usize>,
+    at: Vec<Instant>,
+    /// What changes from night to night. Shapes: one row a snapshot.
+    columns: DataFrame,
+}
+
+impl Snapshots {
+    /// No snapshots.
+    pub fn none() -> Self {
+        Self { rows: Vec::new(), at: Vec::new(), columns: DataFrame::default() }
+    }
+
+    /// Those of some months of the same declaration, of moments up to `until`, for the rows of a frame.
+    ///
+    /// # Errors
+    /// If months are of different declarations.
+    pub fn of_months(months: &[Month], frame: &Frame, until: AsOf) -> Result<Self, Error> {
+        let mut all = DataFrame::default();
+        for month in months.iter().filter(|month| month.snapshots.height() > 0) {
+            match all.width() {
+                0 => all = month.snapshots.clone(),
+                _ => drop(all.vstack_mut(&month.snapshots)?),
+            }
+        }
+        Self::of_frame(all, frame, until)
+    }
+
+    /// From the bytes of [`HistoryState::open_snapshots`](crate::HistoryState::open_snapshots), for the
+    /// rows of a frame.
+    ///
+    /// # Errors
+    /// If they are no Parquet of that kind.
+    pub fn read(bytes: &[u8], frame: &Frame) -> Result<Self, Error> {
+        Self::of_frame(crate::parquet::from_parquet(bytes)?, frame, AsOf::at(Instant::MAX))
+    }
+
+    fn of_frame(all: DataFrame, frame: &Frame, until: AsOf) -> Result<Self, Error> {
+        if all.height() == 0 {
+            return Ok(Self::none());
+        }
+        let ids = texts(&frame.0, column::SHIPMENT_ID)?;
+        let row_of: PlHashMap<&str, usize> =
+            ids.iter().zip(0..).filter_map(|(id, row)| Some((id?, row))).collect();
+        let at = required_instants(&all, SNAPSHOT_AT)?;
+        let mut kept: Vec<(Instant, usize, IdxSize)> = Vec::with_capacity(all.height());
+        for (position, id) in texts(&all, column::SHIPMENT_ID)?.iter().enumerate() {
+            let row = id.and_then(|id| row_of.get(id));
+            if let Some(&row) = row.filter(|_| at[position] <= until.instant()) {
+                kept.push((at[position], row, position as IdxSize));
+            }
+        }
+        kept.sort_unstable();
+        let positions = kept.iter().map(|&(.., position)| position).collect();
+        Ok(Self {
+            rows: kept.iter().map(|&(_, row, _)| row).collect(),
+            at: kept.iter().map(|&(at, ..)| at).collect(),
+            columns: all.take(&IdxCa::from_vec("".into(), positions))?,
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Of each the row of its shipment in the feature frame.
+    pub fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// Of each its moment; ascending.
+    pub fn at(&self) -> &[Instant] {
+        &self.at
+    }
+
+    /// Their features: those of the orders' matrix, as of the snapshot where they change from night to
+    /// night, and those that only snapshots have. Shapes: one row a snapshot.
+    ///
+    /// # Errors
+    /// If a column is not as it was built.
+    pub fn matrix(&self, orders: &Matrix) -> Result<Matrix, Error> {
+        let age: Vec<f32> = self.values(AGE_HOURS)?;
+        let mut matrix = orders.take(&self.rows);
+        for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
+            match feature.name.as_str() {
+                column::ORDERED_WEEK_HOURS => {
+                    let ordered = values.iter_mut().zip(&age);
+                    ordered.for_each(|(hours, age)| *hours = (*hours + age) % WEEK_HOURS);
+                }
+                name if self.columns.column(name).is_ok() => *values = self.values(name)?,
+                _ => {}
+            }
+        }
+        let features = &orders.features;
+        let of_orders = |name: &str| features.position(name).map(|at| &orders.columns[at]);
+        if let (Some(at), Some(week)) =
+            (features.position(column::HOLIDAYS_AHEAD), of_orders(column::ORDERED_WEEK_HOURS))
+        {
+            let values = matrix.columns[at].iter_mut().zip(&self.rows).zip(&age);
+            values.for_each(|((value, &row), age)| {
+                let days = ((week[row] % 24.0 + age) / 24.0) as u32;
+                *value = HolidaysAhead::from_value(*value).after(days).value();
+            });
+        }
+        let mut add = |name: &str, values: Vec<f32>| {
+            matrix.features.0.push(Feature { name: name.into(), kind: FeatureKind::Numeric });
+            matrix.columns.push(values);
+        };
+        if let Some(ship_by) = of_orders(Fact::ShipByHours.name()) {
+            let left = self.rows.iter().zip(&age).map(|(&row, age)| ship_by[row] - age);
+            add(HOURS_TO_SHIP_BY, left.collect());
+        }
+        for name in [AGE_HOURS, HOURS_TO_HANDOVER, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD] {
+            add(name, self.values(name)?);
+        }
+        Ok(matrix)
+    }
+
+    fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
+        Ok(numbers(&self.columns, name)?.into_iter().map(|value| value as f32).collect())
+    }
+}
+
+/// Snapshots by moment, then shipment.
+pub(crate) fn sorted(snapshots: &DataFrame) -> Result<DataFrame, Error> {
+    let by = [SNAPSHOT_AT, column::SHIPMENT_ID];
+    Ok(snapshots.sort(by, SortMultipleOptions::default())?)
+}

@@ -1,0 +1,97 @@
+//! What is in flight: snapshots of open shipments as rows to learn from and to predict, the model of the
+//! time that is left, and what it is compared with.
+//!
+//! A snapshot is a row like any other: its moment stands where that of an order stands, and the time that
+//! is left where the delivery time stands. So one engine learns both.
+
+use anyhow::Result;
+use features::Snapshots;
+use learn::{Checkpoints, FamilyName, Trained};
+use rayon::prelude::*;
+use scorer::{Distribution, Mixture, Scorer};
+use terms::{AsOf, DayGrid, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
+
+use crate::settings::Resolved;
+use crate::stages::{self, FeatureSet};
+
+/// Snapshots with their features.
+pub(crate) struct InFlight<'a> {
+    feature_set: &'a FeatureSet,
+    pub(crate) snapshots: &'a Snapshots,
+    pub(crate) matrix: Matrix,
+}
+
+impl<'a> InFlight<'a> {
+    /// Those of the past, of which models learn.
+    ///
+    /// # Errors
+    /// If a column is not as it was built.
+    pub(crate) fn past(feature_set: &'a FeatureSet) -> Result<Self> {
+        let snapshots = &feature_set.snapshots;
+        let matrix = snapshots.matrix(&feature_set.matrix)?;
+        Ok(Self { feature_set, snapshots, matrix })
+    }
+
+    /// The time that is left of each, as known at a moment.
+    pub(crate) fn outcomes(&self, as_of: AsOf) -> Vec<Outcome> {
+        let (rows, at) = (self.snapshots.rows(), self.snapshots.at());
+        self.feature_set.outcomes.remaining(rows, at, as_of)
+    }
+
+    /// Trains a family on the snapshots before `origin`.
+    ///
+    /// # Errors
+    /// If a setting is out of its range, too little is known, or the family fails.
+    pub(crate) fn train(
+        &self,
+        resolved: &Resolved,
+        family: FamilyName,
+        origin: AsOf,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<Trained> {
+        let labels = stages::Labels {
+            moments: self.snapshots.at(),
+            outcomes: &|moment| self.outcomes(moment),
+        };
+        stages::train_family(&self.matrix, &labels, resolved, family, origin, checkpoints)
+    }
+
+    /// Positions of the snapshots from `from` on, before `to`.
+    pub(crate) fn between(&self, from: AsOf, to: AsOf) -> std::ops::Range<usize> {
+        let position = |end: AsOf| self.snapshots.at().partition_point(|&at| at < end.instant());
+        position(from)..position(to)
+    }
+}
+
+/// The time that is left of open shipments by a model of whole delivery times, given that each has been
+/// open for some time. Shapes: one age and one time open a row; `ages` from the order, `open_for` as far as
+/// is known for certain. Units: hours.
+pub(crate) fn given_open(
+    scorer: &Scorer,
+    matrix: &Matrix,
+    (ages, open_for): (&[f64], &[f64]),
+) -> Vec<Distribution> {
+    let row = || vec![f32::NAN; matrix.columns.len()];
+    let of_row = |values: &mut Vec<f32>, row: usize| {
+        matrix.row_into(row, values);
+        let mixture = scorer.mixture_row(values).given_open_for(open_for[row]);
+        remaining(&mixture, ages[row], scorer.days())
+    };
+    (0..matrix.n_rows()).into_par_iter().map_init(row, of_row).collect()
+}
+
+/// The time that is left after `age` hours, by a distribution of the whole time. What should have been
+/// delivered by then has none left.
+fn remaining(mixture: &Mixture, age: f64, days: DayGrid) -> Distribution {
+    let left = |level: f64| (mixture.quantile(level) - age).max(0.0) as f32;
+    let mut hours = [0.0; N_LEVELS];
+    for (hours, level) in hours.iter_mut().zip(LEVELS) {
+        *hours = left(level);
+    }
+    Distribution {
+        probability_over_2d: mixture.survival(age + TWO_DAYS_HOURS) as f32,
+        hours,
+        by_day: std::array::from_fn(|point| mixture.cdf(age + days.hours(point)) as f32),
+        days,
+    }
+}
