@@ -299,7 +299,7 @@ fn header(
 /// The level up to the as-of, and the recalibration of the model trained as of `start`.
 fn drift(feature_set: &FeatureSet, trained: &Trained, start: AsOf, as_of: AsOf) -> Drift {
     let level = NetworkLevel::of(feature_set);
-    let recalibration = hazard_ratios(&trained.scorer.parts().recalibration);
+    let recalibration = hazard_ratios(&trained.parts.recalibration);
     Drift {
         dates: "order week".to_owned(),
         level: level.map_or_else(Vec::new, |level| level.by_week(as_of)),

@@ -181,14 +181,14 @@ pub(crate) fn train(
     )
     .with_context(|| format!("family {name} as of {origin}"))?;
     let days = resolved.settings.network.days();
-    let parts = Parts { days, ..trained.scorer.parts().clone() };
-    Ok(Trained { scorer: Scorer::from_parts(parts)?, ..trained })
+    let parts = Parts { days, ..trained.parts };
+    Ok(Trained { scorer: Scorer::from_parts(parts.clone())?, parts, ..trained })
 }
 
 /// The files of a trained model that become part of its bundle.
 fn bundle_files(trained: &Trained, declaration: &Declaration) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = trained.scorer.encode();
-    files.extend(feature_files(trained.scorer.features(), declaration)?);
+    let mut files = trained.parts.encode();
+    files.extend(feature_files(&trained.parts.features, declaration)?);
     files.insert(GATE_RULES.to_owned(), trained.gate_rules.text().into_bytes());
     files.insert("gate_rules.json".to_owned(), pretty(&trained.gate_rules)?);
     files.insert(IMPORTANCE.to_owned(), pretty(&trained.importance)?);
