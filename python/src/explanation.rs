@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatchReader;
 use rayon::prelude::*;
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use terms::Matrix;
 
 use crate::frame::{TableError, check_columns};
@@ -17,18 +17,17 @@ pub(crate) struct Explanation {
     pub(crate) values: Vec<f64>,
 }
 
-/// The explanations of a table's rows by each ensemble of a model.
+/// The explanations of a table's rows by each ensemble of a model, which is read as its scorer reads it.
 ///
 /// # Errors
 /// If a feature has no column, or one of another type.
 pub(crate) fn explanations(
-    scorer: &Scorer,
+    (scorer, parts): (&Scorer, &Parts),
     batches: impl RecordBatchReader,
 ) -> Result<Vec<Explanation>, TableError> {
     check_columns(scorer, &batches.schema())?;
     let matrices = (batches.map(|batch| Ok(scorer.matrix_of(&batch?)?)))
         .collect::<Result<Vec<Matrix>, TableError>>()?;
-    let parts = scorer.parts();
     let regressors = parts.regressors.iter().enumerate();
     let regressors =
         regressors.map(|(at, regressor)| (format!("regressor_{at}"), &regressor.trees));

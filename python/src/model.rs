@@ -2,15 +2,16 @@
 #![expect(clippy::disallowed_methods, reason = "a bundle is in a folder")]
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use scorer::{FEATURES_FILE, Scorer};
+use scorer::{FEATURES_FILE, Parts, Scorer};
 use serde_json::Value;
 use terms::FeatureKind;
 
 use crate::arrow_capsules::{Table, batches_of};
-use crate::errors::{self, DataError};
+use crate::errors::{self, BundleError, DataError};
 use crate::explanation::{Explanation, explanations};
 use crate::forecast::Forecast;
 use crate::frame::{TableError, predictions};
@@ -24,6 +25,10 @@ type FeatureTuple = (String, &'static str, Option<Vec<String>>, Option<String>, 
 #[pyclass(frozen, module = "longhaul._native")]
 pub(crate) struct Model {
     scorer: Scorer,
+    /// The bundle, of which is read again what only explanations need.
+    folder: PathBuf,
+    /// What is explained; read when it is first needed.
+    parts: OnceLock<Parts>,
     names: Vec<Py<PyString>>,
     /// The file of the features, which says more of them than the scorer reads.
     described: Value,
@@ -36,6 +41,25 @@ impl From<TableError> for PyErr {
             TableError::Rows(error) => errors::of_rows(&error),
             TableError::Arrow(error) => errors::of_table(&error),
         }
+    }
+}
+
+impl Model {
+    /// The trees as they grew, from the folder that the model was loaded from.
+    fn parts(&self) -> PyResult<&Parts> {
+        if let Some(parts) = self.parts.get() {
+            return Ok(parts);
+        }
+        let (parts, found) = Parts::load(&self.folder).map_err(|error| errors::of_bundle(&error))?;
+        let expected = self.scorer.model_id();
+        if found != expected {
+            let folder = self.folder.display();
+            return Err(BundleError::new_err(format!(
+                "{folder}: expected model {expected}, which was loaded from there, found {found}; \
+                 load the model again"
+            )));
+        }
+        Ok(self.parts.get_or_init(|| parts))
     }
 }
 
@@ -54,7 +78,8 @@ impl Model {
             .map_err(|error| errors::of_bundle(&error))?;
         let names =
             scorer.features().0.iter().map(|feature| PyString::new(py, &feature.name).unbind());
-        Ok(Self { names: names.collect(), scorer, described })
+        let names = names.collect();
+        Ok(Self { names, scorer, folder, parts: OnceLock::new(), described })
     }
 
     /// The model's id.
@@ -102,7 +127,10 @@ impl Model {
         table: &Bound<'py, PyAny>,
     ) -> PyResult<Vec<(String, Vec<f64>, Bound<'py, PyBytes>)>> {
         let (batches, pool) = (batches_of(table)?, thread_pool(py)?);
-        let explained = py.detach(|| pool.install(|| explanations(&self.scorer, batches)))?;
+        let explained = py.detach(|| -> PyResult<_> {
+            let model = (&self.scorer, self.parts()?);
+            Ok(pool.install(|| explanations(model, batches))?)
+        })?;
         let of_ensemble = |Explanation { part, expected, values }: Explanation| {
             let bytes = PyBytes::new_with(py, values.len() * size_of::<f64>(), |bytes| {
                 for (bytes, value) in bytes.as_chunks_mut().0.iter_mut().zip(&values) {

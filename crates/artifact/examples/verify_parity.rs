@@ -10,12 +10,12 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use artifact::export::{PARITY_FILE, verify_parity};
-use scorer::{MANIFEST_FILE, Scorer};
+use scorer::{MANIFEST_FILE, Parts};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args_os().nth(1).map(PathBuf::from).ok_or("verify_parity FOLDER")?;
-    let scorer = if folder.join(MANIFEST_FILE).exists() {
-        Scorer::load(&folder)?
+    let parts = if folder.join(MANIFEST_FILE).exists() {
+        Parts::load(&folder)?.0
     } else {
         let mut files = BTreeMap::new();
         for entry in std::fs::read_dir(&folder)? {
@@ -25,11 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
                 files.insert(name, std::fs::read(entry.path())?);
             }
         }
-        Scorer::decode(&files)?
+        Parts::decode(&files)?
     };
     let vectors = std::fs::read(folder.join(PARITY_FILE))?;
     let started = Instant::now();
-    let verified = verify_parity(&scorer, &vectors)?;
+    let verified = verify_parity(&parts, &vectors)?;
     let verified = serde_json::json!({
         "rows": verified.rows,
         "explained_rows": verified.explained_rows,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint, Schema, SealError};
 
@@ -198,13 +198,28 @@ impl Bundle {
         &self.manifest.model_id
     }
 
-    /// The scorer decoded from the files.
+    /// The parts of the model, decoded from the files.
     ///
     /// # Errors
-    /// If the scorer refuses them.
+    /// If the files are not those of a model.
+    pub fn parts(&self) -> Result<Parts, Error> {
+        Parts::decode(&self.files).map_err(|source| self.refused(source))
+    }
+
+    /// The scorer of the model.
+    ///
+    /// # Errors
+    /// If the files are not those of a model.
     pub fn scorer(&self) -> Result<Scorer, Error> {
-        Scorer::decode(&self.files)
-            .map(|scorer| scorer.with_model_id(self.model_id()))
-            .map_err(|source| Error::Scorer { model_id: self.model_id().to_owned(), source })
+        self.scorer_of(self.parts()?)
+    }
+
+    /// The scorer of the model, of which these are the parts.
+    pub(crate) fn scorer_of(&self, parts: Parts) -> Result<Scorer, Error> {
+        Scorer::named(parts, self.model_id()).map_err(|source| self.refused(source))
+    }
+
+    fn refused(&self, source: scorer::Error) -> Error {
+        Error::Scorer { model_id: self.model_id().to_owned(), source }
     }
 }

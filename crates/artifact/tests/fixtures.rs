@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use artifact::export::{PARITY_FILE, verify_parity};
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use terms::{DAYS_AHEAD, LEVELS};
 
 /// The version whose scorer added leaves in f32, so that its numbers were rounded where those of today are
@@ -68,8 +68,8 @@ fn the_parity_vectors_of_every_fixture_that_has_some_are_verified() {
     let mut n_verified = 0;
     for folder in fixtures() {
         if let Ok(vectors) = fs::read(folder.join(PARITY_FILE)) {
-            let scorer = Scorer::load(&folder).unwrap();
-            let verified = verify_parity(&scorer, &vectors);
+            let (parts, _) = Parts::load(&folder).unwrap();
+            let verified = verify_parity(&parts, &vectors);
             let verified = verified.unwrap_or_else(|error| panic!("{folder:?}: {error}"));
             assert!(verified.rows > 50 && verified.explained_rows > 0, "{folder:?}: {verified:?}");
             n_verified += 1;

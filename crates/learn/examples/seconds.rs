@@ -97,7 +97,7 @@ fn main() {
         )
         .unwrap();
         let seconds = started.elapsed().as_secs_f64();
-        let bytes: usize = trained.scorer.encode().values().map(Vec::len).sum();
+        let bytes: usize = trained.parts.encode().values().map(Vec::len).sum();
         println!("{}: {seconds:.1} s, {bytes} bytes, {:?}", family.name(), trained.sizes);
         let row: Vec<f32> = matrix.columns.iter().map(|column| column[0]).collect();
         let started = WallClock::now();

@@ -31,7 +31,9 @@ use crate::{gate_rules, tail};
 /// The result of training.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The model.
+    /// The model, as it is kept in files.
+    pub parts: Parts,
+    /// The model, as rows are scored with it.
     pub scorer: Scorer,
     /// The readable gate beside the boosted one in the model.
     pub gate_rules: GateRules,
@@ -115,8 +117,8 @@ pub fn train_as_of(
         recalibration,
         grain: population.grain,
     };
-    let scorer = Scorer::from_parts(parts).map_err(|source| Error::Scorer { source })?;
-    Ok(Trained { scorer, gate_rules, sizes, importance })
+    let scorer = Scorer::from_parts(parts.clone()).map_err(|source| Error::Scorer { source })?;
+    Ok(Trained { parts, scorer, gate_rules, sizes, importance })
 }
 
 /// The tail ratio, from rows that the model was not trained on if there are enough.

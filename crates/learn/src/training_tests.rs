@@ -272,7 +272,7 @@ fn the_level_is_followed_where_it_has_never_been() {
         let mut settings = settings.clone();
         settings.time_scale.hours_weight = hours_weight;
         let trained = orders.train(FamilyName::Boost, &settings).unwrap();
-        let n_regressors = trained.scorer.parts().regressors.len();
+        let n_regressors = trained.parts.regressors.len();
         assert_eq!(n_regressors, if hours_weight == 0.5 { 2 } else { 1 });
         orders.coverage(&trained.scorer, MEDIAN) - 0.5
     };
@@ -316,14 +316,14 @@ fn the_clock_is_that_of_the_deliveries() {
         excess: Vec::new(),
     };
     let trained = orders.train(FamilyName::Boost, &quick()).unwrap();
-    let clock = trained.scorer.parts().regressors[0].time_scale.clock.clone().unwrap();
+    let clock = trained.parts.regressors[0].time_scale.clock.clone().unwrap();
     assert!(clock.weekday_rates[6] < 0.02, "{clock:?}");
     assert!(clock.weekday_rates[..6].iter().all(|rate| *rate > 0.9), "{clock:?}");
     assert!(clock.holiday_factor < 0.1, "{clock:?}");
     let mut settings = quick();
     settings.time_scale.clock = false;
     let plain = orders.train(FamilyName::Boost, &settings).unwrap();
-    assert_eq!(plain.scorer.parts().regressors[0].time_scale.clock, None);
+    assert_eq!(plain.parts.regressors[0].time_scale.clock, None);
     settings.time_scale.clock = true;
     settings.time_scale.clock_by = Some("region".into());
     let error = orders.train(FamilyName::Boost, &settings).unwrap_err();
@@ -360,7 +360,7 @@ fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let trained = pool.install(|| orders.train(name, &quick()).unwrap());
-            (trained.scorer.encode(), trained.gate_rules, trained.sizes, trained.importance)
+            (trained.parts.encode(), trained.gate_rules, trained.sizes, trained.importance)
         };
         assert_eq!(on(1), on(3), "{name:?}");
     }
@@ -384,7 +384,7 @@ fn nothing_ordered_after_the_origin_is_used() {
         }
     }
     let after = scrambled.train(FamilyName::Boost, &quick()).unwrap();
-    assert_eq!(plain.scorer.encode(), after.scorer.encode());
+    assert_eq!(plain.parts.encode(), after.parts.encode());
 }
 
 #[test]
@@ -457,5 +457,5 @@ fn a_short_history_is_not_calibrated_and_says_so() {
         matches!(basis, CalibrationBasis::TooFewMatured { needed: 100, .. })
     };
     assert!(expected(&trained.sizes.calibration), "{:?}", trained.sizes.calibration);
-    assert!(trained.scorer.parts().calibration.is_identity());
+    assert!(trained.parts.calibration.is_identity());
 }

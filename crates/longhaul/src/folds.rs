@@ -51,7 +51,7 @@ impl Span {
     }
 
     /// Each origin, and the next one.
-    fn origins(self) -> Vec<(AsOf, AsOf)> {
+    pub(crate) fn origins(self) -> Vec<(AsOf, AsOf)> {
         let step = i64::from(self.every_days);
         let mut origins = Vec::new();
         let mut origin = self.from;
@@ -135,15 +135,14 @@ pub(crate) fn folds(
             holdout.rows.len(),
             started.elapsed().as_secs_f64()
         ));
-        let parts = model.parts();
         folds.push(Fold {
             origin,
             next,
             rows: holdout.rows,
             distributions,
             baselines,
-            time_scale: parts.regressors[0].time_scale.clone(),
-            recalibration: parts.recalibration.clone(),
+            time_scale: model.time_scale().clone(),
+            recalibration: model.recalibration().clone(),
         });
     }
     if folds.is_empty() {
@@ -169,10 +168,10 @@ fn model(
         return Ok(model);
     }
     let family = resolved.settings.backtest.family;
-    let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-    let trained = stages::train_family(matrix, outcomes, resolved, family, origin, &NoCheckpoints)?;
+    let orders = (&feature_set.matrix, &feature_set.outcomes);
+    let trained = stages::train_on_orders(orders, resolved, family, origin, &NoCheckpoints)?;
     if let Some(stored) = stored {
-        stored.write(origin, &trained.scorer)?;
+        stored.write(origin, &trained.parts)?;
     }
     Ok(trained.scorer)
 }

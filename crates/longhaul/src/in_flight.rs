@@ -12,7 +12,7 @@ use scorer::{Distribution, Mixture, Scorer};
 use terms::{AsOf, DayGrid, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
 use crate::settings::Resolved;
-use crate::stages::{self, FeatureSet};
+use crate::stages::{self, FeatureSet, LabelledRows};
 
 /// Snapshots with their features.
 pub(crate) struct InFlight<'a> {
@@ -49,11 +49,13 @@ impl<'a> InFlight<'a> {
         origin: AsOf,
         checkpoints: &dyn Checkpoints,
     ) -> Result<Trained> {
-        let labels = stages::Labels {
+        let outcomes = |moment| self.outcomes(moment);
+        let rows = LabelledRows {
+            matrix: &self.matrix,
             moments: self.snapshots.at(),
-            outcomes: &|moment| self.outcomes(moment),
+            outcomes: &outcomes,
         };
-        stages::train_family(&self.matrix, &labels, resolved, family, origin, checkpoints)
+        stages::train_family(&rows, resolved, family, origin, checkpoints)
     }
 
     /// Positions of the snapshots from `from` on, before `to`.

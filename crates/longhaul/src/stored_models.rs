@@ -5,7 +5,7 @@
 //! The as-of is that of the backtest, by which `gc` knows how old one is that nobody ended.
 
 use anyhow::Result;
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use store::Store;
 use terms::AsOf;
 
@@ -56,7 +56,7 @@ impl<'a> StoredModels<'a> {
     ///
     /// # Errors
     /// If the store fails.
-    pub(crate) fn write(&self, origin: AsOf, model: &Scorer) -> Result<()> {
+    pub(crate) fn write(&self, origin: AsOf, model: &Parts) -> Result<()> {
         let files = model.encode().into_iter();
         let path = |name| format!("{}/{origin}/{name}", self.folder);
         Ok(self.store.put_many(files.map(|(name, bytes)| (path(name), bytes.into())).collect())?)

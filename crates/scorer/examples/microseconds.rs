@@ -13,17 +13,17 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use generated::{N_FEATURES, Uniform, model};
-use scorer::Instructions;
+use scorer::{Instructions, Scorer};
 use terms::Matrix;
 
 const ROWS: usize = 20_000;
 
 fn main() {
     let mut uniform = Uniform(1);
-    let scorer = model(&mut uniform, 1);
+    let parts = model(&mut uniform, 1);
     let columns: Vec<Vec<f32>> =
         (0..N_FEATURES).map(|_| (0..ROWS).map(|_| uniform.next()).collect()).collect();
-    let matrix = Matrix { features: scorer.features().clone(), columns };
+    let matrix = Matrix { features: parts.features.clone(), columns };
     let mut rows = vec![[0.0; N_FEATURES]; ROWS];
     for (position, row) in rows.iter_mut().enumerate() {
         matrix.row_into(position, row);
@@ -31,7 +31,7 @@ fn main() {
     let micros = |started: Instant| started.elapsed().as_secs_f64() * 1e6 / ROWS as f64;
 
     for instructions in [Instructions::Plain, Instructions::Portable, Instructions::Avx512] {
-        let scorer = scorer.clone().with_instructions(instructions);
+        let scorer = Scorer::with_instructions(parts.clone(), instructions).unwrap();
         let mut each = Vec::with_capacity(ROWS);
         for row in &rows {
             let started = Instant::now();
@@ -44,6 +44,7 @@ fn main() {
         println!("score_row, {instructions:?}: least {least:.2} us, p50 {p50:.2}, p99 {p99:.2}");
     }
 
+    let scorer = Scorer::from_parts(parts).unwrap();
     let started = Instant::now();
     let mixtures: Vec<_> = rows.iter().map(|row| scorer.mixture_row(row)).collect();
     println!("  of which trees and calibration: {:.2} us", micros(started));

@@ -15,9 +15,10 @@ use terms::{DayGrid, Digest, FeatureList, Fingerprint, Grain, LEVELS};
 
 use crate::calibration::Calibration;
 use crate::error::Error;
+use crate::parts::Parts;
 use crate::recalibration::Recalibration;
 use crate::regressor::Regressor;
-use crate::scorer::{Parts, Scorer};
+use crate::scorer::Scorer;
 use crate::time_scale::TimeScale;
 
 /// Name of the feature list's file.
@@ -69,26 +70,25 @@ struct ManifestFile {
     bytes: u64,
 }
 
-impl Scorer {
+impl Parts {
     /// The model's files by name. The same model gives the same bytes.
     pub fn encode(&self) -> BTreeMap<String, Vec<u8>> {
-        let parts = self.parts();
         let mixture = MixtureFile {
             levels: LEVELS.to_vec(),
-            days_ahead: parts.days,
-            tail_ratio: parts.tail_ratio,
-            calibration: parts.calibration.clone(),
-            recalibration: parts.recalibration.clone(),
-            grain: parts.grain,
-            regressors: (parts.regressors.iter())
+            days_ahead: self.days,
+            tail_ratio: self.tail_ratio,
+            calibration: self.calibration.clone(),
+            recalibration: self.recalibration.clone(),
+            grain: self.grain,
+            regressors: (self.regressors.iter())
                 .map(|regressor| (regressor.time_scale.clone(), regressor.weight))
                 .collect(),
         };
-        let trees = parts.regressors.iter().enumerate();
+        let trees = self.regressors.iter().enumerate();
         let trees = trees.map(|(position, r)| (regressor_file(position), r.trees.encode()));
         let mut files = BTreeMap::from([
-            (FEATURES_FILE.to_owned(), json(&parts.features)),
-            (GATE_FILE.to_owned(), parts.gate.encode()),
+            (FEATURES_FILE.to_owned(), json(&self.features)),
+            (GATE_FILE.to_owned(), self.gate.encode()),
             (MIXTURE_FILE.to_owned(), json(&mixture)),
         ]);
         files.extend(trees);
@@ -102,25 +102,24 @@ impl Scorer {
         all.finish()
     }
 
-    /// The model from its files; files of other names are ignored.
+    /// The parts from the model's files, checked; files of other names are ignored.
     ///
     /// # Errors
     /// If a file is missing, has another form, or does not fit the others.
     pub fn decode(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
-        let read = |name: &str| match files.get(name) {
+        Self::read(|name: &str| match files.get(name) {
             Some(bytes) => Ok(Cow::Borrowed(bytes.as_slice())),
             None => Err(Error::MissingFile { file: name.into() }),
-        };
-        Self::from_parts(parts(read)?)
+        })
     }
 
-    /// The model in a local folder, each needed file verified against the manifest. Beside the model
-    /// there is never more than one of its files in memory.
+    /// The parts of the model in a local folder and its id, each needed file verified against the
+    /// manifest. Beside the parts there is never more than one of the files in memory.
     ///
     /// # Errors
     /// If the manifest or a file is missing, altered, or does not fit.
     #[expect(clippy::disallowed_methods, reason = "a bundle may be in a folder")]
-    pub fn load(folder: &Path) -> Result<Self, Error> {
+    pub fn load(folder: &Path) -> Result<(Self, String), Error> {
         let read = |name: &str| {
             let path = folder.join(name);
             let unreadable =
@@ -128,7 +127,7 @@ impl Scorer {
             fs::read(&path).map_err(unreadable)
         };
         let manifest: Manifest = parsed(MANIFEST_FILE, &read(MANIFEST_FILE)?)?;
-        let verified = |name: &str| {
+        let parts = Self::read(|name: &str| {
             let missing = || Error::MissingFile { file: name.to_owned() };
             let entry = manifest.files.get(name).ok_or_else(missing)?;
             let bytes = read(name)?;
@@ -143,37 +142,57 @@ impl Scorer {
                 });
             }
             Ok(Cow::Owned(bytes))
+        })?;
+        Ok((parts, manifest.model_id))
+    }
+
+    /// The parts of a model from its files, each of which is read once.
+    fn read<'a>(read: impl Fn(&str) -> Result<Cow<'a, [u8]>, Error>) -> Result<Self, Error> {
+        let trees = |name: &str| {
+            boost::Model::decode(&read(name)?)
+                .map_err(|source| Error::Trees { file: name.into(), source })
         };
-        Self::named(parts(verified)?, manifest.model_id)
+        let features: FeatureList = parsed(FEATURES_FILE, &read(FEATURES_FILE)?)?;
+        let mixture: MixtureFile = parsed(MIXTURE_FILE, &read(MIXTURE_FILE)?)?;
+        if mixture.levels != LEVELS {
+            return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
+        }
+        let regressor = |(position, (time_scale, weight)): (usize, (TimeScale, f32))| {
+            Ok(Regressor { trees: trees(&regressor_file(position))?, time_scale, weight })
+        };
+        let regressors = mixture.regressors.into_iter().enumerate().map(regressor);
+        let parts = Self {
+            features,
+            days: mixture.days_ahead,
+            regressors: regressors.collect::<Result<_, Error>>()?,
+            gate: trees(GATE_FILE)?,
+            tail_ratio: mixture.tail_ratio,
+            calibration: mixture.calibration,
+            recalibration: mixture.recalibration,
+            grain: mixture.grain,
+        };
+        parts.check()?;
+        Ok(parts)
     }
 }
 
-/// The parts of a model from its files, each of which is read once.
-fn parts<'a>(read: impl Fn(&str) -> Result<Cow<'a, [u8]>, Error>) -> Result<Parts, Error> {
-    let trees = |name: &str| {
-        boost::Model::decode(&read(name)?)
-            .map_err(|source| Error::Trees { file: name.into(), source })
-    };
-    let features: FeatureList = parsed(FEATURES_FILE, &read(FEATURES_FILE)?)?;
-    let mixture: MixtureFile = parsed(MIXTURE_FILE, &read(MIXTURE_FILE)?)?;
-    if mixture.levels != LEVELS {
-        return Err(Error::Levels { expected: LEVELS.to_vec(), found: mixture.levels });
+impl Scorer {
+    /// The model from its files; files of other names are ignored.
+    ///
+    /// # Errors
+    /// As those of [`Parts::decode`].
+    pub fn decode(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        Self::from_parts(Parts::decode(files)?)
     }
-    let regressor = |(position, (time_scale, weight)): (usize, (TimeScale, f32))| {
-        Ok(Regressor { trees: trees(&regressor_file(position))?, time_scale, weight })
-    };
-    let regressors = mixture.regressors.into_iter().enumerate().map(regressor);
-    let regressors = regressors.collect::<Result<_, Error>>()?;
-    Ok(Parts {
-        features,
-        days: mixture.days_ahead,
-        gate: trees(GATE_FILE)?,
-        regressors,
-        tail_ratio: mixture.tail_ratio,
-        calibration: mixture.calibration,
-        recalibration: mixture.recalibration,
-        grain: mixture.grain,
-    })
+
+    /// The model in a local folder, each needed file verified against the manifest.
+    ///
+    /// # Errors
+    /// As those of [`Parts::load`].
+    pub fn load(folder: &Path) -> Result<Self, Error> {
+        let (parts, model_id) = Parts::load(folder)?;
+        Self::named(parts, model_id)
+    }
 }
 
 fn parsed<T: for<'de> Deserialize<'de>>(name: &str, bytes: &[u8]) -> Result<T, Error> {

@@ -1,9 +1,9 @@
 //! Scoring: loads a trained model and turns feature rows into distributions of delivery time. A
 //! ranking service links this crate and scores in its own process, in microseconds a row.
 //!
-//! What is here: the model ([`Scorer`], made of [`Parts`]), its files ([`Scorer::encode`],
-//! [`Scorer::load`]), a distribution as it is published ([`Distribution`]) and as a function
-//! ([`Mixture`]), the conformal correction of quantiles ([`Calibration`]), scoring of Arrow record
+//! What is here: the model as it is kept in files ([`Parts`]) and as rows are scored with it
+//! ([`Scorer`], loaded by [`Scorer::load`]), a distribution as it is published ([`Distribution`]) and
+//! as a function ([`Mixture`]), the conformal correction of quantiles ([`Calibration`]), scoring of Arrow record
 //! batches ([`Scorer::score_batch`]), and a model that is replaced while rows are scored
 //! ([`LiveScorer`]).
 //!
@@ -26,6 +26,7 @@ mod error;
 mod exponential;
 mod live;
 mod mixture;
+mod parts;
 mod recalibration;
 mod regressor;
 mod scorer;
@@ -43,9 +44,10 @@ pub use distribution::Distribution;
 pub use error::Error;
 pub use live::LiveScorer;
 pub use mixture::Mixture;
+pub use parts::Parts;
 pub use recalibration::{RecalibratedLevels, Recalibration, cumulative_hazard};
 pub use regressor::{Regressor, mean_hours};
-pub use scorer::{Parts, Scorer};
+pub use scorer::Scorer;
 pub use speed_table::{
     Lane, LaneGrouping, LaneRow, LaneSpeed, SpeedTable, SpeedTableHeader, WeightBand,
     encode_speed_table,

@@ -34,26 +34,33 @@ pub fn mean_hours(
     scales: &[FeatureTimeScale],
     row: &[f32],
 ) -> [f64; N_LEVELS] {
-    mean_hours_of(regressors, scales, row, |position| {
-        let mut raw = [0.0; N_LEVELS];
-        regressors[position].trees.predict_row(row, &mut raw);
-        raw
-    })
+    let regressors = regressors.iter().zip(shares(regressors)).zip(scales);
+    mean_hours_of(
+        row,
+        regressors.map(|((regressor, share), scale)| {
+            let mut raw = [0.0; N_LEVELS];
+            regressor.trees.predict_row(row, &mut raw);
+            (share, scale, raw)
+        }),
+    )
 }
 
-/// As [`mean_hours`], with what the trees of the regressor at a position predict for the row.
-pub(crate) fn mean_hours_of(
-    regressors: &[Regressor],
-    scales: &[FeatureTimeScale],
+/// The weights of regressors as shares of their sum.
+pub(crate) fn shares(regressors: &[Regressor]) -> impl Iterator<Item = f64> {
+    let weights = regressors.iter().map(|regressor| f64::from(regressor.weight));
+    let total: f64 = weights.clone().sum();
+    weights.map(move |weight| weight / total)
+}
+
+/// As [`mean_hours`], of each regressor's share, time scale and what its trees predict for the row.
+pub(crate) fn mean_hours_of<'a>(
     row: &[f32],
-    predicted: impl Fn(usize) -> [f64; N_LEVELS],
+    regressors: impl Iterator<Item = (f64, &'a FeatureTimeScale, [f64; N_LEVELS])>,
 ) -> [f64; N_LEVELS] {
     let mut sum = [0.0; N_LEVELS];
-    let total: f64 = regressors.iter().map(|regressor| f64::from(regressor.weight)).sum();
-    for (position, (regressor, scale)) in regressors.iter().zip(scales).enumerate() {
+    for (share, scale, raw) in regressors {
         let scale = scale.of_row(row);
-        let quantiles = sorted(&predicted(position));
-        let share = f64::from(regressor.weight) / total;
+        let quantiles = sorted(&raw);
         sum.iter_mut().zip(quantiles).for_each(|(sum, scaled)| *sum += share * scale.hours(scaled));
     }
     sum

@@ -57,7 +57,7 @@ fn tree(at: usize, n_outputs: usize) -> Tree {
     Tree::new(&splits, values, n_outputs).expect("a sound model")
 }
 
-fn scorer() -> Scorer {
+fn scorer(instructions: Instructions) -> Scorer {
     let levels = ["air", "road", "sea"].map(str::to_owned).to_vec();
     let features = FeatureList(vec![
         Feature { name: "distance_km".into(), kind: FeatureKind::Numeric },
@@ -65,7 +65,7 @@ fn scorer() -> Scorer {
     ]);
     let gate = (0..100).map(|at| tree(at, 1)).collect();
     let trees = (0..300).map(|at| tree(at, N_LEVELS)).collect();
-    Scorer::from_parts(Parts {
+    let parts = Parts {
         features,
         days: DayGrid::DAILY,
         gate: Model::new(vec![0.5], gate, 2, OutputOrder::AsAdded).expect("a sound model"),
@@ -82,16 +82,16 @@ fn scorer() -> Scorer {
         },
         recalibration: Recalibration { stretch: 0.4, ratios: vec![0.9; 8] },
         grain: Grain::Date,
-    })
-    .expect("a sound model")
+    };
+    Scorer::with_instructions(parts, instructions).expect("a sound model")
 }
 
 #[test]
 fn a_row_is_scored_without_allocating() {
-    let plain = scorer().with_instructions(Instructions::Plain);
+    let plain = scorer(Instructions::Plain);
     let rows = [[150.0, 1.0], [f32::NAN, f32::NAN], [-1e9, 7.0]];
     for instructions in [Instructions::Plain, Instructions::Portable, Instructions::Avx512] {
-        let scorer = scorer().with_instructions(instructions);
+        let scorer = scorer(instructions);
         for row in &rows {
             assert_eq!(allocations_of(|| scorer.score_row(row)), 0, "{instructions:?}");
             assert_eq!(scorer.score_row(row), plain.score_row(row), "{instructions:?}");

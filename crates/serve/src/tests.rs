@@ -39,7 +39,7 @@ fn scorer(median: f32) -> Scorer {
         recalibration: Recalibration::identity(),
         grain: Grain::Instant,
     };
-    Scorer::from_parts(parts).unwrap().with_model_id(format!("model-{median}"))
+    Scorer::named(parts, format!("model-{median}")).unwrap()
 }
 
 /// Gives the models that are put into it, one after the other; an error is one that cannot be loaded.

@@ -41,9 +41,9 @@ fn measure(folder: &PathBuf, options: &[&str]) -> Result<Value> {
     let n_rows = option("--rows").map_or(Ok(40_000), str::parse)?;
     let n_batch = option("--batch").map_or(Ok(100_000), str::parse)?;
     rayon::ThreadPoolBuilder::new().num_threads(2).build_global()?;
-    let scorer = work::load(folder)?;
-    let rows = work::rows(&scorer, n_rows.max(n_batch));
-    let n_features = scorer.features().len();
+    let parts = work::load(folder)?;
+    let rows = work::rows(&parts, n_rows.max(n_batch));
+    let n_features = parts.features.len();
 
     let mut peers: Vec<(&str, Result<Box<dyn Peer>>)> = Vec::new();
     if let Some(library) = option("--lightgbm") {
@@ -61,10 +61,10 @@ fn measure(folder: &PathBuf, options: &[&str]) -> Result<Value> {
         ("ours, portable", Part::All, Instructions::Portable),
         ("ours, as before", Part::All, Instructions::Plain),
     ] {
-        peers.push((name, Ok(boxed(Ours::of(&scorer, part, instructions)))));
+        peers.push((name, Ours::of(&parts, part, instructions).map(boxed)));
     }
 
-    let mut ours = Ours::of(&scorer, Part::All, Instructions::best());
+    let mut ours = Ours::of(&parts, Part::All, Instructions::best())?;
     let mut found = Vec::new();
     for (name, peer) in peers {
         let mut peer = match peer {

@@ -11,7 +11,7 @@ use nexus_inference::Gbdt;
 use ort::session::Session;
 use ort::value::TensorRef;
 use rayon::prelude::*;
-use scorer::{Instructions, Scorer};
+use scorer::{Instructions, Parts, Scorer};
 use terms::{Matrix, N_LEVELS};
 
 /// Scores rows, and forgets what came of it.
@@ -42,9 +42,9 @@ pub(crate) struct Ours {
 }
 
 impl Ours {
-    pub(crate) fn of(scorer: &Scorer, part: Part, instructions: Instructions) -> Self {
-        let scorer = scorer.clone().with_instructions(instructions);
-        Self { scorer, part, matrix: Matrix::default() }
+    pub(crate) fn of(parts: &Parts, part: Part, instructions: Instructions) -> Result<Self> {
+        let scorer = Scorer::with_instructions(parts.clone(), instructions)?;
+        Ok(Self { scorer, part, matrix: Matrix::default() })
     }
 }
 

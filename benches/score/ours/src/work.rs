@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use boost::{Columns, Model, OutputOrder, Params, SplitRule, Target};
-use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+use scorer::{Calibration, Parts, Recalibration, Regressor, TimeScale};
 use serde_json::json;
 use terms::{DayGrid, Digest, Feature, FeatureKind, FeatureList, Grain, LEVELS};
 
@@ -64,7 +64,7 @@ pub(crate) fn train(folder: &Path, leaves: u32) -> Result<()> {
     let categorical = vec![false; N_FEATURES];
     let trees = boost::train(&Columns::new(&columns, &categorical), &target, &params.check()?)?;
     let numeric = |at: usize| Feature { name: format!("f{at}"), kind: FeatureKind::Numeric };
-    let scorer = Scorer::from_parts(Parts {
+    let parts = Parts {
         features: FeatureList((0..N_FEATURES).map(numeric).collect()),
         days: DayGrid::DAILY,
         // All trees are the regressor's, so that what is compared is nine quantiles of the same trees.
@@ -74,14 +74,14 @@ pub(crate) fn train(folder: &Path, leaves: u32) -> Result<()> {
         calibration: Calibration::identity(),
         recalibration: Recalibration::identity(),
         grain: Grain::Instant,
-    })?;
+    };
     fs::create_dir_all(folder)?;
-    let files = scorer.encode();
+    let files = parts.encode();
     let entry = |(name, bytes): (&String, &Vec<u8>)| {
         (name.clone(), json!({"sha256": Digest::of(bytes), "bytes": bytes.len()}))
     };
     let entries: serde_json::Map<_, _> = files.iter().map(entry).collect();
-    let manifest = json!({"model_id": scorer.model_id(), "files": entries});
+    let manifest = json!({"model_id": parts.fingerprint().short(), "files": entries});
     fs::write(folder.join("manifest.json"), manifest.to_string())?;
     for (name, bytes) in &files {
         fs::write(folder.join(name), bytes)?;
@@ -90,7 +90,7 @@ pub(crate) fn train(folder: &Path, leaves: u32) -> Result<()> {
 }
 
 /// The model of a folder in which are its files and those of others.
-pub(crate) fn load(folder: &Path) -> Result<Scorer> {
+pub(crate) fn load(folder: &Path) -> Result<Parts> {
     let mut files = BTreeMap::new();
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     for path in entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()? {
@@ -100,14 +100,13 @@ pub(crate) fn load(folder: &Path) -> Result<Scorer> {
             files.insert(name.to_owned(), fs::read(&path)?);
         }
     }
-    Ok(Scorer::decode(&files)?)
+    Ok(Parts::decode(&files)?)
 }
 
 /// New rows for a model: of each feature a number between or beyond two thresholds next to each other,
 /// each as likely, or a category; missing in one of twenty. Shapes: n_rows x n_features.
-pub(crate) fn rows(scorer: &Scorer, n_rows: usize) -> Vec<f32> {
-    let parts = scorer.parts();
-    let mut thresholds = vec![Vec::new(); scorer.features().len()];
+pub(crate) fn rows(parts: &Parts, n_rows: usize) -> Vec<f32> {
+    let mut thresholds = vec![Vec::new(); parts.features.len()];
     let models = parts.regressors.iter().map(|regressor| &regressor.trees).chain([&parts.gate]);
     for split in models.flat_map(Model::trees).flat_map(|tree| tree.splits()) {
         if let SplitRule::AtMost(threshold) = split.rule
@@ -127,7 +126,7 @@ pub(crate) fn rows(scorer: &Scorer, n_rows: usize) -> Vec<f32> {
     let mut uniform = Uniform(2);
     let mut rows = Vec::with_capacity(n_rows * thresholds.len());
     for _ in 0..n_rows {
-        for (feature, of_feature) in scorer.features().0.iter().zip(&thresholds) {
+        for (feature, of_feature) in parts.features.0.iter().zip(&thresholds) {
             rows.push(if uniform.next() < 0.05 {
                 f32::NAN
             } else if let FeatureKind::Categorical { levels } = &feature.kind {

@@ -3,7 +3,7 @@
 //! values to either side; trees of one leaf, and a regressor without trees.
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
-use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+use scorer::{Calibration, Parts, Recalibration, Regressor, TimeScale};
 use statistics::SplitMix64;
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, LEVELS, N_LEVELS};
 
@@ -33,7 +33,7 @@ const THRESHOLDS: [f32; 16] = [
 ];
 
 /// The model of a seed.
-pub(crate) fn generated(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>> {
+pub(crate) fn generated(seed: u64) -> Result<Parts, Box<dyn std::error::Error>> {
     let mut random = SplitMix64::new(seed);
     let n_features = N_NUMERIC + LEVEL_COUNTS.len();
     let gate = trees(&mut random, 12, 1, 0.3)?;
@@ -43,7 +43,7 @@ pub(crate) fn generated(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>>
         let trees = Model::new(base.clone(), trees, n_features, OutputOrder::Rising)?;
         Ok(Regressor { trees, time_scale: TimeScale::hours(), weight })
     };
-    Ok(Scorer::from_parts(Parts {
+    Ok(Parts {
         features: features(),
         days: DayGrid::DAILY,
         gate: Model::new(vec![0.7], gate, n_features, OutputOrder::AsAdded)?,
@@ -52,7 +52,7 @@ pub(crate) fn generated(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>>
         calibration: Calibration::identity(),
         recalibration: Recalibration::identity(),
         grain: Grain::Instant,
-    })?)
+    })
 }
 
 fn features() -> FeatureList {

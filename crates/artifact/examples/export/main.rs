@@ -16,7 +16,7 @@ use about::about;
 use artifact::export::{
     PARITY_FILE, example_row, lightgbm_files, mlmodel_files, onnx_model, parity_vectors,
 };
-use scorer::Scorer;
+use scorer::Parts;
 
 /// Random rows, beside those that are made of the splits.
 const RANDOM_ROWS: usize = 1_000;
@@ -25,12 +25,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [bundle, out] = arguments.as_slice() else { return Err("export BUNDLE OUT".into()) };
     let seed = bundle.to_str().and_then(|text| text.strip_prefix("generated:"));
-    let scorer = match seed {
+    let parts = match seed {
         Some(seed) => generated::generated(seed.parse()?)?,
-        None => Scorer::load(bundle)?,
+        None => Parts::load(bundle)?.0,
     };
-    let mut files = lightgbm_files(&scorer)?;
-    let vectors = parity_vectors(&scorer, RANDOM_ROWS, 1)?;
+    let mut files = lightgbm_files(&parts)?;
+    let vectors = parity_vectors(&parts, RANDOM_ROWS, 1)?;
     println!(
         "{} rows meet {} of {} splits at the threshold and both neighbours",
         vectors.n_rows(),
@@ -38,10 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         vectors.n_splits,
     );
     files.insert(PARITY_FILE.into(), vectors.to_parquet()?);
-    files.insert("model.onnx".into(), onnx_model(&scorer)?);
-    files.extend(mlmodel_files(&scorer, &about()?, &example_row(&scorer))?);
+    files.insert("model.onnx".into(), onnx_model(&parts)?);
+    files.extend(mlmodel_files(&parts, &about()?, &example_row(&parts))?);
     // For our own scorer, and the comparison of sizes.
-    files.extend(scorer.encode());
+    files.extend(parts.encode());
     write(out, &files)
 }
 

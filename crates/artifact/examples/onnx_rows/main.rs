@@ -20,7 +20,7 @@ use std::path::Path;
 use about::about;
 use artifact::export;
 use rows::Rows;
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use terms::{DAYS_AHEAD, LEVELS, column};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,20 +28,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [bundle, n, out] = arguments.as_slice() else {
         return Err("usage: onnx_rows <bundle> <n> <out>".into());
     };
-    let scorer = match bundle.parse() {
+    let parts = match bundle.parse() {
         Ok(seed) => random_model::random_model(seed)?,
-        Err(_) => Scorer::load(Path::new(bundle))?,
+        Err(_) => Parts::load(Path::new(bundle))?.0,
     };
     let n: usize = n.parse()?;
     let out = Path::new(out);
     std::fs::create_dir_all(out)?;
-    std::fs::write(out.join("model.onnx"), export::onnx_model(&scorer)?)?;
-    for (name, bytes) in export::mlmodel_files(&scorer, &about()?, &export::example_row(&scorer))? {
+    std::fs::write(out.join("model.onnx"), export::onnx_model(&parts)?)?;
+    for (name, bytes) in export::mlmodel_files(&parts, &about()?, &export::example_row(&parts))? {
         std::fs::write(out.join(name), bytes)?;
     }
-    let rows = Rows::new(&scorer).all(n);
-    std::fs::write(out.join("rows.csv"), csv(&scorer, &rows)?)?;
-    println!("{} rows of {} features", rows.len(), scorer.features().len());
+    let rows = Rows::new(&parts).all(n);
+    println!("{} rows of {} features", rows.len(), parts.features.len());
+    std::fs::write(out.join("rows.csv"), csv(&Scorer::from_parts(parts)?, &rows)?)?;
     Ok(())
 }
 

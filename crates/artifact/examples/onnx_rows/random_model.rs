@@ -2,8 +2,7 @@
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use scorer::{
-    Calibration, Clock, Factors, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale,
-    WeekdayRates,
+    Calibration, Clock, Factors, Parts, Recalibration, Regressor, Segment, TimeScale, WeekdayRates,
 };
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, LEVELS, column};
 
@@ -13,7 +12,7 @@ use crate::random::Random;
 ///
 /// # Errors
 /// If it is no model, which no seed makes it.
-pub(crate) fn random_model(seed: u64) -> Result<Scorer, Box<dyn std::error::Error>> {
+pub(crate) fn random_model(seed: u64) -> Result<Parts, Box<dyn std::error::Error>> {
     let mut random = Random::new(seed);
     let random = &mut random;
     let features = features(random);
@@ -33,7 +32,7 @@ pub(crate) fn random_model(seed: u64) -> Result<Scorer, Box<dyn std::error::Erro
             Recalibration { stretch: 0.1 + random.unit(), ratios }
         }
     };
-    Ok(Scorer::from_parts(Parts {
+    Ok(Parts {
         gate,
         regressors,
         tail_ratio: 0.05 + random.unit(),
@@ -42,7 +41,7 @@ pub(crate) fn random_model(seed: u64) -> Result<Scorer, Box<dyn std::error::Erro
         grain: grains[random.below(3)],
         days,
         features,
-    })?)
+    })
 }
 
 fn features(random: &mut Random) -> FeatureList {

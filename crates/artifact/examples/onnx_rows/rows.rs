@@ -1,25 +1,24 @@
 //! Rows that reach every side of every split, and every part of the model.
 
 use boost::{Split, SplitRule};
-use scorer::Scorer;
+use scorer::Parts;
 use terms::{FeatureKind, column};
 
 use crate::random::Random;
 
 /// Makes them.
 pub(crate) struct Rows<'a> {
-    scorer: &'a Scorer,
+    parts: &'a Parts,
     splits: Vec<Split>,
     random: Random,
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(scorer: &'a Scorer) -> Self {
-        let parts = scorer.parts();
+    pub(crate) fn new(parts: &'a Parts) -> Self {
         let models = parts.regressors.iter().map(|regressor| &regressor.trees);
         let trees = models.chain([&parts.gate]).flat_map(|model| model.trees());
         let splits = trees.flat_map(|tree| tree.splits()).collect();
-        Self { scorer, splits, random: Random::new(20) }
+        Self { parts, splits, random: Random::new(20) }
     }
 
     /// `n` random rows, and rows at the splits, at most `n` of which are looked at.
@@ -45,8 +44,8 @@ impl<'a> Rows<'a> {
     }
 
     fn row(&mut self) -> Vec<f32> {
-        let scorer = self.scorer;
-        let features = scorer.features().0.iter().enumerate();
+        let features = &self.parts.features.0;
+        let features = features.iter().enumerate();
         features.map(|(at, feature)| self.value(at, &feature.name, &feature.kind)).collect()
     }
 

@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 
 use boost::Model;
-use scorer::Scorer;
+use scorer::Parts;
 use terms::LEVELS;
 
 use super::lightgbm_text::lightgbm_text;
@@ -29,8 +29,8 @@ use crate::Error;
 ///
 /// # Errors
 /// A model without features, or a feature whose name the format cannot hold.
-pub fn lightgbm_files(scorer: &Scorer) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let features = scorer.features();
+pub fn lightgbm_files(parts: &Parts) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let features = &parts.features;
     if features.is_empty() {
         return Err(Error::Export {
             format: FORMAT,
@@ -54,7 +54,6 @@ pub fn lightgbm_files(scorer: &Scorer) -> Result<BTreeMap<String, Vec<u8>>, Erro
         let text = lightgbm_text(model, output, objective, features);
         files.insert(path, text.into_bytes());
     };
-    let parts = scorer.parts();
     push("gate/model.txt".into(), &parts.gate, 0, "binary sigmoid:1");
     for (position, regressor) in parts.regressors.iter().enumerate() {
         for (output, level) in LEVELS.into_iter().enumerate() {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use boost::SplitRule;
-use scorer::Scorer;
+use scorer::Parts;
 use serde_json::{Value, json};
 
 use super::outputs;
@@ -25,32 +25,36 @@ const EXAMPLE_FILE: &str = "input_example.json";
 /// # Errors
 /// If the example has another length than the feature list, or a value that is not finite.
 pub fn mlmodel_files(
-    scorer: &Scorer,
+    parts: &Parts,
     about: &About,
     example: &[f32],
 ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
     let of_example = |what: String| Error::Export { format: "MLflow", part: "example", what };
-    scorer.check_row(example).map_err(|error| of_example(error.to_string()))?;
+    let (expected, found) = (parts.features.len(), example.len());
+    if found != expected {
+        let error = scorer::Error::RowLength { expected, found };
+        return Err(of_example(error.to_string()));
+    }
     if let Some(at) = example.iter().position(|value| !value.is_finite()) {
-        let name = &scorer.features().0[at].name;
+        let name = &parts.features.0[at].name;
         return Err(of_example(format!("{name} is {}", example[at])));
     }
-    let names: Vec<&str> = scorer.features().0.iter().map(|f| f.name.as_str()).collect();
+    let names: Vec<&str> = parts.features.0.iter().map(|f| f.name.as_str()).collect();
     let values: Vec<f64> = example.iter().map(|&value| value.into()).collect();
     let example = json!({ "columns": names, "data": [values] });
     let mut files = BTreeMap::new();
     files.insert(EXAMPLE_FILE.to_owned(), format!("{example}\n").into_bytes());
-    files.insert("MLmodel".to_owned(), mlmodel(scorer, about, &names).into_bytes());
+    files.insert("MLmodel".to_owned(), mlmodel(parts, about, &names).into_bytes());
     Ok(files)
 }
 
 /// Text in the YAML that MLflow reads, of which JSON is a part: the values are JSON, so that whatever a
 /// name holds is quoted as it must be.
-fn mlmodel(scorer: &Scorer, about: &About, names: &[&str]) -> String {
+fn mlmodel(parts: &Parts, about: &About, names: &[&str]) -> String {
     let column = |name: &str| json!({ "type": "double", "name": name, "required": true });
     let inputs: Vec<Value> = names.iter().map(|name| column(name)).collect();
     let outputs: Vec<Value> =
-        outputs::all(scorer.days()).iter().map(|(name, _)| column(name)).collect();
+        outputs::all(parts.days).iter().map(|(name, _)| column(name)).collect();
     // MLflow wants a signature's columns as texts that hold JSON.
     let signature = json!({
         "inputs": Value::from(inputs).to_string(),
@@ -73,7 +77,7 @@ fn mlmodel(scorer: &Scorer, about: &About, names: &[&str]) -> String {
         "features_digest": about.features_digest,
         "seed": about.seed,
         "passed": about.passed,
-        "scorer_sha256": scorer.fingerprint(),
+        "scorer_sha256": parts.fingerprint(),
     });
     let entries = [
         ("flavors", flavors),
@@ -86,9 +90,8 @@ fn mlmodel(scorer: &Scorer, about: &About, names: &[&str]) -> String {
 
 /// A row as an example, without missing values: of each feature the middle one of the model's thresholds,
 /// of a category the first.
-pub fn example_row(scorer: &Scorer) -> Vec<f32> {
-    let parts = scorer.parts();
-    let mut thresholds = vec![Vec::new(); scorer.features().len()];
+pub fn example_row(parts: &Parts) -> Vec<f32> {
+    let mut thresholds = vec![Vec::new(); parts.features.len()];
     let models = parts.regressors.iter().map(|regressor| &regressor.trees).chain([&parts.gate]);
     for split in models.flat_map(|model| model.trees()).flat_map(|tree| tree.splits()) {
         if let SplitRule::AtMost(threshold) = split.rule
@@ -109,7 +112,7 @@ mod tests {
     use terms::Digest;
 
     use super::*;
-    use crate::export::test_model::{features, scorer};
+    use crate::export::test_model::{features, parts};
 
     fn about() -> About {
         About {
@@ -135,8 +138,8 @@ mod tests {
 
     #[test]
     fn mlflow_knows_the_columns_that_go_in_and_come_out() {
-        let scorer = scorer();
-        let files = mlmodel_files(&scorer, &about(), &example_row(&scorer)).unwrap();
+        let parts = parts();
+        let files = mlmodel_files(&parts, &about(), &example_row(&parts)).unwrap();
         let mlmodel = parsed(&files["MLmodel"]);
         assert_eq!(mlmodel["flavors"]["python_function"]["loader_module"], "mlflow.onnx");
         assert_eq!(mlmodel["flavors"]["onnx"]["data"], "model.onnx");
@@ -147,8 +150,7 @@ mod tests {
         };
         let features: Vec<_> = features().0.into_iter().map(|feature| feature.name).collect();
         assert_eq!(names("inputs"), features);
-        let outputs: Vec<_> =
-            outputs::all(scorer.days()).into_iter().map(|(name, _)| name).collect();
+        let outputs: Vec<_> = outputs::all(parts.days).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names("outputs"), outputs);
         assert_eq!(mlmodel["metadata"]["pipeline"], "shop");
 
@@ -160,8 +162,8 @@ mod tests {
 
     #[test]
     fn an_example_with_missing_values_is_refused() {
-        let scorer = scorer();
-        let refused = |row: &[f32]| mlmodel_files(&scorer, &about(), row).unwrap_err().to_string();
+        let parts = parts();
+        let refused = |row: &[f32]| mlmodel_files(&parts, &about(), row).unwrap_err().to_string();
         let message = refused(&[1.0, f32::NAN, 1.0, 1.0, 1.0]);
         assert_eq!(message, "MLflow: the example cannot be written: region is NaN");
         assert!(refused(&[1.0]).contains("expected 5 values, found 1"));

@@ -17,7 +17,7 @@ mod verification;
 
 use std::collections::BTreeMap;
 
-use scorer::Scorer;
+use scorer::Parts;
 
 use crate::{About, Error};
 
@@ -36,11 +36,11 @@ const N_RANDOM: usize = 512;
 ///
 /// # Errors
 /// If a part of the model has no equal in one of the formats.
-pub fn files(scorer: &Scorer, about: &About) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let mut files = lightgbm_files(scorer)?;
-    files.insert(MODEL_FILE.to_owned(), onnx_model(scorer)?);
-    files.extend(mlmodel_files(scorer, about, &example_row(scorer))?);
-    let vectors = parity_vectors(scorer, N_RANDOM, about.seed)?;
+pub fn files(parts: &Parts, about: &About) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let mut files = lightgbm_files(parts)?;
+    files.insert(MODEL_FILE.to_owned(), onnx_model(parts)?);
+    files.extend(mlmodel_files(parts, about, &example_row(parts))?);
+    let vectors = parity_vectors(parts, N_RANDOM, about.seed)?;
     files.insert(PARITY_FILE.to_owned(), vectors.to_parquet()?);
     Ok(files)
 }

@@ -14,12 +14,13 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use scorer::Scorer;
+use scorer::Parts;
 use statistics::SplitMix64;
 
 use super::parity_columns::{SHAP, VERSION, expected, n_explained_max, unwritable};
 use super::split_rows::split_rows;
 use super::value_pools::ValuePools;
+use super::verification::scorer_of;
 use crate::Error;
 
 /// Rows that are made of splits: no more, so that the file of a large model has a few megabytes.
@@ -46,15 +47,16 @@ pub struct ParityVectors {
 /// model and seed give the same rows.
 ///
 /// # Errors
-/// A model without features, or two columns of one name.
-pub fn parity_vectors(scorer: &Scorer, n_random: usize, seed: u64) -> Result<ParityVectors, Error> {
-    if scorer.features().is_empty() {
+/// A model without features, or whose parts do not fit together, or two columns of one name.
+pub fn parity_vectors(parts: &Parts, n_random: usize, seed: u64) -> Result<ParityVectors, Error> {
+    if parts.features.is_empty() {
         return Err(unwritable("the model has no features"));
     }
+    let scorer = scorer_of(parts)?;
     let mut random = SplitMix64::new(seed);
-    let pools = ValuePools::new(scorer);
-    let of_splits = split_rows(scorer, &pools, SPLIT_ROWS_MAX, &mut random);
-    let n_features = scorer.features().len();
+    let pools = ValuePools::new(parts);
+    let of_splits = split_rows(parts, &pools, SPLIT_ROWS_MAX, &mut random);
+    let n_features = parts.features.len();
     let mut rows = of_splits.rows;
     let n_of_splits = rows.len();
     rows.extend((0..n_random).map(|_| {
@@ -62,7 +64,7 @@ pub fn parity_vectors(scorer: &Scorer, n_random: usize, seed: u64) -> Result<Par
     }));
 
     let mut columns: Vec<(String, ArrayRef)> = Vec::new();
-    for (at, feature) in scorer.features().0.iter().enumerate() {
+    for (at, feature) in parts.features.0.iter().enumerate() {
         let values = rows.iter().map(|row| row[at]);
         columns.push((feature.name.clone(), Arc::new(Float32Array::from_iter_values(values))));
     }
@@ -70,10 +72,10 @@ pub fn parity_vectors(scorer: &Scorer, n_random: usize, seed: u64) -> Result<Par
     let kinds = StringArray::from_iter_values((0..rows.len()).map(kind));
     columns.push(("parity:kind".into(), Arc::new(kinds)));
     // Evenly spaced, so that rows of both kinds are among them.
-    let n_explained = n_explained_max(scorer, EXPLAINED_ROWS.min(rows.len()));
+    let n_explained = n_explained_max(parts, EXPLAINED_ROWS.min(rows.len()));
     let mut is_explained = vec![false; rows.len()];
     (0..n_explained).for_each(|at| is_explained[at * rows.len() / n_explained] = true);
-    columns.extend(expected(scorer, &rows, &is_explained)?);
+    columns.extend(expected((parts, &scorer), &rows, &is_explained)?);
     Ok(ParityVectors {
         batch: batch(columns)?,
         n_splits: of_splits.n_splits,

@@ -20,7 +20,7 @@ use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float64Array, UInt32Arra
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::Field;
 use boost::Model;
-use scorer::{Mixture, Scorer};
+use scorer::{Mixture, Parts, Scorer};
 use terms::{DAYS_AHEAD, LEVELS};
 
 use super::reference::{leaves, raw_scores};
@@ -50,17 +50,18 @@ pub(super) fn ensemble(position: usize) -> String {
     }
 }
 
-/// What a model makes of rows, by the names of the columns. Shapes: one of `is_explained` a row.
+/// What a model, as parts and as their scorer, makes of rows, by the names of the columns. Shapes: one of
+/// `is_explained` a row.
 ///
 /// # Errors
 /// If a column is longer than Arrow can hold.
 pub(super) fn expected(
-    scorer: &Scorer,
+    (parts, scorer): (&Parts, &Scorer),
     rows: &[Vec<f32>],
     is_explained: &[bool],
 ) -> Result<Vec<(String, ArrayRef)>, Error> {
     let mut columns = Vec::new();
-    for (position, model) in models(scorer).enumerate() {
+    for (position, model) in models(parts).enumerate() {
         let name = ensemble(position);
         let leaves: Vec<Vec<u32>> = rows.iter().map(|row| leaves(model, row)).collect();
         let scores = leaves.iter().flat_map(|leaves| raw_scores(model, leaves));
@@ -104,8 +105,8 @@ fn shap(model: &Model, rows: &[Vec<f32>], is_explained: &[bool]) -> Result<Array
 }
 
 /// How many rows may be explained within the time that is allowed; at most `most`.
-pub(super) fn n_explained_max(scorer: &Scorer, most: usize) -> usize {
-    let work = models(scorer).map(Model::explanation_work).fold(1, u64::saturating_add);
+pub(super) fn n_explained_max(parts: &Parts, most: usize) -> usize {
+    let work = models(parts).map(Model::explanation_work).fold(1, u64::saturating_add);
     usize::try_from(SHAP_WORK_MAX / work).unwrap_or(most).min(most)
 }
 

@@ -12,8 +12,9 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use store::{PageHeader, PageKind, contained};
+use terms::FeatureList;
 
 use super::parity_columns::{PARITY_FILE, SHAP, VERSION, expected};
 use crate::Error;
@@ -37,7 +38,7 @@ pub(super) struct Reader {
 impl Reader {
     /// # Errors
     /// If the bytes are not vectors of this form, of this model, or of a size that is verified.
-    pub(super) fn new(scorer: &Scorer, bytes: &[u8]) -> Result<Self, Error> {
+    pub(super) fn new(model: (&Parts, &Scorer), bytes: &[u8]) -> Result<Self, Error> {
         if bytes.len() > BYTES_MAX {
             return Err(unreadable(format!("{} bytes, at most {BYTES_MAX} are read", bytes.len())));
         }
@@ -55,10 +56,10 @@ impl Reader {
             return Err(unreadable(format!("{n_rows} rows, expected 1 to {ROWS_MAX}")));
         }
 
-        if scorer.features().is_empty() {
+        if model.0.features.is_empty() {
             return Err(unreadable("the model has no features".to_owned()));
         }
-        let columns = columns(scorer)?;
+        let columns = columns(model)?;
         let mut positions = Vec::with_capacity(columns.len());
         for (name, (data_type, _)) in &columns {
             let Some((position, field)) = metadata.schema().column_with_name(name) else {
@@ -112,9 +113,9 @@ impl Reader {
 ///
 /// # Errors
 /// If a feature is missing.
-pub(super) fn rows(scorer: &Scorer, batch: &RecordBatch) -> Result<Vec<Vec<f32>>, Error> {
-    let mut rows = vec![Vec::with_capacity(scorer.features().len()); batch.num_rows()];
-    for feature in &scorer.features().0 {
+pub(super) fn rows(features: &FeatureList, batch: &RecordBatch) -> Result<Vec<Vec<f32>>, Error> {
+    let mut rows = vec![Vec::with_capacity(features.len()); batch.num_rows()];
+    for feature in &features.0 {
         let column = batch.column_by_name(&feature.name);
         let column = column.and_then(|column| column.as_primitive_opt::<Float32Type>());
         let missing = || unreadable(format!("no column {:?} of f32", feature.name));
@@ -125,11 +126,11 @@ pub(super) fn rows(scorer: &Scorer, batch: &RecordBatch) -> Result<Vec<Vec<f32>>
 }
 
 /// The columns that are read, with their types and how many numbers a row has there.
-fn columns(scorer: &Scorer) -> Result<BTreeMap<String, (DataType, u64)>, Error> {
-    let features = scorer.features().0.iter();
+fn columns(model: (&Parts, &Scorer)) -> Result<BTreeMap<String, (DataType, u64)>, Error> {
+    let features = model.0.features.0.iter();
     let mut columns: BTreeMap<String, (DataType, u64)> =
         features.map(|feature| (feature.name.clone(), (DataType::Float32, 1))).collect();
-    for (name, array) in expected(scorer, &[], &[])? {
+    for (name, array) in expected(model, &[], &[])? {
         let width = match array.data_type() {
             DataType::FixedSizeList(_, length) => (*length).unsigned_abs().max(1),
             _ => 1,

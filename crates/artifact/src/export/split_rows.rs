@@ -9,7 +9,7 @@
 //! rows suffice, and a random sample of them if not.
 
 use boost::{Child, Split, SplitRule};
-use scorer::Scorer;
+use scorer::Parts;
 use statistics::SplitMix64;
 
 use super::value_pools::{ValuePools, models};
@@ -75,17 +75,17 @@ impl Condition {
 
 /// At most `rows_max` rows that meet the splits of a model.
 pub(super) fn split_rows(
-    scorer: &Scorer,
+    parts: &Parts,
     pools: &ValuePools,
     rows_max: usize,
     random: &mut SplitMix64,
 ) -> SplitRows {
-    let trees = models(scorer).flat_map(boost::Model::trees);
+    let trees = models(parts).flat_map(boost::Model::trees);
     let trees: Vec<Paths> = trees.map(|tree| Paths::new(tree.splits().collect())).collect();
     let all: Vec<(usize, usize)> = (trees.iter().enumerate())
         .flat_map(|(tree, paths)| (0..paths.splits.len()).map(move |split| (tree, split)))
         .collect();
-    let n_features = scorer.features().len();
+    let n_features = parts.features.len();
     let mut rows = Vec::new();
     for value in 0..VALUES {
         let mut left = all.clone();
@@ -272,7 +272,6 @@ fn n_met(trees: &[Paths], rows: &[Vec<f32>], pools: &ValuePools) -> usize {
 #[cfg(test)]
 mod tests {
     use boost::{Model, OutputOrder, Tree};
-    use scorer::Parts;
 
     use super::*;
     use crate::export::test_model::parts;
@@ -294,9 +293,9 @@ mod tests {
         ];
         let tree = Tree::new(&splits, vec![0.0, 1.0, 2.0], 1).unwrap();
         let gate = Model::new(vec![0.5], vec![tree], 5, OutputOrder::AsAdded).unwrap();
-        let scorer = Scorer::from_parts(Parts { gate, ..parts() }).unwrap();
-        let pools = ValuePools::new(&scorer);
-        let found = split_rows(&scorer, &pools, 200, &mut SplitMix64::new(1));
+        let parts = Parts { gate, ..parts() };
+        let pools = ValuePools::new(&parts);
+        let found = split_rows(&parts, &pools, 200, &mut SplitMix64::new(1));
         let codes: Vec<f32> = found.rows.iter().map(|row| row[1]).collect();
         assert!(codes.iter().all(|code| !code.is_finite() || code.fract() == 0.0), "{codes:?}");
         for code in [0.0, 1.0, 2.0] {

@@ -1,7 +1,7 @@
 //! A model that has every part, for tests.
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
-use scorer::{Calibration, Clock, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale};
+use scorer::{Calibration, Clock, Parts, Recalibration, Regressor, Segment, TimeScale};
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, LEVELS, N_LEVELS, column};
 
 pub(super) fn features() -> FeatureList {
@@ -63,8 +63,4 @@ pub(super) fn parts() -> Parts {
         recalibration: Recalibration { stretch: 0.4, ratios: vec![1.5, 0.8] },
         grain: Grain::Date,
     }
-}
-
-pub(super) fn scorer() -> Scorer {
-    Scorer::from_parts(parts()).unwrap()
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use boost::{CATEGORY_CODE_MAX, Model, SplitRule};
-use scorer::Scorer;
+use scorer::Parts;
 use statistics::SplitMix64;
 use terms::{FeatureKind, HolidaysAhead, column};
 
@@ -21,10 +21,10 @@ enum Pool {
 }
 
 impl ValuePools {
-    pub(super) fn new(scorer: &Scorer) -> Self {
-        let features = &scorer.features().0;
+    pub(super) fn new(parts: &Parts) -> Self {
+        let features = &parts.features.0;
         let mut thresholds = vec![BTreeSet::new(); features.len()];
-        for split in models(scorer).flat_map(Model::trees).flat_map(boost::Tree::splits) {
+        for split in models(parts).flat_map(Model::trees).flat_map(boost::Tree::splits) {
             if let SplitRule::AtMost(threshold) = split.rule {
                 // Bits of floats of one sign are in their order, so equal thresholds are one.
                 thresholds[split.feature as usize].insert(threshold.to_bits());
@@ -108,7 +108,6 @@ impl ValuePools {
 }
 
 /// The gate, then the regressors.
-pub(super) fn models(scorer: &Scorer) -> impl Iterator<Item = &Model> {
-    let parts = scorer.parts();
+pub(super) fn models(parts: &Parts) -> impl Iterator<Item = &Model> {
     std::iter::once(&parts.gate).chain(parts.regressors.iter().map(|regressor| &regressor.trees))
 }

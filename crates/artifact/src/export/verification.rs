@@ -5,7 +5,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Float64Type, UInt32Type};
 use boost::OutputOrder;
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 
 use super::parity_columns::{PARITY_FILE, RAW, SHAP, ensemble, expected, n_explained_max};
 use super::parity_file::{Reader, rows, unreadable};
@@ -41,13 +41,13 @@ pub struct VerifiedParity {
 /// # Errors
 /// If its files make no scorer, or as [`verify_parity`].
 pub fn verified_scorer(bundle: &Bundle) -> Result<(Scorer, Option<VerifiedParity>), Error> {
-    let scorer = bundle.scorer()?;
+    let parts = bundle.parts()?;
     let vectors = bundle.files.get(PARITY_FILE);
-    let verified = vectors.map(|vectors| verify_parity(&scorer, vectors)).transpose()?;
-    Ok((scorer, verified))
+    let verified = vectors.map(|vectors| verify_parity(&parts, vectors)).transpose()?;
+    Ok((bundle.scorer_of(parts)?, verified))
 }
 
-/// Compares what a scorer makes of the rows of [`PARITY_FILE`](super::PARITY_FILE) with what the file says: leaves and
+/// Compares what the scorer of a model makes of the rows of [`PARITY_FILE`](super::PARITY_FILE) with what the file says: leaves and
 /// raw scores bit by bit, hours and probabilities to 1e-12, explanations to 1e-9.
 ///
 /// The bytes need not be trusted: anything but the vectors of a model with the same features and trees
@@ -56,12 +56,13 @@ pub fn verified_scorer(bundle: &Bundle) -> Result<(Scorer, Option<VerifiedParity
 /// # Errors
 /// Bytes that are no vectors of such a model, or the first row that is another, with column, what the
 /// file says and what this scorer makes of it.
-pub fn verify_parity(scorer: &Scorer, parquet: &[u8]) -> Result<VerifiedParity, Error> {
-    let mut reader = Reader::new(scorer, parquet)?;
-    let explained_max = n_explained_max(scorer, usize::MAX);
+pub fn verify_parity(parts: &Parts, parquet: &[u8]) -> Result<VerifiedParity, Error> {
+    let model = (parts, &scorer_of(parts)?);
+    let mut reader = Reader::new(model, parquet)?;
+    let explained_max = n_explained_max(parts, usize::MAX);
     let mut verified = VerifiedParity { rows: 0, explained_rows: 0, numbers: 0 };
     while let Some(batch) = reader.next()? {
-        let rows = rows(scorer, &batch)?;
+        let rows = rows(&parts.features, &batch)?;
         let is_explained = explained(&batch)?;
         verified.explained_rows += is_explained.iter().filter(|&&is| is).count();
         if verified.explained_rows > explained_max {
@@ -69,8 +70,8 @@ pub fn verify_parity(scorer: &Scorer, parquet: &[u8]) -> Result<VerifiedParity, 
                 "more than {explained_max} rows are explained, which would take too long"
             )));
         }
-        compare_sorted(scorer, &rows, &batch, verified.rows)?;
-        for (name, made) in expected(scorer, &rows, &is_explained)? {
+        compare_sorted(parts, &rows, &batch, verified.rows)?;
+        for (name, made) in expected(model, &rows, &is_explained)? {
             let said = &batch[name.as_str()];
             for row in 0..rows.len() {
                 if said.is_null(row) != made.is_null(row) {
@@ -88,6 +89,17 @@ pub fn verify_parity(scorer: &Scorer, parquet: &[u8]) -> Result<VerifiedParity, 
     Ok(verified)
 }
 
+/// The scorer of a model's parts.
+///
+/// # Errors
+/// If they do not fit together.
+pub(super) fn scorer_of(parts: &Parts) -> Result<Scorer, Error> {
+    Scorer::from_parts(parts.clone()).map_err(|source| Error::Scorer {
+        model_id: parts.fingerprint().short().to_owned(),
+        source,
+    })
+}
+
 /// Which rows are explained, by all ensembles or by none.
 fn explained(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
     let gate = &batch[format!("{SHAP}gate").as_str()];
@@ -96,12 +108,12 @@ fn explained(batch: &RecordBatch) -> Result<Vec<bool>, Error> {
 
 /// Compares the scorer's own sums, which may be sorted, with the raw scores that the file has.
 fn compare_sorted(
-    scorer: &Scorer,
+    parts: &Parts,
     rows: &[Vec<f32>],
     batch: &RecordBatch,
     first_row: usize,
 ) -> Result<(), Error> {
-    for (position, model) in models(scorer).enumerate() {
+    for (position, model) in models(parts).enumerate() {
         let column = format!("{RAW}{}", ensemble(position));
         let raw = batch[column.as_str()].as_fixed_size_list();
         let mut made = vec![0.0; model.n_outputs()];

@@ -21,9 +21,9 @@ use terms::{ErrorClass, Feature, FeatureKind, FeatureList, LEVELS};
 use walker::{Walker, numbers};
 
 /// The rows of vectors, in f32.
-fn rows(scorer: &Scorer, batch: &RecordBatch) -> Vec<Vec<f32>> {
+fn rows(parts: &Parts, batch: &RecordBatch) -> Vec<Vec<f32>> {
     let column = |name: &str| batch[name].as_primitive::<Float32Type>().values().to_vec();
-    let names = scorer.features().0.iter().map(|feature| feature.name.as_str());
+    let names = parts.features.0.iter().map(|feature| feature.name.as_str());
     let columns: Vec<Vec<f32>> = names.map(column).collect();
     (0..batch.num_rows()).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
 }
@@ -47,18 +47,18 @@ fn read(bytes: Vec<u8>) -> RecordBatch {
 }
 
 /// Every file of a model is read by the walker, for every row: leaves first, then bits.
-fn assert_read_alike(scorer: &Scorer, vectors: &ParityVectors) {
-    let files = lightgbm_files(scorer).expect("files");
-    assert_eq!(files.len(), 1 + scorer.parts().regressors.len() * LEVELS.len());
+fn assert_read_alike(parts: &Parts, vectors: &ParityVectors) {
+    let files = lightgbm_files(parts).expect("files");
+    assert_eq!(files.len(), 1 + parts.regressors.len() * LEVELS.len());
     let batch = vectors.batch();
-    let rows = rows(scorer, batch);
+    let rows = rows(parts, batch);
     let wide: Vec<Vec<f64>> =
         rows.iter().map(|row| row.iter().copied().map(f64::from).collect()).collect();
     for (path, bytes) in files {
         let ensemble = path.split('/').next().expect("a folder");
         let model = match ensemble.strip_prefix("regressor_") {
-            None => &scorer.parts().gate,
-            Some(at) => &scorer.parts().regressors[at.parse::<usize>().expect("a number")].trees,
+            None => &parts.gate,
+            Some(at) => &parts.regressors[at.parse::<usize>().expect("a number")].trees,
         };
         let name = |level: &f64| format!("{ensemble}/q{:02.0}/model.txt", level * 100.0);
         let output = LEVELS.iter().position(|level| name(level) == path).unwrap_or(0);
@@ -82,20 +82,20 @@ fn assert_read_alike(scorer: &Scorer, vectors: &ParityVectors) {
 #[test]
 fn generated_models_are_read_as_they_route_and_add() {
     for seed in 0..12 {
-        let scorer = generated(seed).unwrap();
-        let vectors = parity_vectors(&scorer, 200, seed).unwrap();
-        assert_read_alike(&scorer, &vectors);
+        let parts = generated(seed).unwrap();
+        let vectors = parity_vectors(&parts, 200, seed).unwrap();
+        assert_read_alike(&parts, &vectors);
     }
 }
 
 #[test]
 fn the_scorer_makes_the_raw_scores_in_rising_order() {
-    let scorer = generated(3).unwrap();
-    let batch = parity_vectors(&scorer, 300, 1).unwrap().batch().clone();
-    let model = &scorer.parts().regressors[0].trees;
+    let parts = generated(3).unwrap();
+    let batch = parity_vectors(&parts, 300, 1).unwrap().batch().clone();
+    let model = &parts.regressors[0].trees;
     let raw = f64s(&batch, "parity:raw:regressor_0");
     let mut predicted = vec![0.0; LEVELS.len()];
-    for (row, raw) in rows(&scorer, &batch).iter().zip(raw.chunks_exact(LEVELS.len())) {
+    for (row, raw) in rows(&parts, &batch).iter().zip(raw.chunks_exact(LEVELS.len())) {
         model.predict_row(row, &mut predicted);
         let mut sorted = raw.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -152,13 +152,12 @@ fn counts_are_those_of_the_trees() {
     let batch = parity_vectors(&plain, 500, 2).unwrap().batch().clone();
     let rows = rows(&plain, &batch);
     let column = |at: usize| rows.iter().map(|row| row[at]).collect();
-    let columns: Vec<Vec<f32>> = (0..plain.features().len()).map(column).collect();
-    let mut parts = plain.parts().clone();
-    parts.gate = parts.gate.counted(&columns).unwrap();
-    let scorer = Scorer::from_parts(parts).unwrap();
-    let files = lightgbm_files(&scorer).unwrap();
+    let columns: Vec<Vec<f32>> = (0..plain.features.len()).map(column).collect();
+    let gate = plain.gate.clone().counted(&columns).unwrap();
+    let parts = Parts { gate, ..plain.clone() };
+    let files = lightgbm_files(&parts).unwrap();
     let walker = Walker::new(std::str::from_utf8(&files["gate/model.txt"]).unwrap());
-    for (tree, text) in scorer.parts().gate.trees().iter().zip(&walker.trees) {
+    for (tree, text) in parts.gate.trees().iter().zip(&walker.trees) {
         let mut expected = vec![1; tree.n_leaves()];
         rows.iter().for_each(|row| expected[tree.leaf_of(row)] += 1);
         assert_eq!(numbers::<usize>(text, "leaf_count"), expected);
@@ -180,10 +179,10 @@ fn counts_are_those_of_the_trees() {
 
 #[test]
 fn some_rows_are_explained_and_their_values_add_up() {
-    let scorer = generated(6).unwrap();
-    let vectors = parity_vectors(&scorer, 100, 3).unwrap();
+    let parts = generated(6).unwrap();
+    let vectors = parity_vectors(&parts, 100, 3).unwrap();
     let batch = vectors.batch();
-    let (n_features, gate) = (scorer.features().len(), &scorer.parts().gate);
+    let (n_features, gate) = (parts.features.len(), &parts.gate);
     let lists = batch["parity:shap:gate"].as_fixed_size_list();
     let raw = f64s(batch, "parity:raw:gate");
     let expected = gate.explainer().expected()[0];
@@ -204,9 +203,9 @@ fn some_rows_are_explained_and_their_values_add_up() {
 #[test]
 fn a_name_that_the_format_cannot_hold_is_refused() {
     for name in ["two words", "", "a=b", "line\nbreak"] {
-        let mut parts: Parts = generated(1).unwrap().parts().clone();
+        let mut parts = generated(1).unwrap();
         parts.features.0[2].name = name.into();
-        let error = lightgbm_files(&Scorer::from_parts(parts).unwrap()).unwrap_err();
+        let error = lightgbm_files(&parts).unwrap_err();
         assert_eq!(error.class(), ErrorClass::Input);
         let expected = format!("LightGBM's text format: the feature cannot be written: {name:?}");
         assert_eq!(error.to_string(), expected);
@@ -215,10 +214,10 @@ fn a_name_that_the_format_cannot_hold_is_refused() {
 
 #[test]
 fn vectors_have_every_edge_and_the_scorers_numbers() {
-    let scorer = generated(2).unwrap();
-    let vectors = parity_vectors(&scorer, 300, 9).unwrap();
+    let parts = generated(2).unwrap();
+    let vectors = parity_vectors(&parts, 300, 9).unwrap();
     let batch = vectors.batch();
-    let rows = rows(&scorer, batch);
+    let rows = rows(&parts, batch);
     let has = |of: &dyn Fn(f32) -> bool| rows.iter().flatten().any(|value| of(*value));
     assert!(has(&f32::is_nan) && has(&|value| value == f32::INFINITY));
     assert!(has(&|value| value == f32::NEG_INFINITY));
@@ -232,6 +231,7 @@ fn vectors_have_every_edge_and_the_scorers_numbers() {
 
     let hours = f64s(batch, "parity:hours");
     let over = f64s(batch, "parity:probability_over_2d");
+    let scorer = Scorer::from_parts(parts).unwrap();
     for (at, row) in rows.iter().enumerate() {
         let published = scorer.score_row(row);
         let found: Vec<f32> = hours[at * 9..][..9].iter().map(|hours| *hours as f32).collect();
@@ -241,7 +241,7 @@ fn vectors_have_every_edge_and_the_scorers_numbers() {
 }
 
 /// A model as training makes it: no condition of a path excludes another.
-fn trained() -> Result<Scorer, Box<dyn std::error::Error>> {
+fn trained() -> Result<Parts, Box<dyn std::error::Error>> {
     let mut random = SplitMix64::new(1);
     let columns: Vec<Vec<f32>> = [50, 3, 40]
         .map(|n_values| (0..2_000).map(|_| random.below(n_values) as f32).collect())
@@ -261,36 +261,36 @@ fn trained() -> Result<Scorer, Box<dyn std::error::Error>> {
     let kinds = [FeatureKind::Numeric, FeatureKind::Numeric, FeatureKind::Categorical { levels }];
     let named = ["a", "b", "c"].into_iter().zip(kinds);
     let feature = |(name, kind): (&str, FeatureKind)| Feature { name: name.into(), kind };
-    let parts = generated(1)?.parts().clone();
+    let parts = generated(1)?;
     let regressor = Regressor { trees, ..parts.regressors[0].clone() };
     let features = FeatureList(named.map(feature).collect());
-    Ok(Scorer::from_parts(Parts { features, gate, regressors: vec![regressor], ..parts })?)
+    Ok(Parts { features, gate, regressors: vec![regressor], ..parts })
 }
 
 #[test]
 fn a_trained_model_has_its_splits_met_by_fewer_rows_than_splits() {
-    let scorer = trained().unwrap();
-    let vectors = parity_vectors(&scorer, 0, 1).unwrap();
+    let parts = trained().unwrap();
+    let vectors = parity_vectors(&parts, 0, 1).unwrap();
     assert!(vectors.n_splits > 50, "{}", vectors.n_splits);
     // Each is met with four values.
     assert!(vectors.n_rows() < 2 * vectors.n_splits, "{}", vectors.n_rows());
     // Thresholds that are next to each other on one path leave a neighbour out.
     let (met, all) = (vectors.n_splits_met, vectors.n_splits);
     assert!(met * 100 >= all * 99, "{met} of {all}");
-    assert_read_alike(&scorer, &vectors);
+    assert_read_alike(&parts, &vectors);
 }
 
 #[test]
 fn the_file_gives_back_every_bit_and_the_seed_gives_the_same_file() {
-    let scorer = generated(4).unwrap();
-    let vectors = parity_vectors(&scorer, 100, 5).unwrap();
+    let parts = generated(4).unwrap();
+    let vectors = parity_vectors(&parts, 100, 5).unwrap();
     let bytes = vectors.to_parquet().unwrap();
-    assert_eq!(parity_vectors(&scorer, 100, 5).unwrap().to_parquet().unwrap(), bytes);
-    assert_ne!(parity_vectors(&scorer, 100, 6).unwrap().to_parquet().unwrap(), bytes);
+    assert_eq!(parity_vectors(&parts, 100, 5).unwrap().to_parquet().unwrap(), bytes);
+    assert_ne!(parity_vectors(&parts, 100, 6).unwrap().to_parquet().unwrap(), bytes);
     let back = read(bytes);
     assert_eq!(back.num_columns(), vectors.batch().num_columns());
     let bits = |batch: &RecordBatch| -> Vec<u32> {
-        rows(&scorer, batch).iter().flatten().map(|value| value.to_bits()).collect()
+        rows(&parts, batch).iter().flatten().map(|value| value.to_bits()).collect()
     };
     assert_eq!(bits(&back), bits(vectors.batch()));
     for name in ["parity:raw:regressor_1", "parity:hours", "parity:probability_by_day"] {

@@ -12,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
-use scorer::Scorer;
+use scorer::Parts;
 use statistics::SplitMix64;
 use terms::ErrorClass;
 
@@ -20,9 +20,9 @@ use crate::generated::generated;
 use crate::read;
 
 /// The file of a model, and what is in it.
-fn written(scorer: &Scorer) -> (Vec<u8>, RecordBatch) {
+fn written(parts: &Parts) -> (Vec<u8>, RecordBatch) {
     let bytes =
-        parity_vectors(scorer, 150, 7).and_then(|vectors| vectors.to_parquet()).expect("a file");
+        parity_vectors(parts, 150, 7).and_then(|vectors| vectors.to_parquet()).expect("a file");
     let batch = read(bytes.clone());
     (bytes, batch)
 }
@@ -70,8 +70,8 @@ fn altered(column: &ArrayRef, at: usize) -> ArrayRef {
 }
 
 #[track_caller]
-fn refused(scorer: &Scorer, bytes: &[u8]) -> String {
-    let error = verify_parity(scorer, bytes).expect_err("refused");
+fn refused(parts: &Parts, bytes: &[u8]) -> String {
+    let error = verify_parity(parts, bytes).expect_err("refused");
     assert_eq!(error.class(), ErrorClass::Contract);
     assert!(error.hint().is_some());
     error.to_string()
@@ -80,24 +80,24 @@ fn refused(scorer: &Scorer, bytes: &[u8]) -> String {
 #[test]
 fn the_vectors_of_a_model_are_verified() {
     for seed in 0..6 {
-        let scorer = generated(seed).unwrap();
-        let (bytes, batch) = written(&scorer);
-        let verified = verify_parity(&scorer, &bytes).unwrap();
+        let parts = generated(seed).unwrap();
+        let (bytes, batch) = written(&parts);
+        let verified = verify_parity(&parts, &bytes).unwrap();
         let VerifiedParity { rows, explained_rows, numbers } = verified;
         assert_eq!((rows, explained_rows), (batch.num_rows(), 32));
         // Of each row 70 numbers of the distribution, and 19 raw scores.
         assert!(numbers > rows * 89, "{numbers}");
         // A decoded model is the same.
-        let again = Scorer::decode(&scorer.encode()).unwrap();
+        let again = Parts::decode(&parts.encode()).unwrap();
         assert_eq!(verify_parity(&again, &bytes).unwrap(), verified);
     }
 }
 
 #[test]
 fn another_bit_is_found_with_its_row_and_column() {
-    let scorer = generated(2).unwrap();
-    let (_, batch) = written(&scorer);
-    assert!(verify_parity(&scorer, &write(&batch, SCHEMA)).is_ok());
+    let parts = generated(2).unwrap();
+    let (_, batch) = written(&parts);
+    assert!(verify_parity(&parts, &write(&batch, SCHEMA)).is_ok());
     for (name, row) in [
         ("parity:leaves:gate", 0),
         ("parity:leaves:regressor_0", 300),
@@ -109,7 +109,7 @@ fn another_bit_is_found_with_its_row_and_column() {
         let width = column.as_fixed_size_list_opt().map_or(1, |lists| lists.value_length());
         let at = row * width as usize + width as usize - 1;
         let other = with_column(&batch, name, altered(column, at));
-        match verify_parity(&scorer, &write(&other, SCHEMA)).unwrap_err() {
+        match verify_parity(&parts, &write(&other, SCHEMA)).unwrap_err() {
             Error::Parity { row: found, column, expected, found: made } => {
                 assert_eq!(found, row, "{name}");
                 assert!(column.starts_with(name), "{column}");
@@ -139,16 +139,16 @@ fn with_error(batch: &RecordBatch, name: &str, error: f64) -> Vec<u8> {
 
 #[test]
 fn explanations_and_forecasts_may_differ_by_rounding_and_no_more() {
-    let scorer = generated(2).unwrap();
-    let (_, batch) = written(&scorer);
+    let parts = generated(2).unwrap();
+    let (_, batch) = written(&parts);
     for (name, rounding, wrong) in [
         ("parity:shap:gate", 1e-12, 1e-6),
         ("parity:hours", 1e-13, 1e-7),
         ("parity:probability_over_2d", 1e-15, 1e-11),
         ("parity:probability_by_day", 1e-15, 1e-11),
     ] {
-        assert!(verify_parity(&scorer, &with_error(&batch, name, rounding)).is_ok(), "{name}");
-        let message = refused(&scorer, &with_error(&batch, name, wrong));
+        assert!(verify_parity(&parts, &with_error(&batch, name, rounding)).is_ok(), "{name}");
+        let message = refused(&parts, &with_error(&batch, name, wrong));
         let place = format!("parity vectors, row 0, {name}");
         assert!(message.starts_with(&place), "{message}");
         assert!(message.contains(": expected "), "{message}");
@@ -162,9 +162,8 @@ fn vectors_of_another_model_are_refused() {
     let message = refused(&generated(3).unwrap(), &bytes);
     assert!(message.starts_with("parity vectors, row 0, parity:"), "{message}");
 
-    let mut parts = generated(2).unwrap().parts().clone();
-    parts.features.0[3].name = "other".into();
-    let other = Scorer::from_parts(parts).unwrap();
+    let mut other = generated(2).unwrap();
+    other.features.0[3].name = "other".into();
     let message = refused(&other, &bytes);
     assert_eq!(message, "parity/vectors.parquet: no column \"other\", which this model has");
     let message = refused(&generated(2).unwrap(), &write(&batch, "longhaul/parity/1"));
@@ -176,8 +175,8 @@ fn vectors_of_another_model_are_refused() {
 
 #[test]
 fn nulls_and_too_many_rows_are_refused() {
-    let scorer = generated(2).unwrap();
-    let (_, batch) = written(&scorer);
+    let parts = generated(2).unwrap();
+    let (_, batch) = written(&parts);
     let nullable = |batch: &RecordBatch| {
         let schema = batch.schema();
         let fields = schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true));
@@ -195,23 +194,23 @@ fn nulls_and_too_many_rows_are_refused() {
             Arc::new(values.collect::<Float64Array>())
         };
         let with_null = RecordBatch::try_new(nullable(&batch), columns).unwrap();
-        let message = refused(&scorer, &write(&with_null, SCHEMA));
+        let message = refused(&parts, &write(&with_null, SCHEMA));
         assert_eq!(message, format!("parity/vectors.parquet: column {name:?} has a null"));
     }
     let many = vec![&batch; 16_384 / batch.num_rows() + 1];
     let many = arrow::compute::concat_batches(&batch.schema(), many).unwrap();
-    let message = refused(&scorer, &write(&many, SCHEMA));
+    let message = refused(&parts, &write(&many, SCHEMA));
     assert!(message.ends_with("rows, expected 1 to 16384"), "{message}");
-    let message = refused(&scorer, &write(&batch.slice(0, 0), SCHEMA));
+    let message = refused(&parts, &write(&batch.slice(0, 0), SCHEMA));
     assert_eq!(message, "parity/vectors.parquet: 0 rows, expected 1 to 16384");
 }
 
 #[test]
 fn whatever_the_bytes_are_it_is_an_error_or_the_same_numbers() {
-    let scorer = generated(2).unwrap();
-    let (bytes, _) = written(&scorer);
+    let parts = generated(2).unwrap();
+    let (bytes, _) = written(&parts);
     for end in (0..bytes.len()).step_by(997).chain([bytes.len() - 1]) {
-        refused(&scorer, &bytes[..end]);
+        refused(&parts, &bytes[..end]);
     }
     let random = &mut SplitMix64::new(20);
     let footer = bytes.len() as u64 - 8;
@@ -229,7 +228,7 @@ fn whatever_the_bytes_are_it_is_an_error_or_the_same_numbers() {
                 _ => altered[at] ^ (1 << random.below(8)),
             };
         }
-        match verify_parity(&scorer, &altered) {
+        match verify_parity(&parts, &altered) {
             // The kinds of rows, statistics and names of writers are not read.
             Ok(_) => n_verified += 1,
             Err(error) => {

@@ -38,9 +38,8 @@ pub(crate) fn run(store: &Store, model_id: &str, to: &Path, reporter: &Reporter)
     }
     let model_id = &models::named(store, model_id)?;
     let bundle = artifact::read(store, model_id)?;
-    let scorer = bundle.scorer()?;
     let mut files: BTreeMap<String, Vec<u8>> = bundle.files.clone();
-    let exported = artifact::export::files(&scorer, &bundle.manifest.about)?;
+    let exported = artifact::export::files(&bundle.parts()?, &bundle.manifest.about)?;
     // Those of the bundle, where it has them: the manifest has their digests.
     exported.into_iter().for_each(|(name, bytes)| {
         files.entry(name).or_insert(bytes);

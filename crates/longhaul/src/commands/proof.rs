@@ -139,9 +139,9 @@ impl Training<'_> {
         let matrix = encode(frame, &self.features)?;
         let train = |&name| -> Result<Model> {
             let (resolved, cut) = (self.resolved, self.cut);
-            let Trained { scorer, .. } =
-                stages::train_family(&matrix, outcomes, resolved, name, cut, &NoCheckpoints)?;
-            let files = scorer.encode();
+            let Trained { parts, scorer, .. } =
+                stages::train_on_orders((&matrix, outcomes), resolved, name, cut, &NoCheckpoints)?;
+            let files = parts.encode();
             let all = files.iter().fold(Fingerprint::new(), |hash, (file, bytes)| {
                 hash.with(file, Digest::of(bytes).to_string())
             });

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use features::Declaration;
 use intake::{Contract, Listing};
-use scorer::Scorer;
+use scorer::{Parts, Scorer};
 use store::{Store, StoreSettings};
 use terms::{AsOf, DayGrid};
 
@@ -184,13 +184,14 @@ fn bundle(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
     let mut files: BTreeMap<String, Vec<u8>> =
         others.map(|other| (other.name.clone(), other.bytes.clone())).collect();
     files.insert(name.to_owned(), bytes.to_vec());
-    let scorer = match Scorer::decode(&files) {
-        Ok(scorer) => scorer,
+    let parts = match Parts::decode(&files) {
+        Ok(parts) => parts,
         Err(error) => return error.to_string(),
     };
     if name == corpus::VECTORS {
-        return ended(artifact::export::verify_parity(&scorer, bytes));
+        return ended(artifact::export::verify_parity(&parts, bytes));
     }
+    let scorer = Scorer::from_parts(parts.clone()).expect("parts that were checked");
     let n = scorer.features().0.len();
     for value in [f32::NAN, 0.0, 1.0, 12.5] {
         let row = vec![value; n];
@@ -201,8 +202,8 @@ fn bundle(prepared: &Prepared, seed: &str, bytes: &[u8]) -> String {
         }
     }
     assert_eq!(
-        Scorer::decode(&scorer.encode()).map(|again| again.encode()).ok(),
-        Some(scorer.encode())
+        Parts::decode(&parts.encode()).map(|again| again.encode()).ok(),
+        Some(parts.encode())
     );
     "ok".to_owned()
 }

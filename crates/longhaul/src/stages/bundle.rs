@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ::evaluate::{CardExtras, Evaluation, ReportExtras, card, report};
 use anyhow::{Context as _, Result};
 use artifact::{About, Bundle, Sources};
-use scorer::Scorer;
+use scorer::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use terms::{DayGrid, Digest, count};
@@ -83,14 +83,14 @@ pub(crate) fn bundle(
         seed: resolved.settings.train.seed,
         passed: evaluated.passed,
     };
-    let scorer = Scorer::decode(&files)?;
+    let parts = Parts::decode(&files)?;
     if resolved.settings.publish.exports {
         context.reporter.progress("publish: the model in the formats of others".to_owned());
-        files.extend(artifact::export::files(&scorer, &about)?);
+        files.extend(artifact::export::files(&parts, &about)?);
     }
     let evaluation: Evaluation = parsed(evaluate::METRICS, &metrics)?;
     let extras = night.evaluate.read(context.store, evaluate::REPORT_EXTRAS)?;
-    let extras = of_published(parsed(evaluate::REPORT_EXTRAS, &extras)?, &about, &scorer, &files)?;
+    let extras = of_published(parsed(evaluate::REPORT_EXTRAS, &extras)?, &about, &parts, &files)?;
     files.insert(evaluate::REPORT.to_owned(), report(&evaluation, &extras).into_bytes());
     files.insert(METRICS_SCHEMA.to_owned(), train::pretty(&Evaluation::json_schema())?);
     files.insert(GATES.to_owned(), train::pretty(&gates(&evaluation, evaluated))?);
@@ -99,7 +99,7 @@ pub(crate) fn bundle(
         pipeline: about.pipeline.clone(),
         as_of: about.as_of.to_string(),
         family: about.family.clone(),
-        days: days(scorer.days()),
+        days: days(parts.days),
         training: training(night, &about, &sources)?,
         files: contents(&files),
     };
@@ -112,7 +112,7 @@ pub(crate) fn bundle(
 fn of_published(
     mut extras: ReportExtras,
     about: &About,
-    scorer: &Scorer,
+    parts: &Parts,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> Result<ReportExtras> {
     let file = |name: &str| files.get(name).with_context(|| format!("{name} was not trained"));
@@ -120,7 +120,7 @@ fn of_published(
     extras.gate_rules = String::from_utf8_lossy(file(train::GATE_RULES)?).into_owned();
     extras.importance = parsed(train::IMPORTANCE, file(train::IMPORTANCE)?)?;
     if let Some(drift) = &mut extras.drift {
-        let recalibration = hazard_ratios(&scorer.parts().recalibration);
+        let recalibration = hazard_ratios(&parts.recalibration);
         drift.recalibrations = vec![(about.as_of.to_string(), recalibration)];
     }
     Ok(extras)

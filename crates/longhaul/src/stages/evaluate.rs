@@ -114,12 +114,12 @@ pub(crate) fn run(
         for family in train::families(resolved) {
             let name = train::name(family);
             context.reporter.progress(format!("evaluate {name}"));
-            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
+            let orders = (&feature_set.matrix, &feature_set.outcomes);
             let progress = train::TrainingProgress {
                 reporter: context.reporter,
                 what: format!("evaluate {name}"),
             };
-            let family = match train::train(matrix, outcomes, resolved, family, start, &progress) {
+            let family = match train::train_on_orders(orders, resolved, family, start, &progress) {
                 Ok(family) => family,
                 Err(error) => {
                     left_out.push(LeftOut::because(&name, error, context.reporter)?);
@@ -305,7 +305,7 @@ fn header(
 /// The level up to the as-of, and the recalibration of the model trained as of `start`.
 fn drift(feature_set: &FeatureSet, trained: &Trained, start: AsOf, as_of: AsOf) -> Drift {
     let level = NetworkLevel::of(feature_set);
-    let recalibration = hazard_ratios(&trained.scorer.parts().recalibration);
+    let recalibration = hazard_ratios(&trained.parts.recalibration);
     Drift {
         dates: "order week".to_owned(),
         level: level.map_or_else(Vec::new, |level| level.by_week(as_of)),

@@ -52,7 +52,10 @@ pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
 pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
 pub(crate) use self::short_history::KnownDeliveries;
-pub(crate) use self::train::{inputs as train_inputs, name as family_name, train as train_family};
+pub(crate) use self::train::{
+    LabelledRows, inputs as train_inputs, name as family_name, train as train_family,
+    train_on_orders,
+};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.
 ///

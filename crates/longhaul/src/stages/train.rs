@@ -63,8 +63,8 @@ pub(crate) fn run(
                 TrainingProgress { reporter: context.reporter, what: format!("train {name}") };
             let folder = format!("{checkpoints}/{name}");
             let storage = StoredCheckpoints { store: context.store, folder, progress };
-            let (matrix, outcomes) = (&feature_set.matrix, &feature_set.outcomes);
-            let trained = match train(matrix, outcomes, resolved, family, context.as_of, &storage) {
+            let orders = (&feature_set.matrix, &feature_set.outcomes);
+            let trained = match train_on_orders(orders, resolved, family, context.as_of, &storage) {
                 Ok(trained) => trained,
                 Err(error) => {
                     let left_out = LeftOut::because(&name, error, context.reporter)?;
@@ -155,13 +155,21 @@ pub(crate) fn name(family: FamilyName) -> String {
         .unwrap_or_default()
 }
 
+/// Rows to learn from, and what is known of their outcomes at any moment.
+pub(crate) struct LabelledRows<'a> {
+    pub(crate) matrix: &'a Matrix,
+    /// When each was ordered or, of a snapshot, taken.
+    pub(crate) moments: &'a [Instant],
+    /// The outcome of each, as known at a moment.
+    pub(crate) outcomes: &'a dyn Fn(AsOf) -> Vec<Outcome>,
+}
+
 /// Trains one family as of `origin`, for probabilities by the days of the network.
 ///
 /// # Errors
 /// If it cannot be trained.
 pub(crate) fn train(
-    matrix: &Matrix,
-    outcomes: &Outcomes,
+    rows: &LabelledRows<'_>,
     resolved: &Resolved,
     family: FamilyName,
     origin: AsOf,
@@ -171,9 +179,9 @@ pub(crate) fn train(
     let name = name(family);
     let family = learn::family(family, settings)?;
     let trained = learn::train_as_of(
-        matrix,
-        outcomes.ordered_at(),
-        &|moment| outcomes.as_of(moment),
+        rows.matrix,
+        rows.moments,
+        rows.outcomes,
         origin,
         family.as_ref(),
         settings,
@@ -181,14 +189,30 @@ pub(crate) fn train(
     )
     .with_context(|| format!("family {name} as of {origin}"))?;
     let days = resolved.settings.network.days();
-    let parts = Parts { days, ..trained.scorer.parts().clone() };
-    Ok(Trained { scorer: Scorer::from_parts(parts)?, ..trained })
+    let parts = Parts { days, ..trained.parts };
+    Ok(Trained { scorer: Scorer::from_parts(parts.clone())?, parts, ..trained })
+}
+
+/// Trains one family on whole deliveries.
+///
+/// # Errors
+/// As for [`train`].
+pub(crate) fn train_on_orders(
+    (matrix, outcomes): (&Matrix, &Outcomes),
+    resolved: &Resolved,
+    family: FamilyName,
+    origin: AsOf,
+    checkpoints: &dyn Checkpoints,
+) -> Result<Trained> {
+    let known = |moment: AsOf| outcomes.as_of(moment);
+    let rows = LabelledRows { matrix, moments: outcomes.ordered_at(), outcomes: &known };
+    train(&rows, resolved, family, origin, checkpoints)
 }
 
 /// The files of a trained model that become part of its bundle.
 fn bundle_files(trained: &Trained, declaration: &Declaration) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut files = trained.scorer.encode();
-    files.extend(feature_files(trained.scorer.features(), declaration)?);
+    let mut files = trained.parts.encode();
+    files.extend(feature_files(&trained.parts.features, declaration)?);
     files.insert(GATE_RULES.to_owned(), trained.gate_rules.text().into_bytes());
     files.insert("gate_rules.json".to_owned(), pretty(&trained.gate_rules)?);
     files.insert(IMPORTANCE.to_owned(), pretty(&trained.importance)?);

@@ -1,7 +1,7 @@
 //! A model of a usual size, generated: a gate of 100 trees and regressors of 300 trees of 31 leaves.
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
-use scorer::{Calibration, Parts, Recalibration, Regressor, Scorer, TimeScale};
+use scorer::{Calibration, Parts, Recalibration, Regressor, TimeScale};
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, N_LEVELS};
 
 pub(crate) const N_FEATURES: usize = 80;
@@ -44,7 +44,7 @@ fn tree(uniform: &mut Uniform, n_outputs: usize, size: f32) -> Tree {
 }
 
 /// A model with so many regressors.
-pub(crate) fn model(uniform: &mut Uniform, n_regressors: usize) -> Scorer {
+pub(crate) fn model(uniform: &mut Uniform, n_regressors: usize) -> Parts {
     let gate = (0..100).map(|_| tree(uniform, 1, 0.1)).collect();
     let numeric =
         |position: usize| Feature { name: format!("f{position}"), kind: FeatureKind::Numeric };
@@ -57,7 +57,7 @@ pub(crate) fn model(uniform: &mut Uniform, n_regressors: usize) -> Scorer {
             weight: 1.0,
         }
     };
-    Scorer::from_parts(Parts {
+    Parts {
         features: FeatureList((0..N_FEATURES).map(numeric).collect()),
         days: DayGrid::DAILY,
         gate: Model::new(vec![1.0], gate, N_FEATURES, OutputOrder::AsAdded).unwrap(),
@@ -66,6 +66,5 @@ pub(crate) fn model(uniform: &mut Uniform, n_regressors: usize) -> Scorer {
         calibration: Calibration::identity(),
         recalibration: Recalibration::identity(),
         grain: Grain::Instant,
-    })
-    .unwrap()
+    }
 }

@@ -15,12 +15,15 @@ use std::arch::x86_64::{
     _mm512_setzero_si512, _mm512_store_si512, _mm512_storeu_pd, _mm512_sub_epi8, _pdep_u64,
 };
 
+use boost::{Model, Tree};
+
+use super::GROUP;
 use super::columns::{BLOCK, Block, COLUMNS_MAX, Columns, Condition, MISSING, RowBytes, WORDS_MAX};
 use super::leaves::{Leaves, WIDE, Wide};
 use super::paths::Numbered;
 
 /// Trees that are walked at once.
-const TREES: usize = 64;
+const TREES: usize = GROUP;
 
 /// Leaves of a tree, at most. The splits that are looked at are as many as leaves, the steps of the
 /// portable walk their logarithm.
@@ -68,7 +71,8 @@ pub(super) struct Slots {
     first: Vec<Offsets>,
     n_trees: usize,
     n_vectors: usize,
-    has_bits: bool,
+    /// Of all splits by categories.
+    n_bits: u32,
 }
 
 /// Whether this machine can.
@@ -82,73 +86,70 @@ pub(super) fn is_available() -> bool {
 }
 
 impl Slots {
-    /// The slots of trees, of which `conditions` are those of the splits and `first_leaves` the positions
-    /// of the first leaves, and the places of their bits.
+    /// Those of a model, none of whose trees are in it yet.
     ///
     /// # Panics
     /// If this machine has not the instructions.
-    pub(super) fn of(
-        trees: &[Numbered],
+    pub(super) fn of(model: &Model, n_columns: usize) -> Self {
+        assert!(is_available(), "slots are for machines that have the instructions");
+        let groups = model.trees().chunks(TREES);
+        let n_slots = groups.clone().map(|trees| trees.iter().map(Tree::n_leaves).max());
+        let n_slots = n_slots.map(|n_leaves| n_leaves.unwrap_or(1) - 1).sum();
+        Self {
+            slots: Vec::with_capacity(n_slots),
+            bits: Vec::with_capacity(n_slots),
+            n_slots: Vec::with_capacity(groups.len()),
+            first: Vec::with_capacity(groups.len()),
+            n_trees: model.trees().len(),
+            n_vectors: n_columns.div_ceil(TREES).max(1),
+            n_bits: 0,
+        }
+    }
+
+    /// Appends a group of trees, of which `conditions` are those of the splits and `first_leaves` the
+    /// positions of the first leaves of all trees so far, and writes the places of their bits.
+    pub(super) fn push(
+        &mut self,
+        group: &[Numbered],
         conditions: &[Vec<Condition>],
         first_leaves: &[u32],
-        n_columns: usize,
-    ) -> (Self, Vec<usize>) {
-        assert!(is_available(), "slots are for machines that have the instructions");
-        let mut all = Self {
-            slots: Vec::new(),
-            bits: Vec::new(),
-            n_slots: Vec::new(),
-            first: Vec::new(),
-            n_trees: trees.len(),
-            n_vectors: n_columns.div_ceil(TREES).max(1),
-            has_bits: false,
-        };
-        for of_group in first_leaves.chunks(TREES) {
-            let mut first = Offsets([0; TREES]);
-            first.0[..of_group.len()].copy_from_slice(of_group);
-            all.first.push(first);
-        }
-        let mut places = Vec::new();
-        let mut n_bits = 0;
-        let trees: Vec<_> = trees.iter().zip(conditions).collect();
-        for group in trees.chunks(TREES) {
-            let n_slots = group.iter().map(|(tree, _)| tree.paths.len()).max().unwrap_or(0);
-            all.n_slots.push(n_slots);
-            for at in 0..n_slots {
-                let zeros = || Bytes([0; TREES]);
-                let mut slot = Slot {
-                    columns: zeros(),
-                    from: zeros(),
-                    range: zeros(),
-                    first: zeros(),
-                    right: zeros(),
-                };
-                let mut bits = SlotBits { trees: 0, start: n_bits };
-                for (lane, (numbered, conditions)) in group.iter().enumerate() {
-                    let Some(path) = numbered.paths.get(at) else { continue };
-                    slot.first.0[lane] = path.first as u8;
-                    slot.right.0[lane] = path.right as u8;
-                    match conditions[path.split] {
-                        Condition::Within { column, from, range } => {
-                            slot.columns.0[lane] = column;
-                            (slot.from.0[lane], slot.range.0[lane]) = (from, range);
-                        }
-                        Condition::Bit(bit) => {
-                            bits.trees |= 1 << lane;
-                            if places.len() <= bit {
-                                places.resize(bit + 1, 0);
-                            }
-                            places[bit] = n_bits as usize;
-                            n_bits += 1;
-                            all.has_bits = true;
-                        }
+        places: &mut [usize],
+    ) {
+        let mut first = Offsets([0; TREES]);
+        let first_leaves = &first_leaves[TREES * self.first.len()..];
+        first.0[..group.len()].copy_from_slice(first_leaves);
+        self.first.push(first);
+        let n_slots = group.iter().map(|tree| tree.paths.len()).max().unwrap_or(0);
+        self.n_slots.push(n_slots);
+        for at in 0..n_slots {
+            let zeros = || Bytes([0; TREES]);
+            let mut slot = Slot {
+                columns: zeros(),
+                from: zeros(),
+                range: zeros(),
+                first: zeros(),
+                right: zeros(),
+            };
+            let mut bits = SlotBits { trees: 0, start: self.n_bits };
+            for (lane, (numbered, conditions)) in group.iter().zip(conditions).enumerate() {
+                let Some(path) = numbered.paths.get(at) else { continue };
+                slot.first.0[lane] = path.first as u8;
+                slot.right.0[lane] = path.right as u8;
+                match conditions[path.split] {
+                    Condition::Within { column, from, range } => {
+                        slot.columns.0[lane] = column;
+                        (slot.from.0[lane], slot.range.0[lane]) = (from, range);
+                    }
+                    Condition::Bit(bit) => {
+                        bits.trees |= 1 << lane;
+                        places[bit] = self.n_bits as usize;
+                        self.n_bits += 1;
                     }
                 }
-                all.slots.push(slot);
-                all.bits.push(bits);
             }
+            self.slots.push(slot);
+            self.bits.push(bits);
         }
-        (all, places)
     }
 
     /// The sums of base and leaves of a row.
@@ -161,7 +162,7 @@ impl Slots {
     ) -> [f64; N] {
         // SAFETY: the machine has these instructions: otherwise there would be no slots.
         unsafe {
-            match (self.n_vectors, self.has_bits) {
+            match (self.n_vectors, self.n_bits > 0) {
                 (1, false) => self.sums_of::<1, false, N>(columns, row, leaves),
                 (1, true) => self.sums_of::<1, true, N>(columns, row, leaves),
                 (2, false) => self.sums_of::<2, false, N>(columns, row, leaves),

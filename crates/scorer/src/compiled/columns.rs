@@ -74,11 +74,12 @@ pub(super) enum Condition {
     Bit(usize),
 }
 
+/// Of each feature its thresholds, ascending, and its first column.
+pub(super) struct Thresholds(BTreeMap<u32, (Vec<f32>, usize)>);
+
 /// The columns and bits of an ensemble.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
-    /// Of each feature its thresholds, ascending, and its first column.
-    thresholds: BTreeMap<u32, (Vec<f32>, usize)>,
     /// One for each column.
     pub(super) rankings: Vec<Ranking>,
     pub(super) blocks: Vec<Block>,
@@ -89,22 +90,22 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Those of a model, if they are not too many.
-    pub(super) fn of(model: &Model) -> Option<Self> {
+    /// Those of a model, if they are not too many, and the thresholds that they are made of.
+    pub(super) fn of(model: &Model) -> Option<(Self, Thresholds)> {
         let mut columns = Self {
-            thresholds: BTreeMap::new(),
             rankings: Vec::new(),
             blocks: Vec::new(),
             categories: Vec::new(),
             class_bits: Vec::new(),
             n_words: 0,
         };
+        let mut of_features: BTreeMap<u32, (Vec<f32>, usize)> = BTreeMap::new();
         for split in model.trees().iter().flat_map(boost::Tree::splits) {
             if let SplitRule::AtMost(threshold) = split.rule {
-                columns.thresholds.entry(split.feature).or_default().0.push(threshold);
+                of_features.entry(split.feature).or_default().0.push(threshold);
             }
         }
-        for (&feature, (thresholds, column)) in &mut columns.thresholds {
+        for (&feature, (thresholds, column)) in &mut of_features {
             thresholds.sort_by(f32::total_cmp);
             // Zeros of both signs are one threshold.
             thresholds.dedup_by(|a, b| a == b);
@@ -115,25 +116,9 @@ impl Columns {
                 columns.blocks.extend(blocks(thresholds));
             }
         }
-        (columns.rankings.len() <= COLUMNS_MAX).then_some(columns)
-    }
-
-    /// What a split looks at; `n_bits` are the splits by categories before it, and counted on.
-    pub(super) fn condition(&self, split: &Split, n_bits: &mut usize) -> Condition {
-        match split.rule {
-            SplitRule::AtMost(threshold) => {
-                let (thresholds, first) = &self.thresholds[&split.feature];
-                let position = thresholds.partition_point(|&known| known < threshold);
-                let column = (first + position / THRESHOLDS_MAX) as u8;
-                let from = (position % THRESHOLDS_MAX) as u8 + 1;
-                let range = MISSING - from + u8::from(!split.missing_left);
-                Condition::Within { column, from, range }
-            }
-            SplitRule::Codes(_) => {
-                *n_bits += 1;
-                Condition::Bit(*n_bits - 1)
-            }
-        }
+        columns.rankings.shrink_to_fit();
+        columns.blocks.shrink_to_fit();
+        (columns.rankings.len() <= COLUMNS_MAX).then_some((columns, Thresholds(of_features)))
     }
 
     /// Finds the bits of all codes. `places` are those of the bits of a row, in the order of the
@@ -159,13 +144,6 @@ impl Columns {
             for (place, _, missing_left) in &splits {
                 otherwise[place / 64] |= u64::from(!missing_left) << (place % 64);
             }
-            let last = splits.iter().flat_map(|(_, codes, _)| codes).max();
-            let mut of_codes = vec![otherwise.clone(); last.map_or(0, |&last| last as usize + 1)];
-            for (place, codes, _) in &splits {
-                for &code in codes {
-                    of_codes[code as usize][place / 64] ^= 1 << (place % 64);
-                }
-            }
             let mut classes = BTreeMap::new();
             let mut class_of = |bits: Vec<u64>| {
                 *classes.entry(bits).or_insert_with_key(|bits| {
@@ -174,13 +152,28 @@ impl Columns {
                     n_classes - 1
                 })
             };
+            let n_codes = splits.iter().flat_map(|(_, codes, _)| codes).max().map_or(0, |&c| c + 1);
+            // The codes of a split ascend, so each is the next one of its split once it is due.
+            let mut splits: Vec<_> = (splits.into_iter())
+                .map(|(place, codes, _)| (place, codes.into_iter().peekable()))
+                .collect();
+            let bits_of = |code: u32| {
+                let mut bits = otherwise.clone();
+                for (place, codes) in &mut splits {
+                    let is_in = codes.next_if_eq(&code).is_some();
+                    bits[*place / 64] ^= u64::from(is_in) << (*place % 64);
+                }
+                bits
+            };
+            let class_of_code = (0..n_codes).map(bits_of).map(&mut class_of).collect();
             let otherwise = class_of(otherwise);
-            let class_of_code = of_codes.into_iter().map(class_of).collect();
             self.categories.push(Categories { feature, class_of_code, otherwise });
             if CLASS_WORDS_MAX < self.class_bits.len() {
                 return false;
             }
         }
+        self.categories.shrink_to_fit();
+        self.class_bits.shrink_to_fit();
         true
     }
 
@@ -214,6 +207,26 @@ impl Columns {
             let block = below(&blocks[0]);
             let rank = BLOCK as u8 * block + below(&blocks[1 + usize::from(block)]);
             *column = if value.is_nan() { MISSING } else { rank };
+        }
+    }
+}
+
+impl Thresholds {
+    /// What a split looks at; `n_bits` are the splits by categories before it, and counted on.
+    pub(super) fn condition(&self, split: &Split, n_bits: &mut usize) -> Condition {
+        match split.rule {
+            SplitRule::AtMost(threshold) => {
+                let (thresholds, first) = &self.0[&split.feature];
+                let position = thresholds.partition_point(|&known| known < threshold);
+                let column = (first + position / THRESHOLDS_MAX) as u8;
+                let from = (position % THRESHOLDS_MAX) as u8 + 1;
+                let range = MISSING - from + u8::from(!split.missing_left);
+                Condition::Within { column, from, range }
+            }
+            SplitRule::Codes(_) => {
+                *n_bits += 1;
+                Condition::Bit(*n_bits - 1)
+            }
         }
     }
 }

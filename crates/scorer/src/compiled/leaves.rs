@@ -1,6 +1,6 @@
 //! The values of the leaves, and the adding of them.
 
-use boost::Model;
+use boost::{Model, Tree};
 
 use super::paths::Numbered;
 
@@ -28,27 +28,37 @@ impl<const N: usize> Leaves<N> {
     /// Whether there are eight outputs beside the last.
     pub(super) const IS_WIDE: bool = N == WIDE + 1;
 
-    pub(super) fn of(model: &Model, trees: &[Numbered]) -> Option<Self> {
+    /// Those of a model, none of whose trees are in it yet.
+    pub(super) fn of(model: &Model) -> Option<Self> {
         const { assert!(N == 1 || N == WIDE + 1, "one output or nine") };
         // A sum that begins at 0 is never -0.
         let base: Vec<f64> = model.base().iter().map(|&base| 0.0 + f64::from(base)).collect();
+        let n_leaves = 1 + model.trees().iter().map(Tree::n_leaves).sum::<usize>();
         let mut leaves = Self {
             base: base.try_into().ok()?,
-            first: Vec::with_capacity(trees.len()),
-            wide: if Self::IS_WIDE { vec![Wide([0.0; WIDE])] } else { Vec::new() },
-            last: vec![0.0],
+            first: Vec::with_capacity(model.trees().len()),
+            wide: Vec::with_capacity(if Self::IS_WIDE { n_leaves } else { 0 }),
+            last: Vec::with_capacity(n_leaves),
         };
-        for (tree, numbered) in model.trees().iter().zip(trees) {
-            leaves.first.push(leaves.last.len() as u32);
+        if Self::IS_WIDE {
+            leaves.wide.push(Wide([0.0; WIDE]));
+        }
+        leaves.last.push(0.0);
+        Some(leaves)
+    }
+
+    /// Appends the leaves of trees.
+    pub(super) fn push(&mut self, trees: &[Tree], numbered: &[Numbered]) {
+        for (tree, numbered) in trees.iter().zip(numbered) {
+            self.first.push(self.last.len() as u32);
             for &leaf in &numbered.leaves {
                 let values = tree.leaf(leaf);
                 if let Ok(wide) = values[..N - 1].try_into() {
-                    leaves.wide.push(Wide(wide));
+                    self.wide.push(Wide(wide));
                 }
-                leaves.last.push(values[N - 1].into());
+                self.last.push(values[N - 1].into());
             }
         }
-        Some(leaves)
     }
 
     /// The sums of eight outputs and of the last, to begin with.

@@ -6,7 +6,7 @@
 //! the values of the leaves (`leaves`) are added in f64 in the order of the trees.
 //!
 //! A model beyond the limits, with more leaves, thresholds or categories than bytes have room for, is
-//! walked as it is.
+//! walked as it is. Of either form only that is kept which is walked.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -22,6 +22,9 @@ use columns::Columns;
 use leaves::Leaves;
 use paths::Numbered;
 use portable::Walk;
+
+/// Trees whose splits are in memory in all forms at once while an ensemble is compiled.
+const GROUP: usize = 64;
 
 /// What the trees of a scorer are walked with. The same bits come of all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,39 @@ impl Instructions {
             Self::Avx512 => avx512::is_available(),
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx512 => false,
+        }
+    }
+}
+
+/// The trees of a model with `N` outputs, in the form in which rows are predicted.
+#[derive(Clone, Debug)]
+pub(crate) enum Ensemble<const N: usize> {
+    Compiled(Box<Compiled<N>>),
+    /// Walked as it is.
+    Plain(Model),
+}
+
+impl<const N: usize> Ensemble<N> {
+    /// The form for the fastest of these instructions that the model's size allows.
+    pub(crate) fn of(model: Model, instructions: Instructions) -> Self {
+        match Compiled::of(&model, instructions) {
+            Some(compiled) => Self::Compiled(Box::new(compiled)),
+            None => Self::Plain(model),
+        }
+    }
+
+    /// The prediction of a row, without allocating. Shapes: `row` n_features.
+    ///
+    /// # Panics
+    /// If `row` has another length, or the model another number of outputs.
+    pub(crate) fn predict_row(&self, row: &[f32]) -> [f64; N] {
+        match self {
+            Self::Compiled(compiled) => compiled.predict_row(row),
+            Self::Plain(model) => {
+                let mut outputs = [0.0; N];
+                model.predict_row(row, &mut outputs);
+                outputs
+            }
         }
     }
 }
@@ -80,24 +116,38 @@ impl<const N: usize> Compiled<N> {
         if portable::LEAVES_MAX < n_leaves {
             return None;
         }
-        let mut columns = Columns::of(model)?;
-        let trees: Vec<Numbered> = model.trees().iter().map(Numbered::of).collect();
-        let mut n_bits = 0;
-        let conditions: Vec<Vec<_>> = (trees.iter())
-            .map(|tree| {
-                tree.splits.iter().map(|split| columns.condition(split, &mut n_bits)).collect()
-            })
-            .collect();
-        let leaves = Leaves::of(model, &trees)?;
-        let (walk, places) = match instructions {
+        let (mut columns, thresholds) = Columns::of(model)?;
+        let mut leaves = Leaves::of(model)?;
+        let mut walk = match instructions {
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx512 if n_leaves <= avx512::LEAVES_MAX => {
-                let (slots, places) =
-                    avx512::Slots::of(&trees, &conditions, &leaves.first, columns.n_columns());
-                (Engine::Avx512(slots), places)
+                Engine::Avx512(avx512::Slots::of(model, columns.n_columns()))
             }
-            _ => (Engine::Portable(Walk::of(&trees, &conditions)), (0..n_bits).collect()),
+            _ => Engine::Portable(Walk::of(model)),
         };
+        let (mut n_bits, mut places) = (0, Vec::new());
+        for trees in model.trees().chunks(GROUP) {
+            let numbered: Vec<Numbered> = trees.iter().map(Numbered::of).collect();
+            let conditions: Vec<Vec<_>> = (numbered.iter())
+                .map(|tree| {
+                    let splits = tree.splits.iter();
+                    splits.map(|split| thresholds.condition(split, &mut n_bits)).collect()
+                })
+                .collect();
+            leaves.push(trees, &numbered);
+            match &mut walk {
+                Engine::Portable(walk) => {
+                    walk.push(&numbered, &conditions);
+                    places.extend(places.len()..n_bits);
+                }
+                #[cfg(target_arch = "x86_64")]
+                Engine::Avx512(slots) => {
+                    places.resize(n_bits, 0);
+                    slots.push(&numbered, &conditions, &leaves.first, &mut places);
+                }
+            }
+        }
+        drop(thresholds);
         let (order, n_features) = (model.output_order(), model.n_features());
         let fits = columns.place_bits(model, &places);
         fits.then_some(Self { columns, leaves, walk, order, n_features })

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use boost::Child;
+use boost::{Child, Model};
 
 use super::columns::{COLUMNS_MAX, Columns, Condition, RowBytes, WORDS_MAX};
 use super::leaves::{Leaves, WIDE};
@@ -49,28 +49,32 @@ struct BlockOfTrees {
 }
 
 impl Walk {
-    /// The nodes of trees, of which `conditions` are those of the splits.
-    pub(super) fn of(trees: &[Numbered], conditions: &[Vec<Condition>]) -> Self {
-        let mut walk = Self {
-            // A leaf: where there is no eighth tree.
-            nodes: vec![Node::leaf(0, 0)],
-            blocks: Vec::new(),
-            has_bits: false,
-        };
-        let trees: Vec<_> = trees.iter().zip(conditions).collect();
-        for of_block in trees.chunks(TREES) {
+    /// That of a model, none of whose trees are in it yet.
+    pub(super) fn of(model: &Model) -> Self {
+        let n_nodes = model.trees().iter().map(|tree| 2 * tree.n_leaves() - 1).sum::<usize>();
+        let mut nodes = Vec::with_capacity(1 + n_nodes);
+        // A leaf: where there is no eighth tree.
+        nodes.push(Node::leaf(0, 0));
+        let blocks = Vec::with_capacity(model.trees().len().div_ceil(TREES));
+        Self { nodes, blocks, has_bits: false }
+    }
+
+    /// Appends trees, of which `conditions` are those of the splits.
+    pub(super) fn push(&mut self, trees: &[Numbered], conditions: &[Vec<Condition>]) {
+        for (trees, conditions) in trees.chunks(TREES).zip(conditions.chunks(TREES)) {
             let mut block = BlockOfTrees { roots: [0; TREES], steps: 0 };
-            for (root, (numbered, conditions)) in block.roots.iter_mut().zip(of_block) {
-                *root = walk.nodes.len() as u32;
-                block.steps = block.steps.max(walk.push(numbered, conditions));
+            for (root, (tree, conditions)) in
+                block.roots.iter_mut().zip(trees.iter().zip(conditions))
+            {
+                *root = self.nodes.len() as u32;
+                block.steps = block.steps.max(self.push_tree(tree, conditions));
             }
-            walk.blocks.push(block);
+            self.blocks.push(block);
         }
-        walk
     }
 
     /// Appends a tree and returns its depth.
-    fn push(&mut self, numbered: &Numbered, conditions: &[Condition]) -> u32 {
+    fn push_tree(&mut self, numbered: &Numbered, conditions: &[Condition]) -> u32 {
         let mut numbers = vec![0; numbered.leaves.len()];
         for (number, &leaf) in numbered.leaves.iter().enumerate() {
             numbers[leaf] = number as u32;

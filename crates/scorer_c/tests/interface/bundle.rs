@@ -20,8 +20,9 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     pub(crate) fn new(seed: u64) -> Self {
-        let scorer = generated::generated(seed).expect("a model");
-        let (folder, mut files) = (tempfile::tempdir().expect("a folder"), scorer.encode());
+        let parts = generated::generated(seed).expect("a model");
+        let (folder, mut files) = (tempfile::tempdir().expect("a folder"), parts.encode());
+        let scorer = Scorer::from_parts(parts).expect("a model");
         let entry = |bytes: &Vec<u8>| json!({ "sha256": Digest::of(bytes), "bytes": bytes.len() });
         let entries: BTreeMap<_, _> =
             files.iter().map(|(name, bytes)| (name, entry(bytes))).collect();

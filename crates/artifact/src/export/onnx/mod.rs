@@ -23,7 +23,7 @@ mod time_scale;
 mod trees;
 
 use prost::Message;
-use scorer::{Parts, Scorer};
+use scorer::Parts;
 use terms::{LEVELS, N_LEVELS};
 
 use super::outputs;
@@ -46,12 +46,12 @@ const QUANTILE_MIN: f64 = 1e-3;
 ///
 /// # Errors
 /// If a part of the model has no equal in ONNX; names it.
-pub fn onnx_model(scorer: &Scorer) -> Result<Vec<u8>, Error> {
+pub fn onnx_model(parts: &Parts) -> Result<Vec<u8>, Error> {
     let mut graph = Graph::new("longhaul");
-    build(&mut graph, scorer)?;
+    build(&mut graph, parts)?;
     let opset = |domain: &str, version| OperatorSetIdProto { domain: domain.into(), version };
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.into(), value };
-    let names = scorer.features().0.iter().map(|feature| feature.name.as_str());
+    let names = parts.features.0.iter().map(|feature| feature.name.as_str());
     let model = ModelProto {
         ir_version: IR_VERSION,
         producer_name: "longhaul".to_owned(),
@@ -60,17 +60,16 @@ pub fn onnx_model(scorer: &Scorer) -> Result<Vec<u8>, Error> {
         graph: Some(graph.finish()),
         opset_import: vec![opset("", OPERATORS_VERSION), opset(ML_DOMAIN, ML_VERSION)],
         metadata_props: vec![
-            entry("scorer_sha256", scorer.fingerprint().as_str().to_owned()),
+            entry("scorer_sha256", parts.fingerprint().as_str().to_owned()),
             entry("features", names.collect::<Vec<_>>().join(",")),
             entry("levels", LEVELS.map(|level| level.to_string()).join(",")),
-            entry("days_step", scorer.days().step_days().to_string()),
+            entry("days_step", parts.days.step_days().to_string()),
         ],
     };
     Ok(model.encode_to_vec())
 }
 
-fn build(graph: &mut Graph, scorer: &Scorer) -> Result<(), Error> {
-    let parts = scorer.parts();
+fn build(graph: &mut Graph, parts: &Parts) -> Result<(), Error> {
     let doc =
         "In the order of features.json; a category as the position of its level, missing as NaN";
     let input = graph.input("features", parts.features.len(), doc);

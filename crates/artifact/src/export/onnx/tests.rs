@@ -6,16 +6,16 @@
 use std::collections::BTreeSet;
 
 use prost::Message;
-use scorer::{Parts, Scorer};
+use scorer::Parts;
 use terms::{DayGrid, Grain};
 
 use super::onnx_model;
 use super::proto::{AttributeProto, ModelProto, NodeProto};
 use crate::export::outputs;
-use crate::export::test_model::{parts, scorer};
+use crate::export::test_model::parts;
 
-fn decoded(scorer: &Scorer) -> ModelProto {
-    ModelProto::decode(onnx_model(scorer).unwrap().as_slice()).unwrap()
+fn decoded(parts: &Parts) -> ModelProto {
+    ModelProto::decode(onnx_model(parts).unwrap().as_slice()).unwrap()
 }
 
 fn attribute<'a>(node: &'a NodeProto, name: &str) -> &'a AttributeProto {
@@ -30,8 +30,7 @@ fn doubles(attribute: &AttributeProto) -> Vec<f64> {
 #[test]
 fn every_value_is_made_before_it_is_used_and_only_once() {
     for grain in [Grain::Instant, Grain::WholeDays, Grain::Date] {
-        let graph =
-            decoded(&Scorer::from_parts(Parts { grain, ..parts() }).unwrap()).graph.unwrap();
+        let graph = decoded(&Parts { grain, ..parts() }).graph.unwrap();
         let mut known: BTreeSet<String> = graph.input.iter().map(|v| v.name.clone()).collect();
         let mut used = BTreeSet::new();
         for constant in &graph.initializer {
@@ -67,7 +66,7 @@ fn every_value_is_made_before_it_is_used_and_only_once() {
 
 #[test]
 fn the_model_says_which_operators_it_needs() {
-    let model = decoded(&scorer());
+    let model = decoded(&parts());
     assert_eq!(model.ir_version, 10);
     let sets: Vec<_> = model.opset_import.iter().map(|s| (s.domain.as_str(), s.version)).collect();
     assert_eq!(sets, [("", 21), ("ai.onnx.ml", 5)]);
@@ -81,16 +80,16 @@ fn the_model_says_which_operators_it_needs() {
 
 #[test]
 fn equal_models_give_equal_bytes_and_others_give_others() {
-    let bytes = onnx_model(&scorer()).unwrap();
-    let again = Scorer::decode(&scorer().encode()).unwrap();
+    let bytes = onnx_model(&parts()).unwrap();
+    let again = Parts::decode(&parts().encode()).unwrap();
     assert_eq!(onnx_model(&again).unwrap(), bytes);
-    let other = Scorer::from_parts(Parts { tail_ratio: 0.5, ..parts() }).unwrap();
+    let other = Parts { tail_ratio: 0.5, ..parts() };
     assert_ne!(onnx_model(&other).unwrap(), bytes);
 }
 
 #[test]
 fn a_tree_is_a_target_and_its_branches_are_the_splits() {
-    let graph = decoded(&scorer()).graph.unwrap();
+    let graph = decoded(&parts()).graph.unwrap();
     let node = graph.node.iter().find(|node| node.op_type == "TreeEnsemble").unwrap();
     // The base, and the gate's only tree.
     assert_eq!(attribute(node, "n_targets").i, Some(2));
