@@ -70,6 +70,6 @@ pub use month::{Month, MonthFiles, assemble};
 pub use outcomes::{Delivery, Exceeding, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
 pub use quantity::{Quantity, Statistic};
-pub use snapshots::{AGE_HOURS, SnapshotDeclaration, Snapshots};
+pub use snapshots::{AGE_HOURS, HOURS_SINCE_HANDOVER, SnapshotDeclaration, Snapshots};
 pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};
 pub use tables::{QuarantinedVersion, Tables};

@@ -141,7 +141,7 @@ impl Outcomes {
     }
 
     /// The 95th percentile of hours from delivery to its first record, as known at `as_of`.
-    fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
+    pub fn recording_lag_hours(&self, as_of: AsOf) -> f64 {
         let lag = |row: usize| {
             let versions = self.timelines.of(row).iter();
             let mut delivered = versions.filter_map(|v| Some((v.state.delivered_at()?, v)));

@@ -23,7 +23,7 @@ pub(crate) const SNAPSHOT_AT: &str = "snapshot_at";
 /// Hours from the order to the snapshot.
 pub const AGE_HOURS: &str = "age_hours";
 /// Hours from the handover to the snapshot; missing before it is recorded.
-pub(crate) const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
+pub const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
 /// Hours from the order to the handover; missing before it is recorded.
 pub(crate) const HOURS_TO_HANDOVER: &str = "hours_to_handover";
 /// Hours since anything was recorded of the shipment.
@@ -144,7 +144,7 @@ impl Snapshots {
     /// # Errors
     /// If a column is not as it was built.
     pub fn matrix(&self, orders: &Matrix) -> Result<Matrix, Error> {
-        let age: Vec<f32> = self.values(AGE_HOURS)?;
+        let age: Vec<f32> = self.numbers(AGE_HOURS)?;
         let mut matrix = orders.take(&self.rows);
         for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
             match feature.name.as_str() {
@@ -152,7 +152,7 @@ impl Snapshots {
                     let ordered = values.iter_mut().zip(&age);
                     ordered.for_each(|(hours, age)| *hours = (*hours + age) % WEEK_HOURS);
                 }
-                name if self.columns.column(name).is_ok() => *values = self.values(name)?,
+                name if self.columns.column(name).is_ok() => *values = self.numbers(name)?,
                 _ => {}
             }
         }
@@ -176,12 +176,19 @@ impl Snapshots {
             add(HOURS_TO_SHIP_BY, left.collect());
         }
         for name in [AGE_HOURS, HOURS_TO_HANDOVER, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD] {
-            add(name, self.values(name)?);
+            add(name, self.numbers(name)?);
         }
         Ok(matrix)
     }
 
-    fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
+    /// A column of their own; missing is NaN.
+    ///
+    /// # Errors
+    /// If there is no such column of numbers.
+    pub fn numbers(&self, name: &str) -> Result<Vec<f32>, Error> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
         Ok(numbers(&self.columns, name)?.into_iter().map(|value| value as f32).collect())
     }
 }

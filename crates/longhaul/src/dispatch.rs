@@ -98,7 +98,10 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             stages::check_configuration(&resolve(Some(&job.pipeline), global)?, false)?;
             on_stages(job, global, reporter, commands::proof::run)
         }
-        Command::Backtest { job, origins, export } => {
+        Command::Backtest { job, origins, in_flight: true, .. } => {
+            on_origins(job, origins, global, reporter, commands::backtest_in_flight::run)
+        }
+        Command::Backtest { job, origins, export, .. } => {
             on_origins(job, origins, global, reporter, |context, resolved, span| {
                 commands::backtest::run(context, resolved, span, *export)
             })

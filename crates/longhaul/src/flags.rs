@@ -207,6 +207,9 @@ pub(crate) enum Command {
         /// Also writes the matrix and the labels of each origin, for another learner to try
         #[arg(long)]
         export: bool,
+        /// Judges the time that is left of open shipments, on snapshots, and not that of orders
+        #[arg(long, conflicts_with = "export")]
+        in_flight: bool,
     },
     /// Proves that nothing recorded after the as-of changes features, models or predictions
     Proof(Job),

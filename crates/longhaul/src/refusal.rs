@@ -100,6 +100,9 @@ pub(crate) enum Refusal {
         /// The first midnight before which enough deliveries are known, if there is one.
         from: Option<AsOf>,
     },
+    /// What is in flight cannot be judged.
+    #[error("a backtest of what is in flight: expected snapshots of open shipments, found none")]
+    NoSnapshots,
     /// A backtest is done, without some of its origins.
     #[error("the backtest was judged without {n} of its origins, first {first}")]
     OriginsLeftOut {
@@ -197,6 +200,7 @@ impl Refusal {
             Self::Configuration { .. } | Self::UnknownKey { .. } => ErrorClass::Configuration,
             Self::Missing { .. }
             | Self::ShortHistory { .. }
+            | Self::NoSnapshots
             | Self::EveryOriginLeftOut { .. }
             | Self::OriginsLeftOut { .. } => ErrorClass::Input,
             Self::GateRefused { .. } | Self::NotPassed { .. } | Self::Leaks { .. } => {
@@ -238,6 +242,11 @@ impl Refusal {
             Self::EveryOriginLeftOut { .. } | Self::OriginsLeftOut { .. } => Some(
                 "choose a later --from, or the family that any rows can train: backtest.family = \
                  \"baseline\""
+                    .to_owned(),
+            ),
+            Self::NoSnapshots => Some(
+                "declare [snapshots] with a share in the feature declaration, as \
+                 pipelines/features/default.toml does"
                     .to_owned(),
             ),
             Self::NotPassed { .. } => Some(

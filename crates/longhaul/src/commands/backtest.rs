@@ -65,7 +65,7 @@ pub(crate) fn run(
 }
 
 /// The table of scores.
-fn overview(summary: &Value) -> String {
+pub(super) fn overview(summary: &Value) -> String {
     let number = |score: &Value, name: &str| score[name].as_f64().unwrap_or(f64::NAN);
     let rows: Vec<Vec<String>> = summary["scores"]
         .as_array()

@@ -3,6 +3,7 @@
 pub(crate) mod ablate;
 pub(crate) mod backfill;
 pub(crate) mod backtest;
+pub(crate) mod backtest_in_flight;
 pub(crate) mod champion;
 pub(crate) mod config;
 pub(crate) mod contract;

@@ -47,6 +47,7 @@ pub(crate) use self::evaluate::{REPORT, evaluation_settings, judged_since, score
 pub(crate) use self::features::{FeatureSet, cut_off_of, objects as objects_of_features};
 pub(crate) use self::history::{StateList, is_half_year, stored_states};
 pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
+pub(crate) use self::lanes::Lanes;
 pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};

@@ -9,7 +9,7 @@ use learn::{CheckpointError, Checkpoints, FamilyName, Sizes, Trained};
 use scorer::{FEATURES_FILE, Parts, Scorer};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Feature, FeatureKind, FeatureList, Matrix};
+use terms::{AsOf, Feature, FeatureKind, FeatureList, Instant, Matrix, Outcome};
 
 use crate::left_out::{self, LeftOut};
 use crate::report::Reporter;

@@ -4,19 +4,24 @@
 //! A snapshot is a row like any other: its moment stands where that of an order stands, and the time that
 //! is left where the delivery time stands. So one engine learns both.
 
+mod judged;
+
+use std::collections::BTreeMap;
+
 use anyhow::Result;
-use features::Snapshots;
+use features::{AGE_HOURS, Snapshots};
 use learn::{Checkpoints, FamilyName, Trained};
 use rayon::prelude::*;
 use scorer::{Distribution, Mixture, Scorer};
-use terms::{AsOf, DayGrid, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
+use terms::{AsOf, DayGrid, Instant, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
+pub(crate) use self::judged::{lane_baseline, shipments};
 use crate::settings::Resolved;
 use crate::stages::{self, FeatureSet, LabelledRows};
 
 /// Snapshots with their features.
 pub(crate) struct InFlight<'a> {
-    feature_set: &'a FeatureSet,
+    pub(crate) feature_set: &'a FeatureSet,
     pub(crate) snapshots: &'a Snapshots,
     pub(crate) matrix: Matrix,
 }
@@ -58,6 +63,14 @@ impl<'a> InFlight<'a> {
         stages::train_family(&rows, resolved, family, origin, checkpoints)
     }
 
+    /// The age of each. Units: hours.
+    ///
+    /// # Errors
+    /// If the column is not as it was built.
+    pub(crate) fn ages(&self) -> Result<Vec<f32>> {
+        Ok(self.snapshots.numbers(AGE_HOURS)?)
+    }
+
     /// Positions of the snapshots from `from` on, before `to`.
     pub(crate) fn between(&self, from: AsOf, to: AsOf) -> std::ops::Range<usize> {
         let position = |end: AsOf| self.snapshots.at().partition_point(|&at| at < end.instant());
@@ -65,10 +78,31 @@ impl<'a> InFlight<'a> {
     }
 }
 
+/// The time that is left of snapshots by a model of whole delivery times, given that each is open as far as
+/// is known at its moment.
+pub(crate) fn by_orders(
+    (feature_set, snapshots): (&FeatureSet, &Snapshots),
+    scorer: &Scorer,
+    positions: &[usize],
+) -> Vec<Distribution> {
+    let outcomes = &feature_set.outcomes;
+    let mut lags: BTreeMap<Instant, f64> = BTreeMap::new();
+    let (mut rows, mut ages, mut open_for) = (Vec::new(), Vec::new(), Vec::new());
+    for &position in positions {
+        let (row, at) = (snapshots.rows()[position], snapshots.at()[position]);
+        let lag = lags.entry(at).or_insert_with(|| outcomes.recording_lag_hours(AsOf::at(at)));
+        let age = at.hours_since(outcomes.ordered_at()[row]);
+        rows.push(row);
+        ages.push(age);
+        open_for.push((age - *lag).max(0.0));
+    }
+    given_open(scorer, &feature_set.matrix.take(&rows), (&ages, &open_for))
+}
+
 /// The time that is left of open shipments by a model of whole delivery times, given that each has been
 /// open for some time. Shapes: one age and one time open a row; `ages` from the order, `open_for` as far as
 /// is known for certain. Units: hours.
-pub(crate) fn given_open(
+fn given_open(
     scorer: &Scorer,
     matrix: &Matrix,
     (ages, open_for): (&[f64], &[f64]),
