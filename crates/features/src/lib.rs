@@ -63,7 +63,7 @@ pub use full_build::build;
 pub use level::LevelDeclaration;
 pub use limits::Limits;
 pub use month::{Month, assemble};
-pub use outcomes::{Delivery, Exceeding, Outcomes};
+pub use outcomes::{Delivery, Exceeding, Milestone, OpenShipment, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
 pub use quantity::{Quantity, Statistic};
 pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};

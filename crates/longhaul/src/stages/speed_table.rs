@@ -64,7 +64,7 @@ pub(crate) fn speed_table(
             Column::new(name.into(), texts)
         })
         .collect();
-    table.push(instants(column::PREDICTED_AS_OF, &vec![as_of.instant(); lanes.len()])?);
+    table.push(instants(column::AS_OF, &vec![as_of.instant(); lanes.len()])?);
     table.push(Column::new(column::MODEL_ID.into(), vec![model_id; lanes.len()]));
     let counts: Vec<i64> = lanes.values().map(|of_lane| of_lane.len() as i64).collect();
     table.push(Column::new(N_SHIPMENTS.into(), counts));
