@@ -113,9 +113,10 @@ test-python: .venv-wheel/installed ## The Python package: wheel, types, tests in
 	.venv-wheel/bin/pip install --quiet --requirement python/requirements-tools.txt
 	touch $@
 
-test-deploy: build .venv-deploy/installed ## The files for schedulers, and what runs leave for Prometheus and OpenLineage (needs Python 3.11, PyPI)
+test-deploy: build .venv-deploy/installed ## The files for schedulers, and what runs leave for Prometheus, OpenLineage, DuckDB and Polars (needs Python 3.11, PyPI)
 	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_deploy.py
 	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_records.py
+	LONGHAUL=$(abspath $(LONGHAUL)) .venv-deploy/bin/python deploy/tests/test_predictions.py
 
 .venv-deploy/installed: deploy/tests/requirements.txt
 	test -x .venv-deploy/bin/python || python3 -m venv .venv-deploy

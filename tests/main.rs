@@ -47,6 +47,8 @@ mod operations;
 mod pipelines;
 /// Rows that no network makes go to quarantine, and end no night.
 mod plausible_rows;
+/// What `score` leaves for others: tables as their contracts say, in a place that can be named.
+mod predictions;
 /// Explaining quarantined rows, and releasing them.
 mod quarantine;
 /// Nights run again, damaged stores, two runs at once.

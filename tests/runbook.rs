@@ -211,7 +211,7 @@ fn a_store_is_moved_and_goes_on_where_it_was() {
             || name.ends_with("/inputs.json")
             || ["state/nights/", "tables/_commits/"].iter().any(|of| name.starts_with(of))
     };
-    let is_last = |name: &str| name.ends_with("/current.json");
+    let is_last = |name: &str| name.ends_with("/current.json") || name.ends_with("/latest.json");
     let passes: [&dyn Fn(&str) -> bool; 3] =
         [&|name| !is_late(name) && !is_last(name), &|name| is_late(name), &|name| is_last(name)];
     for pass in passes {

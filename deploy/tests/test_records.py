@@ -180,7 +180,7 @@ class Records(unittest.TestCase):
             self.assertEqual(event["schemaURL"], parsed.schemaURL)
         complete = events[1]
         self.assertEqual(len(complete["inputs"]), 3)
-        self.assertEqual(len(complete["outputs"]), 4)
+        self.assertEqual(len(complete["outputs"]), 5)
         self.assertIn("errorMessage", events[3]["run"]["facets"])
 
     def facets(self, facets: dict) -> dict:

@@ -67,7 +67,7 @@ pub use full_build::build;
 pub use level::LevelDeclaration;
 pub use limits::Limits;
 pub use month::{Month, MonthFiles, assemble};
-pub use outcomes::{Delivery, Exceeding, Outcomes};
+pub use outcomes::{Delivery, Exceeding, Milestone, OpenShipment, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
 pub use quantity::{Quantity, Statistic};
 pub use snapshots::{AGE_HOURS, HOURS_SINCE_HANDOVER, SnapshotDeclaration, Snapshots};

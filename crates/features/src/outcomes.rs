@@ -39,6 +39,40 @@ pub struct Delivery {
     pub hours: f32,
 }
 
+/// A shipment that is open as far as is known at some moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OpenShipment {
+    /// Its row in the feature frame.
+    pub row: usize,
+    /// From its order to that moment.
+    pub age_hours: f32,
+    /// For how long it has been open for certain: its age less the
+    /// [recording lag](Outcomes::recording_lag_hours).
+    pub open_hours: f32,
+    /// The latest one that was recorded.
+    pub milestone: Milestone,
+}
+
+/// How far a shipment has come that is not delivered. Legs are no milestones here: what is stored of
+/// outcomes has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Milestone {
+    /// Ordered.
+    Ordered,
+    /// The carrier has custody.
+    HandedOver,
+}
+
+impl Milestone {
+    /// Its name in tables.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::HandedOver => "handed_over",
+        }
+    }
+}
+
 impl Outcomes {
     pub(crate) fn new(ordered_at: Vec<Instant>, timelines: Timelines, limits: Limits) -> Self {
         Self { ordered_at, timelines, limits }
@@ -72,16 +106,22 @@ impl Outcomes {
         (0..self.ordered_at.len()).map(|row| self.outcome(row, as_of, lag)).collect()
     }
 
-    /// The rows that are open as far as is known at `as_of`, each with the hours for which it has
-    /// been open for certain: its age, less the 95th percentile of the recording lag.
+    /// The shipments that are open as far as is known at `as_of`, by row.
     ///
     /// As of: versions recorded before `as_of`.
-    pub fn open(&self, as_of: AsOf) -> Vec<(usize, f32)> {
+    pub fn open(&self, as_of: AsOf) -> Vec<OpenShipment> {
         let lag = self.recording_lag_hours(as_of);
         let open = |row: usize| {
-            let is_open = self.last_known(row, as_of)?.state.delivered_at().is_none();
+            let milestone = match self.last_known(row, as_of)?.state {
+                State::Waiting => Milestone::Ordered,
+                State::HandedOver { .. } => Milestone::HandedOver,
+                State::Delivered { .. } | State::Excluded => return None,
+            };
+            let age_hours = as_of.hours_since(self.ordered_at[row]) as f32;
             match self.outcome(row, as_of, lag) {
-                Outcome::Censored(hours) if is_open => Some((row, hours)),
+                Outcome::Censored(open_hours) => {
+                    Some(OpenShipment { row, age_hours, open_hours, milestone })
+                }
                 _ => None,
             }
         };
@@ -256,6 +296,22 @@ mod tests {
     }
 
     #[test]
+    fn the_milestone_of_an_open_shipment_is_the_latest_that_was_recorded() {
+        let handed_over = State::HandedOver { at: EPOCH };
+        let outcomes = outcomes(&[&[
+            on(1, State::Waiting),
+            on(4, handed_over),
+            on(6, State::Waiting),
+            on(8, delivered(96)),
+        ]]);
+        let known = |day| outcomes.open(AsOf::start_of(Day::since_epoch(day)));
+        let milestones = [1, 3, 5, 7, 9].map(|day| known(day).first().map(|open| open.milestone));
+        let expected = [None, Some("ordered"), Some("handed_over"), Some("ordered"), None];
+        assert_eq!(milestones.map(|found| found.map(Milestone::name)), expected);
+        assert_eq!(known(5)[0].age_hours, 120.0);
+    }
+
+    #[test]
     fn what_is_open_for_longer_than_the_network_takes_is_lost() {
         let mut outcomes = outcomes(&[&[on(1, State::Waiting), on(80, delivered(79 * 24))]]);
         let known = |outcomes: &Outcomes| [60, 61, 81].map(|day| known_on(outcomes, day)[0]);
@@ -310,6 +366,8 @@ mod tests {
         assert_eq!(known[2], Outcome::Delivered(110.0), "before the cut");
         let later = AsOf::at(Instant::from_micros(130 * HOUR_MICROS));
         assert_eq!(outcomes.as_of(later)[2], Outcome::Censored(106.0), "after the cut");
-        assert_eq!(outcomes.open(later), [(1, 106.0)], "what is delivered is not open");
+        let (age_hours, milestone) = (130.0, Milestone::Ordered);
+        let open = OpenShipment { row: 1, age_hours, open_hours: 106.0, milestone };
+        assert_eq!(outcomes.open(later), [open], "what is delivered is not open");
     }
 }

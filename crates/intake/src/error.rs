@@ -266,6 +266,14 @@ pub enum Error {
         /// Why.
         source: ParquetError,
     },
+    /// An output could not be written as its contract says.
+    #[error("{table}: cannot be written as its contract says")]
+    OutputWrite {
+        /// The table.
+        table: String,
+        /// Why.
+        source: ParquetError,
+    },
     /// An object among the releases is not a release.
     #[error("{path}: expected a release")]
     Release {
@@ -315,6 +323,7 @@ impl Error {
             Self::ReadPastCheck { .. }
             | Self::UnknownColumn { .. }
             | Self::QuarantineWrite { .. }
+            | Self::OutputWrite { .. }
             | Self::Json { .. }
             | Self::Frame { .. } => ErrorClass::Internal,
             Self::Misplaced { .. }

@@ -8,6 +8,9 @@ use store::{Entry, Store};
 use terms::{AsOf, Digest};
 
 use crate::lease;
+use crate::predictions_folder::{
+    self, LATEST, Latest, Owner, PREDICTIONS_MANIFEST, PredictionsManifest, owner_of,
+};
 use crate::stage::{self, StageManifest};
 use crate::stages::{NightInputs, StateList, digest_of_forecast, stored_states};
 
@@ -28,6 +31,10 @@ pub(crate) enum Kind {
     /// The manifest or a file of a published model.
     Model {
         as_of: Option<AsOf>,
+    },
+    /// The pointer to the newest predictions of a pipeline.
+    LatestPredictions {
+        pipeline: String,
     },
     Lease,
     /// A champion that a person chose.
@@ -61,6 +68,8 @@ pub(crate) struct Inventory {
     pub(crate) models: Vec<artifact::Manifest>,
     /// The champion of each pipeline.
     pub(crate) champions: BTreeMap<String, artifact::Pointer>,
+    /// The newest predictions of each pipeline.
+    pub(crate) latest: BTreeMap<String, Latest>,
     /// The lists of the history state, by path.
     pub(crate) states: BTreeMap<String, StateList>,
     objects: Vec<Object>,
@@ -78,6 +87,7 @@ impl Inventory {
         }
         inventory.add_stages(store)?;
         inventory.add_models(store)?;
+        inventory.add_predictions(store)?;
         inventory.add_state(store)?;
         inventory.add_tables(store)?;
         Ok(inventory)
@@ -214,6 +224,41 @@ impl Inventory {
                 digest: None,
                 problem,
             });
+        }
+        Ok(())
+    }
+
+    fn add_predictions(&mut self, store: &Store) -> Result<()> {
+        let mut manifests = BTreeMap::new();
+        for path in self.paths(predictions_folder::is_manifest) {
+            let read = store.get_sealed(&path, PREDICTIONS_MANIFEST).map(without_version);
+            let manifest: Option<PredictionsManifest> =
+                self.add_sealed(&path, Kind::StageManifest, read)?;
+            let Some(manifest) = manifest else { continue };
+            let folder = path.trim_end_matches("/manifest.json").to_owned();
+            for (name, digest) in &manifest.files {
+                let kind = Kind::StageOutput { manifest: path.clone() };
+                self.add_with_digest(format!("{folder}/{name}"), kind, digest);
+            }
+            manifests.insert(folder, manifest);
+        }
+        let pointers = self.paths(|path| matches!(owner_of(path), Some(Owner::Latest(_))));
+        for path in pointers {
+            let Some(Owner::Latest(pipeline)) = owner_of(&path) else { continue };
+            let pipeline = pipeline.to_owned();
+            let kind = Kind::LatestPredictions { pipeline: pipeline.clone() };
+            let read = store.get_sealed(&path, LATEST).map(without_version);
+            let latest: Option<Latest> = self.add_sealed(&path, kind, read)?;
+            let Some(latest) = latest else { continue };
+            let named =
+                manifests.get(&latest.folder).map(PredictionsManifest::latest).transpose()?;
+            if named.as_ref() != Some(&latest)
+                && let Some(pointer) = self.objects.last_mut()
+            {
+                let folder = &latest.folder;
+                pointer.problem = Some(format!("{folder}: expected the manifest that it names"));
+            }
+            self.latest.insert(pipeline, latest);
         }
         Ok(())
     }

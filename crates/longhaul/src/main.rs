@@ -26,6 +26,7 @@ mod machine;
 #[cfg(test)]
 mod mentions;
 mod predictions;
+mod predictions_folder;
 mod recorded_run;
 mod recorder;
 mod refusal;

@@ -13,7 +13,7 @@ pub(crate) struct Predictions {
     /// Its order.
     pub(crate) order_id: Vec<String>,
     /// Only facts recorded before this were used.
-    pub(crate) predicted_as_of: Vec<Instant>,
+    pub(crate) as_of: Vec<Instant>,
     /// The model's id; in a backtest the family.
     pub(crate) model_id: Vec<String>,
     /// The predicted distribution.
@@ -40,7 +40,7 @@ impl Predictions {
     ) {
         self.shipment_id.push(shipment_id.to_owned());
         self.order_id.push(order_id.to_owned());
-        self.predicted_as_of.push(as_of.instant());
+        self.as_of.push(as_of.instant());
         self.model_id.push(model_id.to_owned());
         self.distributions.push(distribution);
     }
@@ -53,7 +53,7 @@ impl Predictions {
         let mut columns = vec![
             Column::new(column::SHIPMENT_ID.into(), &self.shipment_id),
             Column::new(column::ORDER_ID.into(), &self.order_id),
-            instants(column::PREDICTED_AS_OF, &self.predicted_as_of)?,
+            instants(column::AS_OF, &self.as_of)?,
             Column::new(column::MODEL_ID.into(), &self.model_id),
         ];
         let distributions: Vec<&Distribution> = self.distributions.iter().collect();

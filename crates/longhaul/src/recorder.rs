@@ -145,6 +145,7 @@ impl Recorder {
         let store = &self.store;
         for (what, of_stage, file) in [
             ("predictions", "score", "predictions.parquet"),
+            ("at_risk", "score", "at_risk.parquet"),
             ("speed_table", "score", "speed_table.parquet"),
             ("report", "evaluate", "report.html"),
         ] {

@@ -97,6 +97,7 @@ fn output(record: &RunRecord, name: &str, url: &str) -> Value {
     let mut written = json!({ "namespace": namespace, "name": dataset });
     let rows = match name {
         "predictions" => "rows",
+        "at_risk" => "promised",
         "speed_table" => "lanes",
         _ => return written,
     };

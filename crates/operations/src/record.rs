@@ -69,7 +69,7 @@ pub struct RunRecord {
     pub champion_after: Option<String>,
     /// The stages, in the order in which they ended.
     pub stages: Vec<StageRecord>,
-    /// The URLs of what it left: `predictions`, `speed_table`, `report`, `model`.
+    /// The URLs of what it left: `predictions`, `at_risk`, `speed_table`, `report`, `model`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
     /// What was transferred from and to the store.

@@ -224,8 +224,7 @@ impl Scorer {
     /// # Errors
     /// If the matrix has other features than the model; names the first difference.
     pub fn score(&self, matrix: &Matrix) -> Result<Vec<Distribution>, Error> {
-        self.check_features(&matrix.features)?;
-        Ok(self.map_rows(matrix, |_, mixture| mixture.distribution()))
+        self.map_mixtures(matrix, None, |_, mixture| mixture.distribution())
     }
 
     /// The distributions of shipments that are known to be open for `ages` hours: each row's
@@ -234,13 +233,39 @@ impl Scorer {
     /// # Errors
     /// If the matrix has other features than the model, or the ages are not one a row.
     pub fn score_open(&self, matrix: &Matrix, ages: &[f32]) -> Result<Vec<Distribution>, Error> {
+        self.map_mixtures(matrix, Some(ages), |_, mixture| mixture.distribution())
+    }
+
+    /// What `of_row` makes of each row's distribution: for numbers beside those that are published.
+    /// With `ages` it is conditioned on exceeding the row's age, as in [`score_open`](Self::score_open).
+    ///
+    /// # Errors
+    /// If the matrix has other features than the model, or the ages are not one a row.
+    pub fn map_mixtures<T: Send>(
+        &self,
+        matrix: &Matrix,
+        ages: Option<&[f32]>,
+        of_row: impl Fn(usize, &Mixture) -> T + Sync,
+    ) -> Result<Vec<T>, Error> {
         self.check_features(&matrix.features)?;
-        if ages.len() != matrix.n_rows() {
-            return Err(Error::Ages { expected: matrix.n_rows(), found: ages.len() });
+        match ages {
+            Some(ages) if ages.len() != matrix.n_rows() => {
+                Err(Error::Ages { expected: matrix.n_rows(), found: ages.len() })
+            }
+            Some(ages) => Ok(self.map_rows(matrix, |row, mixture| {
+                of_row(row, &mixture.given_open_for(f64::from(ages[row])))
+            })),
+            None => Ok(self.map_rows(matrix, |row, mixture| of_row(row, &mixture))),
         }
-        Ok(self.map_rows(matrix, |row, mixture| {
-            mixture.given_open_for(f64::from(ages[row])).distribution()
-        }))
+    }
+
+    /// The level of the network of a row of a matrix with the model's features, in hours: that by
+    /// which the first regressor that has one scales its times. `None` if none has.
+    ///
+    /// # Panics
+    /// If the matrix has fewer columns or rows.
+    pub fn level_hours(&self, matrix: &Matrix, row: usize) -> Option<f32> {
+        self.regressors.iter().find_map(|trees| trees.time_scale.level_hours(matrix, row))
     }
 
     fn map_rows<T: Send>(

@@ -170,12 +170,23 @@ impl FeatureTimeScale {
         self.of_values(|at| matrix.columns[at][row])
     }
 
+    /// The level of the network of a row of such a matrix, in hours; `None` if times are no multiples
+    /// of it.
+    ///
+    /// # Panics
+    /// If the matrix has fewer columns or rows.
+    pub fn level_hours(&self, matrix: &Matrix, row: usize) -> Option<f32> {
+        self.level_of(|at| matrix.columns[at][row])
+    }
+
+    fn level_of(&self, value: impl Fn(usize) -> f32) -> Option<f32> {
+        let is_positive = |hours: &f32| hours.is_finite() && *hours > 0.0;
+        let (at, otherwise) = self.level.zip(self.scale.level_otherwise_hours)?;
+        Some(Some(value(at)).filter(is_positive).unwrap_or(otherwise))
+    }
+
     fn of_values(&self, value: impl Fn(usize) -> f32) -> RowTimeScale<'_> {
-        let positive = |hours: f32| (hours.is_finite() && hours > 0.0).then_some(hours);
-        let level = match (self.level, self.scale.level_otherwise_hours) {
-            (Some(at), Some(otherwise)) => f64::from(positive(value(at)).unwrap_or(otherwise)),
-            _ => 1.0,
-        };
+        let level = self.level_of(&value).map_or(1.0, f64::from);
         let clock = match (&self.scale.clock, self.clock) {
             (Some(clock), Some(((week, holidays), by))) => {
                 let code = by.map(&value).filter(|code| *code >= 0.0);
@@ -364,6 +375,12 @@ mod tests {
         let scale = scale(regional());
         assert_eq!(scale.of_row(&[f32::NAN, f32::NAN, f32::NAN, 1.0]).scaled(160.0), 2.0);
         assert_eq!(scale.of_row(&[0.0, f32::NAN, f32::NAN, 1.0]).hours(2.0), 160.0);
+        let columns = [[f32::NAN, 50.0], [f32::NAN; 2], [f32::NAN; 2], [1.0; 2]];
+        let columns = columns.map(Vec::from).into();
+        let matrix = Matrix { features: features(), columns };
+        assert_eq!([0, 1].map(|row| scale.level_hours(&matrix, row)), [Some(80.0), Some(50.0)]);
+        let plain = TimeScale::hours().of_features(&features()).unwrap();
+        assert_eq!(plain.level_hours(&matrix, 1), None);
     }
 
     #[test]

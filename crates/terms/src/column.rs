@@ -44,7 +44,11 @@ pub const ORDERED_WEEK_HOURS: &str = "ordered_week_hours";
 pub const HOLIDAYS_AHEAD: &str = "holidays_ahead";
 
 // predictions
-pub const PREDICTED_AS_OF: &str = "predicted_as_of";
+pub const AS_OF: &str = "as_of";
+pub const AGE_HOURS: &str = "age_hours";
+pub const RECORDING_LAG_HOURS: &str = "recording_lag_hours";
+pub const MILESTONE: &str = "milestone";
+pub const PROBABILITY_OF_MISSING_PROMISE: &str = "probability_of_missing_promise";
 pub const MODEL_ID: &str = "model_id";
 pub const PROBABILITY_OVER_2D: &str = "probability_over_2d";
 pub const PROBABILITY_BY_DAY: &str = "probability_by_day";
@@ -62,4 +66,10 @@ pub const HOURS: [&str; crate::N_LEVELS] = [
     "hours_p75",
     "hours_p90",
     "hours_p95",
+];
+
+/// Columns of the predicted quantiles as instants, in the order of [`crate::LEVELS`].
+pub const ETA: [&str; crate::N_LEVELS] = [
+    "eta_p05", "eta_p10", "eta_p25", "eta_p40", "eta_p50", "eta_p60", "eta_p75", "eta_p90",
+    "eta_p95",
 ];

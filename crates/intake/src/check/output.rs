@@ -63,10 +63,17 @@ mod tests {
         let mut columns = vec![
             texts("shipment_id", rows.iter().map(|(id, _)| Some((*id).to_owned()))),
             text("order_id"),
-            crate::fixture::instants("predicted_as_of", vec![Some(0); n]),
+            crate::fixture::instants("ordered_at", vec![Some(0); n]),
+            crate::fixture::instants("as_of", vec![Some(0); n]),
+            Column::new("age_hours".into(), vec![30.0_f32; n]),
+            Column::new("recording_lag_hours".into(), vec![9.0_f32; n]),
+            texts("milestone", rows.iter().map(|_| Some("handed_over".to_owned()))),
             text("model_id"),
             Column::new("probability_over_2d".into(), vec![0.5_f32; n]),
         ];
+        for name in terms::column::ETA {
+            columns.push(crate::fixture::instants(name, vec![Some(0); n]));
+        }
         for (position, name) in terms::column::HOURS.into_iter().enumerate() {
             let hours: Vec<f32> = rows
                 .iter()

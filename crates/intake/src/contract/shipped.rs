@@ -1,7 +1,7 @@
 //! The texts of the contracts in `schemas/`, compiled into the program.
 
 /// Table and text of each.
-const CONTRACTS: [(&str, &str); 7] = [
+const CONTRACTS: [(&str, &str); 8] = [
     ("orders", include_str!("../../../../schemas/orders.odcs.yaml")),
     ("shipments", include_str!("../../../../schemas/shipments.odcs.yaml")),
     ("nodes", include_str!("../../../../schemas/nodes.odcs.yaml")),
@@ -9,6 +9,7 @@ const CONTRACTS: [(&str, &str); 7] = [
     ("holidays", include_str!("../../../../schemas/holidays.odcs.yaml")),
     ("predictions", include_str!("../../../../schemas/predictions.odcs.yaml")),
     ("speed_table", include_str!("../../../../schemas/speed_table.odcs.yaml")),
+    ("at_risk", include_str!("../../../../schemas/at_risk.odcs.yaml")),
 ];
 
 /// The tables that a contract is shipped for.

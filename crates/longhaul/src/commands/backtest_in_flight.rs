@@ -122,7 +122,7 @@ fn fold(
     let orders = (&feature_set.matrix, &feature_set.outcomes);
     let of_orders = stages::train_on_orders(orders, resolved, family, origin, &NoCheckpoints)?;
     let of_snapshots = (feature_set, in_flight.snapshots);
-    let given_age = by_orders(of_snapshots, &of_orders.scorer, &positions);
+    let given_age = by_orders(of_snapshots, &of_orders.scorer, &positions)?;
     Ok(Some(Fold { positions, in_flight: scored, given_age, lane }))
 }
 

@@ -1,7 +1,8 @@
 //! The command `gc`: deletes what no later night reads.
 //!
-//! It keeps the outputs of the last nights, and what these and the next nights read: champions, the
-//! models of the hold-outs' starts, stored forecasts that can still be compared, the history state.
+//! It keeps the outputs and predictions of the last nights, the newest predictions of each pipeline, and
+//! what these and the next nights read: champions, the models of the hold-outs' starts, stored forecasts
+//! that can still be compared, the history state.
 //! Tables, quarantine, releases and finished backtests are never touched; of backtests that were
 //! killed and not begun again since the first of the kept nights all goes, and many commits of tables
 //! become one. It works under the lease of every pipeline, so that it deletes nothing that a run is
@@ -19,6 +20,7 @@ use crate::command_output::{CommandOutput, envelope};
 use crate::inventory::Inventory;
 use crate::lease::Lease;
 use crate::machine::Clock;
+use crate::predictions_folder::{Owner, owner_of};
 use crate::report::table;
 use crate::stages::{
     NIGHTS_DAYS, NightInputs, StoredNight, check_at, is_half_year, judged_since,
@@ -109,7 +111,8 @@ pub(crate) fn run(
 
 /// Whether an object is of a kind that is deleted once nothing refers to it.
 fn is_swept(path: &str) -> bool {
-    ["runs/", "state/", "models/", "forecasts/"].iter().any(|folder| path.starts_with(folder))
+    let swept = ["runs/", "state/", "models/", "forecasts/", "predictions/"];
+    swept.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Backtests that were killed: what they left and never made use of.
@@ -184,6 +187,7 @@ impl Kept {
         kept.add_inputs(store, inventory)?;
         kept.add_models(inventory, start);
         kept.add_state(store, inventory, first);
+        kept.add_predictions(inventory, first);
         // What was predicted so long before a hold-out is compared on it.
         let forecasts = start.plus_days(-NIGHTS_DAYS);
         for path in inventory.entries.keys().filter(|path| path.starts_with("forecasts/")) {
@@ -235,6 +239,22 @@ impl Kept {
             // Pointers, and what `verify` has to look at: a model without a manifest that can be read.
             let is_unknown = !known.contains(id) && path.ends_with(".json");
             if ids.contains(id) || is_unknown {
+                self.paths.insert(path.clone());
+            }
+        }
+    }
+
+    fn add_predictions(&mut self, inventory: &Inventory, first: AsOf) {
+        for path in inventory.entries.keys().filter(|path| path.starts_with("predictions/")) {
+            let is_kept = match owner_of(path) {
+                Some(Owner::Partition(pipeline, as_of)) => {
+                    // Where the pointer is damaged, `verify` comes first.
+                    let latest = inventory.latest.get(pipeline);
+                    as_of >= first || latest.is_none_or(|latest| latest.as_of == as_of)
+                }
+                Some(Owner::Latest(_)) | None => true,
+            };
+            if is_kept {
                 self.paths.insert(path.clone());
             }
         }

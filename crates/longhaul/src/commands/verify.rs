@@ -15,6 +15,7 @@ use terms::{Digest, ErrorClass, count};
 
 use crate::command_output::{CommandOutput, envelope};
 use crate::inventory::{Inventory, Kind, Object};
+use crate::predictions_folder;
 use crate::refusal::Refusal;
 use crate::report::{Reporter, table};
 
@@ -112,6 +113,12 @@ fn mend(
                 None => Remedy::Needed(format!("longhaul run the pipeline {pipeline}")),
             });
         }
+        Kind::LatestPredictions { pipeline } => {
+            return Ok(match predictions_folder::rebuild(store, pipeline)? {
+                true => Remedy::Mended,
+                false => Remedy::TakenAway,
+            });
+        }
         Kind::Decision => {
             return Ok(Remedy::Needed(
                 "restore it, or delete it and decide again: longhaul models rollback".to_owned(),
@@ -143,6 +150,7 @@ fn what_it_does(object: &Object) -> &'static str {
         Kind::State => "takes it away; it is built again when it is needed",
         Kind::StageManifest | Kind::StageOutput { .. } => "lets a rerun make it again",
         Kind::Pointer { .. } => "points it to the newest model that passed",
+        Kind::LatestPredictions { .. } => "points it to the newest night that is whole",
         Kind::Model { .. } => "copies it from the outputs of its training, if they are there",
         Kind::Run => "takes it away; nothing but `runs` reads it",
         Kind::Lease | Kind::Table | Kind::Forecast | Kind::Decision => "says what is needed",

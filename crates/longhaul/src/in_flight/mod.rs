@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use features::{AGE_HOURS, Snapshots};
 use learn::{Checkpoints, FamilyName, Trained};
-use rayon::prelude::*;
 use scorer::{Distribution, Mixture, Scorer};
 use terms::{AsOf, DayGrid, Instant, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
@@ -80,11 +79,14 @@ impl<'a> InFlight<'a> {
 
 /// The time that is left of snapshots by a model of whole delivery times, given that each is open as far as
 /// is known at its moment.
+///
+/// # Errors
+/// If the feature set lacks a feature of the model.
 pub(crate) fn by_orders(
     (feature_set, snapshots): (&FeatureSet, &Snapshots),
     scorer: &Scorer,
     positions: &[usize],
-) -> Vec<Distribution> {
+) -> Result<Vec<Distribution>> {
     let outcomes = &feature_set.outcomes;
     let mut lags: BTreeMap<Instant, f64> = BTreeMap::new();
     let (mut rows, mut ages, mut open_for) = (Vec::new(), Vec::new(), Vec::new());
@@ -94,26 +96,10 @@ pub(crate) fn by_orders(
         let age = at.hours_since(outcomes.ordered_at()[row]);
         rows.push(row);
         ages.push(age);
-        open_for.push((age - *lag).max(0.0));
+        open_for.push((age - *lag).max(0.0) as f32);
     }
-    given_open(scorer, &feature_set.matrix.take(&rows), (&ages, &open_for))
-}
-
-/// The time that is left of open shipments by a model of whole delivery times, given that each has been
-/// open for some time. Shapes: one age and one time open a row; `ages` from the order, `open_for` as far as
-/// is known for certain. Units: hours.
-fn given_open(
-    scorer: &Scorer,
-    matrix: &Matrix,
-    (ages, open_for): (&[f64], &[f64]),
-) -> Vec<Distribution> {
-    let row = || vec![f32::NAN; matrix.columns.len()];
-    let of_row = |values: &mut Vec<f32>, row: usize| {
-        matrix.row_into(row, values);
-        let mixture = scorer.mixture_row(values).given_open_for(open_for[row]);
-        remaining(&mixture, ages[row], scorer.days())
-    };
-    (0..matrix.n_rows()).into_par_iter().map_init(row, of_row).collect()
+    let of_row = |row: usize, mixture: &Mixture| remaining(mixture, ages[row], scorer.days());
+    Ok(scorer.map_mixtures(&feature_set.matrix.take(&rows), Some(&open_for), of_row)?)
 }
 
 /// The time that is left after `age` hours, by a distribution of the whole time. What should have been

@@ -26,6 +26,7 @@ fn sizes(storage: &SimulatedStorage) -> BTreeMap<&'static str, (usize, usize)> {
             "state" => "state",
             "models" => "models",
             "runs" => "runs",
+            "predictions" => "predictions",
             _ => "other",
         };
         let (n, total) = sizes.entry(folder).or_insert((0, 0));
@@ -66,7 +67,7 @@ fn a_year_of_nights_with_gc_stays_as_small_as_a_quarter() {
         .collect();
     println!("objects / size after so many nights\n{}", table(&header, &rows));
     let (first, last) = (&at[0].1, &at[at.len() - 1].1);
-    for folder in ["runs", "models", "state", "other"] {
+    for folder in ["runs", "models", "predictions", "state", "other"] {
         let objects = |sizes: &BTreeMap<&str, (usize, usize)>| sizes.get(folder).map_or(0, |s| s.0);
         // The history state has three objects for each month,
         // and one list with a few files for each half-year.

@@ -9,6 +9,7 @@ use super::bundle::PublishInputs;
 use super::check::{self, Checked};
 use super::{evaluate, features, publish, score, train};
 use crate::damage::{self, Part};
+use crate::predictions_folder;
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, RunContext, StageResult};
@@ -223,7 +224,14 @@ pub(super) fn run_stage(
         }
         Stage::Score => {
             let scored = results.model(context, resolved).and_then(|model_id| {
-                score::run(context, resolved, results.of(Stage::Features)?, model_id)
+                let features = results.of(Stage::Features)?;
+                let scored = score::run(context, resolved, features, model_id.clone())?;
+                // Also if it was done before: other inputs may have been scored since.
+                if !context.is_dry {
+                    let pipeline = &resolved.settings.name;
+                    predictions_folder::publish(context, pipeline, model_id, &scored)?;
+                }
+                Ok(scored)
             });
             // Without any model yet, the refusal is the reason to give.
             scored.map_err(|error| results.refused.take().map_or(error, Into::into))?

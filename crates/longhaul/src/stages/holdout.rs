@@ -107,7 +107,7 @@ pub(crate) fn shipments(feature_set: &FeatureSet, rows: &[usize], now: AsOf) -> 
 }
 
 /// A promise that the shop can have meant.
-fn credible_promise(hours: Option<f32>) -> Option<f32> {
+pub(crate) fn credible_promise(hours: Option<f32>) -> Option<f32> {
     hours.filter(|hours| *hours <= PROMISE_MAX_HOURS)
 }
 

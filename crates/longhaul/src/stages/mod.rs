@@ -18,6 +18,7 @@ mod lanes;
 mod last_check;
 mod night_inputs;
 mod nightly;
+mod open_shipments;
 mod plan;
 mod publish;
 mod score;
@@ -33,6 +34,7 @@ use terms::count;
 
 use crate::command_output::{CommandOutput, envelope};
 use crate::left_out;
+use crate::predictions_folder;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{RunContext, StageResult};
@@ -64,7 +66,7 @@ pub(crate) use self::train::{
 /// The first stage that fails.
 pub(crate) fn run_all(context: &RunContext<'_>, resolved: &Resolved) -> Result<CommandOutput> {
     let results = chain::run(context, resolved, &Stage::ALL)?;
-    let text = overview(context, &results)?;
+    let text = overview(context, resolved, &results)?;
     // The result for programs is the record of the run, which has not ended yet.
     Ok(CommandOutput { json: serde_json::Value::Null, text, refused: results.refused })
 }
@@ -90,7 +92,7 @@ pub(crate) fn run_through(
             let summary: publish::Summary = result.summary()?;
             context.store.url_of(&format!("models/{}/", summary.model_id))
         }
-        Stage::Score => url_of(score::PREDICTIONS),
+        Stage::Score => url_of_predictions(context, resolved),
     };
     let json = json!({
         "id": result.manifest.id,
@@ -115,7 +117,7 @@ pub(crate) fn features_of(
 }
 
 /// The short table at the end of a run, and where its outputs are.
-fn overview(context: &RunContext<'_>, results: &Results) -> Result<String> {
+fn overview(context: &RunContext<'_>, resolved: &Resolved, results: &Results) -> Result<String> {
     let (evaluate, score) = (results.of(Stage::Evaluate)?, results.of(Stage::Score)?);
     let check: check::Summary = results.of(Stage::Check)?.summary()?;
     let evaluated: evaluate::Summary = evaluate.summary()?;
@@ -145,7 +147,7 @@ fn overview(context: &RunContext<'_>, results: &Results) -> Result<String> {
          judged on {judged} shipments ordered {first} to {last}\n\n{table}\n\n\
          champion     {champion} ({family})\n\
          model        {url}/models/{champion}/\n\
-         predictions  {url}/{score_folder}/predictions.parquet ({scored} open shipments)\n\
+         predictions  {predictions} ({scored} open shipments)\n\
          report       {url}/{evaluate_folder}/report.html{left_out}",
         as_of = context.as_of,
         rows_in = count(check.rows_in),
@@ -157,10 +159,16 @@ fn overview(context: &RunContext<'_>, results: &Results) -> Result<String> {
         table = table(&header, &rows),
         champion = scored.model_id,
         family = if scored.model_id == published.model_id { &published.family } else { "kept" },
-        score_folder = score.folder,
+        predictions = url_of_predictions(context, resolved),
         scored = count(scored.rows),
         evaluate_folder = evaluate.folder,
     ))
+}
+
+/// Where the predictions of the night are, for others to read.
+fn url_of_predictions(context: &RunContext<'_>, resolved: &Resolved) -> String {
+    let folder = predictions_folder::folder(&resolved.settings.name, context.as_of);
+    context.store.url_of(&format!("{folder}/{}", score::file_of(score::PREDICTIONS)))
 }
 
 /// The counts of the check, and a table of the reasons for quarantine.

@@ -1,26 +1,37 @@
 //! The score stage: predictions of the champion for open shipments and for lanes. Outputs:
-//! `predictions.parquet`, `speed_table.parquet` and, for looking lanes up, `speed_table.bin`.
+//! `predictions.parquet`, `at_risk.parquet` and `speed_table.parquet`, each as its contract says, and
+//! `speed_table.bin` for looking lanes up.
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
-use scorer::{Scorer, is_model_file};
+use anyhow::{Context as _, Result};
+use intake::Contract;
+use polars::prelude::DataFrame;
+use scorer::is_model_file;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Matrix, column, count};
+use terms::{AsOf, DayGrid, count};
 
-use crate::predictions::{Predictions, to_parquet};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
 use crate::stages::lanes::Lanes;
+use crate::stages::open_shipments::OpenForecasts;
 use crate::stages::speed_table::LaneTable;
 
-/// File name of the predictions.
-pub(crate) const PREDICTIONS: &str = "predictions.parquet";
+/// The table of the predictions.
+pub(crate) const PREDICTIONS: &str = "predictions";
 
-/// File name of the lane speed table.
-const SPEED_TABLE: &str = "speed_table.parquet";
+/// The table of the open shipments that have a promise.
+const AT_RISK: &str = "at_risk";
+
+/// The table of lanes.
+const SPEED_TABLE: &str = "speed_table";
+
+/// The name of the file of a table.
+pub(crate) fn file_of(table: &str) -> String {
+    format!("{table}.parquet")
+}
 
 /// File name of the same table as it is looked up; not there if nothing was ordered lately.
 pub(crate) const SPEED_LOOKUP: &str = "speed_table.bin";
@@ -32,6 +43,8 @@ pub(crate) struct Summary {
     pub(crate) model_id: String,
     /// Open shipments.
     pub(crate) rows: usize,
+    /// Those of them that have a promise.
+    pub(crate) promised: usize,
     /// Lanes with enough recent orders, by all groupings.
     pub(crate) lanes: usize,
 }
@@ -60,15 +73,20 @@ pub(crate) fn run(
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&feature_set.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
-        let predictions = score(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
+        let open = OpenForecasts::new(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
+        let (predictions, at_risk) = (open.predictions()?, open.at_risk()?);
+        let (rows, promised) = (predictions.height(), at_risk.height());
         let lanes = Lanes::of(&feature_set)?;
         let model = (&matrix, &scorer);
         let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
-        let (rows, n_lanes) = (predictions.shipment_id.len(), table.n_rows());
-        let mut files = BTreeMap::from([
-            (PREDICTIONS.to_owned(), to_parquet(predictions.into_frame()?)?),
-            (SPEED_TABLE.to_owned(), to_parquet(table.to_frame()?)?),
-        ]);
+        let n_lanes = table.n_rows();
+        let tables =
+            [(PREDICTIONS, predictions), (AT_RISK, at_risk), (SPEED_TABLE, table.to_frame()?)];
+        let files = tables.into_iter().map(|(table, frame)| {
+            let bytes = written(table, scorer.days(), of_model, &frame)?;
+            Ok((file_of(table), bytes))
+        });
+        let mut files = files.collect::<Result<BTreeMap<_, _>>>()?;
         files.extend(table.to_file()?.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
         Ok(Output {
             line: format!(
@@ -79,11 +97,25 @@ pub(crate) fn run(
             summary: serde_json::to_value(&Summary {
                 model_id: model_id.clone(),
                 rows,
+                promised,
                 lanes: n_lanes,
             })?,
             files,
         })
     })
+}
+
+/// A table as the shipped contract for these days says.
+fn written(
+    table: &str,
+    days: DayGrid,
+    (as_of, model_id): (AsOf, &str),
+    frame: &DataFrame,
+) -> Result<Vec<u8>> {
+    let contract = Contract::shipped_on(table, days);
+    let contract = contract.with_context(|| format!("no contract of {table} is shipped"))??;
+    let about = [("as_of", &*as_of.to_string()), ("model_id", model_id)];
+    Ok(intake::write_output(&contract, frame, &about)?)
 }
 
 /// The champion; if it is withdrawn or as of a later moment, the newest model that passed, is not, and is not
@@ -112,31 +144,4 @@ pub(super) fn no_model(as_of: AsOf) -> Refusal {
         expected: "a published model of that moment or before".to_owned(),
         hint: "longhaul publish trains and publishes one".to_owned(),
     }
-}
-
-/// The predictions for the shipments that are open at the as-of.
-fn score(
-    feature_set: &FeatureSet,
-    matrix: &Matrix,
-    scorer: &Scorer,
-    (as_of, model_id): (AsOf, &str),
-    given_still_open: bool,
-) -> Result<Predictions> {
-    let open = feature_set.outcomes.open(as_of);
-    let rows: Vec<usize> = open.iter().map(|&(row, _)| row).collect();
-    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
-    let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
-    let open_for: Option<Vec<f32>> =
-        given_still_open.then(|| open.iter().map(|&(_, hours)| hours).collect());
-    let distributions = match &open_for {
-        Some(hours) => scorer.score_open(&matrix.take(&rows), hours)?,
-        None => scorer.score(&matrix.take(&rows))?,
-    };
-    let mut predictions = Predictions::on_days(scorer.days());
-    for (row, distribution) in rows.into_iter().zip(distributions) {
-        let ids = (&shipment_ids[row], &order_ids[row]);
-        let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
-        predictions.push(ids, as_of, model_id, distribution);
-    }
-    Ok(predictions)
 }

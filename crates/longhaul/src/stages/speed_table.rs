@@ -120,7 +120,7 @@ impl<'a> LaneTable<'a> {
             let texts: Vec<Option<&str>> = self.rows.iter().map(text).collect();
             Column::new(name.into(), texts)
         }));
-        table.push(instants(column::PREDICTED_AS_OF, &vec![self.header.as_of; n_rows])?);
+        table.push(instants(column::AS_OF, &vec![self.header.as_of; n_rows])?);
         table.push(Column::new(column::MODEL_ID.into(), vec![&*self.header.model_id; n_rows]));
         let counts: Vec<i64> = self.rows.iter().map(|row| row.n_shipments.into()).collect();
         table.push(Column::new(N_SHIPMENTS.into(), counts));

@@ -1,0 +1,266 @@
+//! The forecasts of the shipments that are open at the as-of, as tables: all of them, and those that have
+//! a promise by how likely they miss it.
+
+use anyhow::Result;
+use features::{Milestone, OpenShipment, PROMISED_HOURS};
+use polars::prelude::*;
+use scorer::{Distribution, Lane, Mixture, Scorer};
+use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, column};
+
+use crate::predictions::{Predictions, instants};
+use crate::stages::features::FeatureSet;
+use crate::stages::holdout::credible_promise;
+use crate::stages::lanes::Lanes;
+
+const SECOND_MICROS: i64 = 1_000_000;
+
+/// Half a second, in hours: what rounding may have taken from a promise. Where deliveries are dates, a
+/// promise of a midnight includes its day.
+const ROUNDING_HOURS: f64 = 0.5 / 3_600.0;
+
+/// The forecasts of open shipments. Shapes: every list one entry a shipment, in the order of the feature
+/// set.
+pub(super) struct OpenForecasts<'a> {
+    feature_set: &'a FeatureSet,
+    as_of: AsOf,
+    model_id: &'a str,
+    scorer: &'a Scorer,
+    shipments: Vec<OpenShipment>,
+    recording_lag_hours: f32,
+    promised_at: Vec<Option<Instant>>,
+    levels: Vec<Option<f32>>,
+    forecasts: Vec<OpenForecast>,
+}
+
+/// The forecast of a shipment.
+struct OpenForecast {
+    distribution: Distribution,
+    /// Its quantiles as instants.
+    eta: [Instant; N_LEVELS],
+    /// P(delivered later than promised), where there is a promise.
+    missing_promise: Option<f32>,
+}
+
+impl<'a> OpenForecasts<'a> {
+    /// Scores the shipments that are open at the as-of; given that they are, or as of their order.
+    /// Shapes: `matrix` has the rows of the feature set.
+    ///
+    /// # Errors
+    /// If the matrix is not the scorer's.
+    pub(super) fn new(
+        feature_set: &'a FeatureSet,
+        matrix: &Matrix,
+        scorer: &'a Scorer,
+        (as_of, model_id): (AsOf, &'a str),
+        given_still_open: bool,
+    ) -> Result<Self> {
+        let outcomes = &feature_set.outcomes;
+        let shipments = outcomes.open(as_of);
+        let rows: Vec<usize> = shipments.iter().map(|open| open.row).collect();
+        let ordered_at: Vec<Instant> = rows.iter().map(|&row| outcomes.ordered_at()[row]).collect();
+        let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
+        let promised_at = rows.iter().zip(&ordered_at).map(|(&row, ordered_at)| {
+            credible_promise(promised[row]).map(|hours| after(*ordered_at, f64::from(hours)))
+        });
+        let promised_at: Vec<Option<Instant>> = promised_at.collect();
+        let open_for: Vec<f32> = shipments.iter().map(|open| open.open_hours).collect();
+        let forecast = |row: usize, mixture: &Mixture| OpenForecast {
+            distribution: mixture.distribution(),
+            eta: eta(mixture, ordered_at[row]),
+            missing_promise: promised_at[row].map(|at| {
+                mixture.survival(at.hours_since(ordered_at[row]) + ROUNDING_HOURS) as f32
+            }),
+        };
+        let open_for = given_still_open.then_some(&*open_for);
+        let forecasts = scorer.map_mixtures(&matrix.take(&rows), open_for, forecast)?;
+        Ok(Self {
+            levels: rows.iter().map(|&row| scorer.level_hours(matrix, row)).collect(),
+            recording_lag_hours: outcomes.recording_lag_hours(as_of) as f32,
+            feature_set,
+            as_of,
+            model_id,
+            scorer,
+            shipments,
+            promised_at,
+            forecasts,
+        })
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.shipments.len()
+    }
+
+    /// All of them, one a row. Units: hours from the order, instants in UTC microseconds.
+    ///
+    /// # Errors
+    /// If the feature set lacks its keys.
+    pub(super) fn predictions(&self) -> Result<DataFrame> {
+        let mut predictions = Predictions::on_days(self.scorer.days());
+        let (shipment_ids, order_ids) = self.ids()?;
+        for (open, forecast) in self.shipments.iter().zip(&self.forecasts) {
+            let ids = (&shipment_ids[open.row], &order_ids[open.row]);
+            let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
+            predictions.push(ids, self.as_of, self.model_id, forecast.distribution);
+        }
+        let all: Vec<usize> = (0..self.len()).collect();
+        let ordered_at = self.feature_set.outcomes.ordered_at();
+        let ordered_at: Vec<Instant> =
+            self.shipments.iter().map(|open| ordered_at[open.row]).collect();
+        predictions.more = vec![
+            instants(column::ORDERED_AT, &ordered_at)?,
+            Column::new(
+                column::RECORDING_LAG_HOURS.into(),
+                vec![self.recording_lag_hours; self.len()],
+            ),
+            Column::new(column::LEVEL_HOURS.into(), &self.levels),
+        ];
+        predictions.more.extend(self.of_promise(&all)?);
+        for (level, name) in column::ETA.into_iter().enumerate() {
+            predictions.more.push(self.eta_column(name, level, &all)?);
+        }
+        predictions.into_frame()
+    }
+
+    /// Those that have a promise, the likeliest to miss it first. Lanes are of the columns that are
+    /// declared.
+    ///
+    /// # Errors
+    /// If the feature set lacks a column.
+    pub(super) fn at_risk(&self) -> Result<DataFrame> {
+        let mut chosen: Vec<usize> =
+            (0..self.len()).filter(|&at| self.promised_at[at].is_some()).collect();
+        let probability = |at: &usize| self.forecasts[*at].missing_promise.unwrap_or_default();
+        // Equal ones stay in the order of the feature set.
+        chosen.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
+        let of = |texts: &[Option<String>]| -> Vec<Option<String>> {
+            chosen.iter().map(|&at| texts[self.shipments[at].row].clone()).collect()
+        };
+        let (shipment_ids, order_ids) = self.ids()?;
+        let mut columns = vec![
+            Column::new(column::SHIPMENT_ID.into(), of(&shipment_ids)),
+            Column::new(column::ORDER_ID.into(), of(&order_ids)),
+            instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
+            Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
+        ];
+        let lanes = Lanes::of(self.feature_set)?;
+        let lanes: Vec<Lane<'_>> =
+            chosen.iter().map(|&at| lanes.of_row(self.shipments[at].row)).collect();
+        for (name, text) in REGIONAL_LANE {
+            let texts: StringChunked = lanes.iter().map(text).collect();
+            columns.push(texts.with_name(name.into()).into_column());
+        }
+        let passed = |&at: &usize| self.promised_at[at].is_some_and(|at| at < self.as_of.instant());
+        let passed: Vec<bool> = chosen.iter().map(passed).collect();
+        columns.push(Column::new(PROMISE_PASSED.into(), passed));
+        columns.extend(self.of_promise(&chosen)?);
+        columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, &chosen)?);
+        Ok(DataFrame::new(chosen.len(), columns)?)
+    }
+
+    /// Keys of all rows of the feature set.
+    fn ids(&self) -> Result<(Vec<Option<String>>, Vec<Option<String>>)> {
+        let frame = &self.feature_set.frame;
+        Ok((frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?))
+    }
+
+    /// Age, milestone and promise of some of them.
+    fn of_promise(&self, chosen: &[usize]) -> Result<[Column; 4]> {
+        let age: Vec<f32> = chosen.iter().map(|&at| self.shipments[at].age_hours).collect();
+        let milestone = |&at: &usize| Milestone::name(self.shipments[at].milestone);
+        let milestones: Vec<&str> = chosen.iter().map(milestone).collect();
+        let promised_at: Vec<Option<i64>> =
+            chosen.iter().map(|&at| self.promised_at[at].map(Instant::micros)).collect();
+        let utc = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
+        let missing: Vec<Option<f32>> =
+            chosen.iter().map(|&at| self.forecasts[at].missing_promise).collect();
+        Ok([
+            Column::new(column::AGE_HOURS.into(), age),
+            Column::new(column::MILESTONE.into(), milestones),
+            Column::new(column::PROMISED_AT.into(), promised_at).cast(&utc)?,
+            Column::new(column::PROBABILITY_OF_MISSING_PROMISE.into(), missing),
+        ])
+    }
+
+    fn eta_column(&self, name: &str, level: usize, chosen: &[usize]) -> Result<Column> {
+        let eta: Vec<Instant> = chosen.iter().map(|&at| self.forecasts[at].eta[level]).collect();
+        instants(name, &eta)
+    }
+}
+
+/// A column of a lane, and its value.
+type LaneColumn = (&'static str, for<'a> fn(&Lane<'a>) -> Option<&'a str>);
+
+/// The columns of a lane that a person knows: regions and who carries.
+const REGIONAL_LANE: [LaneColumn; 4] = [
+    (column::ORIGIN_REGION, |lane| lane.origin_region),
+    (column::DESTINATION_REGION, |lane| lane.destination_region),
+    (column::CARRIER, |lane| lane.carrier),
+    (column::SERVICE, |lane| lane.service),
+];
+
+/// Whether a promise lies before the as-of.
+const PROMISE_PASSED: &str = "promise_passed";
+
+/// The quantiles as instants, to the second. They are of the exact quantiles: hours of 32 bits are not
+/// exact to the second after some weeks, and a date would miss its midnight.
+fn eta(mixture: &Mixture, ordered_at: Instant) -> [Instant; N_LEVELS] {
+    // The running maximum only undoes the last bit of rounding, as in the hours.
+    let mut so_far = Instant::MIN;
+    LEVELS.map(|level| {
+        so_far = so_far.max(after(ordered_at, mixture.quantile(level)));
+        so_far
+    })
+}
+
+/// So many hours after an instant, to the second.
+fn after(instant: Instant, hours: f64) -> Instant {
+    let micros = instant.micros().saturating_add((hours * HOUR_MICROS as f64).round() as i64);
+    let seconds = micros.saturating_add(SECOND_MICROS / 2).div_euclid(SECOND_MICROS);
+    Instant::from_micros(seconds.saturating_mul(SECOND_MICROS))
+}
+
+#[cfg(test)]
+mod tests {
+    use terms::Grain;
+
+    use super::*;
+
+    fn at(text: &str) -> Instant {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_instant_is_to_the_second_however_late_it_is() {
+        let ordered_at = at("2026-03-01T15:00:00.4Z");
+        assert_eq!(after(ordered_at, 24.0), at("2026-03-02T15:00:00Z"));
+        // Hours as they are stored of a promise, of 32 bits: 100 days and a second.
+        let hours = (100.0_f64 * 24.0 + 1.0 / 3600.0) as f32;
+        let promised_at = after(at("2026-03-01T15:00:00Z"), f64::from(hours));
+        assert_eq!(promised_at, at("2026-06-09T15:00:01Z"));
+        assert_eq!(after(at("2026-03-01"), -1.0), at("2026-02-28T23:00:00Z"));
+        assert_eq!(
+            after(at("2026-03-01"), f64::MAX).micros() / SECOND_MICROS,
+            i64::MAX / SECOND_MICROS
+        );
+    }
+
+    #[test]
+    fn where_deliveries_are_dates_an_eta_is_their_midnight_and_a_promise_includes_its_day() {
+        // Ordered at an odd moment, of which the model knows the hour with 32 bits.
+        let ordered_at = at("2026-03-02T15:17:23.25Z");
+        let hour = f64::from(ordered_at.hours_since(at("2026-03-02")) as f32);
+        let quantiles = std::array::from_fn(|level| 60.0 + 20.0 * level as f64);
+        let mixture = Mixture::of_quantiles(quantiles, 0.4, Grain::Date, hour);
+        for instant in eta(&mixture, ordered_at) {
+            assert_eq!(instant.micros().rem_euclid(24 * HOUR_MICROS), 0, "{instant}");
+        }
+        let missing = |promised_at: &str| {
+            mixture.survival(at(promised_at).hours_since(ordered_at) + ROUNDING_HOURS)
+        };
+        let midnight = missing("2026-03-07");
+        assert!((0.05..0.95).contains(&midnight), "{midnight}");
+        assert!((missing("2026-03-07T23:59:59Z") - midnight).abs() < 1e-3);
+        assert!(missing("2026-03-06T23:59:58Z") > midnight + 0.05);
+    }
+}
