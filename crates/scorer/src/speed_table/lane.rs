@@ -40,7 +40,7 @@ pub struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    /// The values of the columns that are texts, in the order of [`COLUMNS`].
+    /// The values of the columns that are texts, in the order of their positions.
     pub(super) fn texts(&self) -> [Option<&'a str>; N_TEXT_COLUMNS] {
         [
             self.origin_zone,
@@ -52,22 +52,26 @@ impl<'a> Lane<'a> {
         ]
     }
 
-    /// What a key has in place of the weight band: 0 if it is not known, else its position from 1 on.
-    pub(super) fn weight_word(&self) -> u32 {
-        self.weight_g.and_then(WeightBand::of).map_or(0, |band| band.index() as u32 + 1)
+    /// What keys have for its values, column by column: 1 more than the number of a text, as `number_of`
+    /// says, or than the position of the weight band, and 0 of what is not known.
+    pub(super) fn words(&self, number_of: impl Fn(&'a str) -> u32) -> Words {
+        let word = |text: Option<_>| text.map_or(0, |text| number_of(text) + 1);
+        let [a, b, c, d, e, f] = self.texts().map(word);
+        let band = self.weight_g.and_then(WeightBand::of);
+        Words([a, b, c, d, e, f, band.map_or(0, |band| band.index() as u32 + 1), 0])
     }
 }
 
-/// The columns of a lane. The file names them by their positions.
-const COLUMNS: [&str; N_COLUMNS] = [
-    ORIGIN_ZONE,
-    ORIGIN_REGION,
-    DESTINATION_ZONE,
-    DESTINATION_REGION,
-    CARRIER,
-    SERVICE,
-    WEIGHT_BAND,
-];
+/// What keys have for the values of a lane: the columns, and 0 for those that a grouping does not have.
+#[derive(Clone, Copy)]
+pub(super) struct Words([u32; N_COLUMNS + 1]);
+
+impl Words {
+    /// The key of a row of this grouping.
+    pub(super) fn key(&self, grouping: LaneGrouping) -> [u32; N_KEY_COLUMNS] {
+        KEYS[grouping.index()].map(|position| self.0[position])
+    }
+}
 
 /// The columns of each grouping.
 const GROUPED_BY: [&[&str]; N_GROUPINGS] = [
@@ -82,17 +86,20 @@ const GROUPED_BY: [&[&str]; N_GROUPINGS] = [
     &[],
 ];
 
-/// Their positions in [`COLUMNS`].
-const POSITIONS: [&[usize]; N_GROUPINGS] = [
-    &[0, 2, 4, 5, 6],
-    &[0, 2, 4, 5],
-    &[1, 2, 4, 5],
-    &[1, 3, 4, 5, 6],
-    &[1, 3, 4, 5],
-    &[1, 3],
-    &[2],
-    &[3],
-    &[],
+/// What a key has in place of a column that its grouping does not have: a word that is always 0.
+const NONE: usize = N_COLUMNS;
+
+/// The positions of their columns among the words of a lane.
+const KEYS: [[usize; N_KEY_COLUMNS]; N_GROUPINGS] = [
+    [0, 2, 4, 5, 6],
+    [0, 2, 4, 5, NONE],
+    [1, 2, 4, 5, NONE],
+    [1, 3, 4, 5, 6],
+    [1, 3, 4, 5, NONE],
+    [1, 3, NONE, NONE, NONE],
+    [2, NONE, NONE, NONE, NONE],
+    [3, NONE, NONE, NONE, NONE],
+    [NONE; N_KEY_COLUMNS],
 ];
 
 /// Which columns a row of a speed table is grouped by, from the finest to the coarsest, in which order
@@ -137,13 +144,13 @@ impl LaneGrouping {
     }
 
     /// The positions of its columns among those of a lane.
-    pub(super) fn positions(self) -> &'static [usize] {
-        POSITIONS[self.index()]
+    pub(super) fn positions(self) -> impl Iterator<Item = usize> {
+        KEYS[self.index()].into_iter().filter(|&position| position != NONE)
     }
 
     /// Its columns as the file names them: the bit of each one's position.
     pub(super) fn column_bits(self) -> u32 {
-        self.positions().iter().map(|position| 1 << position).sum()
+        self.positions().map(|position| 1 << position).sum()
     }
 }
 
@@ -159,11 +166,39 @@ mod tests {
 
     #[test]
     fn positions_are_those_of_the_columns_by_their_names() {
+        let columns = [
+            ORIGIN_ZONE,
+            ORIGIN_REGION,
+            DESTINATION_ZONE,
+            DESTINATION_REGION,
+            CARRIER,
+            SERVICE,
+            WEIGHT_BAND,
+        ];
         for grouping in LaneGrouping::ALL {
-            let names: Vec<&str> = grouping.positions().iter().map(|&at| COLUMNS[at]).collect();
+            let names: Vec<&str> = grouping.positions().map(|at| columns[at]).collect();
             assert_eq!(names, grouping.columns());
-            assert!(names.len() <= N_KEY_COLUMNS);
         }
         assert!(LaneGrouping::ALL_SHIPMENTS.columns().is_empty());
+    }
+
+    #[test]
+    fn a_key_has_the_words_of_its_columns() {
+        let [origin_zone, origin_region, destination_zone, destination_region, carrier, service] =
+            ["1", "2", "3", "4", "5", "6"].map(Some);
+        let lane = Lane {
+            origin_zone,
+            origin_region,
+            destination_zone,
+            destination_region,
+            carrier,
+            service,
+            weight_g: Some(40_000.0),
+        };
+        let words = lane.words(|text| text.parse().unwrap());
+        assert_eq!(words.key(LaneGrouping::ALL[0]), [2, 4, 6, 7, 8]);
+        assert_eq!(words.key(LaneGrouping::ALL[4]), [3, 5, 6, 7, 0]);
+        assert_eq!(words.key(LaneGrouping::ALL_SHIPMENTS), [0; 5]);
+        assert_eq!(Lane::default().words(|_| 9).key(LaneGrouping::ALL[0]), [0; 5]);
     }
 }

@@ -203,17 +203,17 @@ fn a_file_that_is_cut_off_anywhere_is_refused_and_any_other_byte_is_noticed() {
 #[test]
 fn counts_that_no_file_has_allocate_nothing_and_name_what_was_expected() {
     let bytes = encode_speed_table(&header(), &[row(8, Lane::default(), 3)]).unwrap();
-    // Bytes of the model id; texts, with as many slots as belong to them; rows of the first grouping.
+    // Bytes of the model id; texts, with as many buckets as belong to them; rows of the first grouping.
     for (at, numbers, expected) in [
         (8, &[7][..], "expected version 1 with 9 groupings"),
         (20, &[61], "days ahead: expected a multiple of 60"),
         (40, &[u32::MAX], "bytes, as its counts add up to, found"),
-        (44, &[1 << 30, 0, 1 << 31], "bytes, as its counts add up to, found"),
-        (44, &[1 << 30, 0, 1 << 30], "texts: expected 2147483648 slots"),
+        (44, &[1 << 30, 0, 1 << 28], "bytes, as its counts add up to, found"),
+        (44, &[1 << 30, 0, 1 << 27], "texts: expected 268435456 buckets"),
         (64, &[3], "expected columns 0b1110101, found 0b11"),
-        (68, &[1 << 30, 1 << 31], "bytes, as its counts add up to, found"),
-        (68, &[u32::MAX, u32::MAX], "carrier, service, weight_band: expected 8589934592 slots"),
-        (68 + 8 * 16, &[0, 0, 0], "expected one row of all shipments, found 0"),
+        (68, &[1 << 30, 1 << 28], "bytes, as its counts add up to, found"),
+        (68, &[u32::MAX, u32::MAX], "carrier, service, weight_band: expected 1073741824 buckets"),
+        (68 + 8 * 16, &[0, 1, 0], "expected one row of all shipments, found 0"),
     ] {
         let mut altered = bytes.clone();
         for (number, at) in numbers.iter().zip((at..).step_by(4)) {
