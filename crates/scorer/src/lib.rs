@@ -4,11 +4,11 @@
 //! What is here: the model ([`Scorer`], made of [`Parts`]), its files ([`Scorer::encode`],
 //! [`Scorer::load`]), a distribution as it is published ([`Distribution`]) and as a function
 //! ([`Mixture`]), the conformal correction of quantiles ([`Calibration`]), scoring of Arrow record
-//! batches ([`Scorer::score_batch`]), and a model that is replaced while rows are scored
-//! ([`LiveScorer`]).
+//! batches ([`Scorer::score_batch`]), a model that is replaced while rows are scored ([`LiveScorer`]),
+//! and the speed of lanes as a file that is looked up without a model ([`SpeedTable`]).
 //!
 //! What is not: no data frames, no async, no network, no training, no building of features. The
-//! only files that are read are those of a model folder.
+//! only files that are read are those of a model folder and speed tables.
 //!
 //! Order of work for a row: gate and [regressors](Regressor) predict, each of these on a
 //! [time scale](TimeScale) of its own, and their quantiles are averaged in hours; on the time scale
@@ -52,7 +52,8 @@ pub use speed_table::{
 };
 pub use time_scale::{Clock, FeatureTimeScale, RowTimeScale, TimeScale, WeekdayRates};
 
-// The page that shows how it is used: its Rust must compile.
+// The pages that show how it is used: their Rust must compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/scorer.md")]
+#[doc = include_str!("../../../docs/speed-table.md")]
 struct Documentation;

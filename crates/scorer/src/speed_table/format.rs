@@ -30,7 +30,7 @@ pub(super) const ALIGNMENT: usize = 64;
 /// More rows are no table of lanes, and their numbers would not fit into buckets.
 pub(super) const ROWS_MAX: usize = 1 << 30;
 /// A probability of 1, as it is written.
-pub(super) const ONE: f64 = 65_535.0;
+pub(super) const ONE: f32 = 65_535.0;
 
 /// What a speed table says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,7 +32,7 @@ const IN_NO_ROW: u32 = u32::MAX - 1;
 /// # let (all, fast) = (LaneGrouping::ALL_SHIPMENTS, LaneGrouping::ALL[6]);
 /// let slow_hours = [30.0, 40.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0, 144.0];
 /// let slow = Mixture::new(0.75, slow_hours, 0.4).distribution();
-/// let quick = Mixture::new(0.1, slow_hours.map(|hours| hours / 3.0), 0.4).distribution();
+/// let quick = Mixture::new(0.05, slow_hours.map(|hours| hours / 3.0), 0.4).distribution();
 /// let hamburg = Lane { destination_zone: Some("22041"), ..Lane::default() };
 /// let rows = [
 ///     LaneRow { grouping: all, lane: Lane::default(), n_shipments: 9_000, distribution: slow },

@@ -275,6 +275,7 @@ fn probabilities_lie_on_lines_between_the_days() {
             (f64::NEG_INFINITY, 0.0),
         ] {
             let found = speed.probability_within(hours * step);
+            assert_eq!(speed.distribution().probability_within(hours * step), found);
             assert!((found - expected).abs() < 1e-6, "{hours}: {found} is not {expected}");
             assert!(
                 speed.arrives_within(hours * step, found)

@@ -163,7 +163,8 @@ fn append_row(key: &[u32; N_KEY_COLUMNS], row: &LaneRow<'_>, file: &mut Vec<u8>)
     let numbers = key.iter().copied().chain([row.n_shipments, probability_over_2d.to_bits()]);
     let numbers = numbers.chain(hours.iter().map(|hours| hours.to_bits()));
     file.extend(numbers.flat_map(u32::to_le_bytes));
-    let by_day = by_day.iter().map(|&probability| (f64::from(probability) * ONE).round() as u16);
+    let by_day =
+        by_day.iter().map(|&probability| (f64::from(probability) * f64::from(ONE)).round() as u16);
     file.extend(by_day.flat_map(u16::to_le_bytes));
     file.resize(start + ROW_BYTES, 0);
 }
