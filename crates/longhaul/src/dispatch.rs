@@ -118,6 +118,9 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let resolved = resolve(None, global)?;
             commands::predict::run(&resolved, model, (rows, out), reporter)
         }
+        Command::Speed(flags) => {
+            print(commands::speed::run(&open(&resolve(None, global)?)?, flags)?, reporter)
+        }
         Command::Serve(flags) => {
             let resolved = resolve(None, global)?;
             commands::serve::run(&resolved, flags, reporter)

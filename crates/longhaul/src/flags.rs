@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serve::Limits;
-use terms::AsOf;
+use terms::{AsOf, Instant};
+
+use crate::commands::speed::Deadline;
 
 /// Learns nightly how long deliveries take once they take more than two days.
 #[derive(Debug, Parser)]
@@ -247,6 +249,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
     },
+    /// Says how fast a lane delivers, and whether by a date, from the newest lane speed table
+    Speed(Speed),
     /// Answers HTTP requests with predictions of the champion, of the next one once there is one
     Serve(Serve),
     /// Compares contracts, and shows the shipped ones
@@ -399,6 +403,43 @@ pub(crate) enum Models {
     },
 }
 
+/// The lane that `speed` looks up, and by when an order is to be delivered. What is not given is not known.
+#[derive(Debug, Args)]
+pub(crate) struct Speed {
+    /// The pipeline's name; needed where several have scored into the store
+    pub(crate) pipeline: Option<String>,
+    /// The zone that it goes to, as in the tables
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) to: Option<String>,
+    /// The region that it goes to, which answers for zones without a row
+    #[arg(long, value_name = "REGION")]
+    pub(crate) to_region: Option<String>,
+    /// The zone that it leaves from
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) from: Option<String>,
+    /// The region that it leaves from
+    #[arg(long, value_name = "REGION")]
+    pub(crate) from_region: Option<String>,
+    /// Who carries it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) carrier: Option<String>,
+    /// The carrier's service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// How heavy it is
+    #[arg(long, value_name = "GRAMS")]
+    pub(crate) weight_g: Option<f32>,
+    /// By the end of which day of UTC, or by which instant, it is to be delivered
+    #[arg(long, value_name = "DATE")]
+    pub(crate) by: Option<Deadline>,
+    /// The least probability with which it counts as delivered by then
+    #[arg(long, value_name = "PROBABILITY", requires = "by", value_parser = probability)]
+    pub(crate) at_least: Option<f64>,
+    /// When it is ordered; default: the as-of of the table
+    #[arg(long, value_name = "INSTANT")]
+    pub(crate) ordered_at: Option<Instant>,
+}
+
 /// What `serve` answers, where, and within which limits.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -441,6 +482,14 @@ fn connections(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(connections @ 1..=65_536) => Ok(connections),
         _ => Err(format!("expected 1 to 65536, found {text:?}")),
+    }
+}
+
+/// A number from 0 to 1.
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(probability) if (0.0..=1.0).contains(&probability) => Ok(probability),
+        _ => Err(format!("expected 0 to 1, found {text:?}")),
     }
 }
 

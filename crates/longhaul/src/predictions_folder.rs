@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use store::{Store, SwapOutcome, Version};
 use terms::{AsOf, Digest, Schema};
 
+use crate::refusal::Refusal;
 use crate::stage::{RunContext, StageResult};
 
 const FOLDER: &str = "predictions";
@@ -61,6 +62,11 @@ pub(crate) struct Latest {
 impl PredictionsManifest {
     fn to_bytes(&self) -> Result<Vec<u8>> {
         Ok(PREDICTIONS_MANIFEST.seal(self)?)
+    }
+
+    /// Its folder.
+    pub(crate) fn folder(&self) -> String {
+        folder(&self.pipeline, self.as_of)
     }
 
     /// The pointer that names it.
@@ -110,6 +116,51 @@ pub(crate) fn owner_of(path: &str) -> Option<Owner<'_>> {
 /// Whether a path is that of a night's manifest.
 pub(crate) fn is_manifest(path: &str) -> bool {
     matches!(owner_of(path), Some(Owner::Partition(..))) && path.ends_with(MANIFEST_FILE)
+}
+
+/// The newest night of a pipeline, verified; of the only pipeline that has scored, if none is named.
+///
+/// # Errors
+/// If there is none, several pipelines have scored and none is named, or it is not what was written.
+pub(crate) fn latest(store: &Store, pipeline: Option<&str>) -> Result<PredictionsManifest> {
+    let pipeline = match pipeline {
+        Some(pipeline) => pipeline.to_owned(),
+        None => only_pipeline(store)?,
+    };
+    let path = latest_path(&pipeline);
+    let Some((latest, _)) = store.get_sealed::<Latest>(&path, LATEST)? else {
+        return Err(nothing_scored(store, &path).into());
+    };
+    let path = format!("{}/{MANIFEST_FILE}", latest.folder);
+    let Some((manifest, _)) = store.get_sealed(&path, PREDICTIONS_MANIFEST)? else {
+        return Err(nothing_scored(store, &path).into());
+    };
+    Ok(manifest)
+}
+
+fn only_pipeline(store: &Store) -> Result<String> {
+    let listed = store.list(FOLDER)?;
+    let of = |path: &str| match owner_of(path) {
+        Some(Owner::Latest(pipeline)) => Some(pipeline.to_owned()),
+        _ => None,
+    };
+    let mut pipelines: Vec<String> = listed.iter().filter_map(|entry| of(&entry.path)).collect();
+    match (pipelines.pop(), &pipelines[..]) {
+        (None, _) => Err(nothing_scored(store, &latest_path("<pipeline>")).into()),
+        (Some(pipeline), []) => Ok(pipeline),
+        (Some(last), others) => {
+            let problem = format!("several have scored: expected {} or {last}", others.join(", "));
+            Err(Refusal::Input { place: "pipeline".to_owned(), problem }.into())
+        }
+    }
+}
+
+fn nothing_scored(store: &Store, path: &str) -> Refusal {
+    Refusal::Missing {
+        what: path.to_owned(),
+        expected: format!("a night that was scored in {}", store.url()),
+        hint: "longhaul run scores one".to_owned(),
+    }
 }
 
 /// Copies what the score stage left into the folder of its night, unless it is there, and moves the

@@ -65,6 +65,27 @@ impl Distribution {
             days,
         })
     }
+
+    /// P(delivered within so many hours of the order): between the points of the grid on straight lines,
+    /// from 0 at 0 hours on; beyond the last point what it is there. NaN of NaN.
+    pub fn probability_within(&self, hours: f64) -> f64 {
+        probability_within(self.days, |point| self.by_day[point], hours)
+    }
+}
+
+/// P(delivered within so many hours of the order), by the probabilities at the points of a grid.
+pub(crate) fn probability_within(days: DayGrid, by_day: impl Fn(usize) -> f32, hours: f64) -> f64 {
+    let points = hours / days.hours(0);
+    if points.is_nan() {
+        return f64::NAN;
+    }
+    let points = points.clamp(0.0, DAYS_AHEAD as f64);
+    let n_passed = points as usize;
+    let passed = n_passed.checked_sub(1).map_or(0.0, |point| f64::from(by_day(point)));
+    if n_passed == DAYS_AHEAD {
+        return passed;
+    }
+    passed + points.fract() * (f64::from(by_day(n_passed)) - passed)
 }
 
 /// The weight of each level's quantile: from half-way to the level below to half-way to the one

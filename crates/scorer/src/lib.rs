@@ -8,7 +8,7 @@
 //! ([`LiveScorer`]).
 //!
 //! What is not: no data frames, no async, no network, no training, no building of features. The
-//! only files that are read are those of a model folder.
+//! only files that are read are those of a model folder and speed tables.
 //!
 //! Order of work for a row: gate and [regressors](Regressor) predict, each of these on a
 //! [time scale](TimeScale) of its own, and their quantiles are averaged in hours; on the time scale
@@ -54,7 +54,8 @@ pub use speed_table::{
 };
 pub use time_scale::{Clock, FeatureTimeScale, RowTimeScale, TimeScale, WeekdayRates};
 
-// The page that shows how it is used: its Rust must compile.
+// The pages that show how it is used: their Rust must compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/scorer.md")]
+#[doc = include_str!("../../../docs/speed-table.md")]
 struct Documentation;

@@ -1,12 +1,16 @@
 //! Scoring a row allocates nothing, by any instructions.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
+#[path = "../examples/generated/speed_table.rs"]
+mod generated;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use boost::{Child, Model, OutputOrder, Split, SplitRule, Tree};
 use scorer::{
-    Calibration, Instructions, Parts, Recalibration, Regressor, Scorer, Segment, TimeScale,
+    Calibration, Instructions, Parts, Recalibration, Regressor, Scorer, Segment, SpeedTable,
+    TimeScale, encode_speed_table,
 };
 use terms::{DayGrid, Feature, FeatureKind, FeatureList, Grain, N_LEVELS};
 
@@ -98,4 +102,17 @@ fn a_row_is_scored_without_allocating() {
         }
     }
     assert_eq!(allocations_of(|| vec![1u8]), 1, "counting counts");
+}
+
+#[test]
+fn a_lane_is_looked_up_without_allocating() {
+    let bytes = encode_speed_table(&generated::header(), &generated::rows()).expect("a table");
+    let table = SpeedTable::from_bytes(bytes).expect("a table");
+    for lane in generated::requests() {
+        let n = allocations_of(|| {
+            let speed = table.lookup(&lane);
+            (speed.hours(), speed.probability_within(60.0), speed.distribution())
+        });
+        assert_eq!(n, 0, "{lane:?}");
+    }
 }

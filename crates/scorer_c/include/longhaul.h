@@ -15,14 +15,18 @@
  * longhaul_feature_position). Numbers are themselves, categories the code of their level
  * (longhaul_level_code), missing values NaN.
  *
+ * Lanes. The speed table of lanes (longhaul_speed_table_open) says how fast a lane delivers without a
+ * model: longhaul_lookup.
+ *
  * Errors. What can fail returns a longhaul_status. A call that is refused writes nothing, and
  * longhaul_last_error says in words what was expected and what was found. No function ends the process
  * or unwinds into the caller.
  *
- * Threads. A model is never changed: any number of threads may use one at once, until one of them
- * frees it. Nothing here starts a thread. Scoring allocates nothing.
+ * Threads. A model or table is never changed: any number of threads may use one at once, until one of
+ * them frees it. Nothing here starts a thread. Scoring and lookups allocate nothing.
  *
- * Ownership. Texts belong to the model (or, longhaul_last_error, to the thread): do not free them.
+ * Ownership. Texts belong to the model or table (or, longhaul_last_error, to the thread): do not free
+ * them.
  */
 
 
@@ -53,6 +57,11 @@
  * For how many days a forecast has a probability.
  */
 #define LONGHAUL_DAYS 60
+
+/**
+ * How many groupings of rows a speed table has.
+ */
+#define LONGHAUL_GROUPINGS 13
 
 /**
  * How a call ended.
@@ -86,12 +95,21 @@ typedef enum {
      * A fault in longhaul itself; the model may still be used.
      */
     LONGHAUL_STATUS_PANIC = 6,
+    /**
+     * The speed table cannot be opened: the file is missing, cut off, altered, or of another version.
+     */
+    LONGHAUL_STATUS_INVALID_SPEED_TABLE = 7,
 } longhaul_status;
 
 /**
  * A model that is loaded.
  */
 typedef struct longhaul_model longhaul_model;
+
+/**
+ * A speed table that is open.
+ */
+typedef struct longhaul_speed_table longhaul_speed_table;
 
 /**
  * A file of a bundle in memory.
@@ -130,6 +148,74 @@ typedef struct {
      */
     float probability_by_day[LONGHAUL_DAYS];
 } longhaul_forecast;
+
+/**
+ * What is known of the lane of a shipment. Texts are in UTF-8 and end in NUL; NULL is not known, or not
+ * recorded by the shop.
+ */
+typedef struct {
+    /**
+     * Postal prefix of the origin.
+     */
+    const char *origin_zone;
+    /**
+     * Region of the origin.
+     */
+    const char *origin_region;
+    /**
+     * Postal prefix of the destination.
+     */
+    const char *destination_zone;
+    /**
+     * Region of the destination.
+     */
+    const char *destination_region;
+    /**
+     * Who carries it.
+     */
+    const char *carrier;
+    /**
+     * The carrier's service.
+     */
+    const char *service;
+    /**
+     * In grams; 0 and NaN are not known.
+     */
+    float weight_g;
+} longhaul_lane;
+
+/**
+ * How fast a lane delivers.
+ */
+typedef struct {
+    /**
+     * By which columns the row is grouped: longhaul_grouping_name has their names. 0 is the finest,
+     * LONGHAUL_GROUPINGS - 1 is of all shipments.
+     */
+    uint32_t grouping;
+    /**
+     * Of how many shipments the row is.
+     */
+    uint32_t n_shipments;
+    /**
+     * Days from one probability by day to the next: 1, unless the network's deliveries take months.
+     */
+    uint32_t step_days;
+    /**
+     * The probability that delivery takes more than two days from the order.
+     */
+    float probability_over_2d;
+    /**
+     * Quantiles of delivery time, in hours from the order, ascending; longhaul_quantile_level has their
+     * levels.
+     */
+    float hours[LONGHAUL_LEVELS];
+    /**
+     * The probability of delivery within step_days, twice step_days and so on from the order, never
+     * descending; rounded by at most 0.000008.
+     */
+    float probability_by_day[LONGHAUL_DAYS];
+} longhaul_lane_speed;
 
 #ifdef __cplusplus
 extern "C" {
@@ -289,6 +375,92 @@ longhaul_status longhaul_score_rows(const longhaul_model *model,
                                     size_t n_rows,
                                     size_t n_features,
                                     longhaul_forecast *out);
+
+/**
+ * Opens a speed table, as `longhaul speed` writes it, and maps it into memory. Its digest is not
+ * compared, which would read all of it: longhaul_speed_table_verify does.
+ *
+ * A file that is open must stay as it is: replace it by renaming another to its name, and open that.
+ *
+ * `file`: the path, in UTF-8. `out`: where the table is written, to be freed by
+ * longhaul_speed_table_free.
+ *
+ * # Safety
+ * `file` is NULL or a text that ends in NUL; `out` is NULL or memory for a pointer.
+ */
+longhaul_status longhaul_speed_table_open(const char *file,
+                                          longhaul_speed_table **out);
+
+/**
+ * Frees a speed table, and its texts. NULL is allowed.
+ *
+ * # Safety
+ * `table` is NULL or was written by longhaul_speed_table_open, is freed for the first time, and no
+ * other thread uses it.
+ */
+void longhaul_speed_table_free(longhaul_speed_table *table);
+
+/**
+ * Reads the whole file and compares it with the digest at its end.
+ *
+ * # Safety
+ * `table` is NULL or a table that is open.
+ */
+longhaul_status longhaul_speed_table_verify(const longhaul_speed_table *table);
+
+/**
+ * The id of the model that made the table. NULL if `table` is.
+ *
+ * # Safety
+ * `table` is NULL or a table that is open.
+ */
+const char *longhaul_speed_table_model_id(const longhaul_speed_table *table);
+
+/**
+ * The moment whose knowledge the table is of, in microseconds since 1970-01-01 UTC; 0 if `table` is
+ * NULL.
+ *
+ * # Safety
+ * `table` is NULL or a table that is open.
+ */
+int64_t longhaul_speed_table_as_of(const longhaul_speed_table *table);
+
+/**
+ * How many rows the table has; 0 if `table` is NULL.
+ *
+ * # Safety
+ * `table` is NULL or a table that is open.
+ */
+size_t longhaul_speed_table_row_count(const longhaul_speed_table *table);
+
+/**
+ * How fast a lane delivers: by the finest row that there is for it, that of all shipments if there is no
+ * other. A value that is not known matches only rows whose value is not known either.
+ *
+ * # Safety
+ * `table` is NULL or a table that is open; `lane` is NULL or a lane whose texts are NULL or end in NUL;
+ * `out` is NULL or memory for a lane's speed.
+ */
+longhaul_status longhaul_lookup(const longhaul_speed_table *table,
+                                const longhaul_lane *lane,
+                                longhaul_lane_speed *out);
+
+/**
+ * The probability of delivery within so many hours from the order: between the days on straight lines,
+ * from 0 at 0 hours on; beyond the last day what it is there. NaN if `speed` is NULL, `hours` is NaN, or
+ * step_days is not of a lookup.
+ *
+ * # Safety
+ * `speed` is NULL or a lane's speed that longhaul_lookup has written.
+ */
+double longhaul_probability_within(const longhaul_lane_speed *speed,
+                                   double hours);
+
+/**
+ * The columns of a grouping, separated by commas, such as "origin_region, destination_region"; "all" of
+ * the last one. NULL if there is none. It need not be freed.
+ */
+const char *longhaul_grouping_name(uint32_t grouping);
 
 #ifdef __cplusplus
 }  // extern "C"

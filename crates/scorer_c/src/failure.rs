@@ -24,6 +24,8 @@ pub enum Status {
     InvalidModel = 5,
     /// A fault in longhaul itself; the model may still be used.
     Panic = 6,
+    /// The speed table cannot be opened: the file is missing, cut off, altered, or of another version.
+    InvalidSpeedTable = 7,
 }
 
 /// Why a call failed.
@@ -52,6 +54,9 @@ impl From<scorer::Error> for Failure {
         }
         let status = match error {
             scorer::Error::RowLength { .. } => Status::InvalidLength,
+            scorer::Error::SpeedTableUnreadable { .. }
+            | scorer::Error::SpeedTableForm { .. }
+            | scorer::Error::SpeedTableAltered { .. } => Status::InvalidSpeedTable,
             _ => Status::InvalidModel,
         };
         Self { status, text }

@@ -1,7 +1,7 @@
 //! The scorer for programs in C, and in whatever calls C: `include/longhaul.h` says how it is used, and
-//! `examples/score.c` uses it.
+//! `examples/score.c` and `examples/speed.c` use it.
 //!
-//! What is here: functions over [`scorer::Scorer`] that take pointers, lengths and texts that end in
+//! What is here: functions over [`scorer::Scorer`] and [`scorer::SpeedTable`] that take pointers, lengths and texts that end in
 //! NUL, and return a [`Status`]. What they are given is checked as far as C lets it be checked: null,
 //! alignment, lengths, UTF-8. A panic is the status [`Status::Panic`], and none crosses the border.
 //!
@@ -16,6 +16,7 @@ mod features;
 mod forecast;
 mod model;
 mod pointers;
+mod speed_table;
 
 pub use failure::{Status, longhaul_last_error};
 pub use features::{
@@ -29,4 +30,10 @@ pub use forecast::{
 pub use model::{
     File, LONGHAUL_ABI_VERSION, Model, longhaul_abi_version, longhaul_free, longhaul_load,
     longhaul_load_files, longhaul_model_id,
+};
+pub use speed_table::{
+    LONGHAUL_GROUPINGS, Lane, LaneSpeed, SpeedTable, longhaul_grouping_name, longhaul_lookup,
+    longhaul_probability_within, longhaul_speed_table_as_of, longhaul_speed_table_free,
+    longhaul_speed_table_model_id, longhaul_speed_table_open, longhaul_speed_table_row_count,
+    longhaul_speed_table_verify,
 };

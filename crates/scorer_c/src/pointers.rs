@@ -80,6 +80,24 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char, name: &str) -> Result<&'a 
     })
 }
 
+/// The text at `pointer`, of which there may be none.
+///
+/// # Errors
+/// If the text is not UTF-8.
+///
+/// # Safety
+/// As of [`text`].
+pub(crate) unsafe fn text_or_null<'a>(
+    pointer: *const c_char,
+    name: &str,
+) -> Result<Option<&'a str>, Failure> {
+    if pointer.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: as the caller promises.
+    unsafe { text(pointer, name) }.map(Some)
+}
+
 /// Where C wants results: `length` values, of which none is read.
 #[derive(Clone, Copy)]
 pub(crate) struct Out<T> {

@@ -26,4 +26,5 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod settings_docs;
 pub(crate) mod simulate;
+pub(crate) mod speed;
 pub(crate) mod verify;

@@ -54,6 +54,7 @@ pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
 pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
+pub(crate) use self::score::SPEED_LOOKUP;
 pub(crate) use self::short_history::KnownDeliveries;
 pub(crate) use self::train::{
     LabelledRows, inputs as train_inputs, name as family_name, train as train_family,

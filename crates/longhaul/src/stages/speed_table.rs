@@ -12,7 +12,7 @@ use anyhow::Result;
 use polars::prelude::*;
 use rayon::prelude::*;
 use scorer::{
-    Distribution, Lane, LaneGrouping, LaneRow, Scorer, SpeedTable, SpeedTableHeader, WeightBand,
+    Distribution, Lane, LaneGrouping, LaneRow, Scorer, SpeedTable, SpeedTableHeader,
     encode_speed_table,
 };
 use terms::{AsOf, Matrix, column};
@@ -115,7 +115,7 @@ impl<'a> LaneTable<'a> {
         table.extend(COLUMNS.iter().map(|&name| {
             let text = |row: &LaneRow<'a>| {
                 let is_grouped = row.grouping.columns().contains(&name);
-                is_grouped.then(|| text_of(&row.lane, name)).flatten()
+                is_grouped.then(|| row.lane.text(name)).flatten()
             };
             let texts: Vec<Option<&str>> = self.rows.iter().map(text).collect();
             Column::new(name.into(), texts)
@@ -157,21 +157,8 @@ fn groups(orders: &[Lane<'_>]) -> Vec<(LaneGrouping, Vec<usize>)> {
 fn divided(orders: &[Lane<'_>], grouping: LaneGrouping) -> Vec<Vec<usize>> {
     let mut lanes: BTreeMap<Vec<Option<&str>>, Vec<usize>> = BTreeMap::new();
     for (order, lane) in orders.iter().enumerate() {
-        let texts = grouping.columns().iter().map(|name| text_of(lane, name)).collect();
+        let texts = grouping.columns().iter().map(|name| lane.text(name)).collect();
         lanes.entry(texts).or_default().push(order);
     }
     lanes.into_values().collect()
-}
-
-/// What a lane has in a column.
-fn text_of<'a>(lane: &Lane<'a>, name: &str) -> Option<&'a str> {
-    match name {
-        column::ORIGIN_ZONE => lane.origin_zone,
-        column::DESTINATION_ZONE => lane.destination_zone,
-        column::ORIGIN_REGION => lane.origin_region,
-        column::DESTINATION_REGION => lane.destination_region,
-        column::CARRIER => lane.carrier,
-        column::SERVICE => lane.service,
-        _ => Some(WeightBand::of(lane.weight_g?)?.text()),
-    }
 }

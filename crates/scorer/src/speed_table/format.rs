@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use terms::{DAYS_AHEAD, DayGrid, Instant, N_LEVELS};
 
+use super::buckets::{BUCKET_BYTES, n_buckets};
 use super::lane::{LaneGrouping, N_GROUPINGS, N_KEY_COLUMNS};
-use super::slots::{SLOT_BYTES, n_slots};
 
 pub(super) const MAGIC: [u8; 8] = *b"LHSPEED\n";
 pub(super) const VERSION: u32 = 1;
@@ -27,10 +27,10 @@ const _: () = assert!(ROW_BY_DAY == 64 && ROW_BY_DAY + 2 * DAYS_AHEAD <= ROW_BYT
 pub(super) const DIGEST_BYTES: usize = 64;
 /// Sections begin at multiples of this, the size of a cache line.
 pub(super) const ALIGNMENT: usize = 64;
-/// More rows are no table of lanes, and their numbers would not fit into slots.
+/// More rows are no table of lanes, and their numbers would not fit into buckets.
 pub(super) const ROWS_MAX: usize = 1 << 30;
 /// A probability of 1, as it is written.
-pub(super) const ONE: f64 = 65_535.0;
+pub(super) const ONE: f32 = 65_535.0;
 
 /// What a speed table says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct Counts {
     pub(super) rows: [RowCounts; N_GROUPINGS],
 }
 
-/// How many rows a grouping has, and how many slots are looked at, at most, to find one.
+/// How many rows a grouping has, and how many buckets are looked at, at most, to find one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct RowCounts {
     pub(super) n: u32,
@@ -64,11 +64,10 @@ pub(super) struct RowCounts {
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) model_id: Range<usize>,
-    pub(super) text_slots: Range<usize>,
-    pub(super) text_ends: Range<usize>,
+    pub(super) text_buckets: Range<usize>,
     pub(super) texts: Range<usize>,
     /// For each grouping.
-    pub(super) row_slots: [Range<usize>; N_GROUPINGS],
+    pub(super) row_buckets: [Range<usize>; N_GROUPINGS],
     pub(super) rows: [Range<usize>; N_GROUPINGS],
     pub(super) digest: Range<usize>,
 }
@@ -86,15 +85,14 @@ impl Counts {
         let empty = [const { 0..0 }; N_GROUPINGS];
         let mut layout = Layout {
             model_id: section(self.model_id_bytes.into())?,
-            text_slots: section(n_slots(self.n_texts) * SLOT_BYTES as u64)?,
-            text_ends: section(4 * u64::from(self.n_texts))?,
+            text_buckets: section(n_buckets(self.n_texts) * BUCKET_BYTES as u64)?,
             texts: section(self.text_bytes.into())?,
-            row_slots: empty.clone(),
+            row_buckets: empty.clone(),
             rows: empty,
             digest: 0..0,
         };
-        for (slots, rows) in layout.row_slots.iter_mut().zip(&self.rows) {
-            *slots = section(n_slots(rows.n) * SLOT_BYTES as u64)?;
+        for (buckets, rows) in layout.row_buckets.iter_mut().zip(&self.rows) {
+            *buckets = section(n_buckets(rows.n) * BUCKET_BYTES as u64)?;
         }
         for (range, rows) in layout.rows.iter_mut().zip(&self.rows) {
             *range = section(u64::from(rows.n) * ROW_BYTES as u64)?;
@@ -113,15 +111,15 @@ impl Counts {
         head.extend(header.as_of.micros().to_le_bytes());
         head.extend((layout.digest.end as u64).to_le_bytes());
         let Self { model_id_bytes, n_texts, text_bytes, longest_text_probe, rows } = self;
-        let text_slots = (layout.text_slots.len() / SLOT_BYTES) as u32;
-        for number in [model_id_bytes, n_texts, text_bytes, &text_slots, longest_text_probe, &0] {
+        let text_buckets = (layout.text_buckets.len() / BUCKET_BYTES) as u32;
+        for number in [model_id_bytes, n_texts, text_bytes, &text_buckets, longest_text_probe, &0] {
             head.extend(number.to_le_bytes());
         }
-        for ((grouping, rows), slots) in
-            LaneGrouping::ALL.into_iter().zip(rows).zip(&layout.row_slots)
+        for ((grouping, rows), buckets) in
+            LaneGrouping::ALL.into_iter().zip(rows).zip(&layout.row_buckets)
         {
-            let n_slots = (slots.len() / SLOT_BYTES) as u32;
-            for number in [grouping.column_bits(), rows.n, n_slots, rows.longest_probe] {
+            let n_buckets = (buckets.len() / BUCKET_BYTES) as u32;
+            for number in [grouping.column_bits(), rows.n, n_buckets, rows.longest_probe] {
                 head.extend(number.to_le_bytes());
             }
         }
@@ -153,10 +151,10 @@ impl Counts {
             longest_text_probe: u32_at(head, 56),
             rows: Default::default(),
         };
-        check_slots("texts", counts.n_texts, u32_at(head, 52), counts.longest_text_probe)?;
+        check_buckets("texts", counts.n_texts, u32_at(head, 52), counts.longest_text_probe)?;
         for (grouping, rows) in LaneGrouping::ALL.into_iter().zip(&mut counts.rows) {
             let at = FIXED_BYTES + GROUPING_BYTES * grouping.index();
-            let [bits, n, n_slots, longest_probe] =
+            let [bits, n, n_buckets, longest_probe] =
                 std::array::from_fn(|number| u32_at(head, at + 4 * number));
             if bits != grouping.column_bits() {
                 let expected = grouping.column_bits();
@@ -164,7 +162,7 @@ impl Counts {
                     "grouping {grouping}: expected columns {expected:#b}, found {bits:#b}"
                 ));
             }
-            check_slots(&grouping.name(), n, n_slots, longest_probe)?;
+            check_buckets(&grouping.name(), n, n_buckets, longest_probe)?;
             *rows = RowCounts { n, longest_probe };
         }
         let n = counts.rows[LaneGrouping::ALL_SHIPMENTS.index()].n;
@@ -184,12 +182,12 @@ impl Counts {
     }
 }
 
-/// Checks what the head says of the slots of so many entries.
-fn check_slots(of: &str, n: u32, found: u32, longest_probe: u32) -> Result<(), String> {
-    let expected = n_slots(n);
+/// Checks what the head says of the buckets of so many entries.
+fn check_buckets(of: &str, n: u32, found: u32, longest_probe: u32) -> Result<(), String> {
+    let expected = n_buckets(n);
     if n as usize > ROWS_MAX || u64::from(found) != expected || longest_probe > n {
         return Err(format!(
-            "{of}: expected {expected} slots for {n} entries and at most as many to look at, \
+            "{of}: expected {expected} buckets for {n} entries and at most as many to look at, \
              found {found} and {longest_probe}"
         ));
     }

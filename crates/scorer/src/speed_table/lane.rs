@@ -40,7 +40,7 @@ pub struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    /// The values of the columns that are texts, in the order of [`COLUMNS`].
+    /// The values of the columns that are texts, in the order of their positions.
     pub(super) fn texts(&self) -> [Option<&'a str>; N_TEXT_COLUMNS] {
         [
             self.origin_zone,
@@ -52,47 +52,77 @@ impl<'a> Lane<'a> {
         ]
     }
 
-    /// What a key has in place of the weight band: 0 if it is not known, else its position from 1 on.
-    pub(super) fn weight_word(&self) -> u32 {
-        self.weight_g.and_then(WeightBand::of).map_or(0, |band| band.index() as u32 + 1)
+    /// What it has in a column of a grouping ([`LaneGrouping::columns`]): of the weight the text of its
+    /// band. `None` too of what is no column.
+    pub fn text(&self, column: &str) -> Option<&'a str> {
+        match column {
+            ORIGIN_ZONE => self.origin_zone,
+            ORIGIN_REGION => self.origin_region,
+            DESTINATION_ZONE => self.destination_zone,
+            DESTINATION_REGION => self.destination_region,
+            CARRIER => self.carrier,
+            SERVICE => self.service,
+            WEIGHT_BAND => Some(WeightBand::of(self.weight_g?)?.text()),
+            _ => None,
+        }
+    }
+
+    /// What keys have for its values, column by column: 1 more than the number of a text, as `number_of`
+    /// says, or than the position of the weight band, and 0 of what is not known.
+    pub(super) fn words(&self, number_of: impl Fn(&'a str) -> u32) -> Words {
+        let word = |text: Option<_>| text.map_or(0, |text| number_of(text) + 1);
+        let [a, b, c, d, e, f] = self.texts().map(word);
+        let band = self.weight_g.and_then(WeightBand::of);
+        Words([a, b, c, d, e, f, band.map_or(0, |band| band.index() as u32 + 1), 0])
     }
 }
 
-/// The columns of a lane. The file names them by their positions.
-const COLUMNS: [&str; N_COLUMNS] = [
-    ORIGIN_ZONE,
-    ORIGIN_REGION,
-    DESTINATION_ZONE,
-    DESTINATION_REGION,
-    CARRIER,
-    SERVICE,
-    WEIGHT_BAND,
-];
+/// What keys have for the values of a lane: the columns, and 0 for those that a grouping does not have.
+#[derive(Clone, Copy)]
+pub(super) struct Words([u32; N_COLUMNS + 1]);
+
+impl Words {
+    /// The key of a row of this grouping.
+    pub(super) fn key(&self, grouping: LaneGrouping) -> [u32; N_KEY_COLUMNS] {
+        KEYS[grouping.index()].map(|position| self.0[position])
+    }
+}
 
 /// The columns of each grouping.
 const GROUPED_BY: [&[&str]; N_GROUPINGS] = [
     &[ORIGIN_ZONE, DESTINATION_ZONE, CARRIER, SERVICE, WEIGHT_BAND],
     &[ORIGIN_ZONE, DESTINATION_ZONE, CARRIER, SERVICE],
+    &[ORIGIN_ZONE, DESTINATION_ZONE],
     &[ORIGIN_REGION, DESTINATION_ZONE, CARRIER, SERVICE],
+    &[ORIGIN_REGION, DESTINATION_ZONE],
     &[ORIGIN_REGION, DESTINATION_REGION, CARRIER, SERVICE, WEIGHT_BAND],
     &[ORIGIN_REGION, DESTINATION_REGION, CARRIER, SERVICE],
     &[ORIGIN_REGION, DESTINATION_REGION],
+    &[DESTINATION_ZONE, CARRIER, SERVICE],
     &[DESTINATION_ZONE],
+    &[DESTINATION_REGION, CARRIER, SERVICE],
     &[DESTINATION_REGION],
     &[],
 ];
 
-/// Their positions in [`COLUMNS`].
-const POSITIONS: [&[usize]; N_GROUPINGS] = [
-    &[0, 2, 4, 5, 6],
-    &[0, 2, 4, 5],
-    &[1, 2, 4, 5],
-    &[1, 3, 4, 5, 6],
-    &[1, 3, 4, 5],
-    &[1, 3],
-    &[2],
-    &[3],
-    &[],
+/// What a key has in place of a column that its grouping does not have: a word that is always 0.
+const NONE: usize = N_COLUMNS;
+
+/// The positions of their columns among the words of a lane.
+const KEYS: [[usize; N_KEY_COLUMNS]; N_GROUPINGS] = [
+    [0, 2, 4, 5, 6],
+    [0, 2, 4, 5, NONE],
+    [0, 2, NONE, NONE, NONE],
+    [1, 2, 4, 5, NONE],
+    [1, 2, NONE, NONE, NONE],
+    [1, 3, 4, 5, 6],
+    [1, 3, 4, 5, NONE],
+    [1, 3, NONE, NONE, NONE],
+    [2, 4, 5, NONE, NONE],
+    [2, NONE, NONE, NONE, NONE],
+    [3, 4, 5, NONE, NONE],
+    [3, NONE, NONE, NONE, NONE],
+    [NONE, NONE, NONE, NONE, NONE],
 ];
 
 /// Which columns a row of a speed table is grouped by, from the finest to the coarsest, in which order
@@ -103,8 +133,8 @@ const POSITIONS: [&[usize]; N_GROUPINGS] = [
 ///
 /// let names: Vec<String> = LaneGrouping::ALL.iter().map(|grouping| grouping.name()).collect();
 /// assert_eq!(names[0], "origin_zone, destination_zone, carrier, service, weight_band");
-/// assert_eq!(names[5], "origin_region, destination_region");
-/// assert_eq!(names[8], "all");
+/// assert_eq!(names[7], "origin_region, destination_region");
+/// assert_eq!(names[12], "all");
 /// assert!(LaneGrouping::ALL.is_sorted());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,11 +142,24 @@ pub struct LaneGrouping(u8);
 
 impl LaneGrouping {
     /// All groupings, from the finest to the coarsest.
-    pub const ALL: [Self; 9] =
-        [Self(0), Self(1), Self(2), Self(3), Self(4), Self(5), Self(6), Self(7), Self(8)];
+    pub const ALL: [Self; 13] = [
+        Self(0),
+        Self(1),
+        Self(2),
+        Self(3),
+        Self(4),
+        Self(5),
+        Self(6),
+        Self(7),
+        Self(8),
+        Self(9),
+        Self(10),
+        Self(11),
+        Self(12),
+    ];
 
     /// That of the row of all shipments.
-    pub const ALL_SHIPMENTS: Self = Self(8);
+    pub const ALL_SHIPMENTS: Self = Self(12);
 
     /// Its position in [`LaneGrouping::ALL`].
     pub fn index(self) -> usize {
@@ -137,13 +180,13 @@ impl LaneGrouping {
     }
 
     /// The positions of its columns among those of a lane.
-    pub(super) fn positions(self) -> &'static [usize] {
-        POSITIONS[self.index()]
+    pub(super) fn positions(self) -> impl Iterator<Item = usize> {
+        KEYS[self.index()].into_iter().filter(|&position| position != NONE)
     }
 
     /// Its columns as the file names them: the bit of each one's position.
     pub(super) fn column_bits(self) -> u32 {
-        self.positions().iter().map(|position| 1 << position).sum()
+        self.positions().map(|position| 1 << position).sum()
     }
 }
 
@@ -159,11 +202,39 @@ mod tests {
 
     #[test]
     fn positions_are_those_of_the_columns_by_their_names() {
+        let columns = [
+            ORIGIN_ZONE,
+            ORIGIN_REGION,
+            DESTINATION_ZONE,
+            DESTINATION_REGION,
+            CARRIER,
+            SERVICE,
+            WEIGHT_BAND,
+        ];
         for grouping in LaneGrouping::ALL {
-            let names: Vec<&str> = grouping.positions().iter().map(|&at| COLUMNS[at]).collect();
+            let names: Vec<&str> = grouping.positions().map(|at| columns[at]).collect();
             assert_eq!(names, grouping.columns());
-            assert!(names.len() <= N_KEY_COLUMNS);
         }
         assert!(LaneGrouping::ALL_SHIPMENTS.columns().is_empty());
+    }
+
+    #[test]
+    fn a_key_has_the_words_of_its_columns() {
+        let [origin_zone, origin_region, destination_zone, destination_region, carrier, service] =
+            ["1", "2", "3", "4", "5", "6"].map(Some);
+        let lane = Lane {
+            origin_zone,
+            origin_region,
+            destination_zone,
+            destination_region,
+            carrier,
+            service,
+            weight_g: Some(40_000.0),
+        };
+        let words = lane.words(|text| text.parse().unwrap());
+        assert_eq!(words.key(LaneGrouping::ALL[0]), [2, 4, 6, 7, 8]);
+        assert_eq!(words.key(LaneGrouping::ALL[6]), [3, 5, 6, 7, 0]);
+        assert_eq!(words.key(LaneGrouping::ALL_SHIPMENTS), [0; 5]);
+        assert_eq!(Lane::default().words(|_| 9).key(LaneGrouping::ALL[0]), [0; 5]);
     }
 }

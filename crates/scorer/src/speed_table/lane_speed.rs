@@ -6,7 +6,7 @@ use terms::{DAYS_AHEAD, DayGrid, N_LEVELS};
 
 use super::format::{ONE, ROW_BY_DAY, ROW_BYTES, ROW_HOURS, ROW_OVER_2D, ROW_SHIPMENTS, u32_at};
 use super::lane::LaneGrouping;
-use crate::distribution::Distribution;
+use crate::distribution::{Distribution, probability_within};
 
 /// How fast a lane delivers: a row of a [`SpeedTable`](crate::SpeedTable), which is read where it is.
 #[derive(Clone, Copy)]
@@ -45,23 +45,13 @@ impl LaneSpeed<'_> {
     /// P(delivered within the days of a point of the grid, from 0 on); `None` past the last one. It is
     /// rounded to the nearest 65,535th, so by at most 0.000008.
     pub fn probability_by_day(&self, point: usize) -> Option<f32> {
-        (point < DAYS_AHEAD).then(|| self.by_day(point) as f32)
+        (point < DAYS_AHEAD).then(|| self.by_day(point))
     }
 
     /// P(delivered within so many hours of the order): between the points of the grid on straight lines,
     /// from 0 at 0 hours on; beyond the last point what it is there. NaN of NaN.
     pub fn probability_within(&self, hours: f64) -> f64 {
-        let points = hours / self.days.hours(0);
-        if points.is_nan() {
-            return f64::NAN;
-        }
-        let points = points.clamp(0.0, DAYS_AHEAD as f64);
-        let n_passed = points.floor() as usize;
-        let passed = n_passed.checked_sub(1).map_or(0.0, |point| self.by_day(point));
-        if n_passed == DAYS_AHEAD {
-            return passed;
-        }
-        passed + (points - points.floor()) * (self.by_day(n_passed) - passed)
+        probability_within(self.days, |point| self.by_day(point), hours)
     }
 
     /// Whether P(delivered within so many hours of the order) is at least `probability`.
@@ -79,14 +69,14 @@ impl LaneSpeed<'_> {
         Distribution {
             probability_over_2d: self.probability_over_2d(),
             hours: self.hours(),
-            by_day: std::array::from_fn(|point| self.by_day(point) as f32),
+            by_day: std::array::from_fn(|point| self.by_day(point)),
             days: self.days,
         }
     }
 
-    fn by_day(&self, point: usize) -> f64 {
+    fn by_day(&self, point: usize) -> f32 {
         let number = self.row[ROW_BY_DAY + 2 * point..].first_chunk().copied().unwrap_or_default();
-        f64::from(u16::from_le_bytes(number)) / ONE
+        f32::from(u16::from_le_bytes(number)) / ONE
     }
 
     fn f32_at(&self, at: usize) -> f32 {

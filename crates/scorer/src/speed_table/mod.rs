@@ -7,12 +7,12 @@
 //!
 //! What is not: the stage that computes the rows.
 
+mod buckets;
 mod format;
 mod hash;
 mod lane;
 mod lane_speed;
 mod reader;
-mod slots;
 #[cfg(test)]
 mod tests;
 mod weight_band;

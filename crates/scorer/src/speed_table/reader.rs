@@ -8,15 +8,17 @@ use std::path::Path;
 use memmap2::Mmap;
 use terms::Digest;
 
+use super::buckets::Buckets;
 use super::format::{Counts, Layout, ROW_BYTES, RowCounts, SpeedTableHeader, u32_at};
 use super::hash;
-use super::lane::{Lane, LaneGrouping, N_COLUMNS, N_GROUPINGS, N_KEY_COLUMNS, N_TEXT_COLUMNS};
+use super::lane::{Lane, LaneGrouping, N_GROUPINGS, N_KEY_COLUMNS, Words};
 use super::lane_speed::LaneSpeed;
-use super::slots::Slots;
 use crate::error::Error;
 
 /// What is said of a table that is in no file.
 const IN_MEMORY: &str = "in memory";
+/// The number of a text that is in no row: more than a text's can be.
+const IN_NO_ROW: u32 = u32::MAX - 1;
 
 /// The speed of lanes, as a night has written it. It is never changed: threads share it by reference.
 /// To take the next one, open it, and let the old one go.
@@ -30,7 +32,7 @@ const IN_MEMORY: &str = "in memory";
 /// # let (all, fast) = (LaneGrouping::ALL_SHIPMENTS, LaneGrouping::ALL[6]);
 /// let slow_hours = [30.0, 40.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0, 144.0];
 /// let slow = Mixture::new(0.75, slow_hours, 0.4).distribution();
-/// let quick = Mixture::new(0.1, slow_hours.map(|hours| hours / 3.0), 0.4).distribution();
+/// let quick = Mixture::new(0.05, slow_hours.map(|hours| hours / 3.0), 0.4).distribution();
 /// let hamburg = Lane { destination_zone: Some("22041"), ..Lane::default() };
 /// let rows = [
 ///     LaneRow { grouping: all, lane: Lane::default(), n_shipments: 9_000, distribution: slow },
@@ -114,54 +116,45 @@ impl SpeedTable {
     pub fn lookup(&self, lane: &Lane<'_>) -> LaneSpeed<'_> {
         let file = self.bytes.as_slice();
         let words = self.words(file, lane);
-        for grouping in LaneGrouping::ALL {
-            if let Some(row) = self.find(file, grouping, &words) {
+        // All keys are looked for at once, since waiting for memory is nearly all that this takes.
+        let keys = LaneGrouping::ALL.map(|grouping| words.key(grouping));
+        let hashes = keys.map(|key| hash::of_key(&key));
+        let may_have: [bool; N_GROUPINGS] =
+            std::array::from_fn(|at| self.row_buckets(file, at).may_have(hashes[at]));
+        for (at, grouping) in LaneGrouping::ALL.into_iter().enumerate() {
+            if !may_have[at] {
+                continue;
+            }
+            let rows = &file[self.layout.rows[at].clone()];
+            let is_it = |number| row_at(rows, number).is_some_and(|row| key_of(row) == keys[at]);
+            let number = self.row_buckets(file, at).find(hashes[at], is_it);
+            if let Some(row) = number.and_then(|number| row_at(rows, number)) {
                 return LaneSpeed { row, grouping, days: self.header.days };
             }
         }
+        // What was written has been found by now: an altered file has at least a row in its place.
+        let row = row_at(&file[self.layout.rows[N_GROUPINGS - 1].clone()], 0);
         LaneSpeed {
-            row: row_at(&file[self.layout.rows[N_GROUPINGS - 1].clone()], 0)
-                .unwrap_or(&[0; ROW_BYTES]),
+            row: row.unwrap_or(&[0; ROW_BYTES]),
             grouping: LaneGrouping::ALL_SHIPMENTS,
             days: self.header.days,
         }
     }
 
-    /// What keys have for the values of a lane, column by column; `None` of texts that are in no row.
-    fn words(&self, file: &[u8], lane: &Lane<'_>) -> [Option<u32>; N_COLUMNS] {
-        let slots = Slots::new(&file[self.layout.text_slots.clone()], self.longest_text_probe);
-        let ends = &file[self.layout.text_ends.clone()];
+    /// What keys have for the values of a lane.
+    fn words(&self, file: &[u8], lane: &Lane<'_>) -> Words {
+        let buckets = &file[self.layout.text_buckets.clone()];
+        let buckets = Buckets::new(buckets, self.longest_text_probe);
         let texts = &file[self.layout.texts.clone()];
-        let mut words = [Some(0); N_COLUMNS];
-        for (word, text) in words.iter_mut().zip(lane.texts()) {
-            if let Some(text) = text {
-                let is_it = |number| text_at(texts, ends, number) == Some(text.as_bytes());
-                *word = slots.find(hash::of_text(text), is_it).map(|number| number + 1);
-            }
-        }
-        words[N_TEXT_COLUMNS] = Some(lane.weight_word());
-        words
+        lane.words(|text| {
+            let is_it = |number| text_at(texts, number) == Some(text.as_bytes());
+            buckets.find(hash::of_text(text), is_it).unwrap_or(IN_NO_ROW)
+        })
     }
 
-    fn find<'a>(
-        &self,
-        file: &'a [u8],
-        grouping: LaneGrouping,
-        words: &[Option<u32>; N_COLUMNS],
-    ) -> Option<&'a [u8; ROW_BYTES]> {
-        let RowCounts { n, longest_probe } = self.rows[grouping.index()];
-        if n == 0 {
-            return None;
-        }
-        let mut key = [0; N_KEY_COLUMNS];
-        for (word, &position) in key.iter_mut().zip(grouping.positions()) {
-            *word = words[position]?;
-        }
-        let rows = &file[self.layout.rows[grouping.index()].clone()];
-        let slots =
-            Slots::new(&file[self.layout.row_slots[grouping.index()].clone()], longest_probe);
-        let is_it = |number| row_at(rows, number).is_some_and(|row| key_of(row) == key);
-        row_at(rows, slots.find(hash::of_key(&key), is_it)?)
+    fn row_buckets<'a>(&self, file: &'a [u8], grouping: usize) -> Buckets<'a> {
+        let bytes = &file[self.layout.row_buckets[grouping].clone()];
+        Buckets::new(bytes, self.rows[grouping].longest_probe)
     }
 
     /// Reads the whole file and compares it with its digest.
@@ -183,11 +176,10 @@ fn form_error(file: String, problem: String) -> Error {
     Error::SpeedTableForm { file, problem }
 }
 
-/// The text of a number, from 0 on.
-fn text_at<'a>(texts: &'a [u8], ends: &[u8], number: u32) -> Option<&'a [u8]> {
-    let number = number as usize;
-    let start = if number == 0 { 0 } else { u32_at(ends, 4 * (number - 1)) };
-    texts.get(start as usize..u32_at(ends, 4 * number) as usize)
+/// The text of a number: of where it begins.
+fn text_at(texts: &[u8], number: u32) -> Option<&[u8]> {
+    let (length, text) = texts.get(number as usize..)?.split_first_chunk()?;
+    text.get(..u32::from_le_bytes(*length) as usize)
 }
 
 fn row_at(rows: &[u8], number: u32) -> Option<&[u8; ROW_BYTES]> {

@@ -93,7 +93,7 @@ type Expected = BTreeMap<(LaneGrouping, Vec<Option<String>>), u32>;
 
 /// Rows of random lanes, each lane once, with those that must be found.
 fn rows_of(lanes: &[(usize, Values)]) -> (Vec<LaneRow<'static>>, Expected) {
-    let all = row(8, Lane::default(), 1);
+    let all = row(12, Lane::default(), 1);
     let mut expected = Expected::from([((LaneGrouping::ALL_SHIPMENTS, Vec::new()), 1)]);
     let mut rows = vec![all];
     for (number, (grouping, values)) in (2..).zip(lanes) {
@@ -111,7 +111,7 @@ fn rows_of(lanes: &[(usize, Values)]) -> (Vec<LaneRow<'static>>, Expected) {
 proptest! {
     #[test]
     fn the_finest_row_that_there_is_is_found(
-        lanes in prop::collection::vec((0..8usize, values()), 0..60),
+        lanes in prop::collection::vec((0..12usize, values()), 0..60),
         requests in prop::collection::vec(values(), 1..60),
     ) {
         let (rows, expected) = rows_of(&lanes);
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn rows_in_any_order_give_the_same_bytes(
-        lanes in prop::collection::vec((0..8usize, values()), 0..40),
+        lanes in prop::collection::vec((0..12usize, values()), 0..40),
         seed in any::<u64>(),
     ) {
         let (mut rows, _) = rows_of(&lanes);
@@ -149,7 +149,7 @@ proptest! {
 
     #[test]
     fn altered_bytes_are_refused_or_answered(
-        lanes in prop::collection::vec((0..8usize, values()), 0..40),
+        lanes in prop::collection::vec((0..12usize, values()), 0..40),
         alterations in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 1..12),
         number in prop::option::of((0..HEAD_BYTES / 4, prop::sample::select(vec![0u32, 1, 64, 1 << 30, u32::MAX]))),
         cut in prop::option::of(any::<prop::sample::Index>()),
@@ -183,7 +183,7 @@ proptest! {
 #[test]
 fn a_file_that_is_cut_off_anywhere_is_refused_and_any_other_byte_is_noticed() {
     let lane = Lane { destination_zone: Some("22041"), ..Lane::default() };
-    let bytes = encode_speed_table(&header(), &[row(8, lane, 3), row(6, lane, 2)]).unwrap();
+    let bytes = encode_speed_table(&header(), &[row(12, lane, 3), row(9, lane, 2)]).unwrap();
     for end in 0..bytes.len() {
         let error = SpeedTable::from_bytes(bytes[..end].to_vec()).unwrap_err();
         assert!(matches!(error, Error::SpeedTableForm { .. }), "{end}: {error:?}");
@@ -202,18 +202,18 @@ fn a_file_that_is_cut_off_anywhere_is_refused_and_any_other_byte_is_noticed() {
 
 #[test]
 fn counts_that_no_file_has_allocate_nothing_and_name_what_was_expected() {
-    let bytes = encode_speed_table(&header(), &[row(8, Lane::default(), 3)]).unwrap();
-    // Bytes of the model id; texts, with as many slots as belong to them; rows of the first grouping.
+    let bytes = encode_speed_table(&header(), &[row(12, Lane::default(), 3)]).unwrap();
+    // Bytes of the model id; texts, with as many buckets as belong to them; rows of the first grouping.
     for (at, numbers, expected) in [
-        (8, &[7][..], "expected version 1 with 9 groupings"),
+        (8, &[7][..], "expected version 1 with 13 groupings"),
         (20, &[61], "days ahead: expected a multiple of 60"),
         (40, &[u32::MAX], "bytes, as its counts add up to, found"),
-        (44, &[1 << 30, 0, 1 << 31], "bytes, as its counts add up to, found"),
-        (44, &[1 << 30, 0, 1 << 30], "texts: expected 2147483648 slots"),
+        (44, &[1 << 30, 0, 1 << 28], "bytes, as its counts add up to, found"),
+        (44, &[1 << 30, 0, 1 << 27], "texts: expected 268435456 buckets"),
         (64, &[3], "expected columns 0b1110101, found 0b11"),
-        (68, &[1 << 30, 1 << 31], "bytes, as its counts add up to, found"),
-        (68, &[u32::MAX, u32::MAX], "carrier, service, weight_band: expected 8589934592 slots"),
-        (68 + 8 * 16, &[0, 0, 0], "expected one row of all shipments, found 0"),
+        (68, &[1 << 30, 1 << 28], "bytes, as its counts add up to, found"),
+        (68, &[u32::MAX, u32::MAX], "carrier, service, weight_band: expected 1073741824 buckets"),
+        (68 + 12 * 16, &[0, 1, 0], "expected one row of all shipments, found 0"),
     ] {
         let mut altered = bytes.clone();
         for (number, at) in numbers.iter().zip((at..).step_by(4)) {
@@ -231,7 +231,7 @@ fn a_value_that_is_not_known_matches_rows_that_have_none() {
     let zone = Lane { destination_zone: Some("22041"), ..Lane::default() };
     let from = Lane { origin_zone: Some("10115"), carrier: Some("a"), ..zone };
     let heavy = Lane { weight_g: Some(600.0), ..from };
-    let rows = [row(8, zone, 1), row(6, zone, 2), row(1, from, 3), row(0, heavy, 4)];
+    let rows = [row(12, zone, 1), row(9, zone, 2), row(1, from, 3), row(0, heavy, 4)];
     let found = |table: &SpeedTable, lane: Lane<'_>| table.lookup(&lane).n_shipments();
     let with_origins = table(&rows);
     assert_eq!(found(&with_origins, heavy), 4);
@@ -242,7 +242,7 @@ fn a_value_that_is_not_known_matches_rows_that_have_none() {
     assert_eq!(found(&with_origins, zone), 2);
     assert_eq!(found(&with_origins, Lane { destination_zone: Some("2204"), ..zone }), 1);
     // A shop that records neither origins nor carriers.
-    let no_origins = table(&[row(8, zone, 1), row(6, zone, 2), row(1, zone, 5)]);
+    let no_origins = table(&[row(12, zone, 1), row(9, zone, 2), row(1, zone, 5)]);
     assert_eq!(found(&no_origins, zone), 5);
     assert_eq!(found(&no_origins, from), 2);
     // No text is nothing: an empty one is another than none.
@@ -255,7 +255,7 @@ fn probabilities_lie_on_lines_between_the_days() {
     distribution.by_day = std::array::from_fn(|point| if point < 3 { 0.2 } else { 0.8 });
     for (days, step) in [(DayGrid::DAILY, 1.0), (DayGrid::up_to(180).unwrap(), 3.0)] {
         let distribution = Distribution { days, ..distribution };
-        let rows = [LaneRow { distribution, ..row(8, Lane::default(), 9) }];
+        let rows = [LaneRow { distribution, ..row(12, Lane::default(), 9) }];
         let bytes = encode_speed_table(&SpeedTableHeader { days, ..header() }, &rows).unwrap();
         let table = SpeedTable::from_bytes(bytes).unwrap();
         let speed = table.lookup(&Lane::default());
@@ -275,6 +275,7 @@ fn probabilities_lie_on_lines_between_the_days() {
             (f64::NEG_INFINITY, 0.0),
         ] {
             let found = speed.probability_within(hours * step);
+            assert_eq!(speed.distribution().probability_within(hours * step), found);
             assert!((found - expected).abs() < 1e-6, "{hours}: {found} is not {expected}");
             assert!(
                 speed.arrives_within(hours * step, found)
@@ -294,18 +295,18 @@ fn probabilities_lie_on_lines_between_the_days() {
 #[test]
 fn rows_that_are_no_table_are_refused_by_their_position() {
     let zone = Lane { destination_zone: Some("1"), carrier: Some("a"), ..Lane::default() };
-    let all = row(8, Lane::default(), 1);
+    let all = row(12, Lane::default(), 1);
     let refused =
         |rows: &[LaneRow<'_>]| encode_speed_table(&header(), rows).unwrap_err().to_string();
     assert!(refused(&[]).ends_with("expected a row of all shipments, found none"));
-    assert!(refused(&[row(6, zone, 2)]).ends_with("expected a row of all shipments, found none"));
+    assert!(refused(&[row(9, zone, 2)]).ends_with("expected a row of all shipments, found none"));
     assert!(refused(&[all, all]).contains("found rows 0 and 1 by all"));
     // The carrier is none of the grouping's columns, so these are of one lane.
     let other = Lane { carrier: Some("b"), ..zone };
-    let twice = refused(&[row(6, zone, 2), all, row(6, other, 3)]);
+    let twice = refused(&[row(9, zone, 2), all, row(9, other, 3)]);
     assert!(twice.contains("found rows 0 and 2 by destination_zone"), "{twice}");
     let with = |change: &dyn Fn(&mut Distribution)| {
-        let mut wrong = row(6, zone, 2);
+        let mut wrong = row(9, zone, 2);
         change(&mut wrong.distribution);
         refused(&[all, wrong])
     };
@@ -335,12 +336,12 @@ fn a_mapped_file_is_that_of_its_bytes_and_stays_when_another_takes_its_name() {
     let error = SpeedTable::open(&path).unwrap_err();
     assert!(matches!(&error, Error::SpeedTableUnreadable { .. }), "{error:?}");
     assert!(error.to_string().contains("speed.lut"), "{error}");
-    let bytes = encode_speed_table(&header(), &[row(8, lane, 1), row(6, lane, 2)]).unwrap();
+    let bytes = encode_speed_table(&header(), &[row(12, lane, 1), row(9, lane, 2)]).unwrap();
     std::fs::write(&path, &bytes).unwrap();
     let table = SpeedTable::open(&path).unwrap();
     table.verify().unwrap();
     assert_eq!(table.header(), &header());
-    std::fs::write(&next, encode_speed_table(&header(), &[row(8, lane, 7)]).unwrap()).unwrap();
+    std::fs::write(&next, encode_speed_table(&header(), &[row(12, lane, 7)]).unwrap()).unwrap();
     std::fs::rename(&next, &path).unwrap();
     assert_eq!(table.lookup(&lane).n_shipments(), 2);
     assert_eq!(SpeedTable::open(&path).unwrap().lookup(&lane).n_shipments(), 7);

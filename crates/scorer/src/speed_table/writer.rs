@@ -7,8 +7,8 @@ use terms::Digest;
 use super::format::{
     ALIGNMENT, Counts, DIGEST_BYTES, Layout, ONE, ROW_BYTES, ROWS_MAX, RowCounts, SpeedTableHeader,
 };
-use super::lane::{Lane, LaneGrouping, N_COLUMNS, N_KEY_COLUMNS, N_TEXT_COLUMNS};
-use super::{hash, slots};
+use super::lane::{Lane, LaneGrouping, N_KEY_COLUMNS};
+use super::{buckets, hash};
 use crate::distribution::Distribution;
 use crate::error::Error;
 
@@ -40,7 +40,8 @@ pub fn encode_speed_table(
     check_rows(header, rows)?;
     let texts: BTreeSet<&str> = rows.iter().flat_map(texts_of).collect();
     let texts: Vec<&str> = texts.into_iter().collect();
-    let sorted = sorted(rows, &texts)?;
+    let (text_section, numbers) = numbered(&texts)?;
+    let sorted = sorted(rows, &numbers)?;
     if sorted.last().is_none_or(|(last, ..)| *last != LaneGrouping::ALL_SHIPMENTS) {
         return Err(refused("expected a row of all shipments, found none".to_owned()));
     }
@@ -48,19 +49,21 @@ pub fn encode_speed_table(
     let mut counts = Counts {
         model_id_bytes: counted("bytes of the model id", header.model_id.len())?,
         n_texts: counted("texts", texts.len())?,
-        text_bytes: counted("bytes of texts", texts.iter().map(|text| text.len()).sum())?,
+        text_bytes: counted("bytes of texts", text_section.len())?,
         ..Counts::default()
     };
-    let hashes: Vec<u64> = texts.iter().map(|text| hash::of_text(text)).collect();
-    let mut text_slots = Vec::new();
-    counts.longest_text_probe = slots::append(&hashes, &mut text_slots);
-    let row_slots = LaneGrouping::ALL.map(|grouping| {
+    let entries = texts.iter().map(|text| (hash::of_text(text), numbers[text]));
+    let entries: Vec<(u64, u32)> = entries.collect();
+    let mut text_buckets = Vec::new();
+    counts.longest_text_probe = buckets::append(&entries, &mut text_buckets);
+    let row_buckets = LaneGrouping::ALL.map(|grouping| {
         let of_grouping = sorted.iter().filter(|(of, ..)| *of == grouping);
-        let hashes: Vec<u64> = of_grouping.map(|(_, key, _)| hash::of_key(key)).collect();
-        let mut row_slots = Vec::new();
-        let longest_probe = slots::append(&hashes, &mut row_slots);
-        counts.rows[grouping.index()] = RowCounts { n: hashes.len() as u32, longest_probe };
-        row_slots
+        let hashes = of_grouping.map(|(_, key, _)| hash::of_key(key));
+        let entries: Vec<(u64, u32)> = hashes.zip(0..).collect();
+        let mut row_buckets = Vec::new();
+        let longest_probe = buckets::append(&entries, &mut row_buckets);
+        counts.rows[grouping.index()] = RowCounts { n: entries.len() as u32, longest_probe };
+        row_buckets
     });
     let too_large = || refused("expected what memory can hold".to_owned());
     let layout = counts.layout().ok_or_else(too_large)?;
@@ -68,10 +71,9 @@ pub fn encode_speed_table(
     let mut file = counts.head(header, &layout);
     file.reserve(layout.digest.end);
     section(&mut file).extend(header.model_id.as_bytes());
-    section(&mut file).extend(text_slots);
-    section(&mut file).extend(text_ends(&texts));
-    section(&mut file).extend(texts.concat().as_bytes());
-    row_slots.into_iter().for_each(|slots| section(&mut file).extend(slots));
+    section(&mut file).extend(text_buckets);
+    section(&mut file).extend(text_section);
+    row_buckets.into_iter().for_each(|buckets| section(&mut file).extend(buckets));
     for (_, key, position) in &sorted {
         append_row(key, &rows[*position], section(&mut file));
     }
@@ -121,24 +123,26 @@ fn check_rows(header: &SpeedTableHeader, rows: &[LaneRow<'_>]) -> Result<(), Err
 /// The texts of a row, as far as its grouping has them.
 fn texts_of<'a>(row: &LaneRow<'a>) -> impl Iterator<Item = &'a str> {
     let texts = row.lane.texts();
-    row.grouping.positions().iter().filter_map(move |&position| *texts.get(position)?)
+    row.grouping.positions().filter_map(move |position| *texts.get(position)?)
+}
+
+/// The section of these texts, and the number of each.
+fn numbered<'a>(texts: &[&'a str]) -> Result<(Vec<u8>, HashMap<&'a str, u32>), Error> {
+    let mut section = Vec::new();
+    let mut numbers = HashMap::with_capacity(texts.len());
+    for text in texts {
+        numbers.insert(*text, counted("bytes of texts", section.len())?);
+        section.extend(counted("bytes of a text", text.len())?.to_le_bytes());
+        section.extend(text.as_bytes());
+    }
+    Ok((section, numbers))
 }
 
 /// The rows in the order in which they are written.
-fn sorted(rows: &[LaneRow<'_>], texts: &[&str]) -> Result<Vec<Sorted>, Error> {
-    let words: HashMap<&str, u32> = texts.iter().copied().zip(1..).collect();
-    let key_of = |row: &LaneRow<'_>| {
-        let mut all = [0; N_COLUMNS];
-        for (word, text) in all.iter_mut().zip(row.lane.texts()) {
-            *word = text.and_then(|text| words.get(text).copied()).unwrap_or(0);
-        }
-        all[N_TEXT_COLUMNS] = row.lane.weight_word();
-        let mut key = [0; N_KEY_COLUMNS];
-        for (word, &position) in key.iter_mut().zip(row.grouping.positions()) {
-            *word = all[position];
-        }
-        key
-    };
+fn sorted(rows: &[LaneRow<'_>], numbers: &HashMap<&str, u32>) -> Result<Vec<Sorted>, Error> {
+    // A text that is of none of the grouping's columns has no number, and none is looked at.
+    let number_of = |text: &str| numbers.get(text).copied().unwrap_or(0);
+    let key_of = |row: &LaneRow<'_>| row.lane.words(number_of).key(row.grouping);
     let keyed = rows.iter().enumerate().map(|(at, row)| (row.grouping, key_of(row), at));
     let mut sorted: Vec<Sorted> = keyed.collect();
     sorted.sort_unstable();
@@ -153,23 +157,14 @@ fn sorted(rows: &[LaneRow<'_>], texts: &[&str]) -> Result<Vec<Sorted>, Error> {
     }
 }
 
-/// Where each text ends.
-fn text_ends(texts: &[&str]) -> Vec<u8> {
-    let mut end = 0;
-    let ends = texts.iter().flat_map(|text| {
-        end += text.len() as u32;
-        end.to_le_bytes()
-    });
-    ends.collect()
-}
-
 fn append_row(key: &[u32; N_KEY_COLUMNS], row: &LaneRow<'_>, file: &mut Vec<u8>) {
     let Distribution { probability_over_2d, hours, by_day, .. } = &row.distribution;
     let start = file.len();
     let numbers = key.iter().copied().chain([row.n_shipments, probability_over_2d.to_bits()]);
     let numbers = numbers.chain(hours.iter().map(|hours| hours.to_bits()));
     file.extend(numbers.flat_map(u32::to_le_bytes));
-    let by_day = by_day.iter().map(|&probability| (f64::from(probability) * ONE).round() as u16);
+    let by_day =
+        by_day.iter().map(|&probability| (f64::from(probability) * f64::from(ONE)).round() as u16);
     file.extend(by_day.flat_map(u16::to_le_bytes));
     file.resize(start + ROW_BYTES, 0);
 }

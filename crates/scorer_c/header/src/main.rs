@@ -35,7 +35,7 @@ fn made(folder: &Path) -> Result<cbindgen::Bindings, Box<dyn std::error::Error>>
     let config = cbindgen::Config::from_file(folder.join("cbindgen.toml"))?;
     let mut builder = cbindgen::Builder::new().with_config(config);
     // The files and not the crate, which cbindgen would find by running `cargo metadata`.
-    for name in ["model", "failure", "features", "forecast"] {
+    for name in ["model", "failure", "features", "forecast", "speed_table"] {
         builder = builder.with_src(folder.join(format!("src/{name}.rs")));
     }
     Ok(builder.generate()?)

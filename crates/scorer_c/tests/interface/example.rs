@@ -16,17 +16,17 @@ fn libraries() -> PathBuf {
 }
 
 /// What links the shared library, and finds it when the program runs.
-fn shared_library() -> [String; 3] {
+pub(crate) fn shared_library() -> [String; 3] {
     let path = libraries().display().to_string();
     [format!("-L{path}"), "-llonghaul_scorer".into(), format!("-Wl,-rpath,{path}")]
 }
 
 /// A file of this crate.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn compiled(source: &Path, out: &Path, libraries: &[String]) {
+pub(crate) fn compiled(source: &Path, out: &Path, libraries: &[String]) {
     let mut compiler = Command::new("cc");
     compiler.args(["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "-o"]).arg(out);
     compiler.arg(source).arg("-I").arg(folder("include"));
@@ -34,11 +34,11 @@ fn compiled(source: &Path, out: &Path, libraries: &[String]) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-fn run(program: &Path, arguments: &[String]) -> Output {
+pub(crate) fn run(program: &Path, arguments: &[String]) -> Output {
     Command::new(program).args(arguments).output().expect("the example")
 }
 
-fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::str::from_utf8(&output.stdout).expect("UTF-8")
 }

@@ -8,12 +8,12 @@ use longhaul_scorer::*;
 
 use crate::bundle::Bundle;
 
-fn text<'a>(pointer: *const c_char) -> Option<&'a str> {
+pub(crate) fn text<'a>(pointer: *const c_char) -> Option<&'a str> {
     // SAFETY: texts of the library end in NUL and live as long as the model, or until the next error.
     (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_str().expect("UTF-8"))
 }
 
-fn last_error() -> String {
+pub(crate) fn last_error() -> String {
     text(longhaul_last_error()).expect("a text").to_owned()
 }
 

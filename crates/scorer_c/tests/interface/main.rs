@@ -4,3 +4,4 @@
 mod bundle;
 mod example;
 mod functions;
+mod speed_table;
