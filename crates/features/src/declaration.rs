@@ -181,6 +181,13 @@ impl Declaration {
         groups
     }
 
+    /// The columns that are the same for all orders of a night: the level, and history without a key.
+    pub fn network_columns(&self) -> Vec<String> {
+        let level = self.level.iter().flat_map(LevelDeclaration::columns);
+        let history = self.history.iter().filter(|history| history.key.is_empty());
+        level.chain(history.flat_map(HistoryFeature::feature_names)).collect()
+    }
+
     /// What of it can be built from tables with or without legs: without the table, features of
     /// legs would be missing in every row.
     #[must_use]
@@ -379,6 +386,7 @@ mod tests {
         let lane = declared.only(Some("lane"));
         assert_eq!([lane.facts.len(), lane.history.len()], [0, 1]);
         assert!(declared.only(None).groups().is_empty());
+        assert_eq!(declared.network_columns(), ["everywhere_open_count"]);
     }
 
     #[test]

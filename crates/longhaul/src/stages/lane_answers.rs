@@ -3,15 +3,19 @@
 
 use anyhow::Result;
 use evaluate::{Forecast, LaneAnswers, SpeedTableScores};
-use scorer::{LaneGrouping, LaneSpeed, Scorer};
+use scorer::{LaneGrouping, Scorer};
 use terms::AsOf;
 
 use crate::stages::features::FeatureSet;
-use crate::stages::holdout::Holdout;
+use crate::stages::holdout::{Holdout, forecast};
 use crate::stages::lanes::Lanes;
 use crate::stages::speed_table::LaneTable;
 
-/// The table as of `start`, by a model that was trained then, judged on a hold-out that begins there;
+/// So often the table is made anew for the orders of a hold-out: a night's is renewed each night.
+const RENEWED_DAYS: i64 = 7;
+
+/// The tables as of each week from `start` on, by a model that was trained then, judged on a hold-out that
+/// begins there and whose orders ascend;
 /// `scored` is what that model says of each order. `None` if nothing was ordered before, or no outcome
 /// is known.
 ///
@@ -25,30 +29,33 @@ pub(crate) fn judge(
 ) -> Result<Option<SpeedTableScores>> {
     let lanes = Lanes::of(feature_set)?;
     let model = (&feature_set.matrix, scorer);
-    let of_model = (start, scorer.model_id());
-    let table = LaneTable::of(feature_set, (&lanes, shipments_min), model, of_model)?;
-    let Some(lookup) = table.to_lookup()? else { return Ok(None) };
-    let answer = |&row: &usize| lookup.lookup(&lanes.of_row(row));
-    let answers: Vec<LaneSpeed<'_>> = holdout.rows.iter().map(answer).collect();
-    // The grid of days has every point.
-    let of_point = |answer: &LaneSpeed<'_>, point| answer.probability_by_day(point).unwrap_or(1.0);
-    let by_day = |answer: &LaneSpeed<'_>| std::array::from_fn(|point| of_point(answer, point));
-    let forecast = Forecast {
-        name: "lane speed table".to_owned(),
-        hours: answers.iter().map(LaneSpeed::hours).collect(),
-        probability_over_2d: Some(answers.iter().map(LaneSpeed::probability_over_2d).collect()),
-        probability_by_day: Some(answers.iter().map(by_day).collect()),
-        days: scorer.days(),
-    };
-    let position = |answer: &LaneSpeed<'_>| answer.grouping().index();
+    let ordered_at = &holdout.shipments.ordered_at;
+    let (mut answers, mut groupings, mut n_lanes) = (Vec::new(), Vec::new(), 0);
+    let mut as_of = start;
+    while answers.len() < holdout.rows.len() {
+        let next = as_of.plus_days(RENEWED_DAYS);
+        let to = ordered_at.partition_point(|&at| at < next.instant());
+        let rows = &holdout.rows[answers.len()..to];
+        let of_model = (as_of, scorer.model_id());
+        let table = LaneTable::of(feature_set, (&lanes, shipments_min), model, of_model)?;
+        let Some(lookup) = table.to_lookup()? else { return Ok(None) };
+        n_lanes = n_lanes.max(table.n_rows());
+        for &row in rows {
+            let answer = lookup.lookup(&lanes.of_row(row));
+            answers.push(answer.distribution());
+            groupings.push(answer.grouping().index());
+        }
+        as_of = next;
+    }
+    let forecast = forecast("lane speed table", scorer.days(), &answers);
     Ok(SpeedTableScores::of(
         &holdout.shipments,
         &LaneAnswers {
-            lanes: table.n_rows(),
+            lanes: n_lanes,
             table: &forecast,
             scored,
             groupings: &LaneGrouping::ALL.map(LaneGrouping::name),
-            grouping_of: &answers.iter().map(position).collect::<Vec<_>>(),
+            grouping_of: &groupings,
         },
     )?)
 }

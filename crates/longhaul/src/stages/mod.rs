@@ -14,6 +14,7 @@ mod features;
 mod history;
 mod holdout;
 mod lane_answers;
+mod lane_groups;
 mod lanes;
 mod last_check;
 mod night_inputs;

@@ -1,24 +1,22 @@
 //! The lane speed table: a distribution of delivery time for each lane, for whoever looks up lanes and
 //! cannot score rows. As Parquet, and as the file that is looked up in memory.
 //!
-//! The orders of the last weeks are each scored with their features at order time. They are grouped in
-//! several ways, from zones of both ends with carrier, service and weight band up to all shipments, and
-//! the distribution of a lane is the pooled one of its orders. A lane of few orders is left out: a
-//! coarser one answers for it.
+//! The orders of the last weeks are each scored as if they were placed now: with their own features, and
+//! those of the whole network as of the last order. They are grouped in several ways, from zones of both
+//! ends with carrier, service and weight band up to all shipments, and the distribution of a lane is the
+//! pooled one of its orders, shrunk towards that of the next coarser lane. A lane of few orders is left
+//! out, since a coarser one answers for it; but every destination zone that ever had an order has a row.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::Result;
 use polars::prelude::*;
-use rayon::prelude::*;
-use scorer::{
-    Distribution, Lane, LaneGrouping, LaneRow, Scorer, SpeedTable, SpeedTableHeader,
-    encode_speed_table,
-};
+use scorer::{Distribution, LaneRow, Scorer, SpeedTable, SpeedTableHeader, encode_speed_table};
 use terms::{AsOf, Matrix, column};
 
 use crate::predictions::{by_day_column, distribution_columns, instants};
 use crate::stages::features::FeatureSet;
+use crate::stages::lane_groups::Orders;
 use crate::stages::lanes::Lanes;
 
 /// Orders of so many days before the as-of make the distributions of their lanes.
@@ -60,24 +58,21 @@ impl<'a> LaneTable<'a> {
         (as_of, model_id): (AsOf, &str),
     ) -> Result<Self> {
         let end = as_of.instant();
-        let recent: Vec<usize> = feature_set.ordered_between(end.plus_days(-DAYS), end).collect();
-        let scored = scorer.score(&matrix.take(&recent))?;
-        let orders: Vec<Lane<'a>> = recent.iter().map(|&row| lanes.of_row(row)).collect();
+        let rows = feature_set.ordered_between(end.plus_days(-DAYS), end);
         let header =
             SpeedTableHeader { model_id: model_id.to_owned(), as_of: end, days: scorer.days() };
-        let rows = groups(&orders).into_par_iter().filter_map(|(grouping, of_lane)| {
-            if of_lane.len() < shipments_min && grouping != LaneGrouping::ALL_SHIPMENTS {
-                return None;
-            }
-            let pooled: Vec<Distribution> = of_lane.iter().map(|&order| scored[order]).collect();
-            Some(LaneRow {
-                grouping,
-                lane: orders[*of_lane.first()?],
-                n_shipments: of_lane.len() as u32,
-                distribution: Distribution::pooled(&pooled)?,
-            })
-        });
-        Ok(Self { header, rows: rows.collect() })
+        if rows.is_empty() {
+            return Ok(Self { header, rows: Vec::new() });
+        }
+        let now = as_if_now(feature_set, matrix, rows.clone());
+        let orders = Orders {
+            lanes: rows.clone().map(|row| lanes.of_row(row)).collect(),
+            distributions: scorer.score(&now)?,
+        };
+        // Of each zone the last order, of whatever time.
+        let known = (0..rows.end).map(|row| lanes.of_row(row));
+        let zones = known.map(|lane| (lane.destination_zone, lane)).collect();
+        Ok(Self { header, rows: orders.rows(shipments_min, &zones) })
     }
 
     /// How many lanes there are, all shipments together among them.
@@ -132,33 +127,16 @@ impl<'a> LaneTable<'a> {
     }
 }
 
-/// The orders of each lane by every grouping, from the finest on. A grouping that divides the orders as
-/// one of fewer columns does is left out: the coarser one answers the same, and more requests.
-fn groups(orders: &[Lane<'_>]) -> Vec<(LaneGrouping, Vec<usize>)> {
-    let by_grouping: Vec<_> =
-        LaneGrouping::ALL.map(|grouping| (grouping, divided(orders, grouping))).into();
-    let is_like_a_coarser = |(grouping, lanes): &(LaneGrouping, Vec<Vec<usize>>)| {
-        by_grouping.iter().any(|(other, of_other)| {
-            let columns = grouping.columns();
-            other.columns().len() < columns.len()
-                && other.columns().iter().all(|column| columns.contains(column))
-                && of_other.len() == lanes.len()
-        })
-    };
-    let kept = by_grouping
-        .iter()
-        .filter(|group| !is_like_a_coarser(group) || group.0 == LaneGrouping::ALL_SHIPMENTS);
-    let each =
-        kept.flat_map(|(grouping, lanes)| lanes.iter().map(|lane| (*grouping, lane.clone())));
-    each.collect()
-}
-
-/// The orders of each lane, in the order of lanes.
-fn divided(orders: &[Lane<'_>], grouping: LaneGrouping) -> Vec<Vec<usize>> {
-    let mut lanes: BTreeMap<Vec<Option<&str>>, Vec<usize>> = BTreeMap::new();
-    for (order, lane) in orders.iter().enumerate() {
-        let texts = grouping.columns().iter().map(|name| lane.text(name)).collect();
-        lanes.entry(texts).or_default().push(order);
+/// The features of some orders, with those of the whole network as of the last one.
+fn as_if_now(feature_set: &FeatureSet, matrix: &Matrix, rows: Range<usize>) -> Matrix {
+    let network = feature_set.declaration.network_columns();
+    let mut now = matrix.take(&rows.collect::<Vec<_>>());
+    for (feature, values) in now.features.0.iter().zip(&mut now.columns) {
+        if network.contains(&feature.name)
+            && let Some(&last) = values.last()
+        {
+            values.fill(last);
+        }
     }
-    lanes.into_values().collect()
+    now
 }
