@@ -21,6 +21,10 @@ use crate::thread_pool::thread_pool;
 /// A feature as Python has it: name, kind, levels (none of a number), meaning, unit.
 type FeatureTuple = (String, &'static str, Option<Vec<String>>, Option<String>, Option<String>);
 
+/// What is added to the raw scores of an ensemble, as Python has it: its name, the expected ones, and the
+/// bytes of doubles.
+type ExplainedEnsemble<'py> = (String, Vec<f64>, Bound<'py, PyBytes>);
+
 /// A published model that is loaded. It is never changed, so that threads may share it.
 #[pyclass(frozen, module = "longhaul._native")]
 pub(crate) struct Model {
@@ -50,7 +54,8 @@ impl Model {
         if let Some(parts) = self.parts.get() {
             return Ok(parts);
         }
-        let (parts, found) = Parts::load(&self.folder).map_err(|error| errors::of_bundle(&error))?;
+        let (parts, found) =
+            Parts::load(&self.folder).map_err(|error| errors::of_bundle(&error))?;
         let expected = self.scorer.model_id();
         if found != expected {
             let folder = self.folder.display();
@@ -78,8 +83,9 @@ impl Model {
             .map_err(|error| errors::of_bundle(&error))?;
         let names =
             scorer.features().0.iter().map(|feature| PyString::new(py, &feature.name).unbind());
-        let names = names.collect();
-        Ok(Self { names, scorer, folder, parts: OnceLock::new(), described })
+        // Explanations read it again, whatever the working directory is by then.
+        let folder = std::path::absolute(&folder).unwrap_or(folder);
+        Ok(Self { names: names.collect(), scorer, folder, parts: OnceLock::new(), described })
     }
 
     /// The model's id.
@@ -125,7 +131,7 @@ impl Model {
         &self,
         py: Python<'py>,
         table: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<(String, Vec<f64>, Bound<'py, PyBytes>)>> {
+    ) -> PyResult<Vec<ExplainedEnsemble<'py>>> {
         let (batches, pool) = (batches_of(table)?, thread_pool(py)?);
         let explained = py.detach(|| -> PyResult<_> {
             let model = (&self.scorer, self.parts()?);

@@ -10,9 +10,10 @@ use std::arch::x86_64::{
     __m512d, __m512i, _CMP_LT_OQ, _mm256_load_ps, _mm512_add_epi32, _mm512_add_pd,
     _mm512_cmp_ps_mask, _mm512_cmplt_epu8_mask, _mm512_cvtepu8_epi32, _mm512_cvtps_pd,
     _mm512_extracti32x4_epi32, _mm512_load_ps, _mm512_load_si512, _mm512_loadu_pd,
-    _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_mask_cmpeq_epu8_mask, _mm512_mask_mov_epi8,
-    _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_permutexvar_epi8, _mm512_set1_ps,
-    _mm512_setzero_si512, _mm512_store_si512, _mm512_storeu_pd, _mm512_sub_epi8, _pdep_u64,
+    _mm512_loadu_si512, _mm512_mask_blend_epi8, _mm512_mask_cmpge_epu8_mask, _mm512_mask_mov_epi8,
+    _mm512_movepi8_mask, _mm512_permutex2var_epi8, _mm512_permutexvar_epi8, _mm512_set1_epi8,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_store_si512, _mm512_storeu_pd, _mm512_sub_epi8,
+    _pdep_u64,
 };
 
 use boost::{Model, Tree};
@@ -45,9 +46,8 @@ struct Slot {
     columns: Bytes,
     from: Bytes,
     range: Bytes,
-    /// The first leaf below the split, and the first below its right child.
+    /// The first leaf below the split.
     first: Bytes,
-    right: Bytes,
 }
 
 /// The splits by categories in a slot.
@@ -123,18 +123,11 @@ impl Slots {
         self.n_slots.push(n_slots);
         for at in 0..n_slots {
             let zeros = || Bytes([0; TREES]);
-            let mut slot = Slot {
-                columns: zeros(),
-                from: zeros(),
-                range: zeros(),
-                first: zeros(),
-                right: zeros(),
-            };
+            let mut slot = Slot { columns: zeros(), from: zeros(), range: zeros(), first: zeros() };
             let mut bits = SlotBits { trees: 0, start: self.n_bits };
             for (lane, (numbered, conditions)) in group.iter().zip(conditions).enumerate() {
                 let Some(path) = numbered.paths.get(at) else { continue };
                 slot.first.0[lane] = path.first as u8;
-                slot.right.0[lane] = path.right as u8;
                 match conditions[path.split] {
                     Condition::Within { column, from, range } => {
                         slot.columns.0[lane] = column;
@@ -187,6 +180,7 @@ impl Slots {
         }
         let looked_up: [__m512i; VECTORS] = vectors(&bytes.columns);
         let mut sums = Sums::of(leaves);
+        let minus_one = _mm512_set1_epi8(-1);
         let mut first_slot = 0;
         let mut walked: Option<Offsets> = None;
         for (group, &n_slots) in self.n_slots.iter().enumerate() {
@@ -194,15 +188,18 @@ impl Slots {
             let slots = slots.zip(&self.bits[first_slot..][..n_slots]);
             first_slot += n_slots;
             let mut leaf = _mm512_setzero_si512();
-            let step = |leaf: __m512i, (slot, of_slot): (&Slot, &SlotBits)| {
+            // The leaf behind the split, in each of the trees.
+            let mut behind = _mm512_setzero_si512();
+            let mut step = |leaf: __m512i, (slot, of_slot): (&Slot, &SlotBits)| {
+                behind = _mm512_sub_epi8(behind, minus_one);
                 let column = look_up(looked_up, load(&slot.columns));
                 let from = _mm512_sub_epi8(column, load(&slot.from));
                 let mut goes_right = _mm512_cmplt_epu8_mask(from, load(&slot.range));
                 if BITS {
                     goes_right |= _pdep_u64(sixty_four(&bytes.bits, of_slot.start), of_slot.trees);
                 }
-                let on_path = _mm512_mask_cmpeq_epu8_mask(goes_right, leaf, load(&slot.first));
-                _mm512_mask_mov_epi8(leaf, on_path, load(&slot.right))
+                let is_left_out = _mm512_mask_cmpge_epu8_mask(goes_right, leaf, load(&slot.first));
+                _mm512_mask_mov_epi8(leaf, is_left_out, behind)
             };
             // The leaves found before are added while these trees are walked: both are chains of
             // instructions that wait for one another, but not for those of the other chain.
