@@ -14,6 +14,7 @@ mod features;
 mod history;
 mod holdout;
 mod last_check;
+mod late_shares;
 mod night_inputs;
 mod nightly;
 mod open_shipments;
@@ -142,7 +143,7 @@ fn overview(context: &RunContext<'_>, resolved: &Resolved, results: &Results) ->
          champion     {champion} ({family})\n\
          model        {url}/models/{champion}/\n\
          predictions  {predictions} ({scored} open shipments)\n\
-         report       {url}/{evaluate_folder}/report.html{left_out}",
+         report       {url}/{evaluate_folder}/report.html{left_out}{late}",
         as_of = context.as_of,
         rows_in = count(check.rows_in),
         rows_ok = count(check.rows_ok),
@@ -156,6 +157,7 @@ fn overview(context: &RunContext<'_>, resolved: &Resolved, results: &Results) ->
         predictions = url_of_predictions(context, resolved),
         scored = count(scored.rows),
         evaluate_folder = evaluate.folder,
+        late = scored.late_shares.text(),
     ))
 }
 

@@ -97,7 +97,9 @@ impl<'a> OpenForecasts<'a> {
     /// If the feature set lacks its keys.
     pub(super) fn predictions(&self) -> Result<DataFrame> {
         let mut predictions = Predictions::on_days(self.scorer.days());
-        let (shipment_ids, order_ids) = self.ids()?;
+        let frame = &self.feature_set.frame;
+        let [shipment_ids, order_ids] =
+            [frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?];
         for (open, forecast) in self.shipments.iter().zip(&self.forecasts) {
             let ids = (&shipment_ids[open.row], &order_ids[open.row]);
             let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
@@ -136,10 +138,10 @@ impl<'a> OpenForecasts<'a> {
         let of = |texts: &[Option<String>]| -> Vec<Option<String>> {
             chosen.iter().map(|&at| texts[self.shipments[at].row].clone()).collect()
         };
-        let (shipment_ids, order_ids) = self.ids()?;
+        let frame = &self.feature_set.frame;
         let mut columns = vec![
-            Column::new(column::SHIPMENT_ID.into(), of(&shipment_ids)),
-            Column::new(column::ORDER_ID.into(), of(&order_ids)),
+            Column::new(column::SHIPMENT_ID.into(), of(&frame.texts(column::SHIPMENT_ID)?)),
+            Column::new(column::ORDER_ID.into(), of(&frame.texts(column::ORDER_ID)?)),
             instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
             Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
         ];
@@ -154,12 +156,6 @@ impl<'a> OpenForecasts<'a> {
         columns.extend(self.of_promise(&chosen)?);
         columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, &chosen)?);
         Ok(DataFrame::new(chosen.len(), columns)?)
-    }
-
-    /// Keys of all rows of the feature set.
-    fn ids(&self) -> Result<(Vec<Option<String>>, Vec<Option<String>>)> {
-        let frame = &self.feature_set.frame;
-        Ok((frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?))
     }
 
     /// Age, milestone and promise of some of them.

@@ -12,6 +12,7 @@ use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
+use crate::stages::late_shares::{LateShares, late_shares};
 use crate::stages::open_shipments::OpenForecasts;
 use crate::stages::speed_table::speed_table;
 
@@ -40,6 +41,8 @@ pub(crate) struct Summary {
     pub(crate) promised: usize,
     /// Lanes with a recent order.
     pub(crate) lanes: usize,
+    /// Lanes and carriers that have become later.
+    pub(crate) late_shares: LateShares,
 }
 
 /// Writes one prediction by a model for each shipment that is open at the as-of, and the lane speed
@@ -84,6 +87,7 @@ pub(crate) fn run(
                 rows,
                 promised,
                 lanes: n_lanes,
+                late_shares: late_shares(&feature_set, &matrix, &scorer, context.as_of)?,
             })?,
             files: files.collect::<Result<_>>()?,
         })

@@ -23,6 +23,9 @@ const DAYS: i64 = 28;
 pub(crate) const LANE: [Category; 4] =
     [Category::OriginRegion, Category::DestinationRegion, Category::Carrier, Category::Service];
 
+/// Where the carrier is among them.
+pub(crate) const CARRIER: usize = 2;
+
 /// The values of each column of a lane, by row of the feature set; `None` if it is not declared.
 ///
 /// # Errors
