@@ -201,7 +201,8 @@ fn latest(store: &Folder) -> (String, String) {
     let text = |name: &str| latest[name].as_str().expect(name).to_owned();
     let as_of = text("as_of");
     assert_eq!(text("folder"), format!("{PLACE}/as_of={as_of}"));
-    let manifest = std::fs::read(store.path().join(text("folder")).join("manifest.json")).unwrap();
+    let manifest = std::fs::read(store.path().join(text("folder")).join("manifest.json"));
+    let manifest = manifest.expect("a manifest");
     assert_eq!(text("manifest_sha256"), terms::Digest::of(&manifest).to_string());
     (as_of, text("model_id"))
 }
@@ -328,4 +329,29 @@ fn gc_keeps_the_predictions_of_as_many_nights_and_the_newest_always() {
     assert_eq!(left.len(), 3 * 4 + 2, "and two pointers: {left:?}");
     assert_eq!(latest(&store).0, "2025-10-28");
     longhaul(&["verify", "--store", store.url()]).ok();
+}
+
+#[test]
+fn a_carrier_that_has_become_slow_is_named_with_its_share_of_late_deliveries() {
+    let store = Folder::empty();
+    let slow = "simulate.episodes=[{kind=\"slowdown\",from=\"2025-10-15\",factor=3.0,carrier=\"crown_post\"}]";
+    longhaul(&["simulate", PIPELINE, "--store", store.url(), "--set", slow]).ok();
+    on_night(&store, "publish", "2025-10-15", &[]);
+    let late =
+        |as_of: &str| on_night(&store, "score", as_of, &[])["summary"]["late_shares"].clone();
+    let before = late("2025-10-15");
+    assert_eq!(before["later_than"], "promise");
+    let is_slow = |late: &Value| {
+        let worse = late["worse"].as_array().expect("a list").iter();
+        let carriers = worse.filter(|worse| worse["by"] == "carrier");
+        carriers.clone().any(|worse| worse["name"] == "crown_post")
+    };
+    assert!(!is_slow(&before), "{before}");
+    let now = late(AS_OF);
+    assert!(is_slow(&now), "{now}");
+    for worse in now["worse"].as_array().expect("a list") {
+        let number = |name: &str| worse[name].as_f64().expect(name);
+        assert!(number("late_share") > number("late_share_before"), "{worse}");
+        assert!(number("deliveries").min(number("deliveries_before")) >= 30.0, "{worse}");
+    }
 }

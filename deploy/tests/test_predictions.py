@@ -40,6 +40,11 @@ def program(*arguments: str) -> str:
     return ended.stdout
 
 
+def file_of(path: pathlib.Path | str) -> str:
+    """A file for DuckDB, by its own columns: it would take `as_of` from the name of the folder, as a date."""
+    return f"read_parquet('{path}', hive_partitioning = false)"
+
+
 def declared(table: str) -> dict[str, tuple[str, bool]]:
     """Type and whether it is required, by column, from the printed contract, line by line."""
     columns: dict[str, tuple[str, bool]] = {}
@@ -86,7 +91,7 @@ class Predictions(unittest.TestCase):
         for table in ["predictions", "at_risk", "speed_table"]:
             path = str(self.night / f"{table}.parquet")
             columns = declared(table)
-            described = duckdb.sql(f"DESCRIBE SELECT * FROM '{path}'").fetchall()
+            described = duckdb.sql(f"DESCRIBE SELECT * FROM {file_of(path)}").fetchall()
             schema = duckdb.sql(f"SELECT name, repetition_type FROM parquet_schema('{path}')").fetchall()
             repetition = dict(schema)
             frame = pl.read_parquet(path)
@@ -108,10 +113,8 @@ class Predictions(unittest.TestCase):
 
     def test_both_read_the_same_instants_and_all_nights_at_once(self):
         nights = str(self.store / "predictions/small/as_of=*/predictions.parquet")
-        # The folders are named as Hive's partitions are, by a column that the files have as well.
         by_night = duckdb.sql(
-            f"SELECT epoch_us(as_of), count(*) FROM read_parquet('{nights}', hive_partitioning = false)"
-            " GROUP BY as_of ORDER BY as_of"
+            f"SELECT epoch_us(as_of), count(*) FROM {file_of(nights)} GROUP BY as_of ORDER BY as_of"
         ).fetchall()
         frame = pl.read_parquet(nights, hive_partitioning=False)
         expected = frame.group_by(pl.col("as_of").dt.epoch("us")).len().sort("as_of")
@@ -120,7 +123,10 @@ class Predictions(unittest.TestCase):
         self.assertEqual(frame["as_of"].unique().sort().to_list(), midnights)
 
         path = str(self.night / "predictions.parquet")
-        (eta,) = duckdb.sql(f"SELECT max(epoch_us(eta_p50)) FROM '{path}'").fetchone()
+        # By the names of folders only the nights that are wanted are opened.
+        days = duckdb.sql(f"SELECT DISTINCT as_of FROM '{nights}' WHERE as_of = DATE '{NIGHTS[0]}'")
+        self.assertEqual([str(day) for (day,) in days.fetchall()], NIGHTS[:1])
+        ((eta,),) = duckdb.sql(f"SELECT max(epoch_us(eta_p50)) FROM {file_of(path)}").fetchall()
         frame = pl.read_parquet(path)
         self.assertEqual(frame["eta_p50"].max(), datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=eta))
         late = (frame["eta_p50"] - frame["ordered_at"]).dt.total_seconds() / 3600 - frame["hours_p50"]

@@ -148,6 +148,7 @@ mod made {
         for (path, bytes) in storage.objects() {
             let is_control = path.ends_with("/manifest.json")
                 || path.ends_with("/current.json")
+                || path.ends_with("/latest.json")
                 || path.ends_with("/inputs.json")
                 || ["tables/_commits/", "locks/", "state/nights/", "state/check/"]
                     .iter()

@@ -3,9 +3,14 @@
 use anyhow::Result;
 use features::{Category, Fact, LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE};
 use scorer::Lane;
+use terms::column;
 
 use crate::stages::features::FeatureSet;
 use crate::stages::segments::declared_texts;
+
+/// The columns of a lane that a person knows it by: regions, and who carries.
+pub(crate) const REGIONAL: [&str; 4] =
+    [column::ORIGIN_REGION, column::DESTINATION_REGION, column::CARRIER, column::SERVICE];
 
 /// A column by row of the feature set; `None` if it is not declared.
 type Declared<T> = Option<Vec<Option<T>>>;
@@ -40,6 +45,14 @@ impl Lanes {
             service: text(Category::Service)?,
             weight_g,
         })
+    }
+
+    /// Those of [`REGIONAL`] that are declared.
+    pub(crate) fn declared(&self) -> Vec<&'static str> {
+        let columns =
+            [&self.origin_region, &self.destination_region, &self.carrier, &self.service];
+        let named = REGIONAL.into_iter().zip(columns);
+        named.filter_map(|(name, column)| column.as_ref().map(|_| name)).collect()
     }
 
     /// That of a row.

@@ -17,6 +17,7 @@ mod lane_answers;
 mod lane_groups;
 mod lanes;
 mod last_check;
+mod late_shares;
 mod night_inputs;
 mod nightly;
 mod open_shipments;
@@ -150,7 +151,7 @@ fn overview(context: &RunContext<'_>, resolved: &Resolved, results: &Results) ->
          champion     {champion} ({family})\n\
          model        {url}/models/{champion}/\n\
          predictions  {predictions} ({scored} open shipments)\n\
-         report       {url}/{evaluate_folder}/report.html{left_out}",
+         report       {url}/{evaluate_folder}/report.html{left_out}{late}",
         as_of = context.as_of,
         rows_in = count(check.rows_in),
         rows_ok = count(check.rows_ok),
@@ -164,6 +165,7 @@ fn overview(context: &RunContext<'_>, resolved: &Resolved, results: &Results) ->
         predictions = url_of_predictions(context, resolved),
         scored = count(scored.rows),
         evaluate_folder = evaluate.folder,
+        late = scored.late_shares.text(),
     ))
 }
 

@@ -312,3 +312,47 @@ fn quantiles(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use store::{Store, StoreSettings};
+
+    use super::*;
+    use crate::flags::{Global, LogFormat};
+    use crate::predictions::instants;
+    use crate::report::Reporter;
+
+    #[test]
+    fn what_former_versions_stored_of_a_night_is_read() {
+        let settings = StoreSettings::resolve("memory://", &BTreeMap::new()).unwrap();
+        let store = Store::open(&settings).unwrap();
+        let (store_set, quiet, log_format) = (None, true, LogFormat::Text);
+        let global = Global { store: store_set, set: Vec::new(), json: false, quiet, log_format };
+        let (reporter, as_of) = (Reporter::new(&global), "2026-03-30".parse().unwrap());
+        let context = RunContext::new(&store, as_of, &reporter);
+        // With the name that the as-of had, and what nobody reads any more.
+        let mut columns = vec![
+            Column::new(column::SHIPMENT_ID.into(), ["a", "b", "a"]),
+            instants("predicted_as_of", &[as_of.instant(); 3]).unwrap(),
+            Column::new(ROLE.into(), [CHALLENGER, CHALLENGER, CHAMPION]),
+            Column::new(TRAINING.into(), ["so", "otherwise", "otherwise"]),
+        ];
+        for (level, name) in column::HOURS.into_iter().enumerate() {
+            columns
+                .push(Column::new(name.into(), [1.0, 2.0, 3.0].map(|row: f32| row + level as f32)));
+        }
+        let bytes = to_parquet(DataFrame::new(3, columns).unwrap()).unwrap();
+        let path = format!("{FOLDER}/shop/2026-03-01/{}.parquet", Digest::of(&bytes));
+        store.put(&path, bytes.into()).unwrap();
+        let night = StoredNight::at(path).unwrap();
+        let frame = read(&context, &night).unwrap().unwrap();
+        let of = |role, training| {
+            let found = quantiles(&frame, role, training).unwrap().into_iter();
+            found.map(|(id, hours)| (id, hours[0], hours[N_LEVELS - 1])).collect::<Vec<_>>()
+        };
+        assert_eq!(of(CHALLENGER, Some("so")), [("a".to_owned(), 1.0, 9.0)]);
+        assert_eq!(of(CHAMPION, None), [("a".to_owned(), 3.0, 11.0)]);
+    }
+}

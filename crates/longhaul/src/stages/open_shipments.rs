@@ -10,7 +10,7 @@ use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, column
 use crate::predictions::{Predictions, instants};
 use crate::stages::features::FeatureSet;
 use crate::stages::holdout::credible_promise;
-use crate::stages::lanes::Lanes;
+use crate::stages::lanes::{Lanes, REGIONAL};
 
 const SECOND_MICROS: i64 = 1_000_000;
 
@@ -97,7 +97,9 @@ impl<'a> OpenForecasts<'a> {
     /// If the feature set lacks its keys.
     pub(super) fn predictions(&self) -> Result<DataFrame> {
         let mut predictions = Predictions::on_days(self.scorer.days());
-        let (shipment_ids, order_ids) = self.ids()?;
+        let frame = &self.feature_set.frame;
+        let [shipment_ids, order_ids] =
+            [frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?];
         for (open, forecast) in self.shipments.iter().zip(&self.forecasts) {
             let ids = (&shipment_ids[open.row], &order_ids[open.row]);
             let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
@@ -136,18 +138,18 @@ impl<'a> OpenForecasts<'a> {
         let of = |texts: &[Option<String>]| -> Vec<Option<String>> {
             chosen.iter().map(|&at| texts[self.shipments[at].row].clone()).collect()
         };
-        let (shipment_ids, order_ids) = self.ids()?;
+        let frame = &self.feature_set.frame;
         let mut columns = vec![
-            Column::new(column::SHIPMENT_ID.into(), of(&shipment_ids)),
-            Column::new(column::ORDER_ID.into(), of(&order_ids)),
+            Column::new(column::SHIPMENT_ID.into(), of(&frame.texts(column::SHIPMENT_ID)?)),
+            Column::new(column::ORDER_ID.into(), of(&frame.texts(column::ORDER_ID)?)),
             instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
             Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
         ];
         let lanes = Lanes::of(self.feature_set)?;
         let lanes: Vec<Lane<'_>> =
             chosen.iter().map(|&at| lanes.of_row(self.shipments[at].row)).collect();
-        for (name, text) in REGIONAL_LANE {
-            let texts: StringChunked = lanes.iter().map(text).collect();
+        for name in REGIONAL {
+            let texts: StringChunked = lanes.iter().map(|lane| lane.text(name)).collect();
             columns.push(texts.with_name(name.into()).into_column());
         }
         let passed = |&at: &usize| self.promised_at[at].is_some_and(|at| at < self.as_of.instant());
@@ -156,12 +158,6 @@ impl<'a> OpenForecasts<'a> {
         columns.extend(self.of_promise(&chosen)?);
         columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, &chosen)?);
         Ok(DataFrame::new(chosen.len(), columns)?)
-    }
-
-    /// Keys of all rows of the feature set.
-    fn ids(&self) -> Result<(Vec<Option<String>>, Vec<Option<String>>)> {
-        let frame = &self.feature_set.frame;
-        Ok((frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?))
     }
 
     /// Age, milestone and promise of some of them.
@@ -187,17 +183,6 @@ impl<'a> OpenForecasts<'a> {
         instants(name, &eta)
     }
 }
-
-/// A column of a lane, and its value.
-type LaneColumn = (&'static str, for<'a> fn(&Lane<'a>) -> Option<&'a str>);
-
-/// The columns of a lane that a person knows: regions and who carries.
-const REGIONAL_LANE: [LaneColumn; 4] = [
-    (column::ORIGIN_REGION, |lane| lane.origin_region),
-    (column::DESTINATION_REGION, |lane| lane.destination_region),
-    (column::CARRIER, |lane| lane.carrier),
-    (column::SERVICE, |lane| lane.service),
-];
 
 /// Whether a promise lies before the as-of.
 const PROMISE_PASSED: &str = "promise_passed";

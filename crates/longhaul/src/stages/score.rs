@@ -16,6 +16,7 @@ use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
 use crate::stages::lanes::Lanes;
+use crate::stages::late_shares::{LateShares, late_shares};
 use crate::stages::open_shipments::OpenForecasts;
 use crate::stages::speed_table::LaneTable;
 
@@ -47,6 +48,8 @@ pub(crate) struct Summary {
     pub(crate) promised: usize,
     /// Lanes with enough recent orders, by all groupings.
     pub(crate) lanes: usize,
+    /// Lanes and carriers that have become later.
+    pub(crate) late_shares: LateShares,
 }
 
 /// Writes one prediction by a model for each shipment that is open at the as-of, and the lane speed
@@ -99,6 +102,7 @@ pub(crate) fn run(
                 rows,
                 promised,
                 lanes: n_lanes,
+                late_shares: late_shares(&feature_set, &matrix, &scorer, context.as_of)?,
             })?,
             files,
         })
