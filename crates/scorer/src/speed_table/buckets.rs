@@ -4,7 +4,7 @@
 //! Half of the slots are empty, so nearly always one bucket says whether an entry is there, and it says
 //! so without a branch for each slot: the buckets of several keys are waited for at once.
 
-use super::format::u32_at;
+use super::numbers::u32_at;
 
 /// Slots of a bucket.
 const N_SLOTS: usize = 8;

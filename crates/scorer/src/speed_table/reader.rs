@@ -9,10 +9,11 @@ use memmap2::Mmap;
 use terms::Digest;
 
 use super::buckets::Buckets;
-use super::format::{Counts, Layout, ROW_BYTES, RowCounts, SpeedTableHeader, u32_at};
+use super::format::{Counts, Layout, ROW_BYTES, RowCounts, SpeedTableHeader};
 use super::hash;
 use super::lane::{Lane, LaneGrouping, N_GROUPINGS, N_KEY_COLUMNS, Words};
 use super::lane_speed::LaneSpeed;
+use super::numbers::u32_at;
 use crate::error::Error;
 
 /// What is said of a table that is in no file.
@@ -79,6 +80,8 @@ impl SpeedTable {
         let name = || path.as_ref().display().to_string();
         let unreadable = |source| Error::SpeedTableUnreadable { file: name(), source };
         let file = File::open(&path).map_err(unreadable)?;
+        // Reading a file of 217 MB into memory takes more than a thousand times as long, and each process
+        // would have a copy of its own (examples/speed_table.rs).
         // SAFETY: the mapping is read-only, and its bytes are the file's as long as nobody changes the
         // file in place; writers do not, they rename a new file to its name, which leaves this one alone.
         // Nothing is assumed of the bytes: each is read anew and checked where it is used, no reference
