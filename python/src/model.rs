@@ -20,6 +20,9 @@ use crate::thread_pool::thread_pool;
 /// A feature as Python has it: name, kind, levels (none of a number), meaning, unit.
 type FeatureTuple = (String, &'static str, Option<Vec<String>>, Option<String>, Option<String>);
 
+/// An explanation as Python has it: the name of the ensemble, the expected raw scores, and doubles.
+type ExplanationTuple<'py> = (String, Vec<f64>, Bound<'py, PyBytes>);
+
 /// A published model that is loaded. It is never changed, so that threads may share it.
 #[pyclass(frozen, module = "longhaul._native")]
 pub(crate) struct Model {
@@ -100,7 +103,7 @@ impl Model {
         &self,
         py: Python<'py>,
         table: &Bound<'py, PyAny>,
-    ) -> PyResult<Vec<(String, Vec<f64>, Bound<'py, PyBytes>)>> {
+    ) -> PyResult<Vec<ExplanationTuple<'py>>> {
         let (batches, pool) = (batches_of(table)?, thread_pool(py)?);
         let explained = py.detach(|| pool.install(|| explanations(&self.scorer, batches)))?;
         let of_ensemble = |Explanation { part, expected, values }: Explanation| {

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_equal_hashes_and_tags_are_told_apart_and_others_are_not_there() {
+    fn entries_of_equal_hashes_and_tags_are_found_and_others_are_not() {
         // More of one hash than a bucket has slots, in the last bucket.
         let hashes: Vec<u64> = [7; 12].into_iter().chain([7 + (1 << 32), 6, 1 << 40]).collect();
         let mut bytes = Vec::new();
