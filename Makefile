@@ -90,6 +90,8 @@ parity: .venv-parity/installed ## A published model as other programs read it, b
 # The bundle has parity vectors: rows at all thresholds, with what they must give. DIR's are as it was
 # published.
 PYTHON_BUNDLE = $(or $(DIR),.parity-python)
+# A speed table, and what lookups in it must give.
+SPEED_TABLE := $(TARGET)/speed-table
 
 test-python: .venv-wheel/installed ## The Python package: wheel, types, tests in a clean virtual environment: [DIR=<bundle folder>] (needs Python 3.11, PyPI)
 	$(CARGO) fmt --manifest-path python/Cargo.toml --check
@@ -101,12 +103,15 @@ test-python: .venv-wheel/installed ## The Python package: wheel, types, tests in
 	@if test -z "$(DIR)"; then rm -rf $(PYTHON_BUNDLE) && $(CARGO) build -p artifact --example export && \
 	  $(TARGET)/debug/examples/export generated:1 $(PYTHON_BUNDLE) && \
 	  .venv-python/bin/python python/tests/write_manifest.py $(PYTHON_BUNDLE) generated-1; fi
-	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_alone.py
+	rm -rf $(SPEED_TABLE) && mkdir -p $(SPEED_TABLE) && $(CARGO) build -p scorer --example small_speed_table
+	$(TARGET)/debug/examples/small_speed_table $(SPEED_TABLE)/speed.bin >$(SPEED_TABLE)/expected.jsonl
+	BUNDLE=$(PYTHON_BUNDLE) SPEED_TABLE=$(SPEED_TABLE) .venv-python/bin/python python/tests/test_alone.py
 	.venv-python/bin/pip install --quiet --requirement python/requirements.txt
 	cd python && ../.venv-wheel/bin/mypy --python-executable ../.venv-python/bin/python
 	.venv-wheel/bin/pip install --quiet --no-index --force-reinstall $(TARGET)/wheels/longhaul-*.whl
 	.venv-wheel/bin/python -m mypy.stubtest longhaul._native --mypy-config-file python/pyproject.toml
 	BUNDLE=$(PYTHON_BUNDLE) .venv-python/bin/python python/tests/test_longhaul.py
+	SPEED_TABLE=$(SPEED_TABLE) .venv-python/bin/python python/tests/test_speed_table.py
 
 .venv-wheel/installed: python/requirements-tools.txt
 	test -x .venv-wheel/bin/python || python3 -m venv .venv-wheel
@@ -270,9 +275,10 @@ SCORE_FLAGS = $(if $(BUNDLES),--bundles $(BUNDLES)) $(if $(PASSES),--passes $(PA
 
 bench-score: .venv-bench/score ## Our scoring against its peers, one row and many: [BUNDLES=folders] [ONLY=…] [CHECK=1] (needs Python 3.11, PyPI, gcc)
 	$(CARGO) build -p artifact --example export
+	$(CARGO) build --release -p scorer --example speed_table
 	$(CARGO) build --release --locked --manifest-path benches/score/ours/Cargo.toml --target-dir $(TARGET)/bench-score
 	.venv-bench/bin/python benches/score/run.py --ours $(TARGET)/bench-score/release/bench-score \
-	  --export $(TARGET)/debug/examples/export $(SCORE_FLAGS)
+	  --export $(TARGET)/debug/examples/export --lookup $(TARGET)/release/examples/speed_table $(SCORE_FLAGS)
 	python3 benches/figures.py record score .bench/bench-score.json
 
 .venv-bench/score: benches/requirements.txt benches/score/requirements.txt

@@ -56,9 +56,9 @@ def show(lines):
         target = known["target"]
         if isinstance(target, float):
             sign = "<" if known.get("strict") else "≤"
-            target = f"{sign} {target}x"
+            target = f"{sign} {target}x" if ratio else f"{sign} {target:g}"
         figures = [cell(known["ours"]), cell(known["theirs"]), ratio or "–"]
-        table.append([known["work"], *figures, target, "yes" if known["met"] else "NO"])
+        table.append([known["work"], *figures, cell(target), "yes" if known["met"] else "NO"])
     widths = [max(len(row[i]) for row in table) for i in range(len(heads) - 1)]
     for row in table:
         first, *middle, last = row

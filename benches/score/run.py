@@ -1,6 +1,6 @@
 """`make bench-score`: scoring rows with our scorer and with its peers, on the same trees and rows.
 
-usage: run.py --ours PROGRAM --export PROGRAM [--bundles FOLDER,…] [--passes 5] [--rows 40000]
+usage: run.py --ours PROGRAM --export PROGRAM --lookup PROGRAM [--bundles FOLDER,…] [--passes 5] [--rows 40000]
               [--batch 100000] [--only NAMES] [--check] [--folder .bench]
 
 What is measured is in `ours/src/loops.rs`. All peers are called from one compiled program, through
@@ -32,6 +32,9 @@ TAIL_TARGET = 3.0
 ROW_TARGETS = {"LightGBM": 0.1, "ONNX Runtime": 1.0, "tl2cgen": 1.0, "nexus-inference": 1.0}
 # Of the time for many rows.
 BATCH_TARGETS = {"LightGBM": 1 / 6, "ONNX Runtime": 1.0, "tl2cgen": 1.0, "nexus-inference": 1.0}
+# The work without a model, and nanoseconds of one lookup at the median, of a thousand lanes again and again.
+SPEED_TABLE = "speed table, one lookup"
+LOOKUP_NS = 200.0
 NOT_MEASURED = {
     "Yggdrasil": "reads neither LightGBM's trees nor ONNX, and has no loss of quantiles to train like ones",
 }
@@ -140,10 +143,32 @@ def measured(arguments, name, bundle, leaves):
     return {"lines": lines, "settings": {"passes": arguments.passes, "rows": arguments.rows}, **found}
 
 
+def looked_up(arguments):
+    """Lookups in a speed table of a million rows: crates/scorer/examples/speed_table.rs."""
+    found = json.loads(run([arguments.lookup, arguments.folder / "score" / "speed.bin"]))
+    lines = []
+    for lanes in ("repeated", "random", "first"):
+        for part in ("p50", "p99"):
+            target = LOOKUP_NS if (lanes, part) == ("repeated", "p50") else None
+            of = found[lanes][part]
+            met = target is None or of <= target
+            lines.append(plain(f"{SPEED_TABLE}: {lanes} lanes, {part}, ns", of, None, target, met))
+    for what, of in [
+        ("one read of memory that waits for the one before, ns", found["one_read_ns"]),
+        ("opening, ms", found["open_ms"]),
+        ("reading it into memory instead, ms", found["read_ms"]),
+        ("comparing with the digest, ms", found["verify_ms"]),
+    ]:
+        lines.append(plain(f"{SPEED_TABLE}: {what}", of, None, None, True))
+    settings = {"rows": found["rows"], "bytes": found["bytes"]}
+    return {"lines": lines, "settings": settings, **found}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--ours", type=pathlib.Path, required=True)
     parser.add_argument("--export", type=pathlib.Path, required=True)
+    parser.add_argument("--lookup", type=pathlib.Path, required=True)
     parser.add_argument("--bundles", default="")
     parser.add_argument("--passes", type=int, default=5)
     parser.add_argument("--rows", type=int, default=40_000)
@@ -156,19 +181,23 @@ def main():
     works = {f"{leaves} leaves": (None, leaves) for leaves in MEDIAN_US}
     for bundle in filter(None, arguments.bundles.split(",")):
         works[pathlib.Path(bundle).name] = (pathlib.Path(bundle), None)
+    works[SPEED_TABLE] = (None, None)
     report = {"machine": machine(), "rows": {}}
+    (arguments.folder / "score").mkdir(parents=True, exist_ok=True)
     path = arguments.folder / "bench-score.json"
     for name, (bundle, leaves) in works.items():
         if not is_wanted(arguments.only, name, works):
             continue
-        if bundle is None:
+        if bundle is None and name != SPEED_TABLE:
             bundle = arguments.folder / "score" / name / "bundle"
             if not (bundle / "manifest.json").exists():
                 print(f"{name}: training", flush=True)
                 run([arguments.ours, "train", bundle, leaves])
         print(name, flush=True)
         try:
-            report["rows"][name] = measured(arguments, name, bundle, leaves)
+            is_table = name == SPEED_TABLE
+            of = looked_up(arguments) if is_table else measured(arguments, name, bundle, leaves)
+            report["rows"][name] = of
         except Failed as failed:
             report["rows"][name] = {"lines": [{"work": name, "why": str(failed)}], "settings": {}}
         show_now(report["rows"][name]["lines"])

@@ -8,14 +8,19 @@
     forecast.hours[0.5], forecast.probability_by_day[5]
     longhaul.explain(model, rows)["gate"]     # what each feature of each row adds
 
-What goes wrong is `longhaul.BundleError` (a model that cannot be loaded) or `longhaul.DataError` (rows
-that cannot be scored), both of them a `longhaul.Error`.
+    table = longhaul.SpeedTable("speed.bin")  # how fast lanes deliver, without a model
+    table.lookup(destination_zone="22041").probability_within(72)
+
+What goes wrong is `longhaul.BundleError` (a model that cannot be loaded), `longhaul.SpeedTableError` (a
+speed table that cannot be opened) or `longhaul.DataError` (rows that cannot be scored or looked up), all
+of them a `longhaul.Error`.
 """
 
-from longhaul._errors import BundleError, DataError, Error
+from longhaul._errors import BundleError, DataError, Error, SpeedTableError
 from longhaul._explanation import Explanation, explain
 from longhaul._model import Feature, Model, load
-from longhaul._native import Forecast, Table, __version__
+from longhaul._native import Forecast, LaneSpeed, Table, __version__
+from longhaul._speed_table import SpeedTable
 from longhaul._tables import ArrowTable
 
 __all__ = [
@@ -26,7 +31,10 @@ __all__ = [
     "Explanation",
     "Feature",
     "Forecast",
+    "LaneSpeed",
     "Model",
+    "SpeedTable",
+    "SpeedTableError",
     "Table",
     "__version__",
     "explain",

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from longhaul import _native
-from longhaul._tables import AnyTable, like, only
-
-_IDS = ("shipment_id", "order_id")
+from longhaul._tables import IDS, AnyTable, like, only
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +67,7 @@ class Model:
         Raises DataError if columns are missing, all of which it names, or have another type; TypeError
         if it is no table.
         """
-        names = [*_IDS, *(feature.name for feature in self._features)]
+        names = [*IDS, *(feature.name for feature in self._features)]
         return like(table, self._native.predict(only(table, names)))
 
     def predict_row(self, row: Mapping[str, object]) -> _native.Forecast:

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from longhaul._native import Table
 
 
+#: Columns that results have as well.
+IDS = ("shipment_id", "order_id")
+
+
 class ArrowTable(Protocol):
     """A table that can be handed over as a stream of Arrow's C interface."""
 

@@ -6,7 +6,9 @@ use pyo3::PyErr;
 mod imported {
     pyo3::import_exception!(longhaul._errors, BundleError);
     pyo3::import_exception!(longhaul._errors, DataError);
+    pyo3::import_exception!(longhaul._errors, SpeedTableError);
 }
+use imported::SpeedTableError;
 pub(crate) use imported::{BundleError, DataError};
 
 /// An error with its causes and what can be done about it, as one line.
@@ -23,6 +25,11 @@ fn text(error: &scorer::Error) -> String {
 /// Of a model that cannot be loaded.
 pub(crate) fn of_bundle(error: &scorer::Error) -> PyErr {
     BundleError::new_err(text(error))
+}
+
+/// Of a speed table that cannot be opened.
+pub(crate) fn of_speed_table(error: &scorer::Error) -> PyErr {
+    SpeedTableError::new_err(text(error))
 }
 
 /// Of rows that cannot be scored.

@@ -1,4 +1,4 @@
-//! The forecast of one row.
+//! The forecast of one row, and distributions as dictionaries.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -28,22 +28,13 @@ impl Forecast {
     /// Quantiles of delivery time by their level, in hours from the order, ascending.
     #[getter]
     fn hours<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let hours = PyDict::new(py);
-        for (level, value) in LEVELS.into_iter().zip(self.distribution.hours) {
-            hours.set_item(level, value)?;
-        }
-        Ok(hours)
+        by_level(py, &self.distribution)
     }
 
     /// The probability of delivery within so many days from the order, by the days.
     #[getter]
     fn probability_by_day<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let Distribution { by_day, days, .. } = &self.distribution;
-        let probabilities = PyDict::new(py);
-        for (point, probability) in by_day.iter().enumerate() {
-            probabilities.set_item(days.day(point), probability)?;
-        }
-        Ok(probabilities)
+        by_day(py, &self.distribution)
     }
 
     fn __repr__(&self) -> String {
@@ -55,4 +46,28 @@ impl Forecast {
              P(over 2 days) {probability_over_2d:.3}>"
         )
     }
+}
+
+/// Quantiles by their level.
+pub(crate) fn by_level<'py>(
+    py: Python<'py>,
+    distribution: &Distribution,
+) -> PyResult<Bound<'py, PyDict>> {
+    let hours = PyDict::new(py);
+    for (level, value) in LEVELS.into_iter().zip(distribution.hours) {
+        hours.set_item(level, value)?;
+    }
+    Ok(hours)
+}
+
+/// Probabilities of delivery by their days.
+pub(crate) fn by_day<'py>(
+    py: Python<'py>,
+    distribution: &Distribution,
+) -> PyResult<Bound<'py, PyDict>> {
+    let probabilities = PyDict::new(py);
+    for (point, probability) in distribution.by_day.iter().enumerate() {
+        probabilities.set_item(distribution.days.day(point), probability)?;
+    }
+    Ok(probabilities)
 }

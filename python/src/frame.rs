@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, Float32Array, ListArray, RecordBatch, RecordBatchReader, StringArray,
+    new_empty_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use scorer::{Distribution, Scorer};
-use terms::{DAYS_AHEAD, Feature, column};
+use terms::{DAYS_AHEAD, DayGrid, Feature, column};
 
 /// Why a table cannot be scored.
 #[derive(Debug)]
@@ -89,45 +90,69 @@ pub(crate) fn predictions(
 ) -> Result<RecordBatch, TableError> {
     let schema = batches.schema();
     check_columns(scorer, &schema)?;
-    let is_id = |name: &&str| schema.column_with_name(name).is_some();
-    let id_names: Vec<&str> =
-        [column::SHIPMENT_ID, column::ORDER_ID].into_iter().filter(is_id).collect();
-    let mut ids: Vec<Vec<ArrayRef>> = vec![Vec::new(); id_names.len()];
+    let mut ids = Ids::new(&schema);
     let mut distributions = Vec::new();
     for batch in batches {
         let batch = batch?;
         distributions.extend(scorer.score(&scorer.matrix_of(&batch)?)?);
-        for (name, parts) in id_names.iter().zip(&mut ids) {
-            parts.extend(batch.column_by_name(name).cloned());
-        }
+        ids.add(&batch);
     }
-    let mut columns = Vec::new();
-    for (name, parts) in id_names.iter().zip(&ids) {
-        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
-        let all = match parts.as_slice() {
-            [] => match schema.field_with_name(name) {
-                Ok(field) => arrow::array::new_empty_array(field.data_type()),
-                Err(error) => return Err(error.into()),
-            },
-            parts => concat(parts)?,
-        };
-        columns.push(((*name).to_owned(), all));
-    }
-    columns.extend(prediction_columns(scorer, &distributions)?);
+    let mut columns = ids.columns(&schema)?;
+    columns.extend(distribution_columns(scorer.model_id(), scorer.days(), &distributions)?);
     Ok(RecordBatch::try_from_iter_with_nullable(
         columns.into_iter().map(|(name, array)| (name, array, true)),
     )?)
 }
 
-fn prediction_columns(
-    scorer: &Scorer,
+/// The ids of a table's rows, batch by batch: of shipments, of orders, both or none.
+pub(crate) struct Ids(Vec<(&'static str, Vec<ArrayRef>)>);
+
+impl Ids {
+    /// None yet, of those that the table has.
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let names = [column::SHIPMENT_ID, column::ORDER_ID].into_iter();
+        let names = names.filter(|name| schema.column_with_name(name).is_some());
+        Self(names.map(|name| (name, Vec::new())).collect())
+    }
+
+    /// Adds those of a batch.
+    pub(crate) fn add(&mut self, batch: &RecordBatch) {
+        for (name, parts) in &mut self.0 {
+            parts.extend(batch.column_by_name(name).cloned());
+        }
+    }
+
+    /// A column of each, by its name.
+    ///
+    /// # Errors
+    /// If batches are of different types.
+    pub(crate) fn columns(self, schema: &Schema) -> Result<Vec<(String, ArrayRef)>, ArrowError> {
+        let column = |(name, parts): (&str, Vec<ArrayRef>)| {
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+            let all = match parts.as_slice() {
+                [] => new_empty_array(schema.field_with_name(name)?.data_type()),
+                parts => concat(parts)?,
+            };
+            Ok((name.to_owned(), all))
+        };
+        self.0.into_iter().map(column).collect()
+    }
+}
+
+/// Distributions of a model as columns, all of these days.
+///
+/// # Errors
+/// None that can happen: the list of probabilities has a length that Arrow checks.
+pub(crate) fn distribution_columns(
+    model_id: &str,
+    days: DayGrid,
     distributions: &[Distribution],
 ) -> Result<Vec<(String, ArrayRef)>, ArrowError> {
     let n_rows = distributions.len();
     let numbers = |of: &dyn Fn(&Distribution) -> f32| -> ArrayRef {
         Arc::new(Float32Array::from_iter_values(distributions.iter().map(of)))
     };
-    let model_ids = StringArray::from_iter_values(std::iter::repeat_n(scorer.model_id(), n_rows));
+    let model_ids = StringArray::from_iter_values(std::iter::repeat_n(model_id, n_rows));
     let mut columns: Vec<(String, ArrayRef)> = vec![
         (column::MODEL_ID.to_owned(), Arc::new(model_ids)),
         (column::PROBABILITY_OVER_2D.to_owned(), numbers(&|d| d.probability_over_2d)),
@@ -139,6 +164,6 @@ fn prediction_columns(
     let item = Arc::new(Field::new_list_field(DataType::Float32, true));
     let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(DAYS_AHEAD, n_rows));
     let by_day = ListArray::try_new(item, offsets, Arc::new(by_day), None)?;
-    columns.push((scorer.days().column(), Arc::new(by_day)));
+    columns.push((days.column(), Arc::new(by_day)));
     Ok(columns)
 }

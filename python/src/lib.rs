@@ -1,11 +1,12 @@
 //! The native part of the Python package `longhaul`: a published model, scoring and explaining tables
-//! that come and go as Arrow, and single rows.
+//! that come and go as Arrow, single rows, and the speed of lanes.
 //!
 //! What is here is what needs the scorer. What kind of table a caller has, and wants back, is a matter
 //! of Python (`longhaul/_tables.py`); between both are the capsules of Arrow's C interface, so that no
 //! number is copied to cross the border.
 //!
-//! The package says what was wrong by `longhaul.BundleError` and `longhaul.DataError`. Scoring works
+//! The package says what was wrong by `longhaul.BundleError`, `longhaul.SpeedTableError` and
+//! `longhaul.DataError`. Scoring works
 //! without the interpreter's lock, on a pool of threads.
 
 mod arrow_capsules;
@@ -13,8 +14,10 @@ mod errors;
 mod explanation;
 mod forecast;
 mod frame;
+mod lane_speed;
 mod model;
 mod row;
+mod speed_table;
 mod thread_pool;
 
 /// The module `longhaul._native`.
@@ -25,7 +28,11 @@ mod _native {
     #[pymodule_export]
     use crate::forecast::Forecast;
     #[pymodule_export]
+    use crate::lane_speed::LaneSpeed;
+    #[pymodule_export]
     use crate::model::Model;
+    #[pymodule_export]
+    use crate::speed_table::SpeedTable;
 
     /// The version of the package.
     #[pymodule_export]

@@ -18,6 +18,8 @@ class Alone(unittest.TestCase):
         self.assertTrue(0 < forecast.probability_over_2d < 1)
         with self.assertRaisesRegex(TypeError, "expected a table"):
             model.predict({})  # type: ignore[type-var]
+        table = longhaul.SpeedTable(os.path.join(os.environ["SPEED_TABLE"], "speed.bin"))
+        self.assertEqual(table.lookup(destination_zone="22041").grouping, "destination_zone")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@
 #[path = "generated/speed_table.rs"]
 mod generated;
 
-use scorer::{Lane, SpeedTable, encode_speed_table};
+use scorer::{SpeedTable, encode_speed_table};
 use serde_json::json;
 
 /// Hours for which the probability of delivery within them is printed.
@@ -20,17 +20,15 @@ fn main() {
     let table = SpeedTable::open(&path).unwrap();
     for lane in generated::requests() {
         let speed = table.lookup(&lane);
-        let Lane { origin_zone, origin_region, destination_zone, destination_region, .. } = lane;
-        let Lane { carrier, service, weight_g, .. } = lane;
         let found = json!({
             "lane": {
-                "origin_zone": origin_zone,
-                "origin_region": origin_region,
-                "destination_zone": destination_zone,
-                "destination_region": destination_region,
-                "carrier": carrier,
-                "service": service,
-                "weight_g": weight_g,
+                "origin_zone": lane.origin_zone,
+                "origin_region": lane.origin_region,
+                "destination_zone": lane.destination_zone,
+                "destination_region": lane.destination_region,
+                "carrier": lane.carrier,
+                "service": lane.service,
+                "weight_g": lane.weight_g,
             },
             "grouping": speed.grouping().name(),
             "n_shipments": speed.n_shipments(),

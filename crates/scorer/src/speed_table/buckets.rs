@@ -4,7 +4,7 @@
 //! Half of the slots are empty, so nearly always one bucket says whether an entry is there, and it says
 //! so without a branch for each slot: the buckets of several keys are waited for at once.
 
-use super::format::u32_at;
+use super::numbers::u32_at;
 
 /// Slots of a bucket.
 const N_SLOTS: usize = 8;
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn entries_of_equal_hashes_and_tags_are_told_apart_and_others_are_not_there() {
+    fn entries_of_equal_hashes_and_tags_are_found_and_others_are_not() {
         // More of one hash than a bucket has slots, in the last bucket.
         let hashes: Vec<u64> = [7; 12].into_iter().chain([7 + (1 << 32), 6, 1 << 40]).collect();
         let mut bytes = Vec::new();

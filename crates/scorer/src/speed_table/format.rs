@@ -9,6 +9,7 @@ use terms::{DAYS_AHEAD, DayGrid, Instant, N_LEVELS};
 
 use super::buckets::{BUCKET_BYTES, n_buckets};
 use super::lane::{LaneGrouping, N_GROUPINGS, N_KEY_COLUMNS};
+use super::numbers::{u32_at, u64_at};
 
 pub(super) const MAGIC: [u8; 8] = *b"LHSPEED\n";
 pub(super) const VERSION: u32 = 1;
@@ -192,14 +193,4 @@ fn check_buckets(of: &str, n: u32, found: u32, longest_probe: u32) -> Result<(),
         ));
     }
     Ok(())
-}
-
-/// The number at a position, which is there: 0 if it is not.
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |number| u32::from_le_bytes(*number))
-}
-
-/// The same of 64 bits.
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |number| u64::from_le_bytes(*number))
 }

@@ -67,11 +67,10 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// What keys have for its values, column by column: 1 more than the number of a text, as `number_of`
-    /// says, or than the position of the weight band, and 0 of what is not known.
-    pub(super) fn words(&self, number_of: impl Fn(&'a str) -> u32) -> Words {
-        let word = |text: Option<_>| text.map_or(0, |text| number_of(text) + 1);
-        let [a, b, c, d, e, f] = self.texts().map(word);
+    /// What keys have for its values, column by column: `texts` for the texts, 1 more than the position of
+    /// the weight band, and 0 of what is not known.
+    pub(super) fn words(&self, texts: [u32; N_TEXT_COLUMNS]) -> Words {
+        let [a, b, c, d, e, f] = texts;
         let band = self.weight_g.and_then(WeightBand::of);
         Words([a, b, c, d, e, f, band.map_or(0, |band| band.index() as u32 + 1), 0])
     }
@@ -231,10 +230,10 @@ mod tests {
             service,
             weight_g: Some(40_000.0),
         };
-        let words = lane.words(|text| text.parse().unwrap());
+        let words = lane.words(lane.texts().map(|text| 1 + text.unwrap().parse::<u32>().unwrap()));
         assert_eq!(words.key(LaneGrouping::ALL[0]), [2, 4, 6, 7, 8]);
         assert_eq!(words.key(LaneGrouping::ALL[6]), [3, 5, 6, 7, 0]);
         assert_eq!(words.key(LaneGrouping::ALL_SHIPMENTS), [0; 5]);
-        assert_eq!(Lane::default().words(|_| 9).key(LaneGrouping::ALL[0]), [0; 5]);
+        assert_eq!(Lane::default().words([0; 6]).key(LaneGrouping::ALL[0]), [0; 5]);
     }
 }

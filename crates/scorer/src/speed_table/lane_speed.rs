@@ -4,8 +4,9 @@ use std::fmt;
 
 use terms::{DAYS_AHEAD, DayGrid, N_LEVELS};
 
-use super::format::{ONE, ROW_BY_DAY, ROW_BYTES, ROW_HOURS, ROW_OVER_2D, ROW_SHIPMENTS, u32_at};
+use super::format::{ONE, ROW_BY_DAY, ROW_BYTES, ROW_HOURS, ROW_OVER_2D, ROW_SHIPMENTS};
 use super::lane::LaneGrouping;
+use super::numbers::{u16_at, u32_at};
 use crate::distribution::{Distribution, probability_within};
 
 /// How fast a lane delivers: a row of a [`SpeedTable`](crate::SpeedTable), which is read where it is.
@@ -75,8 +76,7 @@ impl LaneSpeed<'_> {
     }
 
     fn by_day(&self, point: usize) -> f32 {
-        let number = self.row[ROW_BY_DAY + 2 * point..].first_chunk().copied().unwrap_or_default();
-        f32::from(u16::from_le_bytes(number)) / ONE
+        f32::from(u16_at(self.row, ROW_BY_DAY + 2 * point)) / ONE
     }
 
     fn f32_at(&self, at: usize) -> f32 {

@@ -12,6 +12,7 @@ mod format;
 mod hash;
 mod lane;
 mod lane_speed;
+mod numbers;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -9,16 +9,17 @@ use memmap2::Mmap;
 use terms::Digest;
 
 use super::buckets::Buckets;
-use super::format::{Counts, Layout, ROW_BYTES, RowCounts, SpeedTableHeader, u32_at};
+use super::format::{Counts, Layout, ROW_BYTES, RowCounts, SpeedTableHeader};
 use super::hash;
 use super::lane::{Lane, LaneGrouping, N_GROUPINGS, N_KEY_COLUMNS, Words};
 use super::lane_speed::LaneSpeed;
+use super::numbers::u32_at;
 use crate::error::Error;
 
 /// What is said of a table that is in no file.
 const IN_MEMORY: &str = "in memory";
-/// The number of a text that is in no row: more than a text's can be.
-const IN_NO_ROW: u32 = u32::MAX - 1;
+/// What a key has for a text that is in no row: more than it can have for others.
+const IN_NO_ROW: u32 = u32::MAX;
 
 /// The speed of lanes, as a night has written it. It is never changed: threads share it by reference.
 /// To take the next one, open it, and let the old one go.
@@ -79,6 +80,8 @@ impl SpeedTable {
         let name = || path.as_ref().display().to_string();
         let unreadable = |source| Error::SpeedTableUnreadable { file: name(), source };
         let file = File::open(&path).map_err(unreadable)?;
+        // Reading a file of 217 MB into memory takes more than a thousand times as long, and each process
+        // would have a copy of its own (examples/speed_table.rs).
         // SAFETY: the mapping is read-only, and its bytes are the file's as long as nobody changes the
         // file in place; writers do not, they rename a new file to its name, which leaves this one alone.
         // Nothing is assumed of the bytes: each is read anew and checked where it is used, no reference
@@ -146,10 +149,16 @@ impl SpeedTable {
         let buckets = &file[self.layout.text_buckets.clone()];
         let buckets = Buckets::new(buckets, self.longest_text_probe);
         let texts = &file[self.layout.texts.clone()];
-        lane.words(|text| {
+        let lane_texts = lane.texts();
+        let hashes = lane_texts.map(|text| text.map_or(0, hash::of_text));
+        let may_have = hashes.map(|hash| buckets.may_have(hash));
+        let word = |column: usize| {
+            let Some(text) = lane_texts[column] else { return 0 };
             let is_it = |number| text_at(texts, number) == Some(text.as_bytes());
-            buckets.find(hash::of_text(text), is_it).unwrap_or(IN_NO_ROW)
-        })
+            let found = if may_have[column] { buckets.find(hashes[column], is_it) } else { None };
+            found.map_or(IN_NO_ROW, |number| number + 1)
+        };
+        lane.words(std::array::from_fn(word))
     }
 
     fn row_buckets<'a>(&self, file: &'a [u8], grouping: usize) -> Buckets<'a> {

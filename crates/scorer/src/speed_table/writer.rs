@@ -141,8 +141,8 @@ fn numbered<'a>(texts: &[&'a str]) -> Result<(Vec<u8>, HashMap<&'a str, u32>), E
 /// The rows in the order in which they are written.
 fn sorted(rows: &[LaneRow<'_>], numbers: &HashMap<&str, u32>) -> Result<Vec<Sorted>, Error> {
     // A text that is of none of the grouping's columns has no number, and none is looked at.
-    let number_of = |text: &str| numbers.get(text).copied().unwrap_or(0);
-    let key_of = |row: &LaneRow<'_>| row.lane.words(number_of).key(row.grouping);
+    let word = |text: Option<&str>| text.and_then(|text| numbers.get(text)).map_or(0, |at| at + 1);
+    let key_of = |row: &LaneRow<'_>| row.lane.words(row.lane.texts().map(word)).key(row.grouping);
     let keyed = rows.iter().enumerate().map(|(at, row)| (row.grouping, key_of(row), at));
     let mut sorted: Vec<Sorted> = keyed.collect();
     sorted.sort_unstable();

@@ -21,15 +21,15 @@ mod generated;
 const HOURS: [f64; 5] = [0.0, 20.5, 71.9, 1_440.0, 5_000.0];
 
 fn written() -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("speed.bin");
-    let bytes = encode_speed_table(&generated::header(), &generated::rows()).unwrap();
-    std::fs::write(&path, bytes).unwrap();
+    let bytes = encode_speed_table(&generated::header(), &generated::rows()).expect("a table");
+    std::fs::write(&path, bytes).expect("a file");
     (folder, path)
 }
 
 fn open(path: &Path) -> (Status, *mut SpeedTable) {
-    let path = CString::new(path.to_str().unwrap()).unwrap();
+    let path = CString::new(path.to_str().expect("UTF-8")).expect("no NUL");
     let mut table = null_mut();
     // SAFETY: a text and memory for a pointer.
     (unsafe { longhaul_speed_table_open(path.as_ptr(), &raw mut table) }, table)
@@ -43,13 +43,16 @@ struct OfC {
 
 impl OfC {
     fn new(lane: &scorer::Lane<'_>) -> Self {
-        let scorer::Lane { origin_zone, origin_region, destination_zone, .. } = *lane;
-        let scorer::Lane { destination_region, carrier, service, weight_g, .. } = *lane;
-        let texts = [origin_zone, origin_region, destination_zone, destination_region];
-        let [a, b, c, d] = texts;
-        let texts =
-            [a, b, c, d, carrier, service].map(|text| text.map(|text| CString::new(text).unwrap()));
-        Self { texts, weight_g: weight_g.unwrap_or(0.0) }
+        let texts = [
+            lane.origin_zone,
+            lane.origin_region,
+            lane.destination_zone,
+            lane.destination_region,
+            lane.carrier,
+            lane.service,
+        ];
+        let texts = texts.map(|text| text.map(|text| CString::new(text).expect("no NUL")));
+        Self { texts, weight_g: lane.weight_g.unwrap_or(0.0) }
     }
 
     fn lane(&self) -> Lane {
