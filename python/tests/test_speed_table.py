@@ -64,7 +64,7 @@ class Lookups(unittest.TestCase):
             self.assertEqual(found.can_be_delivered_quickly(0.7), quick)
             self.assertIn(f"by {found.grouping}: {found.n_shipments} shipments", repr(found))
             groupings.add(found.grouping)
-        self.assertEqual(len(groupings), 9)
+        self.assertEqual(len(groupings), 13)
         self.assertEqual({e["can_be_delivered_quickly"] for e in EXPECTED}, {True, False})
 
     def test_values_that_are_no_weight_are_not_known(self) -> None:

@@ -49,8 +49,7 @@ impl Lanes {
 
     /// Those of [`REGIONAL`] that are declared.
     pub(crate) fn declared(&self) -> Vec<&'static str> {
-        let columns =
-            [&self.origin_region, &self.destination_region, &self.carrier, &self.service];
+        let columns = [&self.origin_region, &self.destination_region, &self.carrier, &self.service];
         let named = REGIONAL.into_iter().zip(columns);
         named.filter_map(|(name, column)| column.as_ref().map(|_| name)).collect()
     }
