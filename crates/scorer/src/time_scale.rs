@@ -195,10 +195,14 @@ impl FeatureTimeScale {
                     .iter()
                     .zip(code)
                     .find_map(|((_, rates), code)| rates.get(code as usize));
+                let rates = of_category.unwrap_or(&clock.weekday_rates);
+                let week_hours = f64::from(value(week)).clamp(0.0, WEEK_HOURS - 1e-3);
                 Some(RowClock {
-                    rates: of_category.unwrap_or(&clock.weekday_rates),
+                    rates,
+                    of_week: rates.iter().map(|&rate| f64::from(rate) * DAY_HOURS).sum(),
                     holiday_factor: f64::from(clock.holiday_factor),
-                    week_hours: f64::from(value(week)).clamp(0.0, WEEK_HOURS - 1e-3),
+                    week_hours,
+                    first_day: DAY_HOURS - week_hours % DAY_HOURS,
                     holidays: HolidaysAhead::from_value(value(holidays)),
                 })
             }
@@ -219,9 +223,13 @@ pub struct RowTimeScale<'a> {
 #[derive(Debug, Clone, Copy)]
 struct RowClock<'a> {
     rates: &'a WeekdayRates,
+    /// Working hours of a week without holidays.
+    of_week: f64,
     holiday_factor: f64,
     /// Since Monday 00:00.
     week_hours: f64,
+    /// Hours that are left of the day of the order.
+    first_day: f64,
     holidays: HolidaysAhead,
 }
 
@@ -244,11 +252,6 @@ impl RowClock<'_> {
         let weekday = ((self.week_hours / DAY_HOURS) as u32 + ahead) % 7;
         let rate = f64::from(self.rates[weekday as usize]);
         if self.holidays.has(ahead) { rate * self.holiday_factor } else { rate }
-    }
-
-    /// Working hours of a week without holidays.
-    fn of_week(&self) -> f64 {
-        self.rates.iter().map(|&rate| f64::from(rate) * DAY_HOURS).sum()
     }
 
     fn working_hours(&self, hours: f64) -> f64 {
@@ -274,8 +277,8 @@ impl RowClock<'_> {
         let mut shown = 0.0;
         let mut ahead = 0;
         // What is left of the day of the order, then whole days.
-        let mut of_day = DAY_HOURS - self.week_hours % DAY_HOURS;
-        let (week, other_week) = sides(Stretch { hours: WEEK_HOURS, working: self.of_week() });
+        let mut of_day = self.first_day;
+        let (week, other_week) = sides(Stretch { hours: WEEK_HOURS, working: self.of_week });
         loop {
             if ahead >= HolidaysAhead::DAYS && left >= week {
                 let weeks = (left / week).floor();
