@@ -107,6 +107,7 @@ pub fn evaluate(
         weeks: weeks(&matured, &with_roles),
         nightly: None,
         speed_table: None,
+        in_flight: None,
         cut_off: Vec::new(),
         grain: comparison.shipments.grain,
         about: BTreeMap::new(),

@@ -9,6 +9,7 @@ use terms::Grain;
 
 use crate::bootstrap::Estimate;
 use crate::cut_off::CutOff;
+use crate::in_flight::InFlightScores;
 use crate::nightly::NightlyComparison;
 use crate::segment::SegmentScores;
 use crate::speed_table::SpeedTableScores;
@@ -47,6 +48,9 @@ pub struct Evaluation {
     /// What the lane speed table loses against scoring each shipment, if the caller added it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed_table: Option<SpeedTableScores>,
+    /// How good forecasts of the time that is left of open shipments are, if the caller added it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<InFlightScores>,
     /// Settings of the network that cut off more than 1% of recent shipments, if the caller added any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cut_off: Vec<CutOff>,

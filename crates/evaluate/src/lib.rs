@@ -26,6 +26,8 @@ mod cut_off;
 mod error;
 mod evaluation;
 mod forecast;
+mod in_flight;
+mod loss;
 mod matured_rows;
 mod metrics;
 mod nightly;
@@ -50,6 +52,10 @@ pub use evaluation::{
     Counts, Difference, Entry, Evaluation, Role, SCHEMA_VERSION, Week, WeekScore,
 };
 pub use forecast::{Forecast, SegmentFamily, Shipments};
+pub use in_flight::{
+    InFlightForecasts, InFlightLoss, InFlightScores, InFlightSegment, MissingPromise,
+};
+pub use loss::Loss;
 pub use metrics::{Interval, Metrics, Spread};
 pub use nightly::{NightlyComparison, NightlyForecasts};
 pub use probability::{DayScore, DayScores};

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::forecast::same_length;
+use crate::loss::Loss;
 use crate::matured_rows::MaturedRows;
-use crate::tally::DAY_HOURS;
 use crate::{Error, Forecast, Settings, Shipments};
 
 /// The answers of a lane speed table for some shipments, each as a request when it was ordered.
@@ -52,21 +52,13 @@ pub struct GroupingScore {
     pub loss: Option<LaneLoss>,
 }
 
-/// The losses of both on the same rows, whose outcome is known, weighted as all metrics are.
+/// The losses of both on the same rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LaneLoss {
-    /// Rows whose outcome is known.
-    pub rows: usize,
-    /// Mean pinball loss of the table.
-    pub table_pinball_days: f64,
-    /// Mean pinball loss of scoring each row.
-    pub scored_pinball_days: f64,
-    /// The table's mean absolute error of the median.
-    pub table_mae_days: f64,
-    /// That of scoring each row.
-    pub scored_mae_days: f64,
-    /// The share of outcomes inside the table's 80% interval.
-    pub table_coverage_80: f64,
+    /// Of the table.
+    pub table: Loss,
+    /// Of scoring each row.
+    pub scored: Loss,
 }
 
 impl SpeedTableScores {
@@ -112,21 +104,15 @@ impl SpeedTableScores {
 
 impl LaneLoss {
     fn of(matured: &MaturedRows<'_>, answers: &LaneAnswers<'_>, rows: &[usize]) -> Self {
-        let table = matured.tally(answers.table, rows);
-        let scored = matured.tally(answers.scored, rows);
         Self {
-            rows: rows.len(),
-            table_pinball_days: table.mean_pinball() / DAY_HOURS,
-            scored_pinball_days: scored.mean_pinball() / DAY_HOURS,
-            table_mae_days: table.mae() / DAY_HOURS,
-            scored_mae_days: scored.mae() / DAY_HOURS,
-            table_coverage_80: table.coverage_80(),
+            table: Loss::of(matured, answers.table, rows),
+            scored: Loss::of(matured, answers.scored, rows),
         }
     }
 
     /// What the table loses for each unit that scoring each row loses.
     pub fn ratio(&self) -> f64 {
-        self.table_pinball_days / self.scored_pinball_days
+        self.table.mean_pinball_days / self.scored.mean_pinball_days
     }
 }
 
@@ -165,14 +151,12 @@ mod tests {
         let [zones, all] = &scores.groupings[..] else { panic!("{:?}", scores.groupings) };
         assert_eq!((&*zones.grouping, zones.requests, zones.share), ("zones", 2, 0.5));
         let of_zones = zones.loss.unwrap();
-        assert_eq!(
-            (of_zones.rows, of_zones.table_mae_days, of_zones.scored_mae_days),
-            (2, 0.5, 0.0)
-        );
+        let errors = |loss: LaneLoss| (loss.table.mae_days, loss.scored.mae_days);
+        assert_eq!((of_zones.table.rows, errors(of_zones)), (2, (0.5, 0.0)));
         let of_all = all.loss.unwrap();
-        assert_eq!((&*all.grouping, all.requests, of_all.rows), ("all", 2, 1));
-        assert_eq!((of_all.table_mae_days, of_all.ratio()), (1.0, 1.0));
-        assert_eq!(scores.overall.rows, 3);
+        assert_eq!((&*all.grouping, all.requests, of_all.table.rows), ("all", 2, 1));
+        assert_eq!((of_all.table.mae_days, of_all.ratio()), (1.0, 1.0));
+        assert_eq!(scores.overall.table.rows, 3);
 
         answers.grouping_of = &[0];
         assert!(SpeedTableScores::of(&shipments, &answers).is_err());

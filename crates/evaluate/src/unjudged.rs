@@ -49,6 +49,7 @@ impl Evaluation {
             weeks: Vec::new(),
             nightly: None,
             speed_table: None,
+            in_flight: None,
             cut_off: Vec::new(),
             grain: shipments.grain,
             about: BTreeMap::new(),

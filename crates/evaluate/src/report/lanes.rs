@@ -45,10 +45,10 @@ fn losses(loss: Option<&LaneLoss>) -> Markup {
     html! {
         @match loss {
             Some(loss) => {
-                td.number { (number(loss.table_pinball_days, 3)) }
-                td.number { (number(loss.scored_pinball_days, 3)) }
+                td.number { (number(loss.table.mean_pinball_days, 3)) }
+                td.number { (number(loss.scored.mean_pinball_days, 3)) }
                 td.number { (number(loss.ratio(), 3)) }
-                td.number { (percent(loss.table_coverage_80)) }
+                td.number { (percent(loss.table.coverage_80)) }
             }
             None => { td.number { "–" } td.number { "–" } td.number { "–" } td.number { "–" } }
         }
