@@ -80,7 +80,7 @@ impl SpeedTable {
         let name = || path.as_ref().display().to_string();
         let unreadable = |source| Error::SpeedTableUnreadable { file: name(), source };
         let file = File::open(&path).map_err(unreadable)?;
-        // Reading a file of 217 MB into memory takes more than a thousand times as long, and each process
+        // Reading a file of 217 MB into memory takes about a thousand times as long, and each process
         // would have a copy of its own (examples/speed_table.rs).
         // SAFETY: the mapping is read-only, and its bytes are the file's as long as nobody changes the
         // file in place; writers do not, they rename a new file to its name, which leaves this one alone.
