@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scorer::{Parts, Scorer};
+use scorer::{IN_FLIGHT_FOLDER, Parts, Scorer};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint, Schema, SealError};
 
@@ -212,6 +212,23 @@ impl Bundle {
     /// If the files are not those of a model.
     pub fn scorer(&self) -> Result<Scorer, Error> {
         self.scorer_of(self.parts()?)
+    }
+
+    /// The scorer of what is in flight, if the bundle has that model.
+    ///
+    /// # Errors
+    /// If its files are not those of a model.
+    pub fn in_flight_scorer(&self) -> Result<Option<Scorer>, Error> {
+        let within = |(name, bytes): (&String, &Vec<u8>)| {
+            let name = name.strip_prefix(IN_FLIGHT_FOLDER)?.strip_prefix('/')?;
+            Some((name.to_owned(), bytes.clone()))
+        };
+        let files: BTreeMap<String, Vec<u8>> = self.files.iter().filter_map(within).collect();
+        if files.is_empty() {
+            return Ok(None);
+        }
+        let parts = Parts::decode(&files).map_err(|source| self.refused(source))?;
+        self.scorer_of(parts).map(Some)
     }
 
     /// The scorer of the model, of which these are the parts.

@@ -6,7 +6,7 @@ use crate::declaration::HistoryFeature;
 use crate::declared_name::DeclaredName as _;
 use crate::facts::{Fact, PROMISE_FEATURE};
 use crate::level::LevelDeclaration;
-use crate::{Declaration, Quantity, Statistic};
+use crate::{Declaration, Quantity, Statistic, snapshots};
 
 /// A feature in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,11 @@ impl Declaration {
         }
         definitions.extend(self.level.iter().flat_map(of_level));
         definitions.extend(self.history.iter().flat_map(of_history));
+        if self.snapshots.is_some() {
+            let of_snapshots = snapshots::DEFINITIONS.into_iter();
+            definitions
+                .extend(of_snapshots.map(|(name, meaning)| new(name.to_owned(), meaning, "h")));
+        }
         definitions
     }
 }

@@ -10,18 +10,18 @@
 
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Feature, FeatureKind, HolidaysAhead, Instant, Matrix, column};
+use terms::{AsOf, Feature, FeatureKind, FeatureList, HolidaysAhead, Instant, Matrix, column};
 
 use crate::columns::{numbers, required_instants, texts};
 use crate::declared_name::DeclaredName as _;
 use crate::facts::Fact;
-use crate::{Error, Frame, Month};
+use crate::{Error, Frame, Month, encode};
 
 /// Column of the moment of a snapshot.
 pub(crate) const SNAPSHOT_AT: &str = "snapshot_at";
 
 /// Hours from the order to the snapshot.
-pub const AGE_HOURS: &str = "age_hours";
+pub const AGE_HOURS: &str = column::AGE_HOURS;
 /// Hours from the handover to the snapshot; missing before it is recorded.
 pub const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
 /// Hours from the order to the handover; missing before it is recorded.
@@ -54,6 +54,21 @@ impl SnapshotDeclaration {
         })
     }
 }
+
+/// The features that only snapshots have, and what they mean; all in hours.
+pub(crate) const DEFINITIONS: [(&str, &str); 5] = [
+    (
+        HOURS_TO_SHIP_BY,
+        "Hours from the snapshot until it has to be handed over; negative when late",
+    ),
+    (AGE_HOURS, "Hours from the order to the snapshot"),
+    (HOURS_TO_HANDOVER, "Hours from the order to the handover; missing before it is recorded"),
+    (
+        HOURS_SINCE_HANDOVER,
+        "Hours from the handover to the snapshot; missing before it is recorded",
+    ),
+    (HOURS_SINCE_RECORD, "Hours from the last record of the shipment to the snapshot"),
+];
 
 /// Snapshots, by moment and row.
 pub struct Snapshots {
@@ -179,6 +194,25 @@ impl Snapshots {
             add(name, self.numbers(name)?);
         }
         Ok(matrix)
+    }
+
+    /// The features of a list, as a model wants them: those of their orders encoded by it, with the levels
+    /// that it knows. Shapes: one row a snapshot.
+    ///
+    /// # Errors
+    /// If the frame or the snapshots lack one of them.
+    pub fn encode(&self, frame: &Frame, list: &FeatureList) -> Result<Matrix, Error> {
+        let of_orders = list.0.iter().filter(|feature| frame.0.column(&feature.name).is_ok());
+        let of_orders = FeatureList(of_orders.cloned().collect());
+        let mut matrix = self.matrix(&encode(frame, &of_orders)?)?;
+        let columns: Vec<Vec<f32>> = (list.0.iter())
+            .map(|feature| {
+                let position = matrix.features.position(&feature.name);
+                let missing = || Error::FeatureMissing { name: feature.name.clone() };
+                Ok(std::mem::take(&mut matrix.columns[position.ok_or_else(missing)?]))
+            })
+            .collect::<Result<_, Error>>()?;
+        Ok(Matrix { features: list.clone(), columns })
     }
 
     /// A column of their own; missing is NaN.

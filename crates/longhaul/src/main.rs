@@ -16,7 +16,6 @@ mod folds;
 #[cfg(test)]
 mod fuzzing;
 mod hints;
-mod in_flight;
 mod interruption;
 mod inventory;
 mod lease;

@@ -34,6 +34,15 @@ pub const MIXTURE_FILE: &str = "mixture.json";
 /// Name of the manifest.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
+/// The folder of a bundle that has the model of the time that is left of open shipments, if it has one.
+pub const IN_FLIGHT_FOLDER: &str = "in_flight";
+
+/// Whether a file of a bundle is one that scores open shipments by what is in flight.
+pub fn is_in_flight_file(name: &str) -> bool {
+    let within = name.strip_prefix(IN_FLIGHT_FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    within.is_some_and(is_model_file)
+}
+
 /// Whether a file of a bundle is one that scores.
 pub fn is_model_file(name: &str) -> bool {
     let is_trees = name.starts_with("regressor_") && name.ends_with(".bin");
@@ -118,8 +127,20 @@ impl Parts {
     ///
     /// # Errors
     /// If the manifest or a file is missing, altered, or does not fit.
-    #[expect(clippy::disallowed_methods, reason = "a bundle may be in a folder")]
     pub fn load(folder: &Path) -> Result<(Self, String), Error> {
+        Self::load_from(folder, "")
+    }
+
+    /// The parts of the model of what is in flight, of the bundle in a local folder, and the bundle's id.
+    ///
+    /// # Errors
+    /// As for [`load`](Self::load); if the bundle has no such model, a missing file.
+    pub fn load_in_flight(folder: &Path) -> Result<(Self, String), Error> {
+        Self::load_from(folder, &format!("{IN_FLIGHT_FOLDER}/"))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a bundle may be in a folder")]
+    fn load_from(folder: &Path, within: &str) -> Result<(Self, String), Error> {
         let read = |name: &str| {
             let path = folder.join(name);
             let unreadable =
@@ -128,6 +149,7 @@ impl Parts {
         };
         let manifest: Manifest = parsed(MANIFEST_FILE, &read(MANIFEST_FILE)?)?;
         let parts = Self::read(|name: &str| {
+            let name = &*format!("{within}{name}");
             let missing = || Error::MissingFile { file: name.to_owned() };
             let entry = manifest.files.get(name).ok_or_else(missing)?;
             let bytes = read(name)?;
@@ -191,6 +213,16 @@ impl Scorer {
     /// As those of [`Parts::load`].
     pub fn load(folder: &Path) -> Result<Self, Error> {
         let (parts, model_id) = Parts::load(folder)?;
+        Self::named(parts, model_id)
+    }
+
+    /// The model of what is in flight, of the bundle in a local folder: it gives the time that is left
+    /// after the moment at which a row of an open shipment was known.
+    ///
+    /// # Errors
+    /// As those of [`Parts::load_in_flight`].
+    pub fn load_in_flight(folder: &Path) -> Result<Self, Error> {
+        let (parts, model_id) = Parts::load_in_flight(folder)?;
         Self::named(parts, model_id)
     }
 }

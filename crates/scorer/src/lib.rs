@@ -36,7 +36,8 @@ mod tests;
 mod time_scale;
 
 pub use bundle::{
-    FEATURES_FILE, GATE_FILE, MANIFEST_FILE, MIXTURE_FILE, is_model_file, regressor_file,
+    FEATURES_FILE, GATE_FILE, IN_FLIGHT_FOLDER, MANIFEST_FILE, MIXTURE_FILE, is_in_flight_file,
+    is_model_file, regressor_file,
 };
 pub use calibration::{Calibration, Factors, Segment, sorted};
 pub use compiled::Instructions;

@@ -1,7 +1,7 @@
 //! The report: one HTML file that opens offline, can be printed, and needs no script.
 //!
 //! What is here: the sections and their order. The numbers on top are in `headline`, tables in
-//! `tables`, `probability_tables`, `segment_table`, `lanes` and `promise_table`, plots in `figures`, `over_time` and
+//! `tables`, `probability_tables`, `segment_table`, `in_flight`, `lanes` and `promise_table`, plots in `figures`, `over_time` and
 //! `drift`, what plots share in `series`, their SVG in `chart`, the styles in `style.css`. Every text
 //! from outside is escaped.
 
@@ -10,6 +10,7 @@ mod drift;
 mod figures;
 pub(crate) mod format;
 mod headline;
+mod in_flight;
 mod lanes;
 mod over_time;
 mod probability_tables;
@@ -164,6 +165,9 @@ fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras) -> Markup {
         }
         @if !evaluation.segments.is_empty() {
             (section("Segments", &segment_table::segments(evaluation)))
+        }
+        @if let Some(scores) = &evaluation.in_flight {
+            (section("What is in flight", &in_flight::in_flight(scores)))
         }
         @if let Some(scores) = &evaluation.speed_table {
             (section("The lane speed table", &lanes::speed_table(scores)))

@@ -14,12 +14,13 @@ use terms::{AsOf, DayGrid, count};
 use crate::command_output::envelope;
 use crate::commands::backtest::overview;
 use crate::folds::Span;
-use crate::in_flight::{InFlight, by_orders, lane_baseline, shipments};
 use crate::left_out::LeftOut;
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
-use crate::stages::{self, FeatureSet, REPORT};
+use crate::stages::{
+    self, FeatureSet, InFlight, REPORT, by_orders, lane_baseline_in_flight, snapshots_judged,
+};
 
 /// The name of the model of what is in flight, and of that of orders.
 const IN_FLIGHT: &str = "in_flight";
@@ -114,9 +115,13 @@ fn fold(
         return Ok(None);
     }
     let days = resolved.settings.network.days();
-    let Ok(lane) = lane_baseline(in_flight, &positions, (origin, days))? else { return Ok(None) };
+    let Ok(lane) = lane_baseline_in_flight(in_flight, &positions, (origin, days))? else {
+        return Ok(None);
+    };
     let family = resolved.settings.backtest.family;
-    let trained = in_flight.train(resolved, family, origin, &NoCheckpoints)?;
+    let Some(trained) = in_flight.train(resolved, origin, &NoCheckpoints)? else {
+        return Ok(None);
+    };
     let scored = trained.scorer.score(&in_flight.matrix.take(&positions))?;
     let feature_set = in_flight.feature_set;
     let orders = (&feature_set.matrix, &feature_set.outcomes);
@@ -134,7 +139,7 @@ fn evaluation(
 ) -> Result<evaluate::Evaluation> {
     let days: DayGrid = resolved.settings.network.days();
     let positions: Vec<usize> = folds.iter().flat_map(|fold| fold.positions.clone()).collect();
-    let judged = shipments(in_flight, &positions, context.as_of)?;
+    let judged = snapshots_judged(in_flight, &positions, context.as_of)?;
     let all = |of: &dyn Fn(&Fold) -> Vec<Distribution>| -> Vec<Distribution> {
         folds.iter().flat_map(of).collect()
     };

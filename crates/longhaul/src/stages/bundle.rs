@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use ::evaluate::{CardExtras, Evaluation, ReportExtras, card, report};
 use anyhow::{Context as _, Result};
 use artifact::{About, Bundle, Sources};
-use scorer::Parts;
+use scorer::{IN_FLIGHT_FOLDER, Parts};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use terms::{DayGrid, Digest, count};
@@ -89,6 +89,12 @@ pub(crate) fn bundle(
         files.extend(artifact::export::files(&parts, &about)?);
     }
     let evaluation: Evaluation = parsed(evaluate::METRICS, &metrics)?;
+    if evaluation.in_flight.as_ref().is_some_and(|scores| scores.is_used) {
+        let prefix = format!("{IN_FLIGHT_FOLDER}/");
+        for name in night.train.manifest.outputs.keys().filter(|name| name.starts_with(&prefix)) {
+            files.insert(name.clone(), night.train.read(context.store, name)?.to_vec());
+        }
+    }
     let extras = night.evaluate.read(context.store, evaluate::REPORT_EXTRAS)?;
     let extras = of_published(parsed(evaluate::REPORT_EXTRAS, &extras)?, &about, &parts, &files)?;
     files.insert(evaluate::REPORT.to_owned(), report(&evaluation, &extras).into_bytes());
@@ -184,6 +190,10 @@ fn contents(files: &BTreeMap<String, Vec<u8>>) -> Vec<(String, String)> {
         ),
         ("gate.bin", "the trees of P(more than two days)"),
         ("mixture.json", "calibration tables, time scales, weights, the tail"),
+        (
+            "in_flight/mixture.json",
+            "and so on: the model of the time that is left of open shipments, in the same files",
+        ),
         ("gate_rules.txt", "P(more than two days) as rules that a person can read"),
         ("importance.json", "the gain of each feature"),
         ("model.onnx", "the whole model in one graph: ONNX, ai.onnx.ml 5, in double"),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use ::evaluate::{Comparison, Drift, Evaluation, ReportExtras};
 use anyhow::Result;
 use learn::Trained;
+use scorer::IN_FLIGHT_FOLDER;
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, Digest, Fingerprint, count};
 
@@ -19,11 +20,13 @@ use crate::stage::{self, CODE_VERSION, Output, RunContext, StageManifest, StageR
 use crate::stages::drift::{NetworkLevel, hazard_ratios};
 use crate::stages::features::{FeatureSet, cut_off_of};
 use crate::stages::holdout::{Holdout, Maturity, baselines, forecast};
+use crate::stages::in_flight::{self, InFlight};
 use crate::stages::lane_answers;
 use crate::stages::night_inputs::NightInputs;
 use crate::stages::nightly::{self, StoredNight};
 use crate::stages::short_history::KnownDeliveries;
 use crate::stages::train;
+use crate::stages::training;
 
 /// File name of the report.
 pub(crate) const REPORT: &str = "report.html";
@@ -112,14 +115,15 @@ pub(crate) fn run(
         let mut trained = Vec::new();
         let mut left_out = Vec::new();
         for family in train::families(resolved) {
-            let name = train::name(family);
+            let name = training::name(family);
             context.reporter.progress(format!("evaluate {name}"));
             let orders = (&feature_set.matrix, &feature_set.outcomes);
             let progress = train::TrainingProgress {
                 reporter: context.reporter,
                 what: format!("evaluate {name}"),
             };
-            let family = match train::train_on_orders(orders, resolved, family, start, &progress) {
+            let family = match training::train_on_orders(orders, resolved, family, start, &progress)
+            {
                 Ok(family) => family,
                 Err(error) => {
                     left_out.push(LeftOut::because(&name, error, context.reporter)?);
@@ -174,6 +178,21 @@ pub(crate) fn run(
         let chosen = candidates.iter().position(|c| c.name == evaluation.model).unwrap_or(0);
         let drift = drift(&feature_set, &trained[chosen], start, context.as_of);
         let scored = (&trained[chosen].scorer, &candidates[chosen]);
+        let past = InFlight::past(&feature_set)?;
+        let what = format!("evaluate {IN_FLIGHT_FOLDER}");
+        let progress = train::TrainingProgress { reporter: context.reporter, what };
+        match past.train(resolved, start, &progress) {
+            Ok(None) => {}
+            Ok(Some(of_snapshots)) => {
+                let models = (&of_snapshots, &trained[chosen].scorer);
+                evaluation.in_flight =
+                    in_flight::compare(&past, models, (start, end), context.as_of)?;
+            }
+            Err(error) => {
+                let reason = LeftOut::because(IN_FLIGHT_FOLDER, error, context.reporter)?;
+                evaluation.about.insert(IN_FLIGHT_FOLDER.to_owned(), reason.text());
+            }
+        }
         evaluation.speed_table =
             lane_answers::judge(&feature_set, &holdout, scored, (start, lane_shipments_min))?;
         let mut header = header(context, resolved, features, (start, &maturity));

@@ -13,6 +13,7 @@ mod evaluate;
 mod features;
 mod history;
 mod holdout;
+mod in_flight;
 mod lane_answers;
 mod lane_groups;
 mod lanes;
@@ -28,6 +29,7 @@ mod segments;
 mod short_history;
 mod speed_table;
 mod train;
+mod training;
 mod vanished;
 
 use anyhow::Result;
@@ -51,17 +53,17 @@ pub(crate) use self::evaluate::{REPORT, evaluation_settings, judged_since, score
 pub(crate) use self::features::{FeatureSet, cut_off_of, objects as objects_of_features};
 pub(crate) use self::history::{StateList, is_half_year, stored_states};
 pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
-pub(crate) use self::lanes::Lanes;
+pub(crate) use self::in_flight::{
+    InFlight, by_orders, lane_baseline as lane_baseline_in_flight, shipments as snapshots_judged,
+};
 pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;
 pub(crate) use self::nightly::{NIGHTS_DAYS, StoredNight, digest_of as digest_of_forecast};
 pub(crate) use self::plan::{PlannedPartitions, partitions, stages as plan};
 pub(crate) use self::score::SPEED_LOOKUP;
 pub(crate) use self::short_history::KnownDeliveries;
-pub(crate) use self::train::{
-    LabelledRows, inputs as train_inputs, name as family_name, train as train_family,
-    train_on_orders,
-};
+pub(crate) use self::train::inputs as train_inputs;
+pub(crate) use self::training::{name as family_name, train_on_orders};
 
 /// Runs all stages. A model that the gates refuse does not keep the champion from scoring.
 ///

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context as _, Result};
-use features::{Declaration, Outcomes};
+use anyhow::Result;
+use features::Declaration;
 use learn::{CheckpointError, Checkpoints, FamilyName, Sizes, Trained};
-use scorer::{FEATURES_FILE, Parts, Scorer};
+use scorer::{FEATURES_FILE, IN_FLIGHT_FOLDER};
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{AsOf, Feature, FeatureKind, FeatureList, Instant, Matrix, Outcome};
+use terms::{Feature, FeatureKind, FeatureList};
 
 use crate::left_out::{self, LeftOut};
 use crate::report::Reporter;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::features::FeatureSet;
+use crate::stages::in_flight::InFlight;
+use crate::stages::training::{name, train_on_orders};
 
 /// File name of the readable rules of the gate.
 pub(crate) const GATE_RULES: &str = "gate_rules.txt";
@@ -27,6 +29,9 @@ pub(crate) const IMPORTANCE: &str = "importance.json";
 pub(crate) struct Summary {
     /// How many rows each family was trained on.
     pub(crate) families: BTreeMap<String, Sizes>,
+    /// How many snapshots the model of what is in flight was trained on, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) in_flight: Option<Sizes>,
     /// The families that could not be trained.
     pub(crate) left_out: Vec<LeftOut>,
 }
@@ -55,7 +60,8 @@ pub(crate) fn run(
     let result = stage::run(context, "train", inputs, || {
         let feature_set = FeatureSet::read(context, resolved, features)?;
         let mut files = BTreeMap::new();
-        let mut summary = Summary { families: BTreeMap::new(), left_out: Vec::new() };
+        let mut summary =
+            Summary { families: BTreeMap::new(), in_flight: None, left_out: Vec::new() };
         for family in families(resolved) {
             let name = name(family);
             context.reporter.progress(format!("train {name}"));
@@ -76,6 +82,22 @@ pub(crate) fn run(
                 files.insert(format!("{name}/{file}"), bytes);
             }
             summary.families.insert(name, trained.sizes);
+        }
+        let past = InFlight::past(&feature_set)?;
+        let what = format!("train {IN_FLIGHT_FOLDER}");
+        let progress = TrainingProgress { reporter: context.reporter, what };
+        match past.train(resolved, context.as_of, &progress) {
+            Ok(None) => {}
+            Ok(Some(trained)) => {
+                for (file, bytes) in bundle_files(&trained, &feature_set.declaration)? {
+                    files.insert(format!("{IN_FLIGHT_FOLDER}/{file}"), bytes);
+                }
+                summary.in_flight = Some(trained.sizes);
+            }
+            Err(error) => {
+                let left_out = LeftOut::because(IN_FLIGHT_FOLDER, error, context.reporter)?;
+                summary.left_out.push(left_out);
+            }
         }
         let mut line = summary.families.keys().cloned().collect::<Vec<_>>().join(", ");
         if !summary.left_out.is_empty() {
@@ -145,68 +167,6 @@ pub(crate) fn inputs(
     inputs.insert("train".to_owned(), serde_json::to_string(&resolved.settings.train)?);
     inputs.insert("network".to_owned(), serde_json::to_string(&resolved.settings.network)?);
     Ok(inputs)
-}
-
-/// A family's name in settings, files and reports.
-pub(crate) fn name(family: FamilyName) -> String {
-    serde_json::to_value(family)
-        .ok()
-        .and_then(|name| name.as_str().map(str::to_owned))
-        .unwrap_or_default()
-}
-
-/// Rows to learn from, and what is known of their outcomes at any moment.
-pub(crate) struct LabelledRows<'a> {
-    pub(crate) matrix: &'a Matrix,
-    /// When each was ordered or, of a snapshot, taken.
-    pub(crate) moments: &'a [Instant],
-    /// The outcome of each, as known at a moment.
-    pub(crate) outcomes: &'a dyn Fn(AsOf) -> Vec<Outcome>,
-}
-
-/// Trains one family as of `origin`, for probabilities by the days of the network.
-///
-/// # Errors
-/// If it cannot be trained.
-pub(crate) fn train(
-    rows: &LabelledRows<'_>,
-    resolved: &Resolved,
-    family: FamilyName,
-    origin: AsOf,
-    checkpoints: &dyn Checkpoints,
-) -> Result<Trained> {
-    let settings = &resolved.settings.train;
-    let name = name(family);
-    let family = learn::family(family, settings)?;
-    let trained = learn::train_as_of(
-        rows.matrix,
-        rows.moments,
-        rows.outcomes,
-        origin,
-        family.as_ref(),
-        settings,
-        checkpoints,
-    )
-    .with_context(|| format!("family {name} as of {origin}"))?;
-    let days = resolved.settings.network.days();
-    let parts = Parts { days, ..trained.parts };
-    Ok(Trained { scorer: Scorer::from_parts(parts.clone())?, parts, ..trained })
-}
-
-/// Trains one family on whole deliveries.
-///
-/// # Errors
-/// As for [`train`].
-pub(crate) fn train_on_orders(
-    (matrix, outcomes): (&Matrix, &Outcomes),
-    resolved: &Resolved,
-    family: FamilyName,
-    origin: AsOf,
-    checkpoints: &dyn Checkpoints,
-) -> Result<Trained> {
-    let known = |moment: AsOf| outcomes.as_of(moment);
-    let rows = LabelledRows { matrix, moments: outcomes.ordered_at(), outcomes: &known };
-    train(&rows, resolved, family, origin, checkpoints)
 }
 
 /// The files of a trained model that become part of its bundle.

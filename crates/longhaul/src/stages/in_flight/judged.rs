@@ -6,8 +6,8 @@ use evaluate::{Forecast, SegmentFamily, Shipments};
 use features::{HOURS_SINCE_HANDOVER, PROMISED_HOURS};
 use terms::{AsOf, DayGrid, Grain, Instant};
 
-use super::InFlight;
-use crate::stages::Lanes;
+use super::rows::InFlight;
+use crate::stages::lanes::Lanes;
 
 /// Ends of the bands of ages in days, and what they are called.
 const AGES: [(f32, &str); 4] =

@@ -4,8 +4,6 @@
 //! A snapshot is a row like any other: its moment stands where that of an order stands, and the time that
 //! is left where the delivery time stands. So one engine learns both.
 
-mod judged;
-
 use std::collections::BTreeMap;
 
 use anyhow::Result;
@@ -14,9 +12,9 @@ use learn::{Checkpoints, FamilyName, Trained};
 use scorer::{Distribution, Mixture, Scorer};
 use terms::{AsOf, DayGrid, Instant, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
 
-pub(crate) use self::judged::{lane_baseline, shipments};
 use crate::settings::Resolved;
-use crate::stages::{self, FeatureSet, LabelledRows};
+use crate::stages::features::FeatureSet;
+use crate::stages::training::{self, LabelledRows};
 
 /// Snapshots with their features.
 pub(crate) struct InFlight<'a> {
@@ -42,24 +40,30 @@ impl<'a> InFlight<'a> {
         self.feature_set.outcomes.remaining(rows, at, as_of)
     }
 
-    /// Trains a family on the snapshots before `origin`.
+    /// Trains a model on the snapshots before `origin`, by the boosted family where it is among those that
+    /// are trained, else by the first; `None` if there are no snapshots.
     ///
     /// # Errors
     /// If a setting is out of its range, too little is known, or the family fails.
     pub(crate) fn train(
         &self,
         resolved: &Resolved,
-        family: FamilyName,
         origin: AsOf,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<Trained> {
+    ) -> Result<Option<Trained>> {
+        let families = &resolved.settings.train.families;
+        let boosted = families.iter().find(|family| **family == FamilyName::Boost);
+        let Some(&family) = boosted.or(families.first()) else { return Ok(None) };
+        if self.snapshots.is_empty() {
+            return Ok(None);
+        }
         let outcomes = |moment| self.outcomes(moment);
         let rows = LabelledRows {
             matrix: &self.matrix,
             moments: self.snapshots.at(),
             outcomes: &outcomes,
         };
-        stages::train_family(&rows, resolved, family, origin, checkpoints)
+        training::train(&rows, resolved, family, origin, checkpoints).map(Some)
     }
 
     /// The age of each. Units: hours.

@@ -1,0 +1,10 @@
+//! What is in flight: snapshots of open shipments as rows to learn from and to predict (`rows`), how they are
+//! judged (`judged`), and the comparison of a hold-out (`comparison`).
+
+mod comparison;
+mod judged;
+mod rows;
+
+pub(crate) use self::comparison::compare;
+pub(crate) use self::judged::{lane_baseline, shipments};
+pub(crate) use self::rows::{InFlight, by_orders};
