@@ -48,6 +48,7 @@ pub const AS_OF: &str = "as_of";
 pub const AGE_HOURS: &str = "age_hours";
 pub const RECORDING_LAG_HOURS: &str = "recording_lag_hours";
 pub const MILESTONE: &str = "milestone";
+pub const FORECAST_BY: &str = "forecast_by";
 pub const PROBABILITY_OF_MISSING_PROMISE: &str = "probability_of_missing_promise";
 pub const MODEL_ID: &str = "model_id";
 pub const PROBABILITY_OVER_2D: &str = "probability_over_2d";

@@ -1,11 +1,13 @@
 //! The forecasts of the shipments that are open at the as-of, as tables: all of them, and those that have
 //! a promise by how likely they miss it.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use features::{Milestone, OpenShipment, PROMISED_HOURS};
 use polars::prelude::*;
-use scorer::{Distribution, Lane, Mixture, Scorer};
-use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, column};
+use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
+use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, TWO_DAYS_HOURS, column};
 
 use crate::predictions::{Predictions, instants};
 use crate::stages::features::FeatureSet;
@@ -33,7 +35,10 @@ pub(super) struct OpenForecasts<'a> {
 }
 
 /// The forecast of a shipment.
+#[derive(Clone)]
 struct OpenForecast {
+    /// By which model: `at_order`, given that it is open, or `in_flight`.
+    by: &'static str,
     distribution: Distribution,
     /// Its quantiles as instants.
     eta: [Instant; N_LEVELS],
@@ -65,14 +70,15 @@ impl<'a> OpenForecasts<'a> {
         let promised_at: Vec<Option<Instant>> = promised_at.collect();
         let open_for: Vec<f32> = shipments.iter().map(|open| open.open_hours).collect();
         let forecast = |row: usize, mixture: &Mixture| OpenForecast {
+            by: AT_ORDER,
             distribution: mixture.distribution(),
             eta: eta(mixture, ordered_at[row]),
             missing_promise: promised_at[row].map(|at| {
                 mixture.survival(at.hours_since(ordered_at[row]) + ROUNDING_HOURS) as f32
             }),
         };
-        let open_for = given_still_open.then_some(&*open_for);
-        let forecasts = scorer.map_mixtures(&matrix.take(&rows), open_for, forecast)?;
+        let given_age = given_still_open.then_some(&*open_for);
+        let forecasts = scorer.map_mixtures(&matrix.take(&rows), given_age, forecast)?;
         Ok(Self {
             levels: rows.iter().map(|&row| scorer.level_hours(matrix, row)).collect(),
             recording_lag_hours: outcomes.recording_lag_hours(as_of) as f32,
@@ -84,6 +90,29 @@ impl<'a> OpenForecasts<'a> {
             promised_at,
             forecasts,
         })
+    }
+
+    /// Replaces the forecasts of those of which there is a snapshot tonight by those of the model of what is
+    /// in flight.
+    ///
+    /// # Errors
+    /// If the snapshots lack a feature of the model.
+    pub(super) fn with_in_flight(mut self, scorer: &Scorer) -> Result<Self> {
+        let FeatureSet { frame, outcomes, open, .. } = self.feature_set;
+        let matrix = open.encode(frame, scorer.features())?;
+        let position: BTreeMap<usize, usize> =
+            self.shipments.iter().enumerate().map(|(at, open)| (open.row, at)).collect();
+        let forecast = |snapshot: usize, mixture: &Mixture| {
+            let row = open.rows()[snapshot];
+            let &at = position.get(&row)?;
+            let ordered_at = outcomes.ordered_at()[row];
+            let (taken_at, promised_at) = (open.at()[snapshot], self.promised_at[at]);
+            Some((at, in_flight(mixture, (ordered_at, taken_at), promised_at)))
+        };
+        for (at, forecast) in scorer.map_mixtures(&matrix, None, forecast)?.into_iter().flatten() {
+            self.forecasts[at] = forecast;
+        }
+        Ok(self)
     }
 
     /// How many there are.
@@ -116,6 +145,10 @@ impl<'a> OpenForecasts<'a> {
                 vec![self.recording_lag_hours; self.len()],
             ),
             Column::new(column::LEVEL_HOURS.into(), &self.levels),
+            Column::new(
+                column::FORECAST_BY.into(),
+                self.forecasts.iter().map(|forecast| forecast.by).collect::<Vec<_>>(),
+            ),
         ];
         predictions.more.extend(self.of_promise(&all)?);
         for (level, name) in column::ETA.into_iter().enumerate() {
@@ -181,6 +214,42 @@ impl<'a> OpenForecasts<'a> {
     fn eta_column(&self, name: &str, level: usize, chosen: &[usize]) -> Result<Column> {
         let eta: Vec<Instant> = chosen.iter().map(|&at| self.forecasts[at].eta[level]).collect();
         instants(name, &eta)
+    }
+}
+
+/// Names of the models that forecast open shipments.
+const AT_ORDER: &str = "at_order";
+
+/// The forecast of a shipment by the distribution of the time that is left after a snapshot. Nothing of it
+/// lies before the snapshot.
+fn in_flight(
+    mixture: &Mixture,
+    (ordered_at, taken_at): (Instant, Instant),
+    promised_at: Option<Instant>,
+) -> OpenForecast {
+    let age = taken_at.hours_since(ordered_at);
+    let within = |hours: f64| if hours > age { mixture.cdf(hours - age) } else { 0.0 };
+    let days = mixture.days();
+    let eta = eta(mixture, taken_at);
+    // Running maxima only undo the last bit of rounding.
+    let (mut so_far, mut share_so_far) = (0.0_f32, 0.0_f32);
+    OpenForecast {
+        by: IN_FLIGHT_FOLDER,
+        distribution: Distribution {
+            probability_over_2d: (1.0 - within(TWO_DAYS_HOURS)) as f32,
+            hours: LEVELS.map(|level| {
+                so_far = so_far.max((age + mixture.quantile(level)) as f32);
+                so_far
+            }),
+            by_day: std::array::from_fn(|point| {
+                share_so_far = share_so_far.max(within(days.hours(point)) as f32);
+                share_so_far
+            }),
+            days,
+        },
+        eta,
+        missing_promise: promised_at
+            .map(|at| 1.0 - within(at.hours_since(ordered_at) + ROUNDING_HOURS) as f32),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use intake::Contract;
 use polars::prelude::DataFrame;
-use scorer::is_model_file;
+use scorer::{is_in_flight_file, is_model_file};
 use serde::{Deserialize, Serialize};
 use terms::{AsOf, DayGrid, count};
 
@@ -71,12 +71,17 @@ pub(crate) fn run(
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     inputs.insert("lane_shipments_min".to_owned(), shipments_min.to_string());
     stage::run(context, "score", inputs, || {
-        let bundle = artifact::read_files(context.store, &model_id, is_model_file)?;
+        let is_wanted = |name: &str| is_model_file(name) || is_in_flight_file(name);
+        let bundle = artifact::read_files(context.store, &model_id, is_wanted)?;
         let feature_set = FeatureSet::read(context, resolved, features)?;
         let scorer = bundle.scorer()?;
         let matrix = features::encode(&feature_set.frame, scorer.features())?;
         let of_model = (context.as_of, model_id.as_str());
-        let open = OpenForecasts::new(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
+        let mut open =
+            OpenForecasts::new(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
+        if given_still_open && let Some(in_flight) = bundle.in_flight_scorer()? {
+            open = open.with_in_flight(&in_flight)?;
+        }
         let (predictions, at_risk) = (open.predictions()?, open.at_risk()?);
         let (rows, promised) = (predictions.height(), at_risk.height());
         let lanes = Lanes::of(&feature_set)?;

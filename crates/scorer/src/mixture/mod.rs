@@ -148,6 +148,11 @@ impl Mixture {
         Self { days, ..self }
     }
 
+    /// The days of the probabilities that are published.
+    pub fn days(&self) -> DayGrid {
+        self.days
+    }
+
     /// The distribution of a shipment that is known to be undelivered `age` hours after the order.
     ///
     /// Conditions on top of an earlier age; a smaller age than that changes nothing.
