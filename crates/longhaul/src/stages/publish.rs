@@ -150,6 +150,7 @@ mod tests {
         let sizes: learn::Sizes = serde_json::from_value(sizes).expect("sizes");
         let reason = "no memory".to_owned();
         train::Summary {
+            in_flight: None,
             families: names.iter().map(|name| ((*name).to_owned(), sizes.clone())).collect(),
             left_out: vec![LeftOut { name: "boost".to_owned(), reason }],
         }
