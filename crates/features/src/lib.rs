@@ -66,7 +66,7 @@ pub use frame::{
 pub use full_build::build;
 pub use level::LevelDeclaration;
 pub use limits::Limits;
-pub use month::{Month, MonthFiles, assemble};
+pub use month::{Month, MonthFiles, assemble, assemble_snapshots};
 pub use outcomes::{Delivery, Exceeding, Milestone, OpenShipment, Outcomes};
 pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
 pub use quantity::{Quantity, Statistic};

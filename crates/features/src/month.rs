@@ -2,15 +2,16 @@
 //! of what was open.
 
 use polars::prelude::*;
-use terms::{Instant, column};
+use terms::{AsOf, Instant, column};
 
 use crate::columns::{required_instants, texts};
 use crate::limits::Limits;
 use crate::outcomes::Outcomes;
 use crate::parquet::{columns_from_parquet, from_parquet, to_parquet};
 use crate::shipment_version::{SOURCE, ShipmentVersion, to_frame};
+use crate::snapshots::{self, Snapshots};
 use crate::timeline::{State, Timelines, Version, from_columns};
-use crate::{Error, Frame, snapshots};
+use crate::{Error, Frame};
 
 /// Rows of shipments that were first recorded in a month, all versions recorded in it, and snapshots as
 /// of the nights after its days.
@@ -143,6 +144,25 @@ pub fn assemble(months: &[Month], limits: Limits) -> Result<(Frame, Outcomes), E
     let ordered_at = frame.ordered_at()?;
     let timelines = timelines_of(months, &frame)?;
     Ok((frame, Outcomes::new(ordered_at, timelines, limits)))
+}
+
+/// The snapshots of all months, of moments up to `until`, for the rows of a frame.
+///
+/// # Errors
+/// If the months are of different declarations.
+pub fn assemble_snapshots(
+    months: &[Month],
+    frame: &Frame,
+    until: AsOf,
+) -> Result<Snapshots, Error> {
+    let mut all = DataFrame::default();
+    for month in months.iter().filter(|month| month.snapshots.height() > 0) {
+        match all.width() {
+            0 => all = month.snapshots.clone(),
+            _ => drop(all.vstack_mut(&month.snapshots)?),
+        }
+    }
+    Snapshots::of_frame(all, frame, until)
 }
 
 /// The rows of all months, if there are any.

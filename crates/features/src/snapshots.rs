@@ -15,7 +15,7 @@ use terms::{AsOf, Feature, FeatureKind, FeatureList, HolidaysAhead, Instant, Mat
 use crate::columns::{numbers, required_instants, texts};
 use crate::declared_name::DeclaredName as _;
 use crate::facts::Fact;
-use crate::{Error, Frame, Month, encode};
+use crate::{Error, Frame, encode};
 
 /// Column of the moment of a snapshot.
 pub(crate) const SNAPSHOT_AT: &str = "snapshot_at";
@@ -85,21 +85,6 @@ impl Snapshots {
         Self { rows: Vec::new(), at: Vec::new(), columns: DataFrame::default() }
     }
 
-    /// Those of some months of the same declaration, of moments up to `until`, for the rows of a frame.
-    ///
-    /// # Errors
-    /// If months are of different declarations.
-    pub fn of_months(months: &[Month], frame: &Frame, until: AsOf) -> Result<Self, Error> {
-        let mut all = DataFrame::default();
-        for month in months.iter().filter(|month| month.snapshots.height() > 0) {
-            match all.width() {
-                0 => all = month.snapshots.clone(),
-                _ => drop(all.vstack_mut(&month.snapshots)?),
-            }
-        }
-        Self::of_frame(all, frame, until)
-    }
-
     /// From the bytes of [`HistoryState::open_snapshots`](crate::HistoryState::open_snapshots), for the
     /// rows of a frame.
     ///
@@ -109,7 +94,8 @@ impl Snapshots {
         Self::of_frame(crate::parquet::from_parquet(bytes)?, frame, AsOf::at(Instant::MAX))
     }
 
-    fn of_frame(all: DataFrame, frame: &Frame, until: AsOf) -> Result<Self, Error> {
+    /// From the columns of some, for the rows of a frame, of moments up to `until`.
+    pub(crate) fn of_frame(all: DataFrame, frame: &Frame, until: AsOf) -> Result<Self, Error> {
         if all.height() == 0 {
             return Ok(Self::none());
         }

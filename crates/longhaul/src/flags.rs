@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use serve::Limits;
 use terms::{AsOf, Instant};
 
-use crate::commands::speed::Deadline;
+use crate::deadline::Deadline;
 
 /// Learns nightly how long deliveries take once they take more than two days.
 #[derive(Debug, Parser)]

@@ -8,6 +8,7 @@
 mod command_output;
 mod commands;
 mod damage;
+mod deadline;
 mod diagnosis;
 mod dispatch;
 mod exit_code;

@@ -7,9 +7,10 @@ use anyhow::Result;
 use scorer::{Lane, LaneGrouping, LaneSpeed, SpeedTable};
 use serde_json::json;
 use store::Store;
-use terms::{Day, HOUR_MICROS, Instant, LEVELS, MEDIAN, N_LEVELS, column, count};
+use terms::{HOUR_MICROS, Instant, LEVELS, MEDIAN, N_LEVELS, column, count};
 
 use crate::command_output::{CommandOutput, envelope};
+use crate::deadline::Deadline;
 use crate::flags::Speed;
 use crate::predictions_folder::{self, PredictionsManifest};
 use crate::refusal::Refusal;
@@ -59,42 +60,6 @@ fn lane(flags: &Speed) -> Lane<'_> {
         carrier: flags.carrier.as_deref(),
         service: flags.service.as_deref(),
         weight_g: flags.weight_g,
-    }
-}
-
-/// When an order has to have arrived: by the end of a day of UTC, or by an instant.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Deadline {
-    /// By its end.
-    Day(Day),
-    /// By then.
-    Instant(Instant),
-}
-
-impl std::str::FromStr for Deadline {
-    type Err = terms::InstantError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.parse() {
-            Ok(day) => Ok(Self::Day(day)),
-            Err(_) => text.parse().map(Self::Instant),
-        }
-    }
-}
-
-impl Deadline {
-    fn instant(self) -> Instant {
-        match self {
-            Self::Day(day) => day.end(),
-            Self::Instant(instant) => instant,
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Self::Day(day) => format!("the end of {day}"),
-            Self::Instant(instant) => instant.to_string(),
-        }
     }
 }
 
@@ -195,18 +160,5 @@ impl Answer<'_> {
         let micros = (hours * HOUR_MICROS as f64) as i64;
         let at = Instant::from_micros(self.ordered_at.micros().saturating_add(micros));
         format!("{:.1} days, on {}", hours / 24.0, at.day())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_over_at_its_end_and_an_instant_at_once() {
-        let by = |text: &str| text.parse::<Deadline>().unwrap().instant().to_string();
-        assert_eq!(by("2018-05-24"), "2018-05-25");
-        assert_eq!(by("2018-05-24T21:00:00-03:00"), "2018-05-25");
-        assert!("tomorrow".parse::<Deadline>().is_err());
     }
 }

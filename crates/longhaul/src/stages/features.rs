@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use evaluate::CutOff;
 use features::{
-    Declaration, Frame, Limits, Month, Outcomes, Snapshots, assemble, encode, feature_list,
+    Declaration, Frame, Limits, Month, Outcomes, Snapshots, assemble, assemble_snapshots, encode,
+    feature_list,
 };
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -147,7 +148,7 @@ impl FeatureSet {
         let months: Vec<Month> =
             months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
         let (frame, outcomes) = assemble(&months, declaration.limits)?;
-        let snapshots = Snapshots::of_months(&months, &frame, context.as_of)?;
+        let snapshots = assemble_snapshots(&months, &frame, context.as_of)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
         let open = match result.manifest.outputs.contains_key(OPEN) {
