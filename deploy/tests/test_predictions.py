@@ -128,7 +128,8 @@ class Predictions(unittest.TestCase):
         self.assertEqual([str(day) for (day,) in days.fetchall()], NIGHTS[:1])
         ((eta,),) = duckdb.sql(f"SELECT max(epoch_us(eta_p50)) FROM {file_of(path)}").fetchall()
         frame = pl.read_parquet(path)
-        self.assertEqual(frame["eta_p50"].max(), datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=eta))
+        epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
+        self.assertEqual(frame["eta_p50"].max(), epoch + timedelta(microseconds=eta))
         late = (frame["eta_p50"] - frame["ordered_at"]).dt.total_seconds() / 3600 - frame["hours_p50"]
         self.assertLess(late.abs().max(), 1 / 1800)
 

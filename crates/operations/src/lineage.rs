@@ -1,7 +1,7 @@
 //! OpenLineage events of a run (<https://openlineage.io>, specification 2-0-2): one when it begins, one
 //! when it ends.
 //!
-//! The job is the pipeline; tables are its inputs, predictions, speed table, report and model its
+//! The job is the pipeline; tables are its inputs, the tables of the score stage, report and model its
 //! outputs. A run that the gates refused is COMPLETE, since its outputs are there; an interrupted one
 //! is ABORT.
 
