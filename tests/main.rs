@@ -21,6 +21,8 @@ mod flow;
 mod german_shop;
 /// The import that the guide describes, with its odd files.
 mod guide;
+/// What is in flight: the time that is left of open shipments.
+mod in_flight;
 /// With `--json` stdout is one JSON document.
 mod json_output;
 /// Killed at any moment, a rerun finishes the job with the same bytes.
@@ -64,6 +66,8 @@ mod serving;
 mod settings;
 /// Refusals of short histories name what would do, and what is configured is checked first.
 mod short_history;
+/// The lane speed table, and what answers from it.
+mod speed;
 /// `verify` and `gc` on damaged and grown stores.
 mod upkeep;
 /// The field's words: no retired word, a header on each file, files that the architecture names.

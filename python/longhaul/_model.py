@@ -29,12 +29,13 @@ class Feature:
 class Model:
     """A published model. It is never changed: threads may use it at once, and score at once."""
 
-    __slots__ = ("_features", "_folder", "_native")
+    __slots__ = ("_features", "_folder", "_in_flight", "_native")
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(self, folder: str | os.PathLike[str], in_flight: bool = False) -> None:
         """Loads the bundle in a folder, as `longhaul.load` does."""
         self._folder: str = os.path.abspath(os.fspath(folder))
-        self._native: _native.Model = _native.Model(self._folder)
+        self._in_flight: bool = in_flight
+        self._native: _native.Model = _native.Model(self._folder, in_flight)
         self._features: tuple[Feature, ...] = tuple(
             Feature(name, kind, None if levels is None else tuple(levels), meaning, unit)
             for name, kind, levels, meaning, unit in self._native.features()
@@ -81,14 +82,18 @@ class Model:
     def __repr__(self) -> str:
         return f"<longhaul.Model {self.model_id}: {len(self._features)} features>"
 
-    def __reduce__(self) -> tuple[type[Model], tuple[str]]:
+    def __reduce__(self) -> tuple[type[Model], tuple[str, bool]]:
         # Another process loads it from the same folder.
-        return (Model, (self._folder,))
+        return (Model, (self._folder, self._in_flight))
 
 
-def load(folder: str | os.PathLike[str]) -> Model:
+def load(folder: str | os.PathLike[str], in_flight: bool = False) -> Model:
     """Loads the model in a folder that holds a published bundle, held to its manifest.
 
-    Raises BundleError if a file is missing, altered, or of another version.
+    With in_flight it is the bundle's model of open shipments, whose hours are those that are left after
+    the moment at which a row was known.
+
+    Raises BundleError if a file is missing, altered, or of another version, or the bundle has no such
+    model.
     """
-    return Model(folder)
+    return Model(folder, in_flight)

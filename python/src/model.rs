@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use scorer::{FEATURES_FILE, Parts, Scorer};
+use scorer::{FEATURES_FILE, IN_FLIGHT_FOLDER, Parts, Scorer};
 use serde_json::Value;
 use terms::FeatureKind;
 
@@ -31,6 +31,8 @@ pub(crate) struct Model {
     scorer: Scorer,
     /// The bundle, of which is read again what only explanations need.
     folder: PathBuf,
+    /// Whether it is the model of what is in flight.
+    in_flight: bool,
     /// What is explained; read when it is first needed.
     parts: OnceLock<Parts>,
     names: Vec<Py<PyString>>,
@@ -54,8 +56,8 @@ impl Model {
         if let Some(parts) = self.parts.get() {
             return Ok(parts);
         }
-        let (parts, found) =
-            Parts::load(&self.folder).map_err(|error| errors::of_bundle(&error))?;
+        let load = if self.in_flight { Parts::load_in_flight } else { Parts::load };
+        let (parts, found) = load(&self.folder).map_err(|error| errors::of_bundle(&error))?;
         let expected = self.scorer.model_id();
         if found != expected {
             let folder = self.folder.display();
@@ -70,14 +72,17 @@ impl Model {
 
 #[pymethods]
 impl Model {
-    /// Loads the bundle in a folder.
+    /// Loads the model of orders, or that of what is in flight, of the bundle in a folder.
     #[new]
-    fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
+    fn new(py: Python<'_>, folder: PathBuf, in_flight: bool) -> PyResult<Self> {
         let (scorer, described) = py
             .detach(|| {
-                let scorer = Scorer::load(&folder)?;
+                let load = if in_flight { Scorer::load_in_flight } else { Scorer::load };
+                let scorer = load(&folder)?;
+                let within = if in_flight { IN_FLIGHT_FOLDER } else { "" };
                 // The scorer has read it, and held it to the manifest.
-                let described = std::fs::read(folder.join(FEATURES_FILE)).unwrap_or_default();
+                let described = folder.join(within).join(FEATURES_FILE);
+                let described = std::fs::read(described).unwrap_or_default();
                 Ok((scorer, serde_json::from_slice(&described).unwrap_or_default()))
             })
             .map_err(|error| errors::of_bundle(&error))?;
@@ -85,7 +90,14 @@ impl Model {
             scorer.features().0.iter().map(|feature| PyString::new(py, &feature.name).unbind());
         // Explanations read it again, whatever the working directory is by then.
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        Ok(Self { names: names.collect(), scorer, folder, parts: OnceLock::new(), described })
+        Ok(Self {
+            names: names.collect(),
+            scorer,
+            folder,
+            in_flight,
+            parts: OnceLock::new(),
+            described,
+        })
     }
 
     /// The model's id.

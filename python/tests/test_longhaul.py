@@ -14,6 +14,8 @@ import os
 import pathlib
 import pickle
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -327,6 +329,26 @@ class Problems(unittest.TestCase):
         # A column is a stream too, but of no table.
         with self.assertRaises(longhaul.DataError):
             MODEL.predict(TABLE[MODEL.features[0].name])
+
+    def test_the_model_of_what_is_in_flight(self) -> None:
+        with self.assertRaisesRegex(longhaul.BundleError, "in_flight"):
+            longhaul.load(FOLDER, in_flight=True)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "bundle"
+            shutil.copytree(FOLDER, copy)
+            (copy / "in_flight").mkdir()
+            for path in [*FOLDER.glob("*.bin"), FOLDER / "features.json", FOLDER / "mixture.json"]:
+                shutil.copy(path, copy / "in_flight" / path.name)
+            script = pathlib.Path(__file__).with_name("write_manifest.py")
+            subprocess.run([sys.executable, script, copy, "generated-2"], check=True)
+            model = longhaul.load(copy, in_flight=True)
+            self.assertEqual(model.model_id, "generated-2")
+            self.assertEqual(model.features, longhaul.load(copy).features)
+            again = pickle.loads(pickle.dumps(model))
+            few = TABLE.slice(0, 5)
+            for name in ["probability_over_2d", *HOURS]:
+                self.assertTrue(again.predict(few)[name].equals(MODEL.predict(few)[name]))
+            self.assertEqual(set(longhaul.explain(again, few)), set(longhaul.explain(MODEL, few)))
 
     def test_bundles_that_cannot_be_loaded(self) -> None:
         with self.assertRaisesRegex(longhaul.BundleError, "nowhere/manifest.json.*No such file"):

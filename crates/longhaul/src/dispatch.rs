@@ -114,9 +114,9 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             let resolved = resolve(Some(pipeline), global)?;
             commands::simulate::run(&resolved, pipeline, *force, reporter)
         }
-        Command::Predict { model, rows, out } => {
+        Command::Predict { model, rows, out, in_flight } => {
             let resolved = resolve(None, global)?;
-            commands::predict::run(&resolved, model, (rows, out), reporter)
+            commands::predict::run(&resolved, (model, *in_flight), (rows, out), reporter)
         }
         Command::Speed(flags) => {
             print(commands::speed::run(&open(&resolve(None, global)?)?, flags)?, reporter)

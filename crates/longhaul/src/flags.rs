@@ -248,6 +248,9 @@ pub(crate) enum Command {
         /// The predictions: a .parquet, .csv or .jsonl file, or - for JSON lines on stdout
         #[arg(long, value_name = "FILE", default_value = "-")]
         out: PathBuf,
+        /// Predicts the time that is left of open shipments, of rows of snapshots
+        #[arg(long)]
+        in_flight: bool,
     },
     /// Says how fast a lane delivers, and whether by a date, from the newest lane speed table
     Speed(Speed),

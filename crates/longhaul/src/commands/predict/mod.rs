@@ -18,6 +18,7 @@ pub(crate) use self::rows::score_bytes;
 use crate::command_output::envelope;
 use crate::commands::model_place::ModelPlace;
 use crate::commands::models;
+use crate::refusal::Refusal;
 use crate::report::Reporter;
 use crate::settings::Resolved;
 
@@ -28,16 +29,22 @@ use crate::settings::Resolved;
 /// If the model is not there, or a row lacks a feature.
 pub(crate) fn run(
     resolved: &Resolved,
-    model: &str,
+    (model, in_flight): (&str, bool),
     (rows, out): (&Path, &Path),
     reporter: &Reporter,
 ) -> Result<()> {
     let form = Form::of(out)?;
-    let scorer = match ModelPlace::of(resolved, model)? {
-        ModelPlace::Folder(folder) => Scorer::load(&folder)?,
-        ModelPlace::Store(store, name) => {
+    let scorer = match (ModelPlace::of(resolved, model)?, in_flight) {
+        (ModelPlace::Folder(folder), false) => Scorer::load(&folder)?,
+        (ModelPlace::Folder(folder), true) => Scorer::load_in_flight(&folder)?,
+        (ModelPlace::Store(store, name), false) => {
             let model_id = models::named(&store, &name)?;
             artifact::read_files(&store, &model_id, scorer::is_model_file)?.scorer()?
+        }
+        (ModelPlace::Store(store, name), true) => {
+            let model_id = models::named(&store, &name)?;
+            let bundle = artifact::read_files(&store, &model_id, scorer::is_in_flight_file)?;
+            bundle.in_flight_scorer()?.ok_or_else(|| not_in_flight(&model_id))?
         }
     };
     let mut predicted = Predicted::to(out, form, &scorer, reporter);
@@ -51,4 +58,16 @@ pub(crate) fn run(
         reporter.result(&envelope("predict", result), String::new);
     }
     Ok(())
+}
+
+/// A model without one of what is in flight.
+fn not_in_flight(model_id: &str) -> Refusal {
+    Refusal::Missing {
+        what: format!("model {model_id}"),
+        expected: "a model of what is in flight".to_owned(),
+        hint:
+            "it is published where [snapshots] are declared and it loses no more than the model of \
+               orders; metrics.json (in_flight) has both"
+                .to_owned(),
+    }
 }

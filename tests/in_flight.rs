@@ -1,0 +1,100 @@
+//! What is in flight: the model of the time that is left, its predictions, and the backtest that judges it.
+
+use polars::prelude::*;
+use serde_json::Value;
+use terms::column;
+
+use crate::program::{Folder, longhaul, read_frame};
+
+fn numbers(frame: &DataFrame, name: &str) -> Vec<f64> {
+    let numbers = frame.column(name).expect(name).cast(&DataType::Float64).expect(name);
+    numbers.f64().expect(name).iter().map(|number| number.unwrap_or(f64::NAN)).collect()
+}
+
+fn predictions(store: &Folder, more: &[&str]) -> DataFrame {
+    let scored = store.run("score", &[&["--json"], more].concat()).ok().json();
+    let folder = store.path().join(scored["folder"].as_str().expect("a folder"));
+    read_frame(&folder.join("predictions.parquet"))
+}
+
+#[test]
+fn of_a_parcel_of_five_days_no_quantile_is_below_five_days() {
+    let store = Folder::with_simulated_tables();
+    store.run("publish", &[]).ok();
+    let model = format!("models/{}/in_flight/mixture.json", store.model_id());
+    assert!(store.path().join(model).exists(), "the model of what is in flight is published");
+    let frame = predictions(&store, &[]);
+    let by = frame.column(column::FORECAST_BY).unwrap().str().unwrap().clone();
+    let in_flight: Vec<usize> =
+        (0..frame.height()).filter(|&row| by.get(row) == Some("in_flight")).collect();
+    assert!(in_flight.len() * 10 > frame.height() * 9, "{} of {}", in_flight.len(), frame.height());
+    let (ages, earliest) = (numbers(&frame, column::AGE_HOURS), numbers(&frame, "hours_p05"));
+    let eta = frame.column("eta_p05").unwrap().cast(&DataType::Int64).unwrap();
+    let as_of = frame.column(column::AS_OF).unwrap().cast(&DataType::Int64).unwrap();
+    for &row in &in_flight {
+        // In hours of 32 bits.
+        assert!(earliest[row] > ages[row] - 1e-3, "{} at {}", earliest[row], ages[row]);
+        let (eta, as_of) = (eta.i64().unwrap().get(row), as_of.i64().unwrap().get(row));
+        assert!(eta >= as_of, "{eta:?} before {as_of:?}");
+    }
+    assert!(in_flight.iter().any(|&row| ages[row] > 120.0), "there are parcels of five days");
+
+    // Of the youngest the model of orders says the same, but for noise: a tenth on average.
+    let at_order = predictions(&store, &["--set", "score.given_still_open=false"]);
+    let (known, order) = (numbers(&frame, "hours_p50"), numbers(&at_order, "hours_p50"));
+    let young: Vec<usize> = in_flight.into_iter().filter(|&row| ages[row] < 12.0).collect();
+    assert!(young.len() > 20, "{}", young.len());
+    let ratio = |&row: &usize| (known[row] / order[row]).ln();
+    let mean = young.iter().map(ratio).sum::<f64>() / young.len() as f64;
+    assert!(mean.abs() < 0.1, "{mean}");
+    let by_orders = at_order.column(column::FORECAST_BY).unwrap().str().unwrap();
+    assert!(by_orders.iter().all(|by| by == Some("at_order")));
+}
+
+#[test]
+fn the_backtest_of_what_is_in_flight_judges_three_forecasts_by_age_and_milestone() {
+    let store = Folder::with_simulated_tables();
+    let arguments = ["--from", "2025-09-15", "--to", "2025-10-06", "--every", "7d", "--in-flight"];
+    let run = store.run("backtest", &[&arguments[..], &["--json"]].concat()).ok().json();
+    let folder = store.path().join(run["folder"].as_str().expect("a folder"));
+    let metrics = std::fs::read_to_string(folder.join("metrics.json")).unwrap();
+    let metrics: Value = serde_json::from_str(&metrics).unwrap();
+    let overall = metrics["overall"].as_array().unwrap();
+    let pinball = |name: &str| {
+        let entry = overall.iter().find(|entry| entry["forecast"] == name);
+        let entry = entry.unwrap_or_else(|| panic!("no {name}"));
+        entry["metrics"]["mean_pinball_hours"].as_f64().unwrap()
+    };
+    let in_flight = pinball("in_flight");
+    assert!(in_flight < pinball("lane_remaining_28d"), "{in_flight}");
+    assert!(in_flight < 1.1 * pinball("at_order_given_age"), "{in_flight}");
+    let families: Vec<&str> = metrics["segments"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|family| family["family"].as_str().unwrap())
+        .collect();
+    assert_eq!(families, ["age", "milestone"]);
+    // A rerun finds it done.
+    let again = store.run("backtest", &arguments).ok();
+    assert!(again.stderr.contains("skip"), "{}", again.stderr);
+}
+
+#[test]
+fn without_snapshots_open_shipments_are_forecast_by_the_model_of_orders() {
+    let store = Folder::with_simulated_tables();
+    let default = std::fs::read_to_string("../../pipelines/features/default.toml").unwrap();
+    let (declaration, _) = default.split_once("# Snapshots of open shipments").unwrap();
+    let path = store.path().join("without_snapshots.toml");
+    std::fs::write(&path, declaration).unwrap();
+    let set = format!("features.declaration={:?}", path.to_str().unwrap());
+    store.run("publish", &["--set", &set]).ok();
+    let frame = predictions(&store, &["--set", &set]);
+    let by = frame.column(column::FORECAST_BY).unwrap().str().unwrap();
+    assert!(by.iter().all(|by| by == Some("at_order")));
+    let arguments = ["--from", "2025-09-15", "--to", "2025-10-06", "--every", "7d", "--in-flight"];
+    let refused = store.run("backtest", &[&arguments[..], &["--set", &set]].concat());
+    refused.refuses(11, &["snapshots of open shipments", "[snapshots]"]);
+    longhaul(&["predict", "--in-flight", "--store", store.url()])
+        .refuses(11, &["a model of what is in flight"]);
+}
