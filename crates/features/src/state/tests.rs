@@ -7,7 +7,7 @@ mod nightly_runs;
 
 use std::collections::HashSet;
 
-use polars::prelude::DataFrame;
+use polars::prelude::{AnyValue, DataFrame};
 use proptest::prelude::*;
 use terms::{AsOf, Day, Instant};
 
@@ -101,7 +101,8 @@ proptest! {
         let open = nightly_runs::open_snapshots(&known, &declared, nights ^ 1, night);
         // Those that are drawn are among those that are open that night, cell by cell.
         let lines = |frame: &DataFrame| -> HashSet<String> {
-            (0..frame.height()).map(|row| format!("{:?}", frame.get(row))).collect()
+            let line = |row| frame.get(row).unwrap().into_iter().map(AnyValue::into_static);
+            (0..frame.height()).map(|row| format!("{:?}", line(row).collect::<Vec<_>>())).collect()
         };
         let (drawn_lines, open_lines) = (lines(&drawn), lines(&open));
         let other = drawn_lines.difference(&open_lines).next();
