@@ -193,6 +193,7 @@ impl Declaration {
     #[must_use]
     pub fn with_legs(mut self, legs: bool) -> Self {
         self.history.retain(|history| legs || !history.quantity.is_of_legs());
+        self.snapshots.iter_mut().for_each(|snapshots| snapshots.legs &= legs);
         self
     }
 

@@ -55,10 +55,12 @@ impl Declaration {
         }
         definitions.extend(self.level.iter().flat_map(of_level));
         definitions.extend(self.history.iter().flat_map(of_history));
-        if self.snapshots.is_some() {
-            let of_snapshots = snapshots::DEFINITIONS.into_iter();
-            definitions
-                .extend(of_snapshots.map(|(name, meaning)| new(name.to_owned(), meaning, "h")));
+        if let Some(declared) = &self.snapshots {
+            let of_legs = snapshots::LEG_DEFINITIONS.into_iter().filter(|_| declared.legs);
+            let of_snapshots = snapshots::DEFINITIONS.into_iter().chain(of_legs);
+            let of_snapshots =
+                of_snapshots.map(|(name, meaning, unit)| new(name.to_owned(), meaning, unit));
+            definitions.extend(of_snapshots);
         }
         definitions
     }

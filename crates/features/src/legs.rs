@@ -1,16 +1,21 @@
-//! Durations of the miles of a journey, from the table of legs.
+//! Durations of the miles of a journey, and how far a shipment has come, from the table of legs.
 //!
 //! The table is optional. Without it the counts are zero and the means missing.
 //!
 //! As of: a leg counts from the day on which its arrival was recorded, for the keys of its
-//! shipment. A later version of the leg takes back what was counted and adds its own duration.
+//! shipment. A later version of the leg takes back what was counted and adds its own duration. How far
+//! a shipment has come follows from the versions that were recorded before a moment.
+
+use std::collections::BTreeMap;
 
 use polars::prelude::*;
 use terms::{Day, Instant, ShipmentIdx, column};
 
 use crate::Error;
 use crate::as_of::Totals;
-use crate::columns::{instants, required_instants, required_integers, texts};
+use crate::columns::{
+    frame_of, instants, of_instants, required_instants, required_integers, texts,
+};
 use crate::events::{Change, duration};
 use crate::quantity::Quantity;
 
@@ -21,13 +26,24 @@ const DEPARTED_AT: &str = "departed_at";
 const ARRIVED_AT: &str = "arrived_at";
 
 /// A version of a leg.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Leg {
     pub(crate) recorded_at: Instant,
     /// Its position in the journey.
     pub(crate) index: i64,
-    /// The quantity that it counts for and its duration; `None` before it arrives.
-    pub(crate) duration: Option<(Quantity, Totals)>,
+    /// `None` before it arrives.
+    pub(crate) arrival: Option<Arrival>,
+}
+
+/// The arrival of a leg.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Arrival {
+    /// When it arrived.
+    at: Instant,
+    /// The quantity that it counts for.
+    mile: Quantity,
+    /// Since its departure.
+    duration: Totals,
 }
 
 impl Leg {
@@ -50,77 +66,131 @@ pub(crate) fn read(table: &DataFrame) -> Result<(StringChunked, Vec<Leg>), Error
     let departed_at = instants(&table, DEPARTED_AT)?;
     let arrived_at = instants(&table, ARRIVED_AT)?;
     let leg = |row: usize| {
-        let quantity = match miles.get(row) {
+        let mile = match miles.get(row) {
             Some("first") => Some(Quantity::FirstMileHours),
             Some("middle") => Some(Quantity::MiddleMileHours),
             Some("last") => Some(Quantity::LastMileHours),
             _ => None,
         };
         let times = departed_at[row].zip(arrived_at[row]);
-        let duration = quantity.zip(times.map(|(from, to)| duration(from, to)));
-        Leg { recorded_at: recorded_at[row], index: indexes[row], duration }
+        let arrival = mile.zip(times).map(|(mile, (from, at))| Arrival {
+            at,
+            mile,
+            duration: duration(from, at),
+        });
+        Leg { recorded_at: recorded_at[row], index: indexes[row], arrival }
     };
     let legs = (0..table.height()).map(leg).collect();
     Ok((texts(&table, column::SHIPMENT_ID)?, legs))
 }
 
-/// The legs that are counted, by shipment and position, of shipments that can still change.
+/// The versions of legs, by shipment, of shipments that can still change; of each in the order in which
+/// they were recorded.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct CountedLegs(PlHashMap<(ShipmentIdx, i64), (Quantity, Totals)>);
+pub(crate) struct LegVersions(PlHashMap<ShipmentIdx, Vec<Leg>>);
 
-impl CountedLegs {
-    /// Counts a version of a leg of a shipment, and gives what changes.
+/// How far a shipment has come, by its legs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LegProgress {
+    /// How many legs have arrived.
+    pub(crate) n_arrived: usize,
+    /// When the furthest of them arrived.
+    pub(crate) last_at: Instant,
+    /// Its mile: 0 first, 1 middle, 2 last.
+    pub(crate) last_mile: usize,
+}
+
+impl LegVersions {
+    /// Adds a version of a leg of a shipment, and gives what changes in history.
     pub(crate) fn ingest(&mut self, shipment: ShipmentIdx, leg: &Leg) -> Vec<(Quantity, Change)> {
-        let of_leg = (shipment, leg.index);
-        let before = match leg.duration {
-            Some(duration) => self.0.insert(of_leg, duration),
-            None => self.0.remove(&of_leg),
-        };
-        if before == leg.duration {
+        let versions = self.0.entry(shipment).or_default();
+        let before = versions.iter().rfind(|before| before.index == leg.index);
+        let counted = |arrival: Arrival| (arrival.mile, arrival.duration);
+        let before = before.and_then(|before| before.arrival).map(counted);
+        let after = leg.arrival.map(counted);
+        versions.push(*leg);
+        if before == after {
             return Vec::new();
         }
         let change = |change: Totals| Change { shipment, day: leg.day(), change };
-        let taken_back = before.map(|(quantity, total)| (quantity, change(-total)));
-        let added = leg.duration.map(|(quantity, total)| (quantity, change(total)));
+        let taken_back = before.map(|(mile, duration)| (mile, change(-duration)));
+        let added = after.map(|(mile, duration)| (mile, change(duration)));
         taken_back.into_iter().chain(added).collect()
     }
 
-    /// The legs of the shipments at the positions `kept`, which ascend, renumbered by them.
+    /// How far a shipment has come; `None` if no leg has arrived.
+    ///
+    /// As of: versions recorded before `at`; of each leg the last one.
+    pub(crate) fn progress(&self, shipment: ShipmentIdx, at: Instant) -> Option<LegProgress> {
+        let recorded = self.0.get(&shipment)?.iter().filter(|leg| leg.recorded_at < at);
+        let last: BTreeMap<i64, Option<Arrival>> =
+            recorded.map(|leg| (leg.index, leg.arrival)).collect();
+        let furthest = last.values().rev().find_map(|arrival| *arrival)?;
+        Some(LegProgress {
+            n_arrived: last.values().flatten().count(),
+            last_at: furthest.at,
+            last_mile: code(furthest.mile),
+        })
+    }
+
+    /// Those of the shipments at the positions `kept`, which ascend, renumbered by them.
     #[must_use]
     pub(crate) fn only(self, kept: &[usize]) -> Self {
-        let renumbered = |((shipment, leg), duration): ((ShipmentIdx, i64), _)| {
+        let renumbered = |(shipment, versions): (ShipmentIdx, _)| {
             let position = kept.binary_search(&shipment.as_usize()).ok()?;
-            Some(((ShipmentIdx(position as u32), leg), duration))
+            Some((ShipmentIdx(position as u32), versions))
         };
         Self(self.0.into_iter().filter_map(renumbered).collect())
     }
 
-    /// As a frame: shipment, leg, mile, seconds, and squared minutes.
+    /// As a frame: shipment, leg, when it was recorded, and of its arrival when, the mile, seconds and
+    /// squared minutes.
     pub(crate) fn to_frame(&self) -> Result<DataFrame, Error> {
-        let mut rows: Vec<_> = self.0.iter().collect();
-        rows.sort_unstable_by_key(|(of_leg, _)| **of_leg);
-        let mut columns = COLUMNS.map(|_| Vec::with_capacity(rows.len()));
-        for ((shipment, leg), (quantity, total)) in &rows {
-            let mile = MILES.iter().position(|mile| mile == quantity).unwrap_or_default();
-            let row = [i64::from(shipment.0), *leg, mile as i64, total.sum, total.squares];
-            columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
+        let mut of_shipments: Vec<_> = self.0.iter().collect();
+        of_shipments.sort_unstable_by_key(|(shipment, _)| **shipment);
+        let (mut shipments, mut legs): (Vec<i64>, Vec<&Leg>) = (Vec::new(), Vec::new());
+        for (shipment, versions) in of_shipments {
+            shipments.extend(versions.iter().map(|_| i64::from(shipment.0)));
+            legs.extend(versions);
         }
-        let columns = COLUMNS.iter().zip(columns).map(|(name, c)| Column::new((*name).into(), c));
-        Ok(DataFrame::new(rows.len(), columns.collect())?)
+        let numbers = |of: fn(Arrival) -> i64| -> Vec<Option<i64>> {
+            legs.iter().map(|leg| leg.arrival.map(of)).collect()
+        };
+        let indexes: Vec<i64> = legs.iter().map(|leg| leg.index).collect();
+        frame_of(vec![
+            Column::new(SHIPMENT.into(), shipments),
+            Column::new(LEG_INDEX.into(), indexes),
+            of_instants(column::RECORDED_AT, legs.iter().map(|leg| leg.recorded_at)),
+            Column::new(ARRIVED_AT.into(), numbers(|arrival| arrival.at.micros())),
+            Column::new(MILE.into(), numbers(|arrival| code(arrival.mile) as i64)),
+            Column::new(SECONDS.into(), numbers(|arrival| arrival.duration.sum)),
+            Column::new(SQUARES.into(), numbers(|arrival| arrival.duration.squares)),
+        ])
     }
 
-    /// From the frame of [`CountedLegs::to_frame`].
+    /// From the frame of [`LegVersions::to_frame`].
     pub(crate) fn from_frame(frame: &DataFrame) -> Result<Self, Error> {
-        let columns = COLUMNS.map(|name| required_integers(frame, name));
-        let [shipments, legs, miles, seconds, squares] = columns;
-        let (shipments, legs, miles) = (shipments?, legs?, miles?);
-        let (seconds, squares) = (seconds?, squares?);
-        let row = |row: usize| {
-            let mile = MILES.get(miles[row] as usize)?;
-            let total = Totals { count: 1, sum: seconds[row], squares: squares[row] };
-            Some(((ShipmentIdx(shipments[row] as u32), legs[row]), (*mile, total)))
-        };
-        Ok(Self((0..frame.height()).filter_map(row).collect()))
+        let shipments = required_integers(frame, SHIPMENT)?;
+        let indexes = required_integers(frame, LEG_INDEX)?;
+        let recorded_at = required_instants(frame, column::RECORDED_AT)?;
+        let arrived_at = instants(frame, ARRIVED_AT)?;
+        let [miles, seconds, squares] = [MILE, SECONDS, SQUARES].map(|name| frame.column(name));
+        let (miles, seconds, squares) = (miles?.i64()?, seconds?.i64()?, squares?.i64()?);
+        let mut all = Self::default();
+        for (row, &shipment) in shipments.iter().enumerate() {
+            let arrival = || {
+                let (sum, squares) = (seconds.get(row)?, squares.get(row)?);
+                Some(Arrival {
+                    at: arrived_at[row]?,
+                    mile: *MILES.get(miles.get(row)? as usize)?,
+                    duration: Totals { count: 1, sum, squares },
+                })
+            };
+            let leg =
+                Leg { recorded_at: recorded_at[row], index: indexes[row], arrival: arrival() };
+            all.0.entry(ShipmentIdx(shipment as u32)).or_default().push(leg);
+        }
+        Ok(all)
     }
 }
 
@@ -128,5 +198,92 @@ impl CountedLegs {
 const MILES: [Quantity; 3] =
     [Quantity::FirstMileHours, Quantity::MiddleMileHours, Quantity::LastMileHours];
 
-/// Columns of the legs that are counted.
-const COLUMNS: [&str; 5] = ["shipment", LEG_INDEX, MILE, "seconds", "squares"];
+/// The code of a mile: its position among [`MILES`].
+fn code(mile: Quantity) -> usize {
+    MILES.iter().position(|of| *of == mile).unwrap_or_default()
+}
+
+/// Columns of the versions that the table does not have.
+const SHIPMENT: &str = "shipment";
+const SECONDS: &str = "seconds";
+const SQUARES: &str = "squares";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use terms::HOUR_MICROS;
+
+    const SHIPMENT_0: ShipmentIdx = ShipmentIdx(0);
+
+    fn hour(hour: i64) -> Instant {
+        Instant::from_micros(hour * HOUR_MICROS)
+    }
+
+    /// A version recorded at an hour, and the hour of its arrival.
+    fn leg(recorded: i64, index: i64, arrived: Option<i64>) -> Leg {
+        let mile = MILES[index as usize % 3];
+        let arrival =
+            arrived.map(|at| Arrival { at: hour(at), mile, duration: duration(hour(0), hour(at)) });
+        Leg { recorded_at: hour(recorded), index, arrival }
+    }
+
+    fn versions(legs: &[Leg]) -> LegVersions {
+        let mut versions = LegVersions::default();
+        legs.iter().for_each(|leg| drop(versions.ingest(SHIPMENT_0, leg)));
+        versions
+    }
+
+    #[test]
+    fn progress_is_of_the_last_versions_that_were_recorded_before() {
+        let versions = versions(&[
+            leg(10, 1, None),
+            leg(20, 1, Some(15)),
+            leg(30, 2, Some(28)),
+            leg(40, 1, Some(16)),
+            leg(50, 2, None),
+            leg(60, 1, None),
+        ]);
+        let known = |at: i64| {
+            let progress = versions.progress(SHIPMENT_0, hour(at))?;
+            Some((progress.n_arrived, progress.last_at, progress.last_mile))
+        };
+        assert_eq!(known(20), None, "recorded at this very moment");
+        assert_eq!(known(21), Some((1, hour(15), 1)));
+        assert_eq!(known(31), Some((2, hour(28), 2)), "the furthest");
+        assert_eq!(known(41), Some((2, hour(28), 2)), "an earlier one is corrected");
+        assert_eq!(known(51), Some((1, hour(16), 1)), "taken back");
+        assert_eq!(known(61), None, "all are taken back");
+        assert_eq!(versions.progress(ShipmentIdx(1), hour(61)), None, "another shipment");
+    }
+
+    #[test]
+    fn a_version_takes_back_what_the_one_before_counted() {
+        let mut versions = LegVersions::default();
+        let mut counts = |leg: &Leg| -> Vec<i64> {
+            let changes = versions.ingest(SHIPMENT_0, leg);
+            changes.iter().map(|(_, change)| change.change.count).collect()
+        };
+        assert_eq!(counts(&leg(10, 0, None)), [0; 0]);
+        assert_eq!(counts(&leg(20, 0, Some(15))), [1]);
+        assert_eq!(counts(&leg(25, 1, Some(24))), [1], "of another leg");
+        assert_eq!(counts(&leg(30, 0, Some(15))), [0; 0], "the same again");
+        assert_eq!(counts(&leg(40, 0, Some(16))), [-1, 1]);
+        assert_eq!(counts(&leg(50, 0, None)), [-1]);
+    }
+
+    #[test]
+    fn versions_come_back_from_a_frame_as_they_were() {
+        let before = versions(&[leg(10, 1, None), leg(20, 1, Some(15)), leg(30, 0, Some(3))]);
+        let again = LegVersions::from_frame(&before.to_frame().unwrap()).unwrap();
+        assert_eq!(again, before);
+        let none = LegVersions::default();
+        assert_eq!(LegVersions::from_frame(&none.to_frame().unwrap()).unwrap(), none);
+        let other =
+            LegVersions(PlHashMap::from_iter([(ShipmentIdx(7), before.0[&SHIPMENT_0].clone())]));
+        assert_eq!(
+            other.clone().only(&[2, 7]),
+            LegVersions(PlHashMap::from_iter([(ShipmentIdx(1), before.0[&SHIPMENT_0].clone(),)]))
+        );
+        assert_eq!(other.only(&[2]), none);
+    }
+}

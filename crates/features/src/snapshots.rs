@@ -28,6 +28,12 @@ pub const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
 pub(crate) const HOURS_TO_HANDOVER: &str = "hours_to_handover";
 /// Hours since anything was recorded of the shipment.
 pub(crate) const HOURS_SINCE_RECORD: &str = "hours_since_record";
+/// How many legs have arrived.
+pub(crate) const LEGS_DONE: &str = "legs_done";
+/// Hours since the furthest leg arrived; missing before one has.
+pub(crate) const HOURS_SINCE_LEG: &str = "hours_since_leg";
+/// The mile of the furthest leg that has arrived: 0 first, 1 middle, 2 last; missing before one has.
+pub(crate) const LEG_MILE: &str = "leg_mile";
 /// Hours from the snapshot until it has to be handed over; negative when that is late.
 const HOURS_TO_SHIP_BY: &str = "hours_to_ship_by";
 
@@ -40,6 +46,14 @@ const WEEK_HOURS: f32 = 168.0;
 pub struct SnapshotDeclaration {
     /// The share of the midnights of each open shipment at which one is taken, above 0 to 1.
     pub share: f64,
+    /// Whether they have the features of legs: not of the file, but of the tables that there are.
+    #[serde(skip_deserializing, default = "with_legs")]
+    pub(crate) legs: bool,
+}
+
+/// As it is declared until it is known that there is no table of legs.
+const fn with_legs() -> bool {
+    true
 }
 
 impl SnapshotDeclaration {
@@ -55,19 +69,38 @@ impl SnapshotDeclaration {
     }
 }
 
-/// The features that only snapshots have, and what they mean; all in hours.
-pub(crate) const DEFINITIONS: [(&str, &str); 5] = [
+/// The features that only snapshots have: what they mean, and their units.
+pub(crate) const DEFINITIONS: [(&str, &str, &str); 5] = [
     (
         HOURS_TO_SHIP_BY,
         "Hours from the snapshot until it has to be handed over; negative when late",
+        "h",
     ),
-    (AGE_HOURS, "Hours from the order to the snapshot"),
-    (HOURS_TO_HANDOVER, "Hours from the order to the handover; missing before it is recorded"),
+    (AGE_HOURS, "Hours from the order to the snapshot", "h"),
+    (HOURS_TO_HANDOVER, "Hours from the order to the handover; missing before it is recorded", "h"),
     (
         HOURS_SINCE_HANDOVER,
         "Hours from the handover to the snapshot; missing before it is recorded",
+        "h",
     ),
-    (HOURS_SINCE_RECORD, "Hours from the last record of the shipment to the snapshot"),
+    (HOURS_SINCE_RECORD, "Hours from the last record of the shipment to the snapshot", "h"),
+];
+
+/// Those of networks with a table of legs.
+pub(crate) const LEG_DEFINITIONS: [(&str, &str, &str); 3] = [
+    (LEGS_DONE, "How many legs had arrived, as recorded before the snapshot", ""),
+    (
+        HOURS_SINCE_LEG,
+        "Hours from the arrival of the furthest leg that had arrived to the snapshot; missing before one \
+         is recorded",
+        "h",
+    ),
+    (
+        LEG_MILE,
+        "The mile of the furthest leg that had arrived, 0 first, 1 middle, 2 last; missing before one is \
+         recorded",
+        "",
+    ),
 ];
 
 /// Snapshots, by moment and row.
@@ -97,7 +130,7 @@ impl Snapshots {
     /// From the columns of some, for the rows of a frame, of moments up to `until`.
     pub(crate) fn of_frame(all: DataFrame, frame: &Frame, until: AsOf) -> Result<Self, Error> {
         if all.height() == 0 {
-            return Ok(Self::none());
+            return Ok(Self { columns: all, ..Self::none() });
         }
         let ids = texts(&frame.0, column::SHIPMENT_ID)?;
         let row_of: PlHashMap<&str, usize> =
@@ -179,6 +212,11 @@ impl Snapshots {
         for name in [AGE_HOURS, HOURS_TO_HANDOVER, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD] {
             add(name, self.numbers(name)?);
         }
+        for (name, ..) in LEG_DEFINITIONS {
+            if self.columns.column(name).is_ok() {
+                add(name, self.numbers(name)?);
+            }
+        }
         Ok(matrix)
     }
 
@@ -199,6 +237,14 @@ impl Snapshots {
             })
             .collect::<Result<_, Error>>()?;
         Ok(Matrix { features: list.clone(), columns })
+    }
+
+    /// How many legs of each have arrived; `None` in a network without a table of legs.
+    ///
+    /// # Errors
+    /// If the column is not as it was built.
+    pub fn legs_done(&self) -> Result<Option<Vec<f32>>, Error> {
+        self.columns.column(LEGS_DONE).is_ok().then(|| self.numbers(LEGS_DONE)).transpose()
     }
 
     /// A column of their own; missing is NaN.

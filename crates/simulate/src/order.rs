@@ -75,7 +75,7 @@ pub(crate) struct Shipment {
     pub(crate) ship_by_at: i64,
     /// `None` if it is cancelled.
     pub(crate) handed_over_at: Option<i64>,
-    /// `None` if it is not delivered.
+    /// `None` if it is cancelled, or lost on the way there.
     pub(crate) at_station_at: Option<i64>,
     pub(crate) ending: Ending,
     pub(crate) ended_at: i64,
@@ -233,7 +233,7 @@ fn draw_shipment(
         ordered_at: order.ordered_at,
         ship_by_at: route.ship_by_at(plan, order.ordered_at),
         handed_over_at: Some(handed_over_at),
-        at_station_at: (ending == Ending::Delivered).then_some(at_station_at),
+        at_station_at: (ending != Ending::Lost).then_some(at_station_at),
         ending,
         ended_at,
     }

@@ -221,7 +221,8 @@ impl ShipmentRecord {
 }
 
 impl ShipmentRecord {
-    /// The legs of a delivered parcel: to the last station, and from there to a customer in `zone`.
+    /// The legs of a parcel: to the last station, and, if it is delivered, from there to a customer in
+    /// `zone`. One that is returned has come as far as the station, as one that is delivered.
     pub(crate) fn legs(&self, plan: &Plan, zone: u32) -> Vec<LegRecord> {
         let shipment = &self.shipment;
         let times = shipment.handed_over_at.zip(shipment.at_station_at);
@@ -236,7 +237,8 @@ impl ShipmentRecord {
             departed_at,
             arrived,
         };
-        vec![leg(0, handed_over_at, at_station), leg(1, at, self.ended)]
+        let delivered = (shipment.ending == Ending::Delivered).then(|| leg(1, at, self.ended));
+        std::iter::once(leg(0, handed_over_at, at_station)).chain(delivered).collect()
     }
 }
 

@@ -227,11 +227,19 @@ fn every_fact_is_recorded_the_night_after_it_happened() {
 
 #[test]
 fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
-    let settings = NetworkSettings { legs: true, late_rate: 0.1, ..quiet() };
+    let settings = NetworkSettings { legs: true, late_rate: 0.1, returned_rate: 0.02, ..quiet() };
     let (nights, summary) = run(settings.clone());
     let delivered: BTreeMap<String, (i64, i64)> = (shipments(&nights).into_iter())
         .filter_map(|row| Some((row.shipment_id, (row.handed_over_at?, row.delivered_at?))))
         .collect();
+    let mut created: BTreeMap<String, i64> = BTreeMap::new();
+    let mut returned: BTreeSet<String> = BTreeSet::new();
+    for row in shipments(&nights) {
+        if row.status == "returned" {
+            returned.insert(row.shipment_id.clone());
+        }
+        created.entry(row.shipment_id).or_insert(row.recorded_at / DAY_MICROS);
+    }
     let mut legs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
     for batch in batches(&nights, "legs") {
         for row in 0..batch.num_rows() {
@@ -241,7 +249,13 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
             assert!(departed_at <= arrived_at && arrived_at <= recorded_at);
             let index = batch["leg_index"].as_primitive::<Int64Type>().value(row);
             assert_eq!(text(&batch, "mile", row), ["middle", "last"][index as usize]);
-            let legs = legs.entry(text(&batch, column::SHIPMENT_ID, row)).or_default();
+            let id = text(&batch, column::SHIPMENT_ID, row);
+            if index == 0 {
+                // Long before the delivery, which may be recorded late.
+                let night = (arrived_at / DAY_MICROS + 1).max(created[&id]);
+                assert_eq!(recorded_at / DAY_MICROS, night, "{id}");
+            }
+            let legs = legs.entry(id).or_default();
             assert_eq!(legs.len() as i64, index, "the station before the customer");
             legs.push((departed_at, arrived_at));
         }
@@ -253,6 +267,10 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
         assert_eq!((legs[0].0, legs[1].1), (handed_over_at, delivered_at), "{id}");
         assert_eq!(legs[0].1, legs[1].0, "{id}");
     }
+
+    // That a parcel has come to the station does not say that it will be delivered.
+    let at_station = returned.iter().filter(|id| legs[*id].len() == 1).count();
+    assert!(at_station > 20 && at_station == returned.len(), "{at_station}");
 
     let without = run(NetworkSettings { legs: false, ..settings }).0;
     let others = |nights: Vec<NightlyExtract>| -> Vec<NightlyExtract> {

@@ -11,7 +11,7 @@ use crate::Error;
 use crate::as_of::CumulativeTotals;
 use crate::columns::{frame_of, of_instants, required_instants, required_positions, texts};
 use crate::declaration::Declaration;
-use crate::legs::CountedLegs;
+use crate::legs::LegVersions;
 use crate::parquet::{from_parquet, to_parquet};
 use crate::reference_data::ReferenceData;
 use crate::state::active_shipments::ActiveShipments;
@@ -94,7 +94,7 @@ impl HistoryState {
         let n_keys = state.keys.len();
         let mut shipments =
             restore_shipments(&frames[SHIPMENTS], &frames[VERSIONS], &orders, n_keys)?;
-        shipments.legs = CountedLegs::from_frame(&frames[LEGS])?;
+        shipments.legs = LegVersions::from_frame(&frames[LEGS])?;
         state.active = Some(ActiveShipments { orders, shipments, limits });
         state.reference = ReferenceData::from_parquet([bytes(NODES)?, bytes(HOLIDAYS)?])?;
         Ok(state)

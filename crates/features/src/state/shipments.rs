@@ -3,7 +3,7 @@
 use polars::prelude::{PlHashMap, PlSmallStr};
 use terms::{Instant, KeyIdx, ShipmentIdx};
 
-use crate::legs::CountedLegs;
+use crate::legs::LegVersions;
 use crate::state::orders::OrderIdx;
 use crate::timeline::Timelines;
 
@@ -15,7 +15,7 @@ pub(super) struct Shipments {
     pub(super) ordered_at: Vec<Instant>,
     /// The versions that count in history.
     pub(super) timelines: Timelines,
-    pub(super) legs: CountedLegs,
+    pub(super) legs: LegVersions,
     /// For each of the declared keys the index of each shipment's.
     pub(super) keys: Vec<Vec<KeyIdx>>,
 }

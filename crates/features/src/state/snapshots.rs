@@ -5,14 +5,15 @@ use std::ops::Range;
 use polars::prelude::*;
 use rayon::prelude::*;
 use statistics::SplitMix64;
-use terms::{AsOf, Day, Instant, KeyIdx, column};
+use terms::{AsOf, Day, Instant, KeyIdx, ShipmentIdx, column};
 
 use crate::Error;
 use crate::columns::of_instants;
 use crate::history::{self, HistoryRows};
 use crate::parquet::to_parquet;
 use crate::snapshots::{
-    AGE_HOURS, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD, HOURS_TO_HANDOVER, SNAPSHOT_AT, sorted,
+    AGE_HOURS, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, HOURS_SINCE_RECORD, HOURS_TO_HANDOVER,
+    LEG_MILE, LEGS_DONE, SNAPSHOT_AT, sorted,
 };
 use crate::state::active_shipments::ActiveShipments;
 use crate::state::history_state::HistoryState;
@@ -111,6 +112,13 @@ impl HistoryState {
         add(HOURS_TO_HANDOVER, &|open| Some(handed_over_at(open)?.hours_since(ordered_at(open))));
         add(HOURS_SINCE_HANDOVER, &|open| Some(open.at.hours_since(handed_over_at(open)?)));
         add(HOURS_SINCE_RECORD, &|open| Some(open.at.hours_since(open.last.recorded_at)));
+        if self.declared.snapshots.as_ref().is_some_and(|declared| declared.legs) {
+            let progress =
+                |open: &Open| shipments.legs.progress(ShipmentIdx(open.shipment as u32), open.at);
+            add(LEGS_DONE, &|open| Some(progress(open).map_or(0, |legs| legs.n_arrived) as f64));
+            add(HOURS_SINCE_LEG, &|open| Some(open.at.hours_since(progress(open)?.last_at)));
+            add(LEG_MILE, &|open| Some(progress(open)?.last_mile as f64));
+        }
         columns.extend(self.level_columns(&days)?);
         columns.extend(history::columns(&rows, &self.declared)?);
         Ok(DataFrame::new(open.len(), columns)?)

@@ -7,12 +7,14 @@ mod nightly_runs;
 
 use std::collections::HashSet;
 
-use polars::prelude::DataFrame;
+use polars::prelude::{AnyValue, DataFrame};
 use proptest::prelude::*;
 use terms::{AsOf, Day, Instant};
 
 use self::by_definition::Records;
 use self::fixture::{FIRST_DAY, N_DAYS};
+use crate::columns::{numbers, required_instants, texts};
+use crate::snapshots::{LEG_DEFINITIONS, SNAPSHOT_AT};
 use crate::{Declaration, Error, HistoryState, Limits, Tables, build};
 
 const DECLARED: &str = r#"
@@ -99,7 +101,8 @@ proptest! {
         let open = nightly_runs::open_snapshots(&known, &declared, nights ^ 1, night);
         // Those that are drawn are among those that are open that night, cell by cell.
         let lines = |frame: &DataFrame| -> HashSet<String> {
-            (0..frame.height()).map(|row| format!("{:?}", frame.get(row))).collect()
+            let line = |row| frame.get(row).unwrap().into_iter().map(AnyValue::into_static);
+            (0..frame.height()).map(|row| format!("{:?}", line(row).collect::<Vec<_>>())).collect()
         };
         let (drawn_lines, open_lines) = (lines(&drawn), lines(&open));
         let other = drawn_lines.difference(&open_lines).next();
@@ -107,6 +110,36 @@ proptest! {
         // And they are a share of them: 0.3, give or take five standard deviations.
         let (n, expected) = (open.height() as f64, 0.3 * open.height() as f64);
         prop_assert!((drawn.height() as f64 - expected).abs() <= 5.0 * (0.21 * n).sqrt() + 1.0);
+    }
+
+    #[test]
+    fn the_legs_of_a_snapshot_are_equal_to_their_definition(
+        seed: u64, nights: u64, network in 0..LIMITS.len(),
+    ) {
+        let (tables, declared) = (fixture::tables(seed), declared_for(network));
+        let (frame, _) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let records = Records::of(&tables, &frame, declared.limits);
+        let rows = frame.texts("shipment_id").unwrap();
+        let snapshots = nightly_runs::run(&tables, &declared, nights).all_snapshots();
+        let ids = texts(&snapshots, "shipment_id").unwrap();
+        let at = required_instants(&snapshots, SNAPSHOT_AT).unwrap();
+        let of_legs = LEG_DEFINITIONS.map(|(name, ..)| numbers(&snapshots, name).unwrap());
+        let mut n_with_legs = 0;
+        for (snapshot, &at) in at.iter().enumerate() {
+            let row = rows.iter().position(|row| row.as_deref() == ids.get(snapshot)).unwrap();
+            let arrived = records.legs_arrived_before(row, at);
+            let last = arrived.last();
+            let expected = [
+                Some(arrived.len() as f32),
+                last.map(|leg| at.hours_since(leg.at) as f32),
+                last.map(|leg| leg.mile as f32),
+            ];
+            let found = of_legs.each_ref().map(|column| column[snapshot] as f32);
+            let found = found.map(|value| (!value.is_nan()).then_some(value));
+            prop_assert_eq!(found, expected, "row {} at {:?}", row, at);
+            n_with_legs += usize::from(last.is_some());
+        }
+        prop_assert!(n_with_legs > 0);
     }
 
     #[test]
@@ -158,6 +191,23 @@ fn state_after(days: i32) -> (HistoryState, Tables, nightly_runs::NightlyStore) 
     let of_days = tables.recorded(START.start()..until.start()).unwrap();
     state.advance(of_days, START..until, &store).unwrap();
     (state, tables, store)
+}
+
+#[test]
+fn snapshots_of_a_network_without_legs_have_no_columns_of_legs() {
+    let columns_of = |declared: &Declaration| {
+        let snapshots = nightly_runs::run(&fixture::tables(1), declared, 1).all_snapshots();
+        LEG_DEFINITIONS.map(|(name, ..)| snapshots.column(name).is_ok())
+    };
+    let without = declared().with_legs(false);
+    assert_eq!([columns_of(&declared()), columns_of(&without)], [[true; 3], [false; 3]]);
+    let defined = |declared: &Declaration| {
+        let defined = declared.dictionary();
+        LEG_DEFINITIONS.map(|(name, ..)| defined.iter().any(|of| of.name == name))
+    };
+    assert_eq!([defined(&declared()), defined(&without)], [[true; 3], [false; 3]]);
+    let identity = |declared: &Declaration| toml::to_string(&declared.snapshots).unwrap();
+    assert_ne!(identity(&declared()), identity(&without), "of other columns, so another state");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! History counted by its definition, record by record and for each row anew: what the features
 //! must be equal to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use statistics::{AgeInterval, life_table_quantile, life_table_share};
 use terms::{Day, Instant};
 
-use crate::columns::{required_instants, required_integers, texts};
+use crate::columns::{instants, required_instants, required_integers, texts};
 use crate::timeline::{State, Version, states};
 use crate::{Frame, Limits, Tables};
 
@@ -32,8 +32,16 @@ struct Row {
 struct LegRecord {
     recorded_at: Instant,
     index: i64,
-    /// Whether it is of the last mile and has arrived.
-    is_last_mile: bool,
+    /// Its arrival, if it has arrived.
+    arrived: Option<ArrivedLeg>,
+}
+
+/// The arrival of a leg.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ArrivedLeg {
+    pub(super) at: Instant,
+    /// 0 first, 1 middle, 2 last.
+    pub(super) mile: usize,
 }
 
 /// The instants of an order's records, and whether each is a cancellation.
@@ -100,8 +108,19 @@ impl Records {
     /// How many legs of the last mile were recorded as arrived before `day`.
     pub(super) fn last_miles_before(&self, row: usize, day: Day) -> i64 {
         let known = self.rows[row].legs.iter().filter(|leg| leg.recorded_at.day() < day);
-        let last: BTreeMap<i64, bool> = known.map(|leg| (leg.index, leg.is_last_mile)).collect();
-        last.values().filter(|arrived| **arrived).count() as i64
+        let last: BTreeMap<i64, Option<ArrivedLeg>> =
+            known.map(|leg| (leg.index, leg.arrived)).collect();
+        last.values().flatten().filter(|arrived| arrived.mile == 2).count() as i64
+    }
+
+    /// The legs that were recorded as arrived before `at`, in the order of the journey.
+    pub(super) fn legs_arrived_before(&self, row: usize, at: Instant) -> Vec<ArrivedLeg> {
+        let legs = &self.rows[row].legs;
+        let indexes: BTreeSet<i64> = legs.iter().map(|leg| leg.index).collect();
+        let last = |index: i64| {
+            legs.iter().rfind(|leg| leg.index == index && leg.recorded_at < at)?.arrived
+        };
+        indexes.into_iter().filter_map(last).collect()
     }
 
     /// The median of the life table of what was recorded on some days: of what is known after them
@@ -197,13 +216,15 @@ fn legs(tables: &Tables, id: Option<&str>, days: Range<Day>) -> Vec<LegRecord> {
     let recorded_at = required_instants(&tables.legs, "recorded_at").unwrap();
     let indexes = required_integers(&tables.legs, "leg_index").unwrap();
     let miles = texts(&tables.legs, "mile").unwrap();
-    let arrived = tables.legs.column("arrived_at").unwrap().is_not_null();
+    let arrived_at = instants(&tables.legs, "arrived_at").unwrap();
+    let mile =
+        |row: usize| ["first", "middle", "last"].iter().position(|m| Some(*m) == miles.get(row));
     let mut legs: Vec<LegRecord> = (0..ids.len())
         .filter(|&row| ids.get(row) == id && days.contains(&recorded_at[row].day()))
         .map(|row| LegRecord {
             recorded_at: recorded_at[row],
             index: indexes[row],
-            is_last_mile: miles.get(row) == Some("last") && arrived.get(row) == Some(true),
+            arrived: arrived_at[row].zip(mile(row)).map(|(at, mile)| ArrivedLeg { at, mile }),
         })
         .collect();
     legs.sort_by_key(|leg| (leg.recorded_at, leg.index));

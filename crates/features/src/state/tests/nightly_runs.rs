@@ -7,6 +7,7 @@ use polars::prelude::{BooleanChunked, DataFrame, PlHashSet};
 use terms::{AsOf, Day};
 
 use super::fixture::Draws;
+use crate::columns::required_instants;
 use crate::parquet::from_parquet;
 use crate::snapshots::SNAPSHOT_AT;
 use crate::{
@@ -64,17 +65,18 @@ impl NightlyStore {
         state.evict_pages();
     }
 
+    /// The snapshots of all nights.
+    pub(super) fn all_snapshots(&self) -> DataFrame {
+        let months = self.months.keys().map(|&first| self.month(first).snapshots);
+        months.reduce(|all, more| all.vstack(&more).unwrap()).unwrap()
+    }
+
     /// The snapshots as of a night.
     pub(super) fn snapshots(&self, night: AsOf) -> DataFrame {
-        let months = self.months.keys().map(|&first| self.month(first).snapshots);
-        let at = |frame: &DataFrame| -> Vec<i64> {
-            frame.column(SNAPSHOT_AT).unwrap().i64().unwrap().into_no_null_iter().collect()
-        };
-        let of_night = months.map(|frame| {
-            let is_of_night = at(&frame).into_iter().map(|at| at == night.instant().micros());
-            frame.filter(&is_of_night.collect::<BooleanChunked>()).unwrap()
-        });
-        of_night.reduce(|all, more| all.vstack(&more).unwrap()).unwrap()
+        let all = self.all_snapshots();
+        let at = required_instants(&all, SNAPSHOT_AT).unwrap();
+        let is_of_night = at.into_iter().map(|at| at == night.instant());
+        all.filter(&is_of_night.collect::<BooleanChunked>()).unwrap()
     }
 
     pub(super) fn assemble(&self, limits: Limits) -> (Frame, Outcomes) {

@@ -20,17 +20,42 @@ fn age_band(hours: f32) -> &'static str {
     AGES.iter().find(|(end, _)| hours < end * 24.0).map_or("more than 20 days", |(_, name)| name)
 }
 
-/// What was recorded last of a snapshot.
-fn milestone(hours_since_handover: f32) -> &'static str {
-    if hours_since_handover.is_nan() { "ordered" } else { "handed over" }
+/// The latest milestone of a snapshot that was recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum LatestMilestone {
+    Ordered,
+    HandedOver,
+    /// So many legs have arrived.
+    LegsDone(u32),
+}
+
+impl LatestMilestone {
+    /// From the columns of a snapshot; without a table of legs none are done.
+    fn of(hours_since_handover: f32, legs_done: f32) -> Self {
+        match legs_done as u32 {
+            0 if hours_since_handover.is_nan() => Self::Ordered,
+            0 => Self::HandedOver,
+            legs => Self::LegsDone(legs),
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Ordered => "ordered".to_owned(),
+            Self::HandedOver => "handed over".to_owned(),
+            Self::LegsDone(legs) => format!("leg {legs} done"),
+        }
+    }
 }
 
 /// Age band and milestone of each snapshot.
-fn stages_of(in_flight: &InFlight<'_>) -> Result<Vec<(&'static str, &'static str)>> {
+fn stages_of(in_flight: &InFlight<'_>) -> Result<Vec<(&'static str, LatestMilestone)>> {
     let ages = in_flight.ages()?;
     let since_handover = in_flight.snapshots.numbers(HOURS_SINCE_HANDOVER)?;
-    let pairs = ages.iter().zip(&since_handover);
-    Ok(pairs.map(|(&age, &since)| (age_band(age), milestone(since))).collect())
+    let legs_done = in_flight.snapshots.legs_done()?.unwrap_or_else(|| vec![0.0; ages.len()]);
+    let milestones = since_handover.iter().zip(&legs_done);
+    let milestones = milestones.map(|(&since, &legs)| LatestMilestone::of(since, legs));
+    Ok(ages.iter().map(|&age| age_band(age)).zip(milestones).collect())
 }
 
 /// Some snapshots as the input of an evaluation, with the time that was left as known at `now`.
@@ -46,9 +71,9 @@ pub(crate) fn shipments(
     let outcomes = in_flight.outcomes(now);
     let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
     let (ages, stages) = (in_flight.ages()?, stages_of(in_flight)?);
-    let segment = |name: &str, of: &dyn Fn(usize) -> &'static str| SegmentFamily {
+    let segment = |name: &str, of: &dyn Fn(usize) -> String| SegmentFamily {
         name: name.to_owned(),
-        values: positions.iter().map(|&position| of(position).to_owned()).collect(),
+        values: positions.iter().map(|&position| of(position)).collect(),
     };
     let promised = |&position: &usize| {
         let left = promised[snapshots.rows()[position]]? - ages[position];
@@ -60,8 +85,8 @@ pub(crate) fn shipments(
         outcomes: positions.iter().map(|&position| outcomes[position]).collect(),
         promised_hours: positions.iter().map(promised).collect(),
         segments: vec![
-            segment("age", &|position| stages[position].0),
-            segment("milestone", &|position| stages[position].1),
+            segment("age", &|position| stages[position].0.to_owned()),
+            segment("milestone", &|position| stages[position].1.name()),
         ],
     })
 }
@@ -103,4 +128,19 @@ pub(crate) fn lane_baseline(
     let lanes: Vec<_> = positions.iter().map(|&position| key(position)).collect();
     let forecast = baseline::lane_median_28d(&past, origin, &lanes);
     Ok(forecast.map(|forecast| Forecast { name: LANE.to_owned(), ..forecast }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LatestMilestone;
+
+    #[test]
+    fn the_latest_milestone_is_a_leg_where_one_has_arrived() {
+        let name = |since, legs| LatestMilestone::of(since, legs).name();
+        assert_eq!(name(f32::NAN, 0.0), "ordered");
+        assert_eq!(name(5.0, 0.0), "handed over");
+        assert_eq!(name(5.0, 1.0), "leg 1 done");
+        // The record of a handover may be late.
+        assert_eq!(name(f32::NAN, 2.0), "leg 2 done");
+    }
 }
