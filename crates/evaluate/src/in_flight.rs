@@ -186,3 +186,74 @@ impl MissingPromise {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use terms::{Day, N_LEVELS, Outcome};
+
+    use super::*;
+    use crate::SegmentFamily;
+
+    fn forecast(hours: &[f32]) -> Forecast {
+        let hours = hours.iter().map(|&hours| [hours; N_LEVELS]).collect();
+        Forecast { hours, ..Forecast::default() }
+    }
+
+    fn snapshots(outcomes: &[f32]) -> Shipments {
+        let n = outcomes.len();
+        let age = |row: usize| if row * 2 < n { "young" } else { "old" }.to_owned();
+        Shipments {
+            ordered_at: vec![Day::since_epoch(0).start(); n],
+            outcomes: outcomes.iter().map(|&hours| Outcome::Delivered(hours)).collect(),
+            promised_hours: vec![Some(48.0); n],
+            segments: vec![SegmentFamily {
+                name: "age".to_owned(),
+                values: (0..n).map(age).collect(),
+            }],
+            ..Shipments::default()
+        }
+    }
+
+    #[test]
+    fn the_model_of_what_is_in_flight_is_used_where_it_loses_no_more() {
+        let shipments = snapshots(&[24.0, 24.0, 72.0, 72.0]);
+        let (exact, off) = (forecast(&[24.0, 24.0, 72.0, 72.0]), forecast(&[48.0; 4]));
+        let scores = |in_flight, given_age| {
+            let forecasts = InFlightForecasts { in_flight, given_age, missing_promise: &[None; 4] };
+            InFlightScores::of(&shipments, &forecasts).unwrap().unwrap()
+        };
+        let found = scores(&exact, &off);
+        assert!(found.is_used && found.missing_promise.is_none());
+        assert_eq!((found.overall.ratio(), found.overall.given_age.mae_days), (0.0, 1.0));
+        let names: Vec<&str> = found.segments.iter().map(|segment| segment.name.as_str()).collect();
+        assert_eq!(names, ["old", "young"]);
+        assert_eq!(found.segments[0].loss.in_flight.rows, 2);
+        assert!(!scores(&off, &exact).is_used && scores(&off, &off).is_used);
+        let wrong = forecast(&[24.0]);
+        let short =
+            InFlightForecasts { in_flight: &wrong, given_age: &off, missing_promise: &[None; 4] };
+        assert!(InFlightScores::of(&shipments, &short).is_err());
+    }
+
+    #[test]
+    fn the_skill_of_a_missed_promise_is_over_the_share_of_its_band() {
+        // Of each band half are later than the 48 hours that were promised.
+        let shipments = snapshots(&[24.0, 72.0, 24.0, 72.0]);
+        let same = forecast(&[48.0; 4]);
+        let of = |probabilities: &[Option<f32>]| {
+            let forecasts = InFlightForecasts {
+                in_flight: &same,
+                given_age: &same,
+                missing_promise: probabilities,
+            };
+            InFlightScores::of(&shipments, &forecasts).unwrap().unwrap().missing_promise.unwrap()
+        };
+        let known = of(&[Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
+        assert_eq!((known.rows, known.missed_share, known.brier), (4, 0.5, 0.0));
+        assert_eq!(known.brier_skill, 1.0);
+        assert_eq!(known.tenths, [[0.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]);
+        let shares = of(&[Some(0.5); 4]);
+        assert_eq!((shares.brier, shares.brier_skill), (0.25, 0.0));
+        assert_eq!(of(&[Some(0.5), None, None, None]).rows, 1);
+    }
+}

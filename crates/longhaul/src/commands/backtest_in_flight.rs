@@ -20,6 +20,7 @@ use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
 use crate::stages::{
     self, FeatureSet, InFlight, REPORT, by_orders, lane_baseline_in_flight, snapshots_judged,
+    time_left,
 };
 
 /// The name of the model of what is in flight, and of that of orders.
@@ -122,7 +123,8 @@ fn fold(
     let Some(trained) = in_flight.train(resolved, origin, &NoCheckpoints)? else {
         return Ok(None);
     };
-    let scored = trained.scorer.score(&in_flight.matrix.take(&positions))?;
+    let rows = in_flight.matrix.take(&positions);
+    let scored = trained.scorer.map_mixtures(&rows, None, |_, mixture| time_left(mixture))?;
     let feature_set = in_flight.feature_set;
     let orders = (&feature_set.matrix, &feature_set.outcomes);
     let of_orders = stages::train_on_orders(orders, resolved, family, origin, &NoCheckpoints)?;

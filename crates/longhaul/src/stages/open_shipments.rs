@@ -12,6 +12,7 @@ use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, TWO_DA
 use crate::predictions::{Predictions, instants};
 use crate::stages::features::FeatureSet;
 use crate::stages::holdout::credible_promise;
+use crate::stages::in_flight::hours_left;
 use crate::stages::lanes::{Lanes, REGIONAL};
 
 const SECOND_MICROS: i64 = 1_000_000;
@@ -230,7 +231,7 @@ fn in_flight(
     let age = taken_at.hours_since(ordered_at);
     let within = |hours: f64| if hours > age { mixture.cdf(hours - age) } else { 0.0 };
     let days = mixture.days();
-    let eta = eta(mixture, taken_at);
+    let eta = LEVELS.map(|level| after(taken_at, hours_left(mixture, level)));
     // Running maxima only undo the last bit of rounding.
     let (mut so_far, mut share_so_far) = (0.0_f32, 0.0_f32);
     OpenForecast {
@@ -238,7 +239,7 @@ fn in_flight(
         distribution: Distribution {
             probability_over_2d: (1.0 - within(TWO_DAYS_HOURS)) as f32,
             hours: LEVELS.map(|level| {
-                so_far = so_far.max((age + mixture.quantile(level)) as f32);
+                so_far = so_far.max((age + hours_left(mixture, level)) as f32);
                 so_far
             }),
             by_day: std::array::from_fn(|point| {

@@ -8,7 +8,7 @@ use scorer::{Distribution, Mixture, Scorer};
 use terms::AsOf;
 
 use super::judged::shipments;
-use super::rows::{InFlight, by_orders};
+use super::rows::{InFlight, by_orders, time_left};
 use crate::stages::holdout::forecast;
 
 /// Compares both on the snapshots from `start` on, before `end`, by what is known at `now`; `None` if there
@@ -30,7 +30,7 @@ pub(crate) fn compare(
     let missing = |row: usize, mixture: &Mixture| {
         let promised = judged.promised_hours[row];
         let missing = promised.map(|hours| mixture.survival(f64::from(hours)) as f32);
-        (mixture.distribution(), missing)
+        (time_left(mixture), missing)
     };
     let scorer = &trained.scorer;
     let scored = scorer.map_mixtures(&in_flight.matrix.take(&positions), None, missing)?;

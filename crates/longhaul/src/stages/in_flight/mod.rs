@@ -7,4 +7,4 @@ mod rows;
 
 pub(crate) use self::comparison::compare;
 pub(crate) use self::judged::{lane_baseline, shipments};
-pub(crate) use self::rows::{InFlight, by_orders};
+pub(crate) use self::rows::{InFlight, by_orders, hours_left, time_left};

@@ -81,6 +81,22 @@ impl<'a> InFlight<'a> {
     }
 }
 
+/// Less than this is no time left: the shipment has been delivered, and that is not recorded yet. Where
+/// this is likely, quantiles are as near to it as trees come, and the outcome would lie below them all.
+const DELIVERED_HOURS: f64 = 1.0;
+
+/// The time that is left with a probability of `level`, by the model of what is in flight. Units: hours.
+pub(crate) fn hours_left(mixture: &Mixture, level: f64) -> f64 {
+    let hours = mixture.quantile(level);
+    if hours < DELIVERED_HOURS { 0.0 } else { hours }
+}
+
+/// The distribution of the time that is left, by the model of what is in flight.
+pub(crate) fn time_left(mixture: &Mixture) -> Distribution {
+    let hours = LEVELS.map(|level| hours_left(mixture, level) as f32);
+    Distribution { hours, ..mixture.distribution() }
+}
+
 /// The time that is left of snapshots by a model of whole delivery times, given that each is open as far as
 /// is known at its moment.
 ///
