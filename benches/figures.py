@@ -20,7 +20,8 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benches" / "results"
 FILES = {
-    "README.md": ["demo", "quality", "networks", "boost", "boost-peers", "boost-scaling", "features"],
+    "README.md": ["demo", "quality", "networks", "boost", "boost-peers", "boost-scaling", "features", "score", "lookups"],
+    "docs/bundle.md": ["artifact"],
     "docs/guide-import.md": ["guide", "proof"],
 }
 
@@ -239,7 +240,27 @@ def score():
     return table(heads, rows)
 
 
+def lookups():
+    """Lookups in the speed table: nanoseconds at the median and the 99th percentile."""
+    lines = results("score").get("speed table, one lookup", {}).get("lines", [])
+    rows = [[line["work"], f"{line['ours']:,.0f}"] for line in lines if "why" not in line]
+    return table(["lookups in a table of a million lanes", ""], rows)
+
+
+def artifact():
+    """What a generated model costs: found, and of what."""
+    rows = []
+    for line in results("artifact").get("artifact", {}).get("lines", []):
+        of = "" if line["theirs"] is None else ratio(line["ratio"])
+        found = line["ours"]
+        shown = f"{found:,.0f}" if found >= 100 else f"{found:.2f}"
+        rows.append([line["work"], shown, of])
+    return table(["work", "found", "ratio"], rows)
+
+
 TABLES = {
+    "artifact": artifact,
+    "lookups": lookups,
     "score": score,
     "quality": quality,
     "networks": networks,
@@ -305,7 +326,7 @@ def record(name, file):
         for network, lines in report["rows"].items():
             met = all(line["met"] for line in lines["lines"])
             known[network] = report["networks"][network] | {"met": met, "commit": commit()}
-    elif name == "score":
+    elif name in ("artifact", "score"):
         known = results(name) if path.exists() else {}
         report = json.loads(pathlib.Path(file).read_text())
         columns = ("work", "ours", "theirs", "ratio", "target", "met", "why")
@@ -336,7 +357,8 @@ def main():
         of.add_argument("--longhaul", required=True)
         of.add_argument("--only", default="")
     of = whats.add_parser("record")
-    of.add_argument("name", choices=["boost", "features", "networks", "quality", "score"])
+    names = ["artifact", "boost", "features", "networks", "quality", "score"]
+    of.add_argument("name", choices=names)
     of.add_argument("file")
     arguments = parser.parse_args()
     if arguments.what == "record":
