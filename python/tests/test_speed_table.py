@@ -219,7 +219,7 @@ class Documentation(unittest.TestCase):
                 band = 1 + sum(weight > end for end in BANDS_G)
             grouping, n_shipments, *numbers = names["looked_up"]([lane[name] for name in TEXTS], band)
             self.assertEqual(n_shipments, expected["n_shipments"])
-            self.assertEqual(grouping == 8, expected["grouping"] == "all")
+            self.assertEqual(grouping == 12, expected["grouping"] == "all")
             of_row = [expected["probability_over_2d"], *expected["hours"]]
             np.testing.assert_array_equal(singles(numbers[:10]), singles(of_row))
             by_day = singles(numbers[10:]) / np.float32(65_535)

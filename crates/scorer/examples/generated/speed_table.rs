@@ -31,16 +31,24 @@ pub(crate) fn rows() -> Vec<LaneRow<'static>> {
         destination_region: Some("DE-BY"),
         ..Lane::default()
     };
+    let any_carrier = Lane { carrier: None, service: None, ..from_berlin };
+    let from_the_region = Lane { origin_zone: None, ..any_carrier };
+    let from_anywhere = Lane { origin_zone: None, origin_region: None, ..from_berlin };
+    let to_the_region = Lane { destination_zone: None, ..from_anywhere };
     let lanes = [
         (0, light, 20.0),
         (0, heavy, 90.0),
         (1, from_berlin, 30.0),
+        (2, any_carrier, 31.0),
         (3, from_berlin, 34.0),
+        (4, from_the_region, 35.0),
         (5, heavy, 95.0),
         (6, from_berlin, 36.0),
         (7, from_berlin, 44.0),
+        (8, from_anywhere, 48.0),
         (9, hamburg, 50.0),
         (9, munich, 66.0),
+        (10, to_the_region, 51.0),
         (11, hamburg, 52.0),
         (11, munich, 70.0),
         (12, Lane::default(), 60.0),
@@ -67,6 +75,7 @@ pub(crate) fn requests() -> Vec<Lane<'static>> {
         Lane { carrier: Some(""), ..full },
         Lane { carrier: Some("unknown"), destination_zone: None, ..full },
         Lane { origin_region: None, destination_zone: None, ..full },
+        Lane { destination_region: full.destination_region, ..Lane::default() },
         Lane { destination_zone: Some("nowhere"), ..Lane::default() },
     ]);
     lanes
