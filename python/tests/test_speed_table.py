@@ -166,7 +166,7 @@ class Frames(unittest.TestCase):
 
 class Files(unittest.TestCase):
     def test_what_a_table_says_of_itself(self) -> None:
-        self.assertEqual((TABLE.model_id, len(TABLE)), ("generated-1", 12))
+        self.assertEqual((TABLE.model_id, len(TABLE)), ("generated-1", 16))
         self.assertEqual(TABLE.as_of, datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC))
         self.assertIn("generated-1, as of 2026-11-20 00:00:00+00:00: 12 rows", repr(TABLE))
         TABLE.verify()
