@@ -168,7 +168,7 @@ class Files(unittest.TestCase):
     def test_what_a_table_says_of_itself(self) -> None:
         self.assertEqual((TABLE.model_id, len(TABLE)), ("generated-1", 16))
         self.assertEqual(TABLE.as_of, datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC))
-        self.assertIn("generated-1, as of 2026-11-20 00:00:00+00:00: 12 rows", repr(TABLE))
+        self.assertIn("generated-1, as of 2026-11-20 00:00:00+00:00: 16 rows", repr(TABLE))
         TABLE.verify()
         again = pickle.loads(pickle.dumps(TABLE))
         self.assertTrue(again.lookup_frame(LANES).equals(TABLE.lookup_frame(LANES)))
