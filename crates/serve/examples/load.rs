@@ -145,9 +145,9 @@ fn main() {
         let (mut client, started) = (Client::new(address, &body), Instant::now());
         let mut times = Vec::new();
         while started.elapsed() < duration {
-            let asked = Instant::now();
+            let sent = Instant::now();
             client.ask();
-            times.push(asked.elapsed());
+            times.push(sent.elapsed());
         }
         times
     });
