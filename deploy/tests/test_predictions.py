@@ -82,7 +82,8 @@ class Predictions(unittest.TestCase):
         manifest = (self.night / "manifest.json").read_bytes()
         self.assertEqual(hashlib.sha256(manifest).hexdigest(), self.latest["manifest_sha256"])
         files = json.loads(manifest)["files"]
-        self.assertEqual(sorted(files), ["at_risk.parquet", "predictions.parquet", "speed_table.parquet"])
+        tables = ["at_risk.parquet", "predictions.parquet", "speed_table.bin", "speed_table.parquet"]
+        self.assertEqual(sorted(files), tables)
         for name, digest in files.items():
             found = hashlib.sha256((self.night / name).read_bytes()).hexdigest()
             self.assertEqual(found, digest, name)
