@@ -59,11 +59,12 @@ fn of_a_parcel_of_five_days_no_quantile_is_below_five_days() {
 fn without_snapshots() -> (Folder, String) {
     let store = Folder::with_simulated_tables();
     let default = root().join("pipelines/features/default.toml");
-    let default = std::fs::read_to_string(default).unwrap();
-    let (declaration, _) = default.split_once("# Snapshots of open shipments").unwrap();
+    let default = std::fs::read_to_string(default).expect("the declaration");
+    let (declaration, _) =
+        default.split_once("# Snapshots of open shipments").expect("[snapshots]");
     let path = store.path().join("without_snapshots.toml");
-    std::fs::write(&path, declaration).unwrap();
-    let set = format!("features.declaration={:?}", path.to_str().unwrap());
+    std::fs::write(&path, declaration).expect("a file");
+    let set = format!("features.declaration={:?}", path.to_str().expect("UTF-8"));
     (store, set)
 }
 
