@@ -99,16 +99,7 @@ impl Network {
                 _ => 11,
             };
             let grouping = LaneGrouping::ALL[grouping];
-            let band = lane.weight_g.and_then(scorer::WeightBand::of);
-            let value = |column: &&str| match *column {
-                "origin_zone" => lane.origin_zone,
-                "origin_region" => lane.origin_region,
-                "destination_zone" => lane.destination_zone,
-                "destination_region" => lane.destination_region,
-                "carrier" => lane.carrier,
-                "service" => lane.service,
-                _ => band.map(scorer::WeightBand::text),
-            };
+            let value = |column: &&str| lane.text(column);
             let key: Vec<Option<&str>> = grouping.columns().iter().map(value).collect();
             rows.entry((grouping, key)).or_insert_with(|| row(grouping, lane, random));
         }

@@ -128,8 +128,6 @@ pub(crate) struct FeatureSet {
     pub(crate) outcomes: Outcomes,
     /// Snapshots of open shipments of the past; none unless they are declared.
     pub(crate) snapshots: Snapshots,
-    /// Those of all shipments that are open at the as-of; none unless they are declared.
-    pub(crate) open: Snapshots,
 }
 
 impl FeatureSet {
@@ -151,11 +149,18 @@ impl FeatureSet {
         let snapshots = assemble_snapshots(&months, &frame, context.as_of)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
-        let open = match result.manifest.outputs.contains_key(OPEN) {
-            true => Snapshots::read(&result.read(context.store, OPEN)?, &frame)?,
+        Ok(Self { declaration, frame, matrix, outcomes, snapshots })
+    }
+
+    /// Snapshots of all shipments that are open at the as-of; none unless they are declared.
+    ///
+    /// # Errors
+    /// If they are not what the stage wrote.
+    pub(crate) fn open(&self, context: &RunContext<'_>, result: &StageResult) -> Result<Snapshots> {
+        Ok(match result.manifest.outputs.contains_key(OPEN) {
+            true => Snapshots::read(&result.read(context.store, OPEN)?, &self.frame)?,
             false => Snapshots::none(),
-        };
-        Ok(Self { declaration, frame, matrix, outcomes, snapshots, open })
+        })
     }
 
     /// The inputs of a stage that reads the features.

@@ -15,9 +15,8 @@ use crate::stages::speed_table::LaneTable;
 const RENEWED_DAYS: i64 = 7;
 
 /// The tables as of each week from `start` on, by a model that was trained then, judged on a hold-out that
-/// begins there and whose orders ascend;
-/// `scored` is what that model says of each order. `None` if nothing was ordered before, or no outcome
-/// is known.
+/// begins there and whose orders ascend; `scored` is what that model says of each order. `None` if nothing
+/// was ordered before, or no outcome is known.
 ///
 /// # Errors
 /// If the feature set lacks a column, or its matrix is not the scorer's.

@@ -85,7 +85,7 @@ type Weeks = [Tally; 2];
 /// # Errors
 /// If the feature set lacks a column, or the matrix is not the scorer's.
 pub(super) fn late_shares(
-    feature_set: &FeatureSet,
+    (feature_set, lanes): (&FeatureSet, &Lanes),
     matrix: &Matrix,
     scorer: &Scorer,
     as_of: AsOf,
@@ -105,9 +105,8 @@ pub(super) fn late_shares(
         (LaterThan::Median, scored.iter().map(|scored| Some(scored.hours[MEDIAN])).collect())
     };
     let expected: Vec<Option<f32>> = expected;
-    let all = Lanes::of(feature_set)?;
-    let declared = all.declared();
-    let (mut lanes, mut carriers) = (BTreeMap::new(), BTreeMap::new());
+    let declared = lanes.declared();
+    let (mut by_lane, mut carriers) = (BTreeMap::new(), BTreeMap::new());
     for (delivery, expected) in deliveries.iter().zip(expected) {
         let Some(expected) = expected else { continue };
         let is_recent = usize::from(delivery.recorded_at >= week);
@@ -116,17 +115,17 @@ pub(super) fn late_shares(
             tally.deliveries += 1;
             tally.late += usize::from(delivery.hours > expected);
         };
-        let lane = all.of_row(delivery.row);
+        let lane = lanes.of_row(delivery.row);
         let parts: Vec<&str> =
             declared.iter().map(|name| lane.text(name).unwrap_or("unknown")).collect();
         if !parts.is_empty() {
-            count(&mut lanes, parts.join(" · "));
+            count(&mut by_lane, parts.join(" · "));
         }
         if let Some(carrier) = lane.carrier {
             count(&mut carriers, carrier.to_owned());
         }
     }
-    let worse = [worse("lane", &lanes), worse("carrier", &carriers)].concat();
+    let worse = [worse("lane", &by_lane), worse("carrier", &carriers)].concat();
     Ok(LateShares { later_than, worse })
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use features::{Milestone, OpenShipment, PROMISED_HOURS};
+use features::{Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
 use polars::prelude::*;
 use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
 use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, TWO_DAYS_HOURS, column};
@@ -93,13 +93,13 @@ impl<'a> OpenForecasts<'a> {
         })
     }
 
-    /// Replaces the forecasts of those of which there is a snapshot tonight by those of the model of what is
-    /// in flight.
+    /// Replaces the forecasts of those of which there is a snapshot in `open`, tonight's, by those of the model
+    /// of what is in flight.
     ///
     /// # Errors
     /// If the snapshots lack a feature of the model.
-    pub(super) fn with_in_flight(mut self, scorer: &Scorer) -> Result<Self> {
-        let FeatureSet { frame, outcomes, open, .. } = self.feature_set;
+    pub(super) fn with_in_flight(mut self, scorer: &Scorer, open: &Snapshots) -> Result<Self> {
+        let FeatureSet { frame, outcomes, .. } = self.feature_set;
         let matrix = open.encode(frame, scorer.features())?;
         let position: BTreeMap<usize, usize> =
             self.shipments.iter().enumerate().map(|(at, open)| (open.row, at)).collect();
@@ -163,7 +163,7 @@ impl<'a> OpenForecasts<'a> {
     ///
     /// # Errors
     /// If the feature set lacks a column.
-    pub(super) fn at_risk(&self) -> Result<DataFrame> {
+    pub(super) fn at_risk(&self, lanes: &Lanes) -> Result<DataFrame> {
         let mut chosen: Vec<usize> =
             (0..self.len()).filter(|&at| self.promised_at[at].is_some()).collect();
         let probability = |at: &usize| self.forecasts[*at].missing_promise.unwrap_or_default();
@@ -179,7 +179,6 @@ impl<'a> OpenForecasts<'a> {
             instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
             Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
         ];
-        let lanes = Lanes::of(self.feature_set)?;
         let lanes: Vec<Lane<'_>> =
             chosen.iter().map(|&at| lanes.of_row(self.shipments[at].row)).collect();
         for name in REGIONAL {

@@ -80,11 +80,11 @@ pub(crate) fn run(
         let mut open =
             OpenForecasts::new(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
         if given_still_open && let Some(in_flight) = bundle.in_flight_scorer()? {
-            open = open.with_in_flight(&in_flight)?;
+            open = open.with_in_flight(&in_flight, &feature_set.open(context, features)?)?;
         }
-        let (predictions, at_risk) = (open.predictions()?, open.at_risk()?);
-        let (rows, promised) = (predictions.height(), at_risk.height());
         let lanes = Lanes::of(&feature_set)?;
+        let (predictions, at_risk) = (open.predictions()?, open.at_risk(&lanes)?);
+        let (rows, promised) = (predictions.height(), at_risk.height());
         let model = (&matrix, &scorer);
         let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
         let n_lanes = table.n_rows();
@@ -107,7 +107,7 @@ pub(crate) fn run(
                 rows,
                 promised,
                 lanes: n_lanes,
-                late_shares: late_shares(&feature_set, &matrix, &scorer, context.as_of)?,
+                late_shares: late_shares((&feature_set, &lanes), &matrix, &scorer, context.as_of)?,
             })?,
             files,
         })
