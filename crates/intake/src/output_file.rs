@@ -135,10 +135,14 @@ mod tests {
     fn lanes(rows: usize) -> DataFrame {
         let text = |name: &str| texts(name, (0..rows).map(|row| Some(format!("{name} {row}"))));
         let mut columns = vec![
-            text("origin_region"),
-            text("destination_region"),
+            texts("grouped_by", (0..rows).map(|_| Some("origin_zone,carrier".to_owned()))),
+            text("origin_zone"),
+            texts("destination_zone", (0..rows).map(|_| None)),
+            texts("origin_region", (0..rows).map(|_| None)),
+            texts("destination_region", (0..rows).map(|_| None)),
             text("carrier"),
             texts("service", (0..rows).map(|_| None)),
+            texts("weight_band", (0..rows).map(|_| None)),
             instants("as_of", vec![Some(0); rows]),
             text("model_id"),
             Column::new("n_shipments".into(), vec![3_i64; rows]),

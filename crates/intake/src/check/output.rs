@@ -68,6 +68,7 @@ mod tests {
             Column::new("age_hours".into(), vec![30.0_f32; n]),
             Column::new("recording_lag_hours".into(), vec![9.0_f32; n]),
             texts("milestone", rows.iter().map(|_| Some("handed_over".to_owned()))),
+            texts("forecast_by", rows.iter().map(|_| Some("at_order".to_owned()))),
             text("model_id"),
             Column::new("probability_over_2d".into(), vec![0.5_f32; n]),
         ];
