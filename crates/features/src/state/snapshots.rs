@@ -61,7 +61,8 @@ impl HistoryState {
     /// The snapshots of all shipments that are open as of `at`, as Parquet; `None` if none are declared,
     /// or nothing was ingested. `store` has the months before.
     ///
-    /// As of: what was ingested, recorded before `at`; history before its midnight.
+    /// As of: what was ingested, recorded before `at`; history before its midnight, as far as days are
+    /// ingested: on later ones, on which nothing was recorded, no time passes for it.
     ///
     /// # Errors
     /// If the store cannot read.

@@ -87,8 +87,12 @@ impl NightlyStore {
 
 /// Advances by pieces of drawn lengths, on some nights from what the night before had saved.
 pub(super) fn run(tables: &Tables, declared: &Declaration, seed: u64) -> NightlyStore {
-    let mut draws = Draws(seed);
     let days = tables.days().unwrap().unwrap();
+    run_days(tables, declared, seed, days)
+}
+
+fn run_days(tables: &Tables, declared: &Declaration, seed: u64, days: Range<Day>) -> NightlyStore {
+    let mut draws = Draws(seed);
     let (mut store, mut state) = (NightlyStore::default(), HistoryState::new(declared).unwrap());
     let mut start = days.start;
     while start < days.end {
@@ -105,15 +109,16 @@ pub(super) fn run(tables: &Tables, declared: &Declaration, seed: u64) -> Nightly
     store
 }
 
-/// Snapshots of all that is open as of a night, by a state that has ingested the tables.
+/// Snapshots of all that is open as of a night, by a state that has ingested the tables and the days up
+/// to the night, also those at their end on which nothing was recorded: time passes on them.
 pub(super) fn open_snapshots(
     tables: &Tables,
     declared: &Declaration,
     seed: u64,
     night: AsOf,
 ) -> DataFrame {
-    let store = run(tables, declared, seed);
-    let until = tables.days().unwrap().unwrap().end;
+    let (first, until) = (tables.days().unwrap().unwrap().start, night.instant().day());
+    let store = run_days(tables, declared, seed, first..until);
     let bytes = store.restore(declared, until).open_snapshots(night, &store).unwrap();
     from_parquet(&bytes.unwrap()).unwrap()
 }
