@@ -16,7 +16,7 @@ NETWORKS = {
     "Olist in flight": {
         "pipeline": "pipelines/olist.toml",
         "as_of": "2018-06-20",
-        "every": 4,
+        "every": 8,
         "given_age": 0.85,
         "windows": {
             "all": ("2017-07-03", "2018-05-07"),
