@@ -203,6 +203,7 @@ QUALITY_FLAGS = $(if $(DIR),--olist $(DIR)) $(if $(SHOP),--shop $(abspath $(SHOP
   $(if $(OLIST_EXPORT),--olist-export $(OLIST_EXPORT)) \
   $(if $(SIMULATED_EXPORT),--simulated-export $(SIMULATED_EXPORT)) \
   $(if $(SHOP_EXPORT),--shop-export $(SHOP_EXPORT)) \
+  $(foreach export,$(IN_FLIGHT_EXPORTS),--in-flight-export $(export)) \
   $(if $(BEFORE_EXPORT),--before-export $(BEFORE_EXPORT)) $(if $(LIGHTGBM),--peers $(LIGHTGBM))
 
 bench-quality: $(if $(PROGRAM),,build) .venv-bench/quality ## Our forecasts against their peers, window by window: [DIR=<Olist CSVs>] [SHOP=<shop_de>] [ONLY=…] [CHECK=1]

@@ -20,7 +20,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).parent.parent
 RESULTS = ROOT / "benches" / "results"
 FILES = {
-    "README.md": ["demo", "quality", "networks", "boost", "boost-peers", "boost-scaling", "features", "score", "lookups"],
+    "README.md": ["demo", "quality", "in-flight", "networks", "boost", "boost-peers", "boost-scaling", "features", "score", "lookups"],
     "docs/bundle.md": ["artifact"],
     "docs/guide-import.md": ["guide", "proof"],
 }
@@ -202,6 +202,35 @@ def quality():
     return table(heads, [cells for _, cells in sorted(rows)])
 
 
+def in_flight():
+    """The windows of what is in flight, the worst first: ours, and each other's mean pinball over which ours
+    is, and the coverage of our intervals with the band of ages and the milestone that are farthest off.
+    """
+    others = ("at_order_given_age", "lane_remaining_28d", "lightgbm", "lightgbm_tuned")
+    rows = []
+    for window in results("quality").get("in_flight", []):
+        scores = window["scores"]
+        ours = scores["longhaul"]
+        quotients = {
+            other: ours["mean_pinball_days"] / scores[other]["mean_pinball_days"]
+            for other in others
+            if other in scores
+        }
+        first, last, n = window["origins"]
+        cells = [f"{window['network'].removesuffix(' in flight')} {window['window']}"]
+        cells += [f"{n}, {first} to {last}", f"{window['rows']:,}", f"**{ours['mean_pinball_days']:.3f}**"]
+        cells += [ratio(quotients[other]) if other in quotients else "–" for other in others]
+        cells += [f"{ours['mae_days']:.2f}"]
+        cells += [f"{ours['coverage_80']:.1%}" + (" of days" if window["dates_only"] else "")]
+        for family in ("age", "milestone"):
+            worst = window["worst"].get(family)
+            cells.append(f"{worst['coverage_80']:.1%}, {worst['segment']}" if worst else "–")
+        rows.append((-max(quotients.values(), default=0), cells))
+    heads = ["window", "origins", "snapshots", "mean pinball, days", "of given the age", "of the lane"]
+    heads += ["of a", "of b", "MAE, days", "80% interval covers", "worst age", "worst milestone"]
+    return table(heads, [cells for _, cells in sorted(rows)])
+
+
 def networks():
     """A row a simulated network: ours over each baseline, and coverage."""
     rows = []
@@ -263,6 +292,7 @@ TABLES = {
     "lookups": lookups,
     "score": score,
     "quality": quality,
+    "in-flight": in_flight,
     "networks": networks,
     "boost": boost,
     "boost-peers": boost_peers,
@@ -305,20 +335,26 @@ def commit():
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
+def kept_windows(known, report, part, keys):
+    """The windows of a part: those that were measured this time; the others keep their commit."""
+    of = {(window["network"], window["window"]): window for window in known.get(part, [])}
+    for network, windows in report.get(part, {}).items():
+        for window, found in windows.items():
+            if found:
+                measured = {key: found[key] for key in keys if key in found} | {"commit": commit()}
+                of[network, window] = {"network": network, "window": window} | measured
+    return list(of.values())
+
+
 def record(name, file):
     path = RESULTS / f"{name}.json"
     if name == "quality":
         report = json.loads(pathlib.Path(file).read_text())
-        known = results(name) if path.exists() else {"windows": []}
-        of = {(window["network"], window["window"]): window for window in known["windows"]}
-        for network, windows in report["windows"].items():
-            for window, found in windows.items():
-                if found:
-                    kept = {key: found[key] for key in ("origins", "predicted", "rows", "scores", "weeks")}
-                    more = ("brier_skill", "coverage_of_days", "gates")
-                    kept |= {key: found[key] for key in more if key in found} | {"commit": commit()}
-                    of[network, window] = {"network": network, "window": window} | kept
-        known = {"lightgbm_version": report["lightgbm_version"], "windows": list(of.values())}
+        known = results(name) if path.exists() else {}
+        kept = ("origins", "predicted", "rows", "scores")
+        windows = kept_windows(known, report, "windows", (*kept, "weeks", "brier_skill", "coverage_of_days", "gates"))
+        in_flight = kept_windows(known, report, "in_flight", (*kept, "segments", "worst", "dates_only"))
+        known = {"lightgbm_version": report["lightgbm_version"], "windows": windows, "in_flight": in_flight}
     elif name == "networks":
         known = results(name) if path.exists() else {}
         report = json.loads(pathlib.Path(file).read_text())

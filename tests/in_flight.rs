@@ -1,5 +1,7 @@
 //! What is in flight: the model of the time that is left, its predictions, and the backtest that judges it.
 
+use std::collections::BTreeMap;
+
 use polars::prelude::*;
 use serde_json::Value;
 use terms::column;
@@ -95,6 +97,77 @@ fn the_backtest_of_what_is_in_flight_judges_three_forecasts_by_age_and_milestone
     // A rerun finds it done.
     let again = store.run("backtest", &arguments).ok();
     assert!(again.stderr.contains("skip"), "{}", again.stderr);
+}
+
+/// How many rows of each role there are.
+fn rows_of_roles(labels: &DataFrame) -> BTreeMap<String, usize> {
+    let mut rows = BTreeMap::new();
+    let roles = labels.column("role").expect("a column").str().expect("texts");
+    for role in roles.iter() {
+        *rows.entry(role.expect("a role").to_owned()).or_insert(0) += 1;
+    }
+    rows
+}
+
+#[test]
+fn an_export_of_what_is_in_flight_has_what_another_learner_needs_and_nothing_of_later() {
+    let store = Folder::with_simulated_tables();
+    let span = ["--from", "2025-09-15", "--to", "2025-09-29", "--every", "7d"];
+    let arguments = ["--in-flight", "--export", "--json"];
+    let run = store.run("backtest", &[&span[..], &arguments].concat()).ok().json();
+    let folder = store.path().join(run["folder"].as_str().expect("a folder"));
+    let read = |name: &str| read_frame(&folder.join(format!("{name}.parquet")));
+    let [matrix, snapshots, labels] = ["matrix", "snapshots", "labels"].map(read);
+    let [predictions, baselines] = ["predictions", "baselines"].map(read);
+
+    // A row of the matrix is a snapshot.
+    assert_eq!(matrix.height(), snapshots.height());
+    let ages = numbers(&snapshots, column::AGE_HOURS);
+    assert_eq!(numbers(&matrix, column::AGE_HOURS), ages);
+    let features = std::fs::read_to_string(folder.join("features.json")).unwrap();
+    let features: Vec<Value> = serde_json::from_str(&features).unwrap();
+    let names: Vec<&str> = features.iter().map(|f| f["name"].as_str().unwrap()).collect();
+    let columns: Vec<&str> = matrix.get_column_names().iter().map(|name| name.as_str()).collect();
+    assert_eq!(names, columns);
+
+    // What is known of a row at an origin: recorded before, and taken before.
+    let rows: Vec<usize> = numbers(&labels, "row").into_iter().map(|row| row as usize).collect();
+    let [origins, taken] = ["origin", "snapshot_at"].map(|name| numbers(&labels, name));
+    let recorded = numbers(&snapshots, "delivery_recorded_at");
+    let left = numbers(&snapshots, "remaining_hours");
+    let hours = numbers(&labels, "hours");
+    let roles = labels.column("role").unwrap().str().unwrap().clone();
+    let moments = numbers(&snapshots, "snapshot_at");
+    let mut corrected = 0;
+    for at in 0..labels.height() {
+        let row = rows[at];
+        assert_eq!(taken[at], moments[row]);
+        match roles.get(at) {
+            Some("predict") => assert!(taken[at] >= origins[at] && hours[at].is_nan()),
+            Some("delivered") => {
+                assert!(taken[at] < origins[at]);
+                // A later version may have corrected what was known.
+                if recorded[row] < origins[at] {
+                    assert!((hours[at] - left[row]).abs() < 1e-3, "{} {}", hours[at], left[row]);
+                } else {
+                    corrected += 1;
+                }
+            }
+            _ => assert!(taken[at] < origins[at] && hours[at] > 0.0),
+        }
+    }
+    let of_roles = rows_of_roles(&labels);
+    assert!(corrected * 20 < of_roles["delivered"], "{corrected} of {of_roles:?}");
+    assert!(of_roles["open"] > 0, "{of_roles:?}");
+
+    // Three forecasts of each snapshot to predict, ours in the order of the labels.
+    assert_eq!(predictions.height(), of_roles["predict"]);
+    assert_eq!(baselines.height(), 2 * predictions.height());
+    let predicted: Vec<f64> = (0..rows.len())
+        .filter(|&at| roles.get(at) == Some("predict"))
+        .map(|at| ages[rows[at]])
+        .collect();
+    assert_eq!(numbers(&predictions, column::AGE_HOURS), predicted);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 """What `longhaul backtest … --export` wrote, as numpy arrays.
 
-A row number is a position in the matrix. Rows are in the order of their order times.
+A row number is a position in the matrix. Rows are shipments in the order of their order times or, with
+`--in-flight`, snapshots in the order of their own.
 """
 
 import json
@@ -50,6 +51,8 @@ class Export:
             self.roles[role][f"{origin:%Y-%m-%d}"] = rows
         self.origins = sorted(self.roles["predict"])
         self.labels = labels
+        # Of a snapshot the moment is its own, and not that of the order.
+        self.moment = "snapshot_at" if "snapshot_at" in labels.columns else "ordered_at"
 
     def read_forecasts(self):
         """Our forecasts and the baselines: what the judge needs and training does not."""
@@ -65,6 +68,9 @@ class Export:
         self.weight = np.where(np.isnan(self.actual), 0.0, weight)
         self.forecasts = {"longhaul": forecast_of(ours)}
         self.shipment_ids = ours["shipment_id"].to_list()
+        self.segments = {
+            name: ours[name].to_numpy() for name in ("age", "milestone") if name in ours.columns
+        }
         path = self.folder / "baselines.parquet"
         if not path.exists():
             return
@@ -91,14 +97,14 @@ class Export:
         hours[rows < 0] = np.nan
         return {"hours": hours}
 
-    def ordered_days_before(self, origin):
-        """How many days before the origin each row was ordered; below 0 afterwards, NaN for a row
-        without a label at any origin.
+    def days_before(self, origin):
+        """How many days before the origin each row was ordered or, of a snapshot, taken; below 0
+        afterwards, NaN for a row without a label at any origin.
         """
-        ordered_at = np.full(len(self.matrix), np.nan)
-        ordered_at[self.labels["row"].to_numpy()] = microseconds(self.labels["ordered_at"])
+        moments = np.full(len(self.matrix), np.nan)
+        moments[self.labels["row"].to_numpy()] = microseconds(self.labels[self.moment])
         start = np.datetime64(origin, "us").astype(np.int64)
-        return (start - ordered_at) / MICROSECONDS_A_DAY
+        return (start - moments) / MICROSECONDS_A_DAY
 
 
 def forecast_of(frame):

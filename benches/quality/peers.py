@@ -129,7 +129,7 @@ class Work:
         self.export, self.settings, self.levels = export, settings, levels
         rows, hours = export.roles["delivered"][origin]
         self.predict = export.roles["predict"][origin][0]
-        age = export.ordered_days_before(origin)[rows]
+        age = export.days_before(origin)[rows]
         mature = age >= MATURE_DAYS
         self.calibration = mature & (age < MATURE_DAYS + CALIBRATION_DAYS)
         if settings["rows"] == "mature":

@@ -2,14 +2,14 @@
 
 usage: run.py --longhaul PROGRAM [--olist FOLDER | --olist-export FOLDER]
               [--shop FOLDER | --shop-export FOLDER]
-              [--simulated-export FOLDER] [--before-export FOLDER] [--only WINDOWS] [--peers NAMES]
-              [--check]
-              [--workers 2] [--folder .bench]
+              [--simulated-export FOLDER] [--before-export FOLDER] [--in-flight-export NETWORK=FOLDER]…
+              [--only WINDOWS] [--peers NAMES] [--check] [--workers 2] [--folder .bench]
 
 One backtest a network gives the matrix, what was known at each origin, our forecasts and the
 baselines; LightGBM is trained on the same rows at the same origins. Its forecasts are kept in
 `quality/` under the digest of all that they follow from, one file an origin and peer, so that what is
-killed goes on and a rerun only trains what changed. Prints the windows, the worst first, then what has
+killed goes on and a rerun only trains what changed. Another backtest a network is of what is in flight,
+on snapshots (`in_flight.py`). Prints the windows, the worst first, then what has
 to be reached, and writes `bench-quality.json`.
 """
 
@@ -29,6 +29,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(HERE.parent))
 
+import in_flight  # noqa: E402
 import peers  # noqa: E402
 from export import Export  # noqa: E402
 from metrics import judge, weeks_running_below  # noqa: E402
@@ -38,7 +39,7 @@ from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
 def windows_wanted(only, network, settings):
     """The names of the windows that are wanted: those named, or all of a network that is."""
-    of_network = network in only.split(",")
+    of_network = is_wanted(only, network, [*NETWORKS, *in_flight.NETWORKS])
     return [
         name for name in settings["windows"] if of_network or is_wanted(only, name, settings["windows"])
     ]
@@ -46,18 +47,22 @@ def windows_wanted(only, network, settings):
 
 def exported(arguments, network, settings):
     """The folder of the network's backtest, made if it is not there; none if it is not wanted."""
+    of_orders = network.removesuffix(" in flight")
     name, source, given = {
         "Olist": ("olist", arguments.olist, arguments.olist_export),
         "German shop": ("shop_de", arguments.shop, arguments.shop_export),
         "simulated": (None, None, arguments.simulated_export),
-    }[network]
+        "legs": (None, None, None),
+    }[of_orders]
+    if network in in_flight.NETWORKS:
+        given = dict(arguments.in_flight_export).get(of_orders)
     if not windows_wanted(arguments.only, network, settings):
         return None
     if given or (name and not source):
         return given
     if not arguments.longhaul:
         return None
-    store = arguments.folder / f"quality-{name or network}"
+    store = arguments.folder / f"quality-{name or of_orders}"
 
     def say(*words):
         command = [arguments.longhaul, *map(str, words), "--store", str(store)]
@@ -74,6 +79,7 @@ def exported(arguments, network, settings):
     last = np.datetime64(max(high for _, high in settings["windows"].values()))
     span = ["--from", first, "--to", last + np.timedelta64(1, "D")]
     span += ["--every", "7d", "--export", "--json"]
+    span += ["--in-flight"] if network in in_flight.NETWORKS else []
     span += ["--as-of", settings["as_of"]] if settings["as_of"] else []
     return store / json.loads(say("backtest", settings["pipeline"], *span))["result"]["folder"]
 
@@ -136,10 +142,7 @@ def judged(arguments, network, settings, folder):
     cache = arguments.folder / "quality"
     forecasts, seconds = trained(folder, origins, cache, arguments.workers, wanted)
     for peer, known in forecasts.items():
-        hours = np.full_like(export.forecasts["longhaul"]["hours"], np.nan)
-        for origin, quantiles in known.items():
-            hours[export.origin == origin] = quantiles
-        export.forecasts[peer] = {"hours": hours}
+        export.forecasts[peer] = {"hours": by_origin(export, known)}
     found = {}
     for name, known in within.items():
         rows = np.flatnonzero(np.isin(export.origin, known))
@@ -154,6 +157,43 @@ def judged(arguments, network, settings, folder):
         pairs = weeks_running_below(weeks)
         result["weeks_running_below"] = [pair for pair in pairs if set(pair) & set(result["weeks"])]
     return found, seconds
+
+
+def judged_in_flight(arguments, network, settings, folder):
+    """Each wanted window of what is in flight of one network."""
+    windows = windows_wanted(arguments.only, network, settings)
+    export = Export(folder)
+    export.read_forecasts()
+    chosen = in_flight.chosen(export.origins, settings["every"])
+    within = {
+        name: [origin for origin in chosen if low <= origin <= high]
+        for name, (low, high) in settings["windows"].items()
+        if name in windows
+    }
+    origins = sorted(set().union(*within.values()))
+    print(f"{network}: {len(origins)} of {len(export.origins)} origins of {folder}", flush=True)
+    wanted = in_flight.LEARNED if arguments.peers is None else arguments.peers.split(",")
+    wanted = [peer for peer in wanted if peer in in_flight.LEARNED]
+    cache = arguments.folder / "quality-in-flight"
+    forecasts, seconds = trained(folder, origins, cache, arguments.workers, wanted)
+    for peer, known in forecasts.items():
+        export.forecasts[peer] = {"hours": by_origin(export, known)}
+    found = {}
+    for name, known in within.items():
+        rows = np.flatnonzero(np.isin(export.origin, known))
+        dates_only = settings.get("dates_only", False)
+        found[name] = in_flight.judge(export, rows, export.forecasts, dates_only)
+        if found[name]:
+            found[name]["origins"] = [known[0], known[-1], len(known)]
+    return found, seconds
+
+
+def by_origin(export, known):
+    """Quantiles by origin as those of all predicted rows; NaN at other origins."""
+    hours = np.full_like(export.forecasts["longhaul"]["hours"], np.nan)
+    for origin, quantiles in known.items():
+        hours[export.origin == origin] = quantiles
+    return hours
 
 
 def worst_ratio(found):
@@ -217,6 +257,9 @@ def main():
     parser.add_argument("--shop-export", type=pathlib.Path)
     parser.add_argument("--simulated-export", type=pathlib.Path)
     parser.add_argument("--before-export", type=pathlib.Path, help="Olist by an earlier commit")
+    parser.add_argument(
+        "--in-flight-export", type=lambda text: text.split("=", 1), action="append", default=[]
+    )
     parser.add_argument("--only", default="")
     parser.add_argument("--peers", help="of lightgbm, lightgbm_tuned, lightgbm_level; or none")
     parser.add_argument("--check", action="store_true")
@@ -229,24 +272,30 @@ def main():
     os.environ["OMP_WAIT_POLICY"] = "passive"
     os.nice(19 - os.nice(0))
 
-    report = {"machine": machine(), "settings": peers.PEERS, "windows": {}, "rows": {}, "seconds": {}}
+    report = {"machine": machine(), "settings": peers.PEERS, "rows": {}, "seconds": {}}
+    report |= {"windows": {}, "in_flight": {}}
     report["lightgbm_version"] = peers.lightgbm.__version__
     names = []
-    for network, settings in NETWORKS.items():
-        folder = exported(arguments, network, settings)
-        if not folder:
-            continue
-        found, seconds = judged(arguments, network, settings, folder)
-        report["windows"][network] = found
-        report["seconds"][network] = seconds
-        for window, result in found.items():
-            name = f"{network} {window}"
-            names.append(name)
-            report["rows"][name] = {"lines": list(lines(network, window, result))}
+    for part, networks, judging, lines_of in (
+        ("windows", NETWORKS, judged, lines),
+        ("in_flight", in_flight.NETWORKS, judged_in_flight, in_flight.lines),
+    ):
+        for network, settings in networks.items():
+            folder = exported(arguments, network, settings)
+            if not folder:
+                continue
+            found, seconds = judging(arguments, network, settings, folder)
+            report[part][network] = found
+            report["seconds"][network] = seconds
+            for window, result in found.items():
+                name = f"{network} {window}"
+                names.append(name)
+                report["rows"][name] = {"lines": list(lines_of(network, window, result))}
     if not names:
         raise SystemExit(f"no window of {arguments.only or 'any network'}: DIR=<Olist CSVs> is missing?")
     write(arguments.folder / "bench-quality.json", report, names)
     show(report["windows"])
+    in_flight.show(report["in_flight"])
     finish(report, "ours against theirs", arguments.check)
     if arguments.check and any("why" in line for row in report["rows"].values() for line in row["lines"]):
         raise SystemExit("some targets were not run")

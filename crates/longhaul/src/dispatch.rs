@@ -98,12 +98,14 @@ pub(crate) fn run(flags: &Flags, reporter: &Reporter) -> Result<()> {
             stages::check_configuration(&resolve(Some(&job.pipeline), global)?, false)?;
             on_stages(job, global, reporter, commands::proof::run)
         }
-        Command::Backtest { job, origins, in_flight: true, .. } => {
-            on_origins(job, origins, global, reporter, commands::backtest_in_flight::run)
-        }
-        Command::Backtest { job, origins, export, .. } => {
+        Command::Backtest { job, origins, export, in_flight } => {
             on_origins(job, origins, global, reporter, |context, resolved, span| {
-                commands::backtest::run(context, resolved, span, *export)
+                let backtest = if *in_flight {
+                    commands::backtest_in_flight::run
+                } else {
+                    commands::backtest::run
+                };
+                backtest(context, resolved, span, *export)
             })
         }
         Command::Import { name, from, imports, force } => {

@@ -210,7 +210,7 @@ pub(crate) enum Command {
         #[arg(long)]
         export: bool,
         /// Judges the time that is left of open shipments, on snapshots, and not that of orders
-        #[arg(long, conflicts_with = "export")]
+        #[arg(long)]
         in_flight: bool,
     },
     /// Proves that nothing recorded after the as-of changes features, models or predictions

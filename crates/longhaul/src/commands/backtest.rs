@@ -4,25 +4,25 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use evaluate::{Drift, Evaluation, Forecast, ReportExtras};
+use evaluate::{Drift, Evaluation, ReportExtras};
 use polars::prelude::*;
-use scorer::Distribution;
 use serde_json::{Value, json};
-use terms::{AsOf, DayGrid, Instant, Outcome, column, count};
+use terms::{DayGrid, column, count};
 
 use crate::command_output::envelope;
+use crate::commands::backtest_export::{
+    BASELINES, FEATURES, LABELS, Labels, MATRIX, PREDICTIONS, TIME_SCALES, baselines_frame,
+    matrix_frame, time_scales,
+};
 use crate::folds::{Fold, Folds, Span, evaluate_folds, folds};
 use crate::left_out::{self, LeftOut};
-use crate::predictions::{Predictions, by_day_column, distribution_columns, instants, to_parquet};
+use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
 use crate::report::table;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
 use crate::stages::{self, FeatureSet, NetworkLevel, REPORT};
 use crate::stored_models::StoredModels;
-
-/// File name of the predictions.
-const PREDICTIONS: &str = "predictions.parquet";
 
 /// Runs a backtest, or finds that it was done, and writes its files to `backtests/<id>/`. One that was
 /// killed goes on after the last origin that it trained.
@@ -96,15 +96,14 @@ fn work(
     let Folds { folds, left_out } = folds(context, resolved, feature_set, span, Some(stored))?;
     let mut files = BTreeMap::new();
     if export {
-        let labels = Labels::of(feature_set, &folds).into_frame()?;
-        files.insert("labels.parquet".to_owned(), to_parquet(labels)?);
-        files.insert("matrix.parquet".to_owned(), to_parquet(matrix(feature_set)?)?);
-        files.insert("baselines.parquet".to_owned(), to_parquet(baselines(&folds, days)?)?);
-        let features = serde_json::to_vec(&feature_set.matrix.features)?;
-        files.insert("features.json".to_owned(), features);
-        let scale = |fold: &Fold| json!({ "origin": fold.origin, "time_scale": fold.time_scale });
-        let scales: Vec<Value> = folds.iter().map(scale).collect();
-        files.insert("time_scales.json".to_owned(), serde_json::to_vec_pretty(&scales)?);
+        let labels = labels(feature_set, &folds).into_frame(column::ORDERED_AT)?;
+        files.insert(LABELS.to_owned(), to_parquet(labels)?);
+        files.insert(MATRIX.to_owned(), to_parquet(matrix_frame(&feature_set.matrix)?)?);
+        let of_folds = folds.iter().map(|fold| (fold.origin, &*fold.rows, &*fold.baselines));
+        files.insert(BASELINES.to_owned(), to_parquet(baselines_frame(of_folds, days)?)?);
+        files.insert(FEATURES.to_owned(), serde_json::to_vec(&feature_set.matrix.features)?);
+        let scales = folds.iter().map(|fold| (fold.origin, &fold.time_scale));
+        files.insert(TIME_SCALES.to_owned(), time_scales(scales)?);
     }
     let mut evaluation = evaluate_folds(context, resolved, feature_set, &folds)?;
     evaluation.cut_off = stages::cut_off_of(features)?;
@@ -169,6 +168,16 @@ fn report(
     evaluate::report(evaluation, &extras)
 }
 
+/// For each origin what was known then of each shipment, and those to predict.
+fn labels(feature_set: &FeatureSet, folds: &[Fold]) -> Labels {
+    let mut labels = Labels::default();
+    for fold in folds {
+        let outcomes = feature_set.outcomes.as_of(fold.origin);
+        labels.add(fold.origin, (feature_set.outcomes.ordered_at(), &outcomes), &fold.rows);
+    }
+    labels
+}
+
 /// The predictions of all folds, with the outcomes known at the as-of, and the weights with which they
 /// stand for the open ones.
 fn predictions(
@@ -205,103 +214,4 @@ fn predictions(
         Column::new("weight".into(), weights),
     ];
     to_parquet(predictions.into_frame()?)
-}
-
-/// The forecasts of the baselines, one row for each baseline, origin and row to predict, as
-/// `labels.parquet` numbers them.
-fn baselines(folds: &[Fold], days: DayGrid) -> Result<DataFrame> {
-    let (mut names, mut origins, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut distributions = Vec::new();
-    for fold in folds {
-        for forecast in &fold.baselines {
-            for (position, &row) in fold.rows.iter().enumerate() {
-                let Some(distribution) = distribution(forecast, position) else { continue };
-                names.push(forecast.name.as_str());
-                origins.push(fold.origin.instant());
-                rows.push(row as u32);
-                distributions.push(distribution);
-            }
-        }
-    }
-    let distributions: Vec<&Distribution> = distributions.iter().collect();
-    let mut columns = vec![
-        Column::new("forecast".into(), &names),
-        instants(column::ORIGIN, &origins)?,
-        Column::new("row".into(), &rows),
-    ];
-    columns.extend(distribution_columns(&distributions));
-    columns.push(by_day_column(days, &distributions));
-    Ok(DataFrame::new(names.len(), columns)?)
-}
-
-/// One row of a baseline, all of which have probabilities.
-fn distribution(baseline: &Forecast, row: usize) -> Option<Distribution> {
-    Some(Distribution {
-        probability_over_2d: *baseline.probability_over_2d.as_ref()?.get(row)?,
-        hours: *baseline.hours.get(row)?,
-        by_day: *baseline.probability_by_day.as_ref()?.get(row)?,
-        days: baseline.days,
-    })
-}
-
-/// The feature matrix as a table; categories are the positions of their levels.
-fn matrix(feature_set: &FeatureSet) -> Result<DataFrame> {
-    let features = feature_set.matrix.features.0.iter().zip(&feature_set.matrix.columns);
-    let columns: Vec<Column> = features
-        .map(|(feature, values)| Column::new(feature.name.as_str().into(), values))
-        .collect();
-    Ok(DataFrame::new(feature_set.matrix.n_rows(), columns)?)
-}
-
-/// For each origin the outcomes known then, and the rows to predict.
-#[derive(Default)]
-struct Labels {
-    origin: Vec<Instant>,
-    row: Vec<u32>,
-    ordered_at: Vec<Instant>,
-    hours: Vec<Option<f32>>,
-    role: Vec<&'static str>,
-}
-
-impl Labels {
-    fn of(feature_set: &FeatureSet, folds: &[Fold]) -> Self {
-        let mut labels = Self::default();
-        for fold in folds {
-            labels.add(fold.origin, &feature_set.outcomes.as_of(fold.origin), &fold.rows);
-        }
-        let ordered_at = feature_set.outcomes.ordered_at();
-        labels.ordered_at = labels.row.iter().map(|&row| ordered_at[row as usize]).collect();
-        labels
-    }
-
-    fn add(&mut self, origin: AsOf, outcomes: &[Outcome], to_predict: &[usize]) {
-        for (row, outcome) in outcomes.iter().enumerate() {
-            match *outcome {
-                Outcome::Delivered(hours) => self.push(origin, row, Some(hours), "delivered"),
-                Outcome::Censored(hours) => self.push(origin, row, Some(hours), "open"),
-                Outcome::Excluded => {}
-            }
-        }
-        for &row in to_predict {
-            self.push(origin, row, None, "predict");
-        }
-    }
-
-    fn push(&mut self, origin: AsOf, row: usize, hours: Option<f32>, role: &'static str) {
-        self.origin.push(origin.instant());
-        self.row.push(row as u32);
-        self.hours.push(hours);
-        self.role.push(role);
-    }
-
-    fn into_frame(self) -> Result<DataFrame> {
-        let columns = vec![
-            instants(column::ORIGIN, &self.origin)?,
-            Column::new("row".into(), &self.row),
-            instants(column::ORDERED_AT, &self.ordered_at)?,
-            Column::new("hours".into(), &self.hours),
-            Column::new("role".into(), &self.role),
-        ];
-        Ok(DataFrame::new(self.row.len(), columns)?)
-    }
 }

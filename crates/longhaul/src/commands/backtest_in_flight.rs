@@ -1,20 +1,27 @@
 //! The command `backtest --in-flight`: at one origin after another, the time that is left of shipments that
 //! were open on the nights that followed, by the model of what is in flight, by that of orders given their
-//! age, and by the lane.
+//! age, and by the lane. With `--export` it also writes the snapshots and what was known of them at each
+//! origin, for another learner to try.
 
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use evaluate::{Comparison, Forecast, ReportExtras};
+use evaluate::{Comparison, Forecast, ReportExtras, SegmentFamily};
 use learn::NoCheckpoints;
-use scorer::Distribution;
+use polars::prelude::*;
+use scorer::{Distribution, TimeScale};
 use serde_json::json;
-use terms::{AsOf, DayGrid, count};
+use terms::{AsOf, DayGrid, Instant, column, count};
 
 use crate::command_output::envelope;
 use crate::commands::backtest::overview;
+use crate::commands::backtest_export::{
+    BASELINES, FEATURES, LABELS, Labels, MATRIX, PREDICTIONS, TIME_SCALES, baselines_frame,
+    matrix_frame, time_scales,
+};
 use crate::folds::Span;
 use crate::left_out::LeftOut;
+use crate::predictions::{Predictions, instants, to_parquet};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext};
@@ -27,19 +34,30 @@ use crate::stages::{
 const IN_FLIGHT: &str = "in_flight";
 const GIVEN_AGE: &str = "at_order_given_age";
 
+/// File name of the snapshots: whose they are, when they were taken, and what became of them.
+const SNAPSHOTS: &str = "snapshots.parquet";
+/// Column of the moment of a snapshot.
+const SNAPSHOT_AT: &str = "snapshot_at";
+
 /// Runs it, or finds that it was done, and writes its files to `backtests/<id>/`.
 ///
 /// # Errors
 /// If a stage fails, or no origin can be judged.
-pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> Result<()> {
+pub(crate) fn run(
+    context: &RunContext<'_>,
+    resolved: &Resolved,
+    span: Span,
+    export: bool,
+) -> Result<()> {
     let (_, features) = stages::features_of(context, resolved)?;
     let mut inputs = stages::train_inputs(resolved, &features)?;
     inputs.insert("span".to_owned(), format!("{span:?}"));
     inputs.insert("in_flight".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
     inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
+    inputs.insert("export".to_owned(), export.to_string());
     let done = stage::run_backtest(context, inputs, || {
         let feature_set = FeatureSet::read(context, resolved, &features)?;
-        work(context, resolved, &feature_set, span)
+        work(context, resolved, &feature_set, (span, export))
     })?;
     let url = context.store.url().trim_end_matches('/');
     let summary = &done.manifest.summary;
@@ -52,17 +70,19 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved, span: Span) -> 
 
 /// The forecasts of the snapshots of one origin.
 struct Fold {
+    origin: AsOf,
     positions: Vec<usize>,
     in_flight: Vec<Distribution>,
-    given_age: Vec<Distribution>,
-    lane: Forecast,
+    /// By the model of orders given the age, and by the lane.
+    baselines: [Forecast; 2],
+    time_scale: TimeScale,
 }
 
 fn work(
     context: &RunContext<'_>,
     resolved: &Resolved,
     feature_set: &FeatureSet,
-    span: Span,
+    (span, export): (Span, bool),
 ) -> Result<Output> {
     let in_flight = InFlight::past(feature_set)?;
     if in_flight.snapshots.is_empty() {
@@ -83,6 +103,9 @@ fn work(
         let first = left_out.first().map_or_else(String::new, LeftOut::text);
         return Err(Refusal::EveryOriginLeftOut { n: left_out.len(), first, from: None }.into());
     }
+    let days = resolved.settings.network.days();
+    let mut files =
+        if export { exported(context, &in_flight, &folds, days)? } else { BTreeMap::new() };
     let evaluation = evaluation(context, resolved, &in_flight, &folds)?;
     let extras = ReportExtras {
         title: format!(
@@ -94,13 +117,12 @@ fn work(
     };
     let report = evaluate::report(&evaluation, &extras);
     let judged = evaluation.counts.judged;
+    files.insert("metrics.json".to_owned(), evaluation.to_json()?.into_bytes());
+    files.insert(REPORT.to_owned(), report.into_bytes());
     Ok(Output {
         line: format!("{} snapshots judged", count(judged)),
         summary: json!({ "scores": stages::scores(&evaluation), "left_out": left_out }),
-        files: BTreeMap::from([
-            ("metrics.json".to_owned(), evaluation.to_json()?.into_bytes()),
-            (REPORT.to_owned(), report.into_bytes()),
-        ]),
+        files,
     })
 }
 
@@ -130,7 +152,9 @@ fn fold(
     let of_orders = stages::train_on_orders(orders, resolved, family, origin, &NoCheckpoints)?;
     let of_snapshots = (feature_set, in_flight.snapshots);
     let given_age = by_orders(of_snapshots, &of_orders.scorer, &positions)?;
-    Ok(Some(Fold { positions, in_flight: scored, given_age, lane }))
+    let baselines = [stages::forecast(GIVEN_AGE, days, &given_age), lane];
+    let time_scale = trained.scorer.time_scale().clone();
+    Ok(Some(Fold { origin, positions, in_flight: scored, baselines, time_scale }))
 }
 
 fn evaluation(
@@ -142,20 +166,136 @@ fn evaluation(
     let days: DayGrid = resolved.settings.network.days();
     let positions: Vec<usize> = folds.iter().flat_map(|fold| fold.positions.clone()).collect();
     let judged = snapshots_judged(in_flight, &positions, context.as_of)?;
-    let all = |of: &dyn Fn(&Fold) -> Vec<Distribution>| -> Vec<Distribution> {
-        folds.iter().flat_map(of).collect()
-    };
-    let model = stages::forecast(IN_FLIGHT, days, &all(&|fold| fold.in_flight.clone()));
-    let given_age = stages::forecast(GIVEN_AGE, days, &all(&|fold| fold.given_age.clone()));
-    let mut lane = Forecast::default();
-    folds.iter().for_each(|fold| lane.append(fold.lane.clone()));
-    lane.name.clone_from(&folds[0].lane.name);
+    let scored: Vec<Distribution> = folds.iter().flat_map(|fold| fold.in_flight.clone()).collect();
+    let model = stages::forecast(IN_FLIGHT, days, &scored);
+    let baselines = [0, 1].map(|number: usize| {
+        let mut all = Forecast::default();
+        folds.iter().for_each(|fold| all.append(fold.baselines[number].clone()));
+        all.name.clone_from(&folds[0].baselines[number].name);
+        all
+    });
     let comparison = Comparison {
         shipments: &judged,
         candidates: &[model],
         chosen: Some(0),
         champion: None,
-        baselines: &[given_age, lane],
+        baselines: &baselines,
     };
     Ok(evaluate::evaluate(&comparison, &stages::evaluation_settings(resolved), None)?)
+}
+
+/// The snapshots with their features, what was known of each at each origin, and the forecasts of those that
+/// are judged: all that another learner needs to be judged on the same ones.
+fn exported(
+    context: &RunContext<'_>,
+    in_flight: &InFlight<'_>,
+    folds: &[Fold],
+    days: DayGrid,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut labels = Labels::default();
+    for fold in folds {
+        let known = in_flight.outcomes(fold.origin);
+        labels.add(fold.origin, (in_flight.snapshots.at(), &known), &fold.positions);
+    }
+    let of_folds = folds.iter().map(|fold| (fold.origin, &*fold.positions, &fold.baselines[..]));
+    let scales = folds.iter().map(|fold| (fold.origin, &fold.time_scale));
+    let matrix = matrix_frame(&in_flight.matrix)?;
+    let files = [
+        (LABELS, to_parquet(labels.into_frame(SNAPSHOT_AT)?)?),
+        (MATRIX, to_parquet(matrix)?),
+        (FEATURES, serde_json::to_vec(&in_flight.matrix.features)?),
+        (BASELINES, to_parquet(baselines_frame(of_folds, days)?)?),
+        (TIME_SCALES, time_scales(scales)?),
+        (SNAPSHOTS, to_parquet(snapshots(context, in_flight)?)?),
+        (PREDICTIONS, to_parquet(predictions(context, in_flight, folds, days)?)?),
+    ];
+    Ok(files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect())
+}
+
+/// Every snapshot, in the order of the matrix: whose it is, when it was taken, its age band and milestone, the
+/// time that was left of it, and when the delivery, or its last correction, was recorded, as known at the
+/// as-of. Units: hours.
+fn snapshots(context: &RunContext<'_>, in_flight: &InFlight<'_>) -> Result<DataFrame> {
+    let InFlight { feature_set, snapshots, .. } = in_flight;
+    let positions: Vec<usize> = (0..snapshots.len()).collect();
+    let judged = snapshots_judged(in_flight, &positions, context.as_of)?;
+    let mut recorded_at: Vec<Option<i64>> = vec![None; feature_set.frame.n_rows()];
+    for delivery in feature_set.outcomes.deliveries(context.as_of) {
+        recorded_at[delivery.row] = Some(delivery.recorded_at.micros());
+    }
+    let recorded_at: Vec<Option<i64>> =
+        snapshots.rows().iter().map(|&row| recorded_at[row]).collect();
+    let utc = DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC));
+    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
+    let shipment_ids: Vec<Option<&str>> =
+        snapshots.rows().iter().map(|&row| shipment_ids[row].as_deref()).collect();
+    let hours: Vec<Option<f32>> =
+        judged.outcomes.iter().map(|outcome| outcome.delivered()).collect();
+    let mut columns = vec![
+        Column::new(column::SHIPMENT_ID.into(), shipment_ids),
+        instants(SNAPSHOT_AT, snapshots.at())?,
+        instants(column::ORDERED_AT, &ordered_at(in_flight, &positions))?,
+        Column::new("remaining_hours".into(), hours),
+        Column::new("delivery_recorded_at".into(), recorded_at).cast(&utc)?,
+        Column::new(column::AGE_HOURS.into(), in_flight.ages()?),
+    ];
+    columns.extend(segment_columns(&judged.segments));
+    Ok(DataFrame::new(snapshots.len(), columns)?)
+}
+
+/// The forecasts of the snapshots that are judged, with the time that was left as known at the as-of, and the
+/// weights with which they stand for those of which it is not known.
+fn predictions(
+    context: &RunContext<'_>,
+    in_flight: &InFlight<'_>,
+    folds: &[Fold],
+    days: DayGrid,
+) -> Result<DataFrame> {
+    let InFlight { feature_set, snapshots, .. } = in_flight;
+    let positions: Vec<usize> = folds.iter().flat_map(|fold| fold.positions.clone()).collect();
+    let judged = snapshots_judged(in_flight, &positions, context.as_of)?;
+    let shipment_ids = feature_set.frame.texts(column::SHIPMENT_ID)?;
+    let order_ids = feature_set.frame.texts(column::ORDER_ID)?;
+    let mut predictions = Predictions::on_days(days);
+    let mut origins = Vec::with_capacity(positions.len());
+    for fold in folds {
+        for (&position, distribution) in fold.positions.iter().zip(&fold.in_flight) {
+            let row = snapshots.rows()[position];
+            let ids = (
+                shipment_ids[row].as_deref().unwrap_or_default(),
+                order_ids[row].as_deref().unwrap_or_default(),
+            );
+            predictions.push(ids, fold.origin, IN_FLIGHT, *distribution);
+            origins.push(fold.origin.instant());
+        }
+    }
+    let weights = evaluate::censoring_weights(&judged.outcomes, &judged.ordered_at).into_iter();
+    let weights: Vec<Option<f32>> =
+        weights.map(|weight| weight.map(|weight| weight as f32)).collect();
+    let actual: Vec<Option<f32>> =
+        judged.outcomes.iter().map(|outcome| outcome.delivered()).collect();
+    let ages = in_flight.ages()?;
+    let ages: Vec<f32> = positions.iter().map(|&position| ages[position]).collect();
+    predictions.more = vec![
+        instants(column::ORIGIN, &origins)?,
+        instants(SNAPSHOT_AT, &judged.ordered_at)?,
+        instants(column::ORDERED_AT, &ordered_at(in_flight, &positions))?,
+        Column::new(column::ACTUAL_HOURS.into(), actual),
+        Column::new("weight".into(), weights),
+        Column::new(column::AGE_HOURS.into(), ages),
+    ];
+    predictions.more.extend(segment_columns(&judged.segments));
+    predictions.into_frame()
+}
+
+/// When the orders of some snapshots were made.
+fn ordered_at(in_flight: &InFlight<'_>, positions: &[usize]) -> Vec<Instant> {
+    let (ordered_at, rows) =
+        (in_flight.feature_set.outcomes.ordered_at(), in_flight.snapshots.rows());
+    positions.iter().map(|&position| ordered_at[rows[position]]).collect()
+}
+
+/// Segments as columns: the bands of ages and the milestones.
+fn segment_columns(segments: &[SegmentFamily]) -> impl Iterator<Item = Column> {
+    segments.iter().map(|family| Column::new(family.name.as_str().into(), &family.values))
 }

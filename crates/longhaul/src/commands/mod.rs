@@ -3,6 +3,7 @@
 pub(crate) mod ablate;
 pub(crate) mod backfill;
 pub(crate) mod backtest;
+mod backtest_export;
 pub(crate) mod backtest_in_flight;
 pub(crate) mod champion;
 pub(crate) mod config;

@@ -1,0 +1,204 @@
+"""Forecasts of what is in flight: the windows, how snapshots are judged, and what has to be reached.
+
+A snapshot is an open shipment as known at a midnight; its outcome is the time that was left of it. The
+peers are trained on the same snapshots, those that were delivered as far as was known at the origin.
+Times in days, snapshots weighted as orders are.
+"""
+
+import numpy as np
+
+from metrics import coverage_of_days, inside, mean, score
+from table import line, plain
+from windows import COVERAGE, SEGMENT, not_run, within
+
+# `every`: the peers are trained, and all forecasts judged, at each so many-th of the weekly origins.
+NETWORKS = {
+    "Olist in flight": {
+        "pipeline": "pipelines/olist.toml",
+        "as_of": "2018-06-20",
+        "every": 8,
+        "given_age": 0.85,
+        "windows": {
+            "all": ("2017-07-03", "2018-05-07"),
+            "calm": ("2017-07-03", "2017-10-30"),
+            "peak": ("2017-11-06", "2017-12-25"),
+            "slow": ("2018-01-01", "2018-03-12"),
+            "recovery": ("2018-03-19", "2018-05-07"),
+        },
+    },
+    "German shop in flight": {
+        "pipeline": "pipelines/shop_de.toml",
+        "as_of": "2009-04-01",
+        "dates_only": True,
+        "every": 4,
+        "given_age": None,
+        "windows": {"20 weeks": ("2008-07-07", "2008-11-17")},
+    },
+    "legs in flight": {
+        "pipeline": "pipelines/legs.toml",
+        "as_of": None,  # That of the pipeline.
+        "every": 2,
+        "given_age": 0.75,
+        "windows": {
+            "all": ("2025-09-01", "2026-01-19"),
+            "calm": ("2025-09-01", "2025-10-27"),
+            "peak": ("2025-11-10", "2025-12-22"),
+            "strike": ("2025-12-29", "2026-01-19"),
+        },
+    },
+}
+TITLES = {
+    "longhaul": "longhaul, in flight",
+    "at_order_given_age": "at order, given the age",
+    "lane_remaining_28d": "lane, last 28 days",
+    "lightgbm": "a LightGBM, delivered",
+    "lightgbm_tuned": "b LightGBM, tuned, mature",
+}
+PEERS = tuple(name for name in TITLES if name != "longhaul")
+LEARNED = ("lightgbm", "lightgbm_tuned")
+# A band of ages or a milestone with fewer snapshots in a window says nothing.
+SEGMENT_ROWS = 300
+
+
+def chosen(origins, every):
+    """The origins at which peers are trained and all forecasts judged."""
+    return sorted(origins)[::every]
+
+
+def segment_scores(groups, actual, weight, hit, quantiles):
+    """Of each group: snapshots, coverage of our 80% interval, and each forecast's losses."""
+    found = {}
+    for group in np.unique(groups):
+        rows = groups == group
+        scores = {name: score(actual[rows], weight[rows], hours[rows]) for name, hours in quantiles.items()}
+        kept = ("mean_pinball_days", "mae_days")
+        found[str(group)] = {
+            "rows": int(rows.sum()),
+            "coverage_80": mean(hit[rows], weight[rows]),
+            "scores": {name: {key: of[key] for key in kept} for name, of in scores.items()},
+        }
+    return found
+
+
+def judge(export, rows, forecasts, dates_only=False):
+    """Everything about the snapshots of one window: positions among the predicted ones. Where times are
+    dates, an outcome is inside by the share of its day that is.
+    """
+    known = rows[export.weight[rows] > 0]
+    if not len(known):
+        return None
+    actual, weight = export.actual[known], export.weight[known]
+    quantiles = {name: forecast["hours"][known] for name, forecast in forecasts.items()}
+    # A forecast that was not made for these rows has NaN there.
+    quantiles = {name: hours for name, hours in quantiles.items() if not np.isnan(hours).any()}
+    scores = {name: score(actual, weight, hours) for name, hours in quantiles.items()}
+    hit = inside(actual, quantiles["longhaul"])
+    if dates_only:
+        hit = coverage_of_days(actual, forecasts["longhaul"]["by_day"][known])
+        scores["longhaul"]["coverage_80"] = mean(hit, weight)
+    segments = {
+        family: segment_scores(groups[known], actual, weight, hit, quantiles)
+        for family, groups in export.segments.items()
+    }
+    return {
+        "predicted": int(len(rows)),
+        "rows": int(len(known)),
+        "scores": scores,
+        "segments": segments,
+        "worst": {family: worst(of) for family, of in segments.items()},
+        "dates_only": dates_only,
+    }
+
+
+def worst(segments):
+    """The segment whose coverage is farthest from 80%, of those with enough snapshots."""
+    enough = {name: of["coverage_80"] for name, of in segments.items() if of["rows"] >= SEGMENT_ROWS}
+    if not enough:
+        return None
+    name = max(enough, key=lambda segment: abs(enough[segment] - 0.8))
+    return {"segment": name, "rows": segments[name]["rows"], "coverage_80": enough[name]}
+
+
+def against(title, scores, peer, target, strict=False):
+    work = f"{title}: mean pinball of the time left, days, {TITLES[peer]}"
+    if peer not in scores:
+        return not_run(work, "not run")
+    ours, theirs = (scores[name]["mean_pinball_days"] for name in ("longhaul", peer))
+    return line(work, ours, theirs, target, strict=strict)
+
+
+def segment_lines(title, found):
+    """One line for all bands of ages or milestones, or one for each that is outside."""
+    for family, segments in found["segments"].items():
+        shares = {name: of["coverage_80"] for name, of in segments.items() if of["rows"] >= SEGMENT_ROWS}
+        if not shares:
+            continue
+        work = f"{title}: 80% interval covers, {family}"
+        outside = [name for name, share in shares.items() if not SEGMENT[0] <= share <= SEGMENT[1]]
+        for name in outside:
+            yield within(f"{work} {name}, {segments[name]['rows']:,} rows", shares[name], *SEGMENT)
+        if not outside:
+            least, most = min(shares.values()), max(shares.values())
+            target = f"{SEGMENT[0]:.0%} to {SEGMENT[1]:.0%}"
+            spread = f"{least:.1%} to {most:.1%}"
+            yield plain(f"{work}, {len(shares)} segments", spread, None, target, True)
+
+
+def lines(network, window, found):
+    """The targets of a window by itself; that against the model of orders is of all of a network."""
+    title, settings = f"{network} {window}", NETWORKS[network]
+    if not found:
+        yield not_run(title, "no origin in the export")
+        return
+    scores, whole = found["scores"], next(iter(settings["windows"]))
+    for peer in PEERS:
+        target = settings["given_age"] if peer == "at_order_given_age" and window == whole else None
+        yield against(title, scores, peer, target or 1.0, strict=target is None)
+    yield within(f"{title}: 80% interval covers", scores["longhaul"]["coverage_80"], *COVERAGE)
+    yield from segment_lines(title, found)
+
+
+def worst_ratio(found):
+    """Our mean pinball against that of the best other forecast, and which that is."""
+    scores = found["scores"]
+    known = {peer: scores[peer]["mean_pinball_days"] for peer in PEERS if peer in scores}
+    best = min(known, key=known.get)
+    return scores["longhaul"]["mean_pinball_days"] / known[best], best
+
+
+def show(results):
+    """A block for each window, the one in which we do worst first."""
+    blocks = [
+        (*worst_ratio(found), f"{network} {window}", found)
+        for network, windows in results.items()
+        for window, found in windows.items()
+        if found
+    ]
+    for ratio, best, title, found in sorted(blocks, key=lambda block: -block[0]):
+        first, last, n = found["origins"]
+        unknown = 1 - found["rows"] / found["predicted"]
+        print(
+            f"\n{title}: {n} origins from {first} to {last}, {found['rows']:,} snapshots,"
+            f" {unknown:.1%} not known yet; {ratio:.3f}x the best other, {TITLES[best]}"
+        )
+        heads = ("pinball, days", "ours/theirs", "MAE, days", "80% covers", "below median")
+        print(" " * 28 + "".join(f"{head:>14}" for head in heads))
+        ours = found["scores"]["longhaul"]["mean_pinball_days"]
+        for name, caption in TITLES.items():
+            of = found["scores"].get(name)
+            if not of:
+                print(f"{caption:28}{'–':>14}")
+                continue
+            cells = [f"{of['mean_pinball_days']:.4f}", f"{ours / of['mean_pinball_days']:.3f}x"]
+            cells += [f"{of['mae_days']:.3f}", f"{of['coverage_80']:.1%}", f"{of['below_median']:.1%}"]
+            print(f"{caption:28}" + "".join(f"{cell:>14}" for cell in cells))
+        for family, segments in found["segments"].items():
+            for name, of in segments.items():
+                given_age = of["scores"].get("at_order_given_age")
+                ours = of["scores"]["longhaul"]
+                of_given = ours["mean_pinball_days"] / given_age["mean_pinball_days"] if given_age else None
+                print(
+                    f"  {family} {name}: {of['rows']:,} snapshots, covers {of['coverage_80']:.1%},"
+                    f" MAE {ours['mae_days']:.2f} days"
+                    + (f", pinball {of_given:.3f}x of given the age" if of_given else "")
+                )
