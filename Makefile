@@ -12,7 +12,7 @@ LONGHAUL := $(TARGET)/debug/longhaul
 export RUST_MIN_STACK := 16777216
 
 .PHONY: help run test test-nights test-kills test-peers test-cpu parity test-onnx test-python test-deploy test-ceph conformance test-olist olist shop test-shop header figures check-figures s3 lint audit release fuzz fuzz-parsers \
-  bench-quality bench-networks bench-variants bench-boost bench-features bench-score bench-serve bench-artifact clean
+  bench-quality bench-networks bench-variants bench-boost bench-features bench-score bench-open bench-serve bench-artifact clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -281,6 +281,11 @@ bench-score: .venv-bench/score ## Our scoring against its peers, one row and man
 	.venv-bench/bin/python benches/score/run.py --ours $(TARGET)/bench-score/release/bench-score \
 	  --export $(TARGET)/debug/examples/export --lookup $(TARGET)/release/examples/speed_table $(SCORE_FLAGS)
 	python3 benches/figures.py record score .bench/bench-score.json
+
+OPEN_FLAGS = $(if $(OPEN),--open $(OPEN)) $(if $(REPEATS),--repeats $(REPEATS)) $(if $(CHECK),--check)
+
+bench-open: $(if $(PROGRAM),,release) ## What scoring a million open shipments takes: [OPEN=1000000] [REPEATS=3] [PROGRAM=…] [CHECK=1]
+	python3 benches/open/run.py $(OPEN_FLAGS) --longhaul $(or $(PROGRAM),$(TARGET)/release/longhaul)
 
 bench-serve: ## The HTTP service under load, a closed and an open loop, while its model is replaced: DIR=<bundle folder> [SECONDS=60]
 	@test -n "$(DIR)" || { echo 'make bench-serve DIR=<bundle folder>'; exit 2; }

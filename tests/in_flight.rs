@@ -57,6 +57,50 @@ fn of_a_parcel_of_five_days_no_quantile_is_below_five_days() {
     assert!(mean.abs() < 0.1, "{mean}");
 }
 
+#[test]
+fn the_report_has_forecasts_from_order_to_delivery_and_the_error_by_milestone() {
+    let store = Folder::with_simulated_tables();
+    let run = store.run("evaluate", &["--json"]).ok().json();
+    let folder = store.path().join(run["folder"].as_str().expect("a folder"));
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).expect(name);
+    let [extras, metrics] = ["report.json", "metrics.json"]
+        .map(|name| -> Value { serde_json::from_str(&read(name)).expect(name) });
+    let shipments = extras["followed"]["shipments"].as_array().expect("shipments");
+    assert!(shipments.len() >= 2, "{}", extras["followed"]);
+    for shipment in shipments {
+        let number = |value: &Value| value.as_f64().expect("a number");
+        let delivered = number(&shipment["delivered"]);
+        let forecasts = shipment["forecasts"].as_array().expect("forecasts");
+        let [ages, low, median, high] = ["age", "low", "median", "high"].map(|name| {
+            forecasts.iter().map(|forecast| number(&forecast[name])).collect::<Vec<f64>>()
+        });
+        // At the order, then every night: a day apart, and not long after the delivery was recorded.
+        assert_eq!(ages[0], 0.0);
+        assert!(ages.len() > 4 && ages[1] < 48.0, "{ages:?}");
+        assert!(ages[1..].windows(2).all(|two| (two[1] - two[0] - 24.0).abs() < 1e-3), "{ages:?}");
+        assert!(ages[ages.len() - 1] < delivered + 48.0, "{ages:?}, {delivered}");
+        for night in 0..ages.len() {
+            let rises = [ages[night] - 1e-3, low[night], median[night], high[night]];
+            assert!(rises.is_sorted(), "{rises:?}");
+        }
+        for milestone in shipment["milestones"].as_array().expect("milestones") {
+            let hours = number(&milestone[0]);
+            assert!((0.0..delivered).contains(&hours), "{milestone}, delivered at {delivered}");
+        }
+    }
+    let segments = metrics["in_flight"]["segments"].as_array().expect("segments");
+    let after: Vec<&str> = segments
+        .iter()
+        .filter(|segment| segment["by"] == "first night after")
+        .map(|segment| segment["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(after, ["ordered", "handed over", "none: later nights"]);
+    let page = read("report.html");
+    for id in ["in-flight-milestones-title", "followed-1-title", "followed-2-title"] {
+        assert!(page.contains(&format!("id=\"{id}\"")), "{id}");
+    }
+}
+
 /// A store, and the setting of a declaration without snapshots.
 fn without_snapshots() -> (Folder, String) {
     let store = Folder::with_simulated_tables();

@@ -129,8 +129,11 @@ fn the_proof_holds_and_lists_what_it_compared() {
     assert_eq!(facts, expected);
     for part in parts {
         assert!(part["rows"].as_u64().unwrap() > 20, "{part}");
+        assert!(part["snapshots"].as_u64().unwrap() > 20, "{part}");
     }
-    assert!(result["models"]["boost"].is_string(), "{result}");
+    for model in ["boost", "in_flight"] {
+        assert!(result["models"][model].is_string(), "{result}");
+    }
 }
 
 #[test]

@@ -10,6 +10,11 @@ use crate::loss::Loss;
 use crate::matured_rows::MaturedRows;
 use crate::{Error, Forecast, Settings, Shipments};
 
+/// What segments by the milestone of which the snapshot is the first night are called.
+pub const FIRST_NIGHT: &str = "first night after";
+/// The segment of the snapshots of later nights.
+pub const LATER_NIGHTS: &str = "none: later nights";
+
 /// Forecasts of the time that is left, of the same open shipments.
 #[derive(Debug, Clone, Copy)]
 pub struct InFlightForecasts<'a> {

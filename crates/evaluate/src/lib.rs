@@ -53,14 +53,17 @@ pub use evaluation::{
 };
 pub use forecast::{Forecast, SegmentFamily, Shipments};
 pub use in_flight::{
-    InFlightForecasts, InFlightLoss, InFlightScores, InFlightSegment, MissingPromise,
+    FIRST_NIGHT, InFlightForecasts, InFlightLoss, InFlightScores, InFlightSegment, LATER_NIGHTS,
+    MissingPromise,
 };
 pub use loss::Loss;
 pub use metrics::{Interval, Metrics, Spread};
 pub use nightly::{NightlyComparison, NightlyForecasts};
 pub use probability::{DayScore, DayScores};
 pub use promise::PromiseScore;
-pub use report::{Drift, HazardRatios, ReportExtras, report};
+pub use report::{
+    Drift, Followed, FollowedShipment, ForecastAtAge, HazardRatios, ReportExtras, report,
+};
 pub use segment::{FEW_ROWS, SegmentScore, SegmentScores};
 pub use settings::Settings;
 pub use speed_table::{GroupingScore, LaneAnswers, LaneLoss, SpeedTableScores};

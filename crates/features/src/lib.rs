@@ -63,13 +63,16 @@ pub use facts::{Category, Fact};
 pub use frame::{
     Frame, LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE, PROMISED_HOURS, encode, feature_list,
 };
-pub use full_build::build;
+pub use full_build::{Built, build};
 pub use level::LevelDeclaration;
 pub use limits::Limits;
 pub use month::{Month, MonthFiles, assemble, assemble_snapshots};
 pub use outcomes::{Delivery, Exceeding, Milestone, OpenShipment, Outcomes};
-pub use proof::{Alteration, AlterationResult, Build, Difference, Proof};
+pub use proof::{Alteration, AlterationResult, Build, Difference, Proof, ServedResult};
 pub use quantity::{Quantity, Statistic};
-pub use snapshots::{AGE_HOURS, HOURS_SINCE_HANDOVER, SnapshotDeclaration, Snapshots};
+pub use snapshots::{
+    AGE_HOURS, FOLLOWED_SHARE, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, HOURS_TO_HANDOVER,
+    PastSnapshots, SnapshotDeclaration, Snapshots,
+};
 pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};
 pub use tables::{QuarantinedVersion, Tables};

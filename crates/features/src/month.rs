@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::outcomes::Outcomes;
 use crate::parquet::{columns_from_parquet, from_parquet, to_parquet};
 use crate::shipment_version::{SOURCE, ShipmentVersion, to_frame};
-use crate::snapshots::{self, Snapshots};
+use crate::snapshots::{self, PastSnapshots, SnapshotDeclaration, SnapshotDraw, Snapshots};
 use crate::timeline::{State, Timelines, Version, from_columns};
 use crate::{Error, Frame};
 
@@ -146,15 +146,20 @@ pub fn assemble(months: &[Month], limits: Limits) -> Result<(Frame, Outcomes), E
     Ok((frame, Outcomes::new(ordered_at, timelines, limits)))
 }
 
-/// The snapshots of all months, of moments up to `until`, for the rows of a frame.
+/// The snapshots of all months, of moments up to `until`, for the rows of a frame; none unless they are
+/// declared.
 ///
 /// # Errors
 /// If the months are of different declarations.
 pub fn assemble_snapshots(
     months: &[Month],
     frame: &Frame,
+    declared: Option<&SnapshotDeclaration>,
     until: AsOf,
-) -> Result<Snapshots, Error> {
+) -> Result<PastSnapshots, Error> {
+    let Some(declared) = declared else {
+        return Ok(PastSnapshots { drawn: Snapshots::none(), followed: Snapshots::none() });
+    };
     let mut all = DataFrame::default();
     for month in months.iter().filter(|month| month.snapshots.height() > 0) {
         match all.width() {
@@ -162,7 +167,15 @@ pub fn assemble_snapshots(
             _ => drop(all.vstack_mut(&month.snapshots)?),
         }
     }
-    Snapshots::of_frame(all, frame, until)
+    let is_known = |at: Instant| at <= until.instant();
+    Ok(PastSnapshots {
+        drawn: Snapshots::of_frame(&all, frame, |id, at| {
+            is_known(at) && SnapshotDraw::of(id).is_drawn(at.day(), declared)
+        })?,
+        followed: Snapshots::of_frame(&all, frame, |id, at| {
+            is_known(at) && SnapshotDraw::of(id).is_followed()
+        })?,
+    })
 }
 
 /// The rows of all months, if there are any.

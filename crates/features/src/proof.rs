@@ -10,8 +10,8 @@
 //! - control orders: every second order of the day after the cut, whose own first versions stay as
 //!   they are while all else recorded on that day is altered. A feature that counts the day itself
 //!   differs here;
-//! - features as they were built on earlier days, when these orders were scored, with those that a
-//!   training gets: the skew between serving and training.
+//! - features as they were built on earlier days, when these orders were scored, and the snapshots of
+//!   the nights before, with those that a training gets: the skew between serving and training.
 
 mod alteration;
 mod differences;
@@ -24,7 +24,7 @@ use terms::{AsOf, Instant, column};
 
 use self::differences::{Differences, ROW};
 use crate::columns::{instants, texts};
-use crate::{Error, Frame, Outcomes, Tables};
+use crate::{Built, Error, Frame, Tables};
 
 pub use self::alteration::Alteration;
 pub use self::differences::Difference;
@@ -33,7 +33,7 @@ pub use self::differences::Difference;
 const OUTCOME: &str = "outcome as of the cut";
 
 /// What builds features: [`crate::build`] with a declaration, or what a test puts in its place.
-pub type Build<'a> = dyn Fn(&Tables, AsOf) -> Result<(Frame, Outcomes), Error> + 'a;
+pub type Build<'a> = dyn Fn(&Tables, AsOf) -> Result<Built, Error> + 'a;
 
 /// What is known at a cut, and later facts that it must not depend on.
 pub struct Proof<'a> {
@@ -45,7 +45,7 @@ pub struct Proof<'a> {
     /// Ids of orders of the day after the cut whose first versions stay.
     control_orders: HashSet<String>,
     /// As of the cut, from what was known then.
-    reference: (Frame, Outcomes),
+    reference: Built,
     /// As of the end, from everything as it is.
     whole: Frame,
 }
@@ -56,10 +56,20 @@ pub struct AlterationResult {
     pub differences: Vec<Difference>,
     /// Rows that were compared.
     pub rows: usize,
+    /// Snapshots that were compared.
+    pub snapshots: usize,
     /// As of the end, from the altered tables.
+    pub built: Built,
+}
+
+/// Rows of a day as they were served.
+pub struct ServedResult {
+    /// What differs from what a training gets.
+    pub differences: Vec<Difference>,
+    /// The rows.
     pub frame: Frame,
-    /// The outcomes beside it.
-    pub outcomes: Outcomes,
+    /// Snapshots that were compared: those of the nights up to then.
+    pub snapshots: usize,
 }
 
 impl<'a> Proof<'a> {
@@ -78,13 +88,13 @@ impl<'a> Proof<'a> {
         let later = later.recorded(cut.instant()..end.instant())?;
         let control_orders = control_orders(&later, cut)?;
         let reference = build(&known, cut)?;
-        let (whole, _) = build(&known.followed_by(&later)?, end)?;
+        let Built { frame: whole, .. } = build(&known.followed_by(&later)?, end)?;
         Ok(Self { build, known, later, cut, end, control_orders, reference, whole })
     }
 
-    /// The features and outcomes as of the cut.
-    pub fn reference(&self) -> (&Frame, &Outcomes) {
-        (&self.reference.0, &self.reference.1)
+    /// The features, outcomes and snapshots as of the cut.
+    pub fn reference(&self) -> &Built {
+        &self.reference
     }
 
     /// Builds from altered tables, and compares.
@@ -94,23 +104,22 @@ impl<'a> Proof<'a> {
     pub fn with(&self, alteration: Alteration) -> Result<AlterationResult, Error> {
         let tables = self.known.followed_by(&alteration.of(&self.later, &self.control_orders)?)?;
         let mut found = Differences::default();
-        let (at_cut, outcomes_at_cut) = (self.build)(&tables, self.cut)?;
-        self.compare(&mut found, &at_cut, &outcomes_at_cut)?;
-        let (frame, outcomes) = (self.build)(&tables, self.end)?;
-        self.compare(&mut found, &frame, &outcomes)?;
+        self.compare(&mut found, &(self.build)(&tables, self.cut)?)?;
+        let built = (self.build)(&tables, self.end)?;
+        let snapshots = self.compare(&mut found, &built)?;
         let of_control_orders = self.rows_of_control_orders()?;
-        found.between(&self.whole, &of_control_orders, &frame)?;
-        let rows = self.reference.0.n_rows() + of_control_orders.len();
-        Ok(AlterationResult { differences: found.list(), rows, frame, outcomes })
+        found.between(&self.whole, &of_control_orders, &built.frame)?;
+        let rows = self.reference.frame.n_rows() + of_control_orders.len();
+        Ok(AlterationResult { differences: found.list(), rows, snapshots, built })
     }
 
     /// Compares the features of the orders of the 24 hours from `start` on as they were built a day
-    /// after their end, when the night's extracts had been read, with those as of the cut. Also
-    /// gives the rows as they were served.
+    /// after their end, when the night's extracts had been read, with those as of the cut; and the
+    /// snapshots of all nights up to then. Also gives the rows as they were served.
     ///
     /// # Errors
     /// If the features cannot be built.
-    pub fn served_on(&self, start: Instant) -> Result<(Vec<Difference>, Frame), Error> {
+    pub fn served_on(&self, start: Instant) -> Result<ServedResult, Error> {
         let (end, served_at) = (start.plus_days(1), AsOf::at(start.plus_days(2)));
         let of_day = |frame: &Frame| -> Result<Frame, Error> {
             let ordered_at = frame.ordered_at()?;
@@ -118,14 +127,17 @@ impl<'a> Proof<'a> {
             let first = position(start);
             Ok(Frame(frame.0.slice(first as i64, position(end) - first)))
         };
-        let reference = &self.reference.0;
-        let served = of_day(&(self.build)(&self.known, served_at)?.0)?;
+        let reference = &self.reference.frame;
+        let known = self.known.recorded(Instant::MIN..served_at.instant())?;
+        let built = (self.build)(&known, served_at)?;
+        let served = of_day(&built.frame)?;
         let mut found = Differences::default();
+        let nights = last_night(&known, served_at)?;
+        let snapshots = snapshots_between(&mut found, &built, &self.reference, nights)?;
         found.between(&served, &(0..served.n_rows()).collect::<Vec<_>>(), reference)?;
         // What was recorded by then is served, or training sees what serving does not.
-        let known = self.known.recorded(Instant::MIN..served_at.instant())?.shipments;
         let (known, ids) =
-            (texts(&known, column::SHIPMENT_ID)?, served.texts(column::SHIPMENT_ID)?);
+            (texts(&known.shipments, column::SHIPMENT_ID)?, served.texts(column::SHIPMENT_ID)?);
         let known: HashSet<&str> = known.iter().flatten().collect();
         let ids: HashSet<String> = ids.into_iter().flatten().collect();
         for id in of_day(reference)?.texts(column::SHIPMENT_ID)?.into_iter().flatten() {
@@ -133,17 +145,13 @@ impl<'a> Proof<'a> {
                 found.add(ROW, &id);
             }
         }
-        Ok((found.list(), served))
+        Ok(ServedResult { differences: found.list(), frame: served, snapshots })
     }
 
-    /// Compares a build with the reference.
-    fn compare(
-        &self,
-        found: &mut Differences,
-        frame: &Frame,
-        outcomes: &Outcomes,
-    ) -> Result<(), Error> {
-        let (reference, reference_outcomes) = &self.reference;
+    /// Compares a build with the reference, and says how many snapshots there are to compare.
+    fn compare(&self, found: &mut Differences, built: &Built) -> Result<usize, Error> {
+        let Built { frame, outcomes, .. } = built;
+        let Built { frame: reference, outcomes: reference_outcomes, .. } = &self.reference;
         let rows: Vec<usize> = (0..reference.n_rows()).collect();
         let positions = found.between(reference, &rows, frame)?;
         // Rows that were known by then and that the reference does not have.
@@ -163,7 +171,8 @@ impl<'a> Proof<'a> {
                 found.add(OUTCOME, ids.get(row).unwrap_or_default());
             }
         }
-        Ok(())
+        let nights = last_night(&self.known, self.cut)?;
+        snapshots_between(found, &self.reference, built, nights)
     }
 
     fn rows_of_control_orders(&self) -> Result<Vec<usize>, Error> {
@@ -171,6 +180,30 @@ impl<'a> Proof<'a> {
         let is_control = |id: Option<&str>| id.is_some_and(|id| self.control_orders.contains(id));
         Ok(order_ids.iter().enumerate().filter(|(_, id)| is_control(*id)).map(|(r, _)| r).collect())
     }
+}
+
+/// The last night up to a moment of which a build from these tables has snapshots: that after the last day
+/// on which anything was recorded.
+fn last_night(tables: &Tables, until: AsOf) -> Result<Instant, Error> {
+    let last = tables.days()?.map_or(Instant::MIN, |days| days.end.start());
+    Ok(last.min(until.instant()))
+}
+
+/// Compares the snapshots of the nights up to `until`, and says how many there are to compare.
+fn snapshots_between(
+    found: &mut Differences,
+    expected: &Built,
+    other: &Built,
+    until: Instant,
+) -> Result<usize, Error> {
+    let (expected, other) = (&expected.snapshots, &other.snapshots);
+    let mut n = 0;
+    for (expected, other) in
+        [(&expected.drawn, &other.drawn), (&expected.followed, &other.followed)]
+    {
+        n += found.between_snapshots(&expected.up_to(until), &other.up_to(until))?;
+    }
+    Ok(n)
 }
 
 /// Every second order of the day after the cut.

@@ -4,13 +4,15 @@
 //! midnight in place of the order's, and what was recorded of the shipment since. Which of the midnights of
 //! a shipment are taken is drawn, each with the same probability, whatever its age: how long a shipment
 //! stays open must not decide which of its midnights are seen, or the slow ones would be seen too rarely
-//! at each age.
+//! at each age. Of a few shipments, which are followed, all are kept: so their forecasts can be shown
+//! night by night. They are not learned from unless they are drawn.
 //!
 //! Source: landmarking, van Houwelingen, Scandinavian Journal of Statistics 34(1), 2007.
 
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
-use terms::{AsOf, Feature, FeatureKind, FeatureList, HolidaysAhead, Instant, Matrix, column};
+use statistics::SplitMix64;
+use terms::{Day, Feature, FeatureKind, FeatureList, HolidaysAhead, Instant, Matrix, column};
 
 use crate::columns::{numbers, required_instants, texts};
 use crate::declared_name::DeclaredName as _;
@@ -25,13 +27,13 @@ pub const AGE_HOURS: &str = column::AGE_HOURS;
 /// Hours from the handover to the snapshot; missing before it is recorded.
 pub const HOURS_SINCE_HANDOVER: &str = "hours_since_handover";
 /// Hours from the order to the handover; missing before it is recorded.
-pub(crate) const HOURS_TO_HANDOVER: &str = "hours_to_handover";
+pub const HOURS_TO_HANDOVER: &str = "hours_to_handover";
 /// Hours since anything was recorded of the shipment.
 pub(crate) const HOURS_SINCE_RECORD: &str = "hours_since_record";
 /// How many legs have arrived.
 pub(crate) const LEGS_DONE: &str = "legs_done";
 /// Hours since the furthest leg arrived; missing before one has.
-pub(crate) const HOURS_SINCE_LEG: &str = "hours_since_leg";
+pub const HOURS_SINCE_LEG: &str = "hours_since_leg";
 /// The mile of the furthest leg that has arrived: 0 first, 1 middle, 2 last; missing before one has.
 pub(crate) const LEG_MILE: &str = "leg_mile";
 /// Hours from the snapshot until it has to be handed over; negative when that is late.
@@ -69,6 +71,34 @@ impl SnapshotDeclaration {
     }
 }
 
+/// The share of shipments that are followed: all of their midnights are kept.
+pub const FOLLOWED_SHARE: f64 = 0.01;
+
+/// Which midnights of a shipment are kept. It follows from its id, so that it is the same however many
+/// nights are ingested at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SnapshotDraw(u64);
+
+impl SnapshotDraw {
+    pub(crate) fn of(shipment_id: &str) -> Self {
+        let n = shipment_id.len() as u64;
+        Self(shipment_id.bytes().fold(n, |hash, byte| {
+            SplitMix64::mix(hash.wrapping_add(SplitMix64::GAMMA) ^ u64::from(byte))
+        }))
+    }
+
+    /// Whether a midnight is learned from and judged.
+    pub(crate) fn is_drawn(self, night: Day, declared: &SnapshotDeclaration) -> bool {
+        let night = SplitMix64::mix(u64::from(night.days_since_epoch().unsigned_abs()));
+        SplitMix64::new(self.0 ^ night).unit() < declared.share
+    }
+
+    /// Whether all midnights are kept.
+    pub(crate) fn is_followed(self) -> bool {
+        SplitMix64::new(self.0 ^ SplitMix64::GAMMA).unit() < FOLLOWED_SHARE
+    }
+}
+
 /// The features that only snapshots have: what they mean, and their units.
 pub(crate) const DEFINITIONS: [(&str, &str, &str); 5] = [
     (
@@ -103,6 +133,14 @@ pub(crate) const LEG_DEFINITIONS: [(&str, &str, &str); 3] = [
     ),
 ];
 
+/// Snapshots of the past.
+pub struct PastSnapshots {
+    /// Those that are learned from and judged.
+    pub drawn: Snapshots,
+    /// Those of all midnights of the shipments that are followed.
+    pub followed: Snapshots,
+}
+
 /// Snapshots, by moment and row.
 pub struct Snapshots {
     /// Of the shipment in the feature frame.
@@ -124,22 +162,26 @@ impl Snapshots {
     /// # Errors
     /// If they are no Parquet of that kind.
     pub fn read(bytes: &[u8], frame: &Frame) -> Result<Self, Error> {
-        Self::of_frame(crate::parquet::from_parquet(bytes)?, frame, AsOf::at(Instant::MAX))
+        Self::of_frame(&crate::parquet::from_parquet(bytes)?, frame, |_, _| true)
     }
 
-    /// From the columns of some, for the rows of a frame, of moments up to `until`.
-    pub(crate) fn of_frame(all: DataFrame, frame: &Frame, until: AsOf) -> Result<Self, Error> {
+    /// From the columns of some, for the rows of a frame; those of an id and a moment that are wanted.
+    pub(crate) fn of_frame(
+        all: &DataFrame,
+        frame: &Frame,
+        is_wanted: impl Fn(&str, Instant) -> bool,
+    ) -> Result<Self, Error> {
         if all.height() == 0 {
-            return Ok(Self { columns: all, ..Self::none() });
+            return Ok(Self { columns: all.clone(), ..Self::none() });
         }
         let ids = texts(&frame.0, column::SHIPMENT_ID)?;
         let row_of: PlHashMap<&str, usize> =
             ids.iter().zip(0..).filter_map(|(id, row)| Some((id?, row))).collect();
-        let at = required_instants(&all, SNAPSHOT_AT)?;
+        let at = required_instants(all, SNAPSHOT_AT)?;
         let mut kept: Vec<(Instant, usize, IdxSize)> = Vec::with_capacity(all.height());
-        for (position, id) in texts(&all, column::SHIPMENT_ID)?.iter().enumerate() {
-            let row = id.and_then(|id| row_of.get(id));
-            if let Some(&row) = row.filter(|_| at[position] <= until.instant()) {
+        for (position, id) in texts(all, column::SHIPMENT_ID)?.iter().enumerate() {
+            let id = id.filter(|id| is_wanted(id, at[position]));
+            if let Some(&row) = id.and_then(|id| row_of.get(id)) {
                 kept.push((at[position], row, position as IdxSize));
             }
         }
@@ -172,52 +214,18 @@ impl Snapshots {
         &self.at
     }
 
+    /// The columns of those up to a moment.
+    pub(crate) fn up_to(&self, until: Instant) -> DataFrame {
+        self.columns.head(Some(self.at.partition_point(|&at| at <= until)))
+    }
+
     /// Their features: those of the orders' matrix, as of the snapshot where they change from night to
     /// night, and those that only snapshots have. Shapes: one row a snapshot.
     ///
     /// # Errors
     /// If a column is not as it was built.
     pub fn matrix(&self, orders: &Matrix) -> Result<Matrix, Error> {
-        let age: Vec<f32> = self.numbers(AGE_HOURS)?;
-        let mut matrix = orders.take(&self.rows);
-        for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
-            match feature.name.as_str() {
-                column::ORDERED_WEEK_HOURS => {
-                    let ordered = values.iter_mut().zip(&age);
-                    ordered.for_each(|(hours, age)| *hours = (*hours + age) % WEEK_HOURS);
-                }
-                name if self.columns.column(name).is_ok() => *values = self.numbers(name)?,
-                _ => {}
-            }
-        }
-        let features = &orders.features;
-        let of_orders = |name: &str| features.position(name).map(|at| &orders.columns[at]);
-        if let (Some(at), Some(week)) =
-            (features.position(column::HOLIDAYS_AHEAD), of_orders(column::ORDERED_WEEK_HOURS))
-        {
-            let values = matrix.columns[at].iter_mut().zip(&self.rows).zip(&age);
-            values.for_each(|((value, &row), age)| {
-                let days = ((week[row] % 24.0 + age) / 24.0) as u32;
-                *value = HolidaysAhead::from_value(*value).after(days).value();
-            });
-        }
-        let mut add = |name: &str, values: Vec<f32>| {
-            matrix.features.0.push(Feature { name: name.into(), kind: FeatureKind::Numeric });
-            matrix.columns.push(values);
-        };
-        if let Some(ship_by) = of_orders(Fact::ShipByHours.name()) {
-            let left = self.rows.iter().zip(&age).map(|(&row, age)| ship_by[row] - age);
-            add(HOURS_TO_SHIP_BY, left.collect());
-        }
-        for name in [AGE_HOURS, HOURS_TO_HANDOVER, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD] {
-            add(name, self.numbers(name)?);
-        }
-        for (name, ..) in LEG_DEFINITIONS {
-            if self.columns.column(name).is_ok() {
-                add(name, self.numbers(name)?);
-            }
-        }
-        Ok(matrix)
+        self.with_own_features(orders.take(&self.rows))
     }
 
     /// The features of a list, as a model wants them: those of their orders encoded by it, with the levels
@@ -228,7 +236,16 @@ impl Snapshots {
     pub fn encode(&self, frame: &Frame, list: &FeatureList) -> Result<Matrix, Error> {
         let of_orders = list.0.iter().filter(|feature| frame.0.column(&feature.name).is_ok());
         let of_orders = FeatureList(of_orders.cloned().collect());
-        let mut matrix = self.matrix(&encode(frame, &of_orders)?)?;
+        // Column by column: of all orders at once it would be as large as the frame.
+        let rows: Vec<IdxSize> = self.rows.iter().map(|&row| row as IdxSize).collect();
+        let rows = IdxCa::from_vec("".into(), rows);
+        let mut columns = Vec::with_capacity(of_orders.len());
+        for feature in &of_orders.0 {
+            let column = frame.0.column(&feature.name)?.take(&rows)?;
+            let column = Frame(DataFrame::new(self.len(), vec![column])?);
+            columns.extend(encode(&column, &FeatureList(vec![feature.clone()]))?.columns);
+        }
+        let mut matrix = self.with_own_features(Matrix { features: of_orders, columns })?;
         let columns: Vec<Vec<f32>> = (list.0.iter())
             .map(|feature| {
                 let position = matrix.features.position(&feature.name);
@@ -237,6 +254,49 @@ impl Snapshots {
             })
             .collect::<Result<_, Error>>()?;
         Ok(Matrix { features: list.clone(), columns })
+    }
+
+    /// Their features, from those of the order of each. Shapes: one row a snapshot.
+    fn with_own_features(&self, mut matrix: Matrix) -> Result<Matrix, Error> {
+        let age: Vec<f32> = self.numbers(AGE_HOURS)?;
+        let of_orders = |name: &str| {
+            matrix.features.position(name).map(|position| matrix.columns[position].clone())
+        };
+        let week = of_orders(column::ORDERED_WEEK_HOURS);
+        let ship_by = of_orders(Fact::ShipByHours.name());
+        for (feature, values) in matrix.features.0.iter().zip(&mut matrix.columns) {
+            match feature.name.as_str() {
+                column::ORDERED_WEEK_HOURS => {
+                    let ordered = values.iter_mut().zip(&age);
+                    ordered.for_each(|(hours, age)| *hours = (*hours + age) % WEEK_HOURS);
+                }
+                column::HOLIDAYS_AHEAD => {
+                    let times = week.iter().flatten().zip(&age);
+                    values.iter_mut().zip(times).for_each(|(value, (week, age))| {
+                        let days = ((week % 24.0 + age) / 24.0) as u32;
+                        *value = HolidaysAhead::from_value(*value).after(days).value();
+                    });
+                }
+                name if self.columns.column(name).is_ok() => *values = self.numbers(name)?,
+                _ => {}
+            }
+        }
+        let mut add = |name: &str, values: Vec<f32>| {
+            matrix.features.0.push(Feature { name: name.into(), kind: FeatureKind::Numeric });
+            matrix.columns.push(values);
+        };
+        if let Some(ship_by) = ship_by {
+            add(HOURS_TO_SHIP_BY, ship_by.iter().zip(&age).map(|(by, age)| by - age).collect());
+        }
+        for name in [AGE_HOURS, HOURS_TO_HANDOVER, HOURS_SINCE_HANDOVER, HOURS_SINCE_RECORD] {
+            add(name, self.numbers(name)?);
+        }
+        for (name, ..) in LEG_DEFINITIONS {
+            if self.columns.column(name).is_ok() {
+                add(name, self.numbers(name)?);
+            }
+        }
+        Ok(matrix)
     }
 
     /// How many legs of each have arrived; `None` in a network without a table of legs.
@@ -256,6 +316,27 @@ impl Snapshots {
             return Ok(Vec::new());
         }
         Ok(numbers(&self.columns, name)?.into_iter().map(|value| value as f32).collect())
+    }
+}
+
+#[cfg(test)]
+impl Snapshots {
+    /// With a column of a number of each moment.
+    pub(crate) fn add(&mut self, name: &str, value: impl Fn(Instant) -> f32) -> Result<(), Error> {
+        let values: Vec<f32> = self.at.iter().map(|&at| value(at)).collect();
+        self.columns.with_column(Column::new(name.into(), values))?;
+        Ok(())
+    }
+
+    /// Those of some rows of the feature frame.
+    pub(crate) fn retain(&mut self, is_kept: impl Fn(usize) -> bool) -> Result<(), Error> {
+        let kept: Vec<bool> = self.rows.iter().map(|&row| is_kept(row)).collect();
+        self.columns = self.columns.filter(&kept.iter().copied().collect())?;
+        let mut of_row = kept.iter();
+        self.rows.retain(|_| of_row.next() == Some(&true));
+        let mut of_moment = kept.iter();
+        self.at.retain(|_| of_moment.next() == Some(&true));
+        Ok(())
     }
 }
 

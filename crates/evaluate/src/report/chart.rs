@@ -91,6 +91,30 @@ impl Chart {
         }
     }
 
+    /// A shaded area between two lines with the same x.
+    pub(crate) fn area(&self, low: &[(f64, f64)], high: &[(f64, f64)], class: &str) -> Markup {
+        let points: Vec<String> = low
+            .iter()
+            .chain(high.iter().rev())
+            .map(|&(x, y)| format!("{},{}", px(self.at_x(x)), px(self.at_y(y))))
+            .collect();
+        html! { polygon class=(format!("area {class}")) points=(points.join(" ")) {} }
+    }
+
+    /// A vertical line at `x` with its name on top; `level` names are one below the other.
+    pub(crate) fn milestone(&self, x: f64, level: usize, name: &str) -> Markup {
+        let (at, y) = (self.at_x(x), TOP + 11.0 + 15.0 * level as f64);
+        // To the left of the line where there is no space to its right.
+        let is_left = at > self.width - RIGHT - 90.0;
+        let (text, anchor) = if is_left { (at - 4.0, "end") } else { (at + 4.0, "start") };
+        html! {
+            g class="milestone" {
+                line x1=(px(at)) x2=(px(at)) y1=(px(TOP)) y2=(px(self.height - BOTTOM)) {}
+                text class="tick" x=(px(text)) y=(px(y)) text-anchor=(anchor) { (name) }
+            }
+        }
+    }
+
     /// A shaded band over the whole height.
     pub(crate) fn band(&self, from: f64, to: f64) -> Markup {
         let (left, right) = (self.at_x(from.max(self.x.low)), self.at_x(to.min(self.x.high)));

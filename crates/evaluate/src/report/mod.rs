@@ -1,13 +1,14 @@
 //! The report: one HTML file that opens offline, can be printed, and needs no script.
 //!
 //! What is here: the sections and their order. The numbers on top are in `headline`, tables in
-//! `tables`, `probability_tables`, `segment_table`, `in_flight`, `lanes` and `promise_table`, plots in `figures`, `over_time` and
-//! `drift`, what plots share in `series`, their SVG in `chart`, the styles in `style.css`. Every text
-//! from outside is escaped.
+//! `tables`, `probability_tables`, `segment_table`, `in_flight`, `lanes` and `promise_table`, plots in
+//! `figures`, `over_time`, `drift`, `in_flight` and `followed`, what plots share in `series`, their SVG
+//! in `chart`, the styles in `style.css`. Every text from outside is escaped.
 
 mod chart;
 mod drift;
 mod figures;
+mod followed;
 pub(crate) mod format;
 mod headline;
 mod in_flight;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use terms::count;
 
 pub use self::drift::{Drift, HazardRatios};
+pub use self::followed::{Followed, FollowedShipment, ForecastAtAge};
 use self::format::{number, percent};
 use crate::Evaluation;
 use crate::censoring_weights::WEIGHT_MAX;
@@ -43,6 +45,9 @@ pub struct ReportExtras {
     pub importance: Vec<(String, f64)>,
     /// The level of the network and the recalibration over time.
     pub drift: Option<Drift>,
+    /// Forecasts of some shipments from order to delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followed: Option<Followed>,
 }
 
 /// The report as HTML.
@@ -167,7 +172,11 @@ fn of_forecasts(evaluation: &Evaluation, extras: &ReportExtras) -> Markup {
             (section("Segments", &segment_table::segments(evaluation)))
         }
         @if let Some(scores) = &evaluation.in_flight {
-            (section("What is in flight", &in_flight::in_flight(scores)))
+            @let at_order = evaluation.model_entry().map(|entry| entry.metrics.mae_days);
+            (section(
+                "What is in flight",
+                &in_flight::in_flight(scores, at_order, extras.followed.as_ref()),
+            ))
         }
         @if let Some(scores) = &evaluation.speed_table {
             (section("The lane speed table", &lanes::speed_table(scores)))
@@ -311,6 +320,7 @@ pub(crate) mod tests {
             gate_rules: "distance_km <= 80".to_owned(),
             importance: vec![("distance_km".to_owned(), 3.0), ("weight_g".to_owned(), 1.0)],
             drift: Some(drift("2026-01-05")),
+            followed: None,
         };
         let page = report(&evaluation, &extras);
         for gate in &evaluation.verdict.unwrap().gates {
@@ -339,6 +349,7 @@ pub(crate) mod tests {
             gate_rules: hostile(),
             importance: vec![(hostile(), 1.0)],
             drift: Some(drift(HOSTILE)),
+            followed: None,
         };
         let page = report(&evaluation, &extras);
         assert!(!page.contains("<script"));

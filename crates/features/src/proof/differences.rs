@@ -1,15 +1,19 @@
-//! The differences between two feature frames, bit for bit.
+//! The differences between two feature frames, and between snapshots, bit for bit.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use polars::prelude::*;
-use terms::column;
+use terms::{Instant, column};
 
-use crate::columns::texts;
+use crate::columns::{required_instants, texts};
+use crate::snapshots::SNAPSHOT_AT;
 use crate::{Error, Frame};
 
 /// Whether a shipment is in the matrix at all.
 pub(super) const ROW: &str = "whether there is a row";
+
+/// Whether there is a snapshot of a shipment as of a night.
+pub(super) const SNAPSHOT: &str = "whether there is a snapshot";
 
 /// A column that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +70,53 @@ impl Differences {
         Ok(positions)
     }
 
+    /// Compares all snapshots, and says how many are expected.
+    pub(super) fn between_snapshots(
+        &mut self,
+        expected: &DataFrame,
+        found: &DataFrame,
+    ) -> Result<usize, Error> {
+        let (keys, found_keys) = (snapshot_keys(expected)?, snapshot_keys(found)?);
+        let position: HashMap<_, usize> = found_keys.iter().zip(0..).collect();
+        let positions: Vec<Option<usize>> =
+            keys.iter().map(|key| position.get(key).copied()).collect();
+        let matched: HashSet<usize> = positions.iter().flatten().copied().collect();
+        let missing = keys.iter().zip(&positions).filter(|(_, found)| found.is_none());
+        let more =
+            (0..found_keys.len()).filter(|at| !matched.contains(at)).map(|at| &found_keys[at]);
+        for (_, id) in missing.map(|(key, _)| key).chain(more) {
+            self.add(SNAPSHOT, id);
+        }
+        for column in expected.columns() {
+            let name = format!("{} of snapshots", column.name());
+            let Ok(other) = found.column(column.name()) else {
+                keys.first().into_iter().for_each(|(_, id)| self.add(&name, id));
+                continue;
+            };
+            let (expected, other) = (bits(column)?, bits(other)?);
+            for (row, position) in positions.iter().enumerate() {
+                if position.is_some_and(|position| expected[row] != other[position]) {
+                    self.add(&name, &keys[row].1);
+                }
+            }
+        }
+        Ok(keys.len())
+    }
+
     pub(super) fn list(self) -> Vec<Difference> {
         let difference = |(column, (rows, shipment_id))| Difference { column, rows, shipment_id };
         self.0.into_iter().map(difference).collect()
     }
+}
+
+/// Night and shipment of each snapshot.
+fn snapshot_keys(snapshots: &DataFrame) -> Result<Vec<(Instant, String)>, Error> {
+    if snapshots.height() == 0 {
+        return Ok(Vec::new());
+    }
+    let ids = texts(snapshots, column::SHIPMENT_ID)?;
+    let ids = ids.iter().map(|id| id.unwrap_or_default().to_owned());
+    Ok(required_instants(snapshots, SNAPSHOT_AT)?.into_iter().zip(ids).collect())
 }
 
 /// A value of any column, so that equal means equal to the bit.

@@ -4,6 +4,7 @@ use polars::prelude::*;
 use terms::{DAY_MICROS, Day, HOUR_MICROS};
 
 use super::alteration::INSTANT;
+use super::differences::SNAPSHOT;
 use super::*;
 use crate::{Declaration, QuarantinedVersion};
 
@@ -20,6 +21,8 @@ const DECLARED: &str = r#"
     key = []
     quantity = "unshipped"
     statistics = ["count"]
+    [snapshots]
+    share = 0.3
 "#;
 const HOUR: i64 = HOUR_MICROS;
 const CUT: Day = Day::since_epoch(30);
@@ -93,22 +96,30 @@ fn fixture() -> Tables {
     Tables { orders, shipments, quarantined, legs, nodes, holidays }
 }
 
-fn honest(tables: &Tables, as_of: AsOf) -> Result<(Frame, Outcomes), Error> {
+fn honest(tables: &Tables, as_of: AsOf) -> Result<Built, Error> {
     let declared = Declaration::read(DECLARED).unwrap();
     crate::build(tables, &declared, as_of)
 }
 
 /// Honest features, and one more of each row's order time.
-fn with_leak(
-    tables: &Tables,
-    as_of: AsOf,
-    value: impl Fn(Instant) -> f32,
-) -> Result<(Frame, Outcomes), Error> {
-    let (frame, outcomes) = honest(tables, as_of)?;
+fn with_leak(tables: &Tables, as_of: AsOf, value: impl Fn(Instant) -> f32) -> Result<Built, Error> {
+    let Built { frame, outcomes, snapshots } = honest(tables, as_of)?;
     let leak: Vec<f32> = frame.ordered_at()?.into_iter().map(value).collect();
     let mut columns = frame.0.columns().to_vec();
     columns.push(Column::new("leak".into(), leak));
-    Ok((Frame(DataFrame::new(frame.n_rows(), columns)?), outcomes))
+    let frame = Frame(DataFrame::new(frame.n_rows(), columns)?);
+    Ok(Built { frame, outcomes, snapshots })
+}
+
+/// Honest features, and snapshots with one more column, of the moment of each.
+fn with_leaking_snapshots(
+    tables: &Tables,
+    as_of: AsOf,
+    value: impl Fn(Instant) -> f32,
+) -> Result<Built, Error> {
+    let mut built = honest(tables, as_of)?;
+    built.snapshots.drawn.add("leak", value)?;
+    Ok(built)
 }
 
 /// Instants of the shipments recorded before the as-of.
@@ -134,12 +145,13 @@ fn differing(build: &Build<'_>) -> Vec<(&'static str, Vec<String>)> {
         .map(|&alteration| {
             let result = proof.with(alteration).unwrap();
             assert!(result.rows > 150, "{} rows compared", result.rows);
+            assert!(result.snapshots > 50, "{} snapshots compared", result.snapshots);
             (alteration.name(), names(result.differences))
         })
         .collect();
-    let (differences, served) = proof.served_on(CUT.plus(-8).start()).unwrap();
-    assert!(served.n_rows() <= 7);
-    all.push(("served", names(differences)));
+    let served = proof.served_on(CUT.plus(-8).start()).unwrap();
+    assert!(served.frame.n_rows() <= 7 && served.snapshots > 20, "{}", served.snapshots);
+    all.push(("served", names(served.differences)));
     all
 }
 
@@ -158,6 +170,33 @@ fn a_fact_dated_by_its_event_is_found() {
     });
     for (alteration, columns) in found {
         assert_eq!(columns, ["leak"], "{alteration}");
+    }
+}
+
+#[test]
+fn a_fact_of_a_snapshot_dated_by_its_event_is_found() {
+    let found = differing(&|tables, as_of| {
+        let delivered = of_shipments(tables, as_of, column::DELIVERED_AT);
+        with_leaking_snapshots(tables, as_of, |at| n_before(&delivered, at))
+    });
+    for (alteration, columns) in found {
+        // Later facts that are deleted leak nothing.
+        let expected: &[&str] = if alteration == "deleted" { &[] } else { &["leak of snapshots"] };
+        assert_eq!(columns, expected, "{alteration}");
+    }
+}
+
+#[test]
+fn a_snapshot_that_later_facts_take_away_is_found() {
+    let found = differing(&|tables, as_of| {
+        let mut built = honest(tables, as_of)?;
+        let delivered = built.outcomes.as_of(as_of);
+        built.snapshots.drawn.retain(|row| delivered[row].delivered().is_none())?;
+        Ok(built)
+    });
+    for (alteration, columns) in found {
+        // Deleted facts too: at the cut what was delivered last counts as open.
+        assert_eq!(columns, [SNAPSHOT], "{alteration}");
     }
 }
 

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use polars::prelude::*;
 use rayon::prelude::*;
-use statistics::SplitMix64;
 use terms::{AsOf, Day, Instant, KeyIdx, ShipmentIdx, column};
 
 use crate::Error;
@@ -13,7 +12,7 @@ use crate::history::{self, HistoryRows};
 use crate::parquet::to_parquet;
 use crate::snapshots::{
     AGE_HOURS, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, HOURS_SINCE_RECORD, HOURS_TO_HANDOVER,
-    LEG_MILE, LEGS_DONE, SNAPSHOT_AT, sorted,
+    LEG_MILE, LEGS_DONE, SNAPSHOT_AT, SnapshotDraw, sorted,
 };
 use crate::state::active_shipments::ActiveShipments;
 use crate::state::history_state::HistoryState;
@@ -39,18 +38,19 @@ impl HistoryState {
         }
     }
 
-    /// The snapshots drawn of these nights.
+    /// The snapshots of these nights: those that are drawn, and all of the shipments that are followed.
     pub(super) fn sampled_snapshots(&self, nights: &[Day]) -> Result<DataFrame, Error> {
         let (Some(declared), Some(active)) = (&self.declared.snapshots, &self.active) else {
             return Ok(DataFrame::default());
         };
         let of_shipment = |shipment: usize| {
-            let seed = hash(&active.shipments.ids[shipment]);
-            let is_drawn = move |night: &&Day| draw(seed, **night) < declared.share;
+            let draw = SnapshotDraw::of(&active.shipments.ids[shipment]);
+            let is_kept =
+                move |night: &&Day| draw.is_followed() || draw.is_drawn(**night, declared);
             // Of most shipments nothing has been recorded for long: they are delivered.
             let closed_on = closed_on(active, shipment);
             let can_be_open = move |night: &&Day| closed_on.is_none_or(|day| **night <= day);
-            let drawn = nights.iter().filter(can_be_open).filter(is_drawn);
+            let drawn = nights.iter().filter(can_be_open).filter(is_kept);
             drawn.filter_map(move |night| open(active, shipment, night.start()))
         };
         let shipments: Vec<usize> = (0..active.shipments.len()).collect();
@@ -154,17 +154,4 @@ fn closed_on(active: &ActiveShipments, shipment: usize) -> Option<Day> {
         State::Delivered { .. } | State::Excluded => Some(last.day()),
         State::Waiting | State::HandedOver { .. } => None,
     }
-}
-
-/// A number from 0 to 1 that follows from a shipment's hash and a night.
-fn draw(seed: u64, night: Day) -> f64 {
-    let night = SplitMix64::mix(u64::from(night.days_since_epoch().unsigned_abs()));
-    SplitMix64::new(seed ^ night).unit()
-}
-
-/// The same for the same text on any machine.
-fn hash(text: &str) -> u64 {
-    text.bytes().fold(text.len() as u64, |hash, byte| {
-        SplitMix64::mix(hash.wrapping_add(SplitMix64::GAMMA) ^ u64::from(byte))
-    })
 }

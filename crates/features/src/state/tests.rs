@@ -14,8 +14,8 @@ use terms::{AsOf, Day, Instant};
 use self::by_definition::Records;
 use self::fixture::{FIRST_DAY, N_DAYS};
 use crate::columns::{numbers, required_instants, texts};
-use crate::snapshots::{LEG_DEFINITIONS, SNAPSHOT_AT};
-use crate::{Declaration, Error, HistoryState, Limits, Tables, build};
+use crate::snapshots::{FOLLOWED_SHARE, LEG_DEFINITIONS, SNAPSHOT_AT, SnapshotDraw};
+use crate::{Built, Declaration, Error, HistoryState, Limits, Tables, build};
 
 const DECLARED: &str = r#"
     facts = ["n_units", "n_shipments", "origin_daily_capacity"]
@@ -78,7 +78,8 @@ proptest! {
         seed: u64, nights: u64, network in 0..LIMITS.len(),
     ) {
         let (tables, declared) = (fixture::tables(seed), declared_for(network));
-        let (whole, outcomes) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let Built { frame: whole, outcomes, .. } =
+            build(&tables, &declared, AsOf::start_of(END)).unwrap();
         let nightly = nightly_runs::run(&tables, &declared, nights);
         let (assembled, nightly_outcomes) = nightly.assemble(declared.limits);
         prop_assert_eq!(whole.to_parquet().unwrap(), assembled.to_parquet().unwrap());
@@ -107,9 +108,14 @@ proptest! {
         let (drawn_lines, open_lines) = (lines(&drawn), lines(&open));
         let other = drawn_lines.difference(&open_lines).next();
         prop_assert_eq!(other, None);
-        // And they are a share of them: 0.3, give or take five standard deviations.
-        let (n, expected) = (open.height() as f64, 0.3 * open.height() as f64);
-        prop_assert!((drawn.height() as f64 - expected).abs() <= 5.0 * (0.21 * n).sqrt() + 1.0);
+        // And they are all that are to be kept.
+        let draws = declared.snapshots.as_ref().unwrap();
+        let ids = texts(&open, "shipment_id").unwrap();
+        let kept = ids.iter().flatten().filter(|id| {
+            let draw = SnapshotDraw::of(id);
+            draw.is_drawn(night.instant().day(), draws) || draw.is_followed()
+        });
+        prop_assert_eq!(drawn.height(), kept.count());
     }
 
     #[test]
@@ -117,7 +123,7 @@ proptest! {
         seed: u64, nights: u64, network in 0..LIMITS.len(),
     ) {
         let (tables, declared) = (fixture::tables(seed), declared_for(network));
-        let (frame, _) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let frame = build(&tables, &declared, AsOf::start_of(END)).unwrap().frame;
         let records = Records::of(&tables, &frame, declared.limits);
         let rows = frame.texts("shipment_id").unwrap();
         let snapshots = nightly_runs::run(&tables, &declared, nights).all_snapshots();
@@ -145,7 +151,7 @@ proptest! {
     #[test]
     fn history_is_equal_to_its_definition(seed: u64, network in 0..LIMITS.len()) {
         let (tables, declared) = (fixture::tables(seed), declared_for(network));
-        let (frame, _) = build(&tables, &declared, AsOf::start_of(END)).unwrap();
+        let frame = build(&tables, &declared, AsOf::start_of(END)).unwrap().frame;
         let records = Records::of(&tables, &frame, declared.limits);
         let regions = frame.texts("origin_region").unwrap();
         let column = |name: &str| frame.numbers(name).unwrap();
@@ -191,6 +197,29 @@ fn state_after(days: i32) -> (HistoryState, Tables, nightly_runs::NightlyStore) 
     let of_days = tables.recorded(START.start()..until.start()).unwrap();
     state.advance(of_days, START..until, &store).unwrap();
     (state, tables, store)
+}
+
+#[test]
+fn midnights_and_shipments_are_drawn_by_their_shares() {
+    let (declared, n) = (declared(), 20_000);
+    let draws = declared.snapshots.as_ref().unwrap();
+    let is_drawn = |id: u32, night| {
+        SnapshotDraw::of(&format!("s{id}")).is_drawn(Day::since_epoch(night), draws)
+    };
+    let is_near = |count: usize, share: f64| {
+        let (expected, sd) = (share * f64::from(n), (share * f64::from(n)).sqrt());
+        assert!((count as f64 - expected).abs() < 5.0 * sd, "{count}, expected {expected}");
+    };
+    is_near((0..n).filter(|&id| is_drawn(id, 20_000)).count(), 0.3);
+    is_near((0..n).filter(|&night| is_drawn(7, night as i32)).count(), 0.3);
+    let followed = |id: &u32| SnapshotDraw::of(&format!("s{id}")).is_followed();
+    is_near((0..n).filter(followed).count(), FOLLOWED_SHARE);
+    // Whether a shipment is followed says nothing of its draws.
+    let of_followed = (0..n).filter(followed).flat_map(|id| (0..100).map(move |night| (id, night)));
+    let (drawn, all) = of_followed.fold((0, 0), |(drawn, all), (id, night)| {
+        (drawn + usize::from(is_drawn(id, night)), all + 1)
+    });
+    assert!((drawn as f64 / f64::from(all) - 0.3).abs() < 0.02, "{drawn} of {all}");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use anyhow::Result;
 use features::{
-    Alteration, AlterationResult, Difference, Frame, Outcomes, Proof, Tables, encode, feature_list,
+    Alteration, AlterationResult, Built, Difference, Frame, Outcomes, Proof, ServedResult, Tables,
+    encode, feature_list,
 };
 use learn::{NoCheckpoints, Trained};
-use scorer::Scorer;
+use scorer::{IN_FLIGHT_FOLDER, Scorer};
 use serde_json::{Value, json};
 use terms::{AsOf, Digest, FeatureList, Fingerprint, count};
 
@@ -26,6 +27,7 @@ struct PartResult {
     /// Which facts were altered, or which day was served.
     facts: String,
     rows: usize,
+    snapshots: usize,
     differences: Vec<Difference>,
     /// Families whose model or predictions differ.
     models: Vec<String>,
@@ -59,13 +61,14 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     let later = stages::check_of(&to_the_end, resolved)?.read_all(&to_the_end)?;
     let build = |tables: &Tables, as_of: AsOf| features::build(tables, &declared, as_of);
     let proof = Proof::new(&known, &later, (cut, end), &build)?;
-    let (frame, outcomes) = proof.reference();
+    let reference = proof.reference();
+    let frame = &reference.frame;
     let training = Training { resolved, cut, features: feature_list(frame)? };
     context.reporter.progress(format!("proof: models as of {cut}"));
-    let trained = match training.train(frame, outcomes) {
+    let trained = match training.train(reference) {
         Ok(trained) => trained,
         Err(error) => {
-            let (_, outcomes) = build(&later, end)?;
+            let Built { outcomes, .. } = build(&later, end)?;
             return Err(too_short(error, &outcomes, (cut, end)));
         }
     };
@@ -74,39 +77,39 @@ pub(crate) fn run(context: &RunContext<'_>, resolved: &Resolved) -> Result<Comma
     for alteration in Alteration::ALL {
         let facts = format!("later facts {}", alteration.name());
         context.reporter.progress(format!("proof: {facts}"));
-        let AlterationResult { differences, rows, frame, outcomes } = proof.with(alteration)?;
-        let others = training.train(&frame, &outcomes)?;
+        let AlterationResult { differences, rows, snapshots, built } = proof.with(alteration)?;
+        let others = training.train(&built)?;
         let differ = trained.iter().zip(&others).filter(|(a, b)| a.digest != b.digest);
         let models = differ.map(|(model, _)| model.family.clone()).collect();
-        parts.push(PartResult { facts, rows, differences, models });
+        parts.push(PartResult { facts, rows, snapshots, differences, models });
     }
     for day in SERVED_DAYS_AGO.map(|days| cut.plus_days(-days)) {
         context.reporter.progress(format!("proof: served on {day}"));
-        let (differences, served) = match proof.served_on(day.instant()) {
-            Err(features::Error::NothingKnown { .. }) => {
-                let note =
-                    format!("proof: nothing was known yet of {}, so nothing served", day.day());
-                context.reporter.note(&note);
-                continue;
-            }
-            found => found?,
-        };
+        let ServedResult { differences, frame: served, snapshots } =
+            match proof.served_on(day.instant()) {
+                Err(features::Error::NothingKnown { .. }) => {
+                    let note =
+                        format!("proof: nothing was known yet of {}, so nothing served", day.day());
+                    context.reporter.note(&note);
+                    continue;
+                }
+                found => found?,
+            };
         let mut models = Vec::new();
-        for model in &trained {
+        for model in trained.iter().filter(|model| !model.is_in_flight) {
             if !scores_alike(&model.scorer, &served, frame)? {
                 models.push(model.family.clone());
             }
         }
         let (facts, rows) = (format!("served on {}", day.day()), served.n_rows());
-        parts.push(PartResult { facts, rows, differences, models });
+        parts.push(PartResult { facts, rows, snapshots, differences, models });
     }
     Ok(output(cut, end, &trained, &parts))
 }
 
 /// The error of a training as of a cut before which too few deliveries are known, with a way out.
 fn too_short(error: anyhow::Error, outcomes: &Outcomes, (cut, end): (AsOf, AsOf)) -> anyhow::Error {
-    let of_learn = error.chain().find_map(|cause| cause.downcast_ref::<learn::Error>());
-    let Some(&learn::Error::TooFewRows { needed, .. }) = of_learn else { return error };
+    let Some(needed) = rows_needed(&error) else { return error };
     let known_at = outcomes.deliveries(end).iter().map(|delivery| delivery.recorded_at).collect();
     let enough = KnownDeliveries::new(end, Vec::new(), known_at).known_by(needed);
     let enough = enough.filter(|enough| *enough > cut && *enough < end);
@@ -116,6 +119,14 @@ fn too_short(error: anyhow::Error, outcomes: &Outcomes, (cut, end): (AsOf, AsOf)
         None => format!("import the tables of more days than up to {end}, or {few}"),
     };
     Refusal::ShortHistory { problem: format!("{error:#}"), way_out }.into()
+}
+
+/// How many rows a training needs that has too few.
+fn rows_needed(error: &anyhow::Error) -> Option<usize> {
+    match error.chain().find_map(|cause| cause.downcast_ref::<learn::Error>())? {
+        learn::Error::TooFewRows { needed, .. } => Some(*needed),
+        _ => None,
+    }
 }
 
 /// How the models of a proof are trained.
@@ -129,25 +140,48 @@ struct Training<'a> {
 /// A trained family.
 struct Model {
     family: String,
+    /// Whether it is that of what is in flight.
+    is_in_flight: bool,
     digest: Digest,
     scorer: Scorer,
 }
 
 impl Training<'_> {
-    /// Trains every family as of the cut.
-    fn train(&self, frame: &Frame, outcomes: &Outcomes) -> Result<Vec<Model>> {
+    /// Trains every family as of the cut, and the model of what is in flight.
+    fn train(&self, built: &Built) -> Result<Vec<Model>> {
+        let Built { frame, outcomes, snapshots } = built;
         let matrix = encode(frame, &self.features)?;
-        let train = |&name| -> Result<Model> {
-            let (resolved, cut) = (self.resolved, self.cut);
-            let Trained { parts, scorer, .. } =
+        let (resolved, cut) = (self.resolved, self.cut);
+        let of_family = |&name| -> Result<Model> {
+            let trained =
                 stages::train_on_orders((&matrix, outcomes), resolved, name, cut, &NoCheckpoints)?;
-            let files = parts.encode();
-            let all = files.iter().fold(Fingerprint::new(), |hash, (file, bytes)| {
-                hash.with(file, Digest::of(bytes).to_string())
-            });
-            Ok(Model { family: stages::family_name(name), digest: all.finish(), scorer })
+            Ok(Model::new(stages::family_name(name), false, trained))
         };
-        self.resolved.settings.train.families.iter().map(train).collect()
+        let families = resolved.settings.train.families.iter().map(of_family);
+        let mut models = families.collect::<Result<Vec<Model>>>()?;
+        let of_orders = (&matrix, outcomes);
+        match stages::train_on_snapshots(&snapshots.drawn, of_orders, resolved, cut, &NoCheckpoints)
+        {
+            Ok(None) => {}
+            Ok(Some(trained)) => {
+                models.push(Model::new(IN_FLIGHT_FOLDER.to_owned(), true, trained));
+            }
+            // Then nothing is published of what is in flight.
+            Err(error) if rows_needed(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+        Ok(models)
+    }
+}
+
+impl Model {
+    fn new(family: String, is_in_flight: bool, trained: Trained) -> Self {
+        let Trained { parts, scorer, .. } = trained;
+        let files = parts.encode();
+        let all = files.iter().fold(Fingerprint::new(), |hash, (file, bytes)| {
+            hash.with(file, Digest::of(bytes).to_string())
+        });
+        Self { family, is_in_flight, digest: all.finish(), scorer }
     }
 }
 
@@ -188,6 +222,7 @@ fn output(cut: AsOf, end: AsOf, trained: &[Model], parts: &[PartResult]) -> Comm
             json!({
                 "facts": part.facts,
                 "rows": part.rows,
+                "snapshots": part.snapshots,
                 "columns": columns.collect::<Vec<_>>(),
                 "models": part.models,
             })
@@ -212,12 +247,14 @@ fn output(cut: AsOf, end: AsOf, trained: &[Model], parts: &[PartResult]) -> Comm
             vec![
                 part.facts.clone(),
                 count(part.rows),
+                count(part.snapshots),
                 same(part.differences.len(), "columns"),
                 same(part.models.len(), "models"),
             ]
         })
         .collect();
-    let header = ["as of the cut", "rows", "features and outcomes", "models and predictions"];
+    let header =
+        ["as of the cut", "rows", "snapshots", "features and outcomes", "models and predictions"];
     let text = format!("cut at {cut}, facts up to {end}\n\n{}", table(&header, &rows));
     let refused = (!found.is_empty()).then_some(Refusal::Leaks { found });
     CommandOutput { json: envelope("proof", result), text, refused }

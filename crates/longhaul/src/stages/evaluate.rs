@@ -181,12 +181,14 @@ pub(crate) fn run(
         let past = InFlight::past(&feature_set)?;
         let what = format!("evaluate {IN_FLIGHT_FOLDER}");
         let progress = train::TrainingProgress { reporter: context.reporter, what };
+        let mut followed = None;
         match past.train(resolved, start, &progress) {
             Ok(None) => {}
             Ok(Some(of_snapshots)) => {
                 let models = (&of_snapshots, &trained[chosen].scorer);
-                evaluation.in_flight =
-                    in_flight::compare(&past, models, (start, end), context.as_of)?;
+                let moments = ((start, end), context.as_of);
+                evaluation.in_flight = in_flight::compare(&past, models, moments.0, moments.1)?;
+                followed = Some(in_flight::followed(&feature_set, models, moments)?);
             }
             Err(error) => {
                 let reason = LeftOut::because(IN_FLIGHT_FOLDER, error, context.reporter)?;
@@ -204,6 +206,7 @@ pub(crate) fn run(
             gate_rules: trained[chosen].gate_rules.text(),
             importance: trained[chosen].importance.clone(),
             drift: Some(drift),
+            followed,
         };
         let report = ::evaluate::report(&evaluation, &extras);
         let mut summary = summary(&evaluation, left_out);

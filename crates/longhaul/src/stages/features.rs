@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use evaluate::CutOff;
 use features::{
-    Declaration, Frame, Limits, Month, Outcomes, Snapshots, assemble, assemble_snapshots, encode,
-    feature_list,
+    Declaration, Frame, Limits, Month, Outcomes, PastSnapshots, Snapshots, assemble,
+    assemble_snapshots, encode, feature_list,
 };
 use serde::{Deserialize, Serialize};
 use store::Store;
-use terms::{Digest, Instant, Matrix, count};
+use terms::{Digest, FeatureList, Instant, Matrix, count};
 
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageManifest, StageResult};
@@ -128,6 +128,8 @@ pub(crate) struct FeatureSet {
     pub(crate) outcomes: Outcomes,
     /// Snapshots of open shipments of the past; none unless they are declared.
     pub(crate) snapshots: Snapshots,
+    /// Those of every night of a few shipments.
+    pub(crate) followed: Snapshots,
 }
 
 impl FeatureSet {
@@ -141,15 +143,34 @@ impl FeatureSet {
         result: &StageResult,
     ) -> Result<Self> {
         let (declaration, _) = resolved.declaration()?;
-        let months: Vec<StoredMonth> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
-            .with_context(|| format!("{}/{MONTHS}", result.folder))?;
-        let months: Vec<Month> =
-            months.iter().map(|month| month.read(context)).collect::<Result<_>>()?;
+        let months = months(context, result, StoredMonth::read)?;
         let (frame, outcomes) = assemble(&months, declaration.limits)?;
-        let snapshots = assemble_snapshots(&months, &frame, context.as_of)?;
+        let of_snapshots = declaration.snapshots.as_ref();
+        let PastSnapshots { drawn: snapshots, followed } =
+            assemble_snapshots(&months, &frame, of_snapshots, context.as_of)?;
         drop(months);
         let matrix = encode(&frame, &feature_list(&frame)?)?;
-        Ok(Self { declaration, frame, matrix, outcomes, snapshots })
+        Ok(Self { declaration, frame, matrix, outcomes, snapshots, followed })
+    }
+
+    /// The same for a model that scores: its features alone as numbers, and no snapshots of the past, which
+    /// are several times as many as shipments.
+    ///
+    /// # Errors
+    /// As for [`FeatureSet::read`]; if a feature is missing.
+    pub(crate) fn read_for_scoring(
+        context: &RunContext<'_>,
+        resolved: &Resolved,
+        result: &StageResult,
+        of_model: &FeatureList,
+    ) -> Result<Self> {
+        let (declaration, _) = resolved.declaration()?;
+        let months = months(context, result, StoredMonth::read_rows)?;
+        let (frame, outcomes) = assemble(&months, declaration.limits)?;
+        drop(months);
+        let matrix = encode(&frame, of_model)?;
+        let (snapshots, followed) = (Snapshots::none(), Snapshots::none());
+        Ok(Self { declaration, frame, matrix, outcomes, snapshots, followed })
     }
 
     /// Snapshots of all shipments that are open at the as-of; none unless they are declared.
@@ -174,4 +195,15 @@ impl FeatureSet {
         let position = |end: Instant| ordered_at.partition_point(|&at| at < end);
         position(from)..position(to)
     }
+}
+
+/// The months of the output of the stage, read one by one.
+fn months(
+    context: &RunContext<'_>,
+    result: &StageResult,
+    read: fn(&StoredMonth, &RunContext<'_>) -> Result<Month>,
+) -> Result<Vec<Month>> {
+    let months: Vec<StoredMonth> = serde_json::from_slice(&result.read(context.store, MONTHS)?)
+        .with_context(|| format!("{}/{MONTHS}", result.folder))?;
+    months.iter().map(|month| read(month, context)).collect()
 }

@@ -55,7 +55,7 @@ pub(crate) use self::history::{StateList, is_half_year, stored_states};
 pub(crate) use self::holdout::{Holdout, baselines, forecast, shipments};
 pub(crate) use self::in_flight::{
     InFlight, by_orders, lane_baseline as lane_baseline_in_flight, shipments as snapshots_judged,
-    time_left,
+    time_left, train_on_snapshots,
 };
 pub(crate) use self::last_check::as_of_at as check_at;
 pub(crate) use self::night_inputs::NightInputs;

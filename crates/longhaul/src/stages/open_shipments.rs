@@ -1,13 +1,11 @@
 //! The forecasts of the shipments that are open at the as-of, as tables: all of them, and those that have
 //! a promise by how likely they miss it.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
 use features::{Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
 use polars::prelude::*;
 use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
-use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, Matrix, N_LEVELS, TWO_DAYS_HOURS, column};
+use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS, column};
 
 use crate::predictions::{Predictions, instants};
 use crate::stages::features::FeatureSet;
@@ -48,38 +46,61 @@ struct OpenForecast {
 }
 
 impl<'a> OpenForecasts<'a> {
-    /// Scores the shipments that are open at the as-of; given that they are, or as of their order.
-    /// Shapes: `matrix` has the rows of the feature set.
+    /// Scores the shipments that are open at the as-of: by the model of what is in flight those of which there
+    /// is a snapshot, tonight's; the others by that of orders, given that they are open, or as of their order.
     ///
     /// # Errors
-    /// If the matrix is not the scorer's.
+    /// If the feature set or the snapshots lack a feature of a model.
     pub(super) fn new(
         feature_set: &'a FeatureSet,
-        matrix: &Matrix,
         scorer: &'a Scorer,
+        of_snapshots: Option<(&Scorer, &Snapshots)>,
         (as_of, model_id): (AsOf, &'a str),
         given_still_open: bool,
     ) -> Result<Self> {
-        let outcomes = &feature_set.outcomes;
+        let FeatureSet { frame, outcomes, matrix, .. } = feature_set;
         let shipments = outcomes.open(as_of);
         let rows: Vec<usize> = shipments.iter().map(|open| open.row).collect();
         let ordered_at: Vec<Instant> = rows.iter().map(|&row| outcomes.ordered_at()[row]).collect();
-        let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
+        let promised = frame.numbers(PROMISED_HOURS)?;
         let promised_at = rows.iter().zip(&ordered_at).map(|(&row, ordered_at)| {
             credible_promise(promised[row]).map(|hours| after(*ordered_at, f64::from(hours)))
         });
         let promised_at: Vec<Option<Instant>> = promised_at.collect();
-        let open_for: Vec<f32> = shipments.iter().map(|open| open.open_hours).collect();
-        let forecast = |row: usize, mixture: &Mixture| OpenForecast {
-            by: AT_ORDER,
-            distribution: mixture.distribution(),
-            eta: eta(mixture, ordered_at[row]),
-            missing_promise: promised_at[row].map(|at| {
-                mixture.survival(at.hours_since(ordered_at[row]) + ROUNDING_HOURS) as f32
-            }),
+        let mut forecasts: Vec<Option<OpenForecast>> = vec![None; rows.len()];
+        if let Some((scorer, open)) = of_snapshots {
+            let matrix = open.encode(frame, scorer.features())?;
+            let forecast = |snapshot: usize, mixture: &Mixture| {
+                let at = rows.binary_search(&open.rows()[snapshot]).ok()?;
+                let moments = (ordered_at[at], open.at()[snapshot]);
+                Some((at, in_flight(mixture, moments, promised_at[at])))
+            };
+            for (at, forecast) in
+                scorer.map_mixtures(&matrix, None, forecast)?.into_iter().flatten()
+            {
+                forecasts[at] = Some(forecast);
+            }
+        }
+        let others: Vec<usize> = (0..rows.len()).filter(|&at| forecasts[at].is_none()).collect();
+        let forecast = |other: usize, mixture: &Mixture| {
+            let at = others[other];
+            OpenForecast {
+                by: AT_ORDER,
+                distribution: mixture.distribution(),
+                eta: eta(mixture, ordered_at[at]),
+                missing_promise: promised_at[at].map(|promised_at| {
+                    let hours = promised_at.hours_since(ordered_at[at]) + ROUNDING_HOURS;
+                    mixture.survival(hours) as f32
+                }),
+            }
         };
-        let given_age = given_still_open.then_some(&*open_for);
-        let forecasts = scorer.map_mixtures(&matrix.take(&rows), given_age, forecast)?;
+        let open_for: Vec<f32> = others.iter().map(|&at| shipments[at].open_hours).collect();
+        let of_others = matrix.take(&others.iter().map(|&at| rows[at]).collect::<Vec<usize>>());
+        let of_others =
+            scorer.map_mixtures(&of_others, given_still_open.then_some(&*open_for), forecast)?;
+        for (&at, forecast) in others.iter().zip(of_others) {
+            forecasts[at] = Some(forecast);
+        }
         Ok(Self {
             levels: rows.iter().map(|&row| scorer.level_hours(matrix, row)).collect(),
             recording_lag_hours: outcomes.recording_lag_hours(as_of) as f32,
@@ -89,31 +110,8 @@ impl<'a> OpenForecasts<'a> {
             scorer,
             shipments,
             promised_at,
-            forecasts,
+            forecasts: forecasts.into_iter().flatten().collect(),
         })
-    }
-
-    /// Replaces the forecasts of those of which there is a snapshot in `open`, tonight's, by those of the model
-    /// of what is in flight.
-    ///
-    /// # Errors
-    /// If the snapshots lack a feature of the model.
-    pub(super) fn with_in_flight(mut self, scorer: &Scorer, open: &Snapshots) -> Result<Self> {
-        let FeatureSet { frame, outcomes, .. } = self.feature_set;
-        let matrix = open.encode(frame, scorer.features())?;
-        let position: BTreeMap<usize, usize> =
-            self.shipments.iter().enumerate().map(|(at, open)| (open.row, at)).collect();
-        let forecast = |snapshot: usize, mixture: &Mixture| {
-            let row = open.rows()[snapshot];
-            let &at = position.get(&row)?;
-            let ordered_at = outcomes.ordered_at()[row];
-            let (taken_at, promised_at) = (open.at()[snapshot], self.promised_at[at]);
-            Some((at, in_flight(mixture, (ordered_at, taken_at), promised_at)))
-        };
-        for (at, forecast) in scorer.map_mixtures(&matrix, None, forecast)?.into_iter().flatten() {
-            self.forecasts[at] = forecast;
-        }
-        Ok(self)
     }
 
     /// How many there are.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
+use features::Snapshots;
 use intake::Contract;
 use polars::prelude::DataFrame;
 use scorer::{is_in_flight_file, is_model_file};
@@ -73,19 +74,23 @@ pub(crate) fn run(
     stage::run(context, "score", inputs, || {
         let is_wanted = |name: &str| is_model_file(name) || is_in_flight_file(name);
         let bundle = artifact::read_files(context.store, &model_id, is_wanted)?;
-        let feature_set = FeatureSet::read(context, resolved, features)?;
         let scorer = bundle.scorer()?;
-        let matrix = features::encode(&feature_set.frame, scorer.features())?;
+        let feature_set =
+            FeatureSet::read_for_scoring(context, resolved, features, scorer.features())?;
+        let matrix = &feature_set.matrix;
         let of_model = (context.as_of, model_id.as_str());
-        let mut open =
-            OpenForecasts::new(&feature_set, &matrix, &scorer, of_model, given_still_open)?;
-        if given_still_open && let Some(in_flight) = bundle.in_flight_scorer()? {
-            open = open.with_in_flight(&in_flight, &feature_set.open(context, features)?)?;
-        }
+        let in_flight = if given_still_open { bundle.in_flight_scorer()? } else { None };
+        let snapshots = match &in_flight {
+            Some(_) => feature_set.open(context, features)?,
+            None => Snapshots::none(),
+        };
+        let in_flight = in_flight.as_ref().map(|scorer| (scorer, &snapshots));
+        let open =
+            OpenForecasts::new(&feature_set, &scorer, in_flight, of_model, given_still_open)?;
         let lanes = Lanes::of(&feature_set)?;
         let (predictions, at_risk) = (open.predictions()?, open.at_risk(&lanes)?);
         let (rows, promised) = (predictions.height(), at_risk.height());
-        let model = (&matrix, &scorer);
+        let model = (matrix, &scorer);
         let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
         let n_lanes = table.n_rows();
         let tables =
@@ -107,7 +112,7 @@ pub(crate) fn run(
                 rows,
                 promised,
                 lanes: n_lanes,
-                late_shares: late_shares((&feature_set, &lanes), &matrix, &scorer, context.as_of)?,
+                late_shares: late_shares((&feature_set, &lanes), matrix, &scorer, context.as_of)?,
             })?,
             files,
         })

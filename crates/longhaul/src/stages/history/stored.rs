@@ -63,6 +63,14 @@ impl StoredMonth {
         Ok(Month::read(&rows, &versions, snapshots.as_deref())?)
     }
 
+    /// The same without snapshots, verified.
+    ///
+    /// # Errors
+    /// If it is not what was written.
+    pub(crate) fn read_rows(&self, context: &RunContext<'_>) -> Result<Month> {
+        Ok(Month::read(&self.rows.read(context)?, &self.versions.read(context)?, None)?)
+    }
+
     /// The same without features, verified.
     ///
     /// # Errors

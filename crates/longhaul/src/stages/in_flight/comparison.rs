@@ -7,7 +7,7 @@ use learn::Trained;
 use scorer::{Distribution, Mixture, Scorer};
 use terms::AsOf;
 
-use super::judged::shipments;
+use super::judged::{by_first_night, shipments, sort};
 use super::rows::{InFlight, by_orders, time_left};
 use crate::stages::holdout::forecast;
 
@@ -26,7 +26,8 @@ pub(crate) fn compare(
     if positions.is_empty() {
         return Ok(None);
     }
-    let judged = shipments(in_flight, &positions, now)?;
+    let mut judged = shipments(in_flight, &positions, now)?;
+    judged.segments.push(by_first_night(in_flight, &positions)?);
     let missing = |row: usize, mixture: &Mixture| {
         let promised = judged.promised_hours[row];
         let missing = promised.map(|hours| mixture.survival(f64::from(hours)) as f32);
@@ -43,5 +44,9 @@ pub(crate) fn compare(
         given_age: &forecast("at order, given the age", of_orders.days(), &given_age),
         missing_promise: &missing_promise,
     };
-    Ok(InFlightScores::of(&judged, &forecasts)?)
+    let mut scores = InFlightScores::of(&judged, &forecasts)?;
+    if let Some(scores) = &mut scores {
+        sort(&mut scores.segments, in_flight)?;
+    }
+    Ok(scores)
 }

@@ -1,9 +1,11 @@
 //! Snapshots as they are judged: the time that was left, the segments, and the lane's baseline.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Result;
 use evaluate::baseline::{self, PastDeliveries};
-use evaluate::{Forecast, SegmentFamily, Shipments};
-use features::{HOURS_SINCE_HANDOVER, PROMISED_HOURS};
+use evaluate::{FIRST_NIGHT, Forecast, InFlightSegment, LATER_NIGHTS, SegmentFamily, Shipments};
+use features::{HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, PROMISED_HOURS};
 use terms::{AsOf, DayGrid, Grain, Instant};
 
 use super::rows::InFlight;
@@ -13,16 +15,23 @@ use crate::stages::lanes::Lanes;
 const AGES: [(f32, &str); 4] =
     [(2.0, "up to 2 days"), (5.0, "2 to 5 days"), (10.0, "5 to 10 days"), (20.0, "10 to 20 days")];
 
+/// What segments by age and by the latest milestone on record are called.
+const AGE: &str = "age";
+const MILESTONE: &str = "milestone";
+
+/// What the ages after the last of them are called.
+const OLDEST: &str = "more than 20 days";
+
 /// The name of the lane's baseline.
 const LANE: &str = "lane_remaining_28d";
 
 fn age_band(hours: f32) -> &'static str {
-    AGES.iter().find(|(end, _)| hours < end * 24.0).map_or("more than 20 days", |(_, name)| name)
+    AGES.iter().find(|(end, _)| hours < end * 24.0).map_or(OLDEST, |(_, name)| name)
 }
 
 /// The latest milestone of a snapshot that was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum LatestMilestone {
+pub(super) enum LatestMilestone {
     Ordered,
     HandedOver,
     /// So many legs have arrived.
@@ -31,7 +40,7 @@ enum LatestMilestone {
 
 impl LatestMilestone {
     /// From the columns of a snapshot; without a table of legs none are done.
-    fn of(hours_since_handover: f32, legs_done: f32) -> Self {
+    pub(super) fn of(hours_since_handover: f32, legs_done: f32) -> Self {
         match legs_done as u32 {
             0 if hours_since_handover.is_nan() => Self::Ordered,
             0 => Self::HandedOver,
@@ -39,7 +48,7 @@ impl LatestMilestone {
         }
     }
 
-    fn name(self) -> String {
+    pub(super) fn name(self) -> String {
         match self {
             Self::Ordered => "ordered".to_owned(),
             Self::HandedOver => "handed over".to_owned(),
@@ -56,6 +65,81 @@ fn stages_of(in_flight: &InFlight<'_>) -> Result<Vec<(&'static str, LatestMilest
     let milestones = since_handover.iter().zip(&legs_done);
     let milestones = milestones.map(|(&since, &legs)| LatestMilestone::of(since, legs));
     Ok(ages.iter().map(|&age| age_band(age)).zip(milestones).collect())
+}
+
+/// Whether each snapshot is of the first night by which its latest milestone is usually on record. Where it
+/// was recorded later than usual, none is.
+fn first_nights(
+    in_flight: &InFlight<'_>,
+    stages: &[(&'static str, LatestMilestone)],
+) -> Result<Vec<bool>> {
+    let snapshots = in_flight.snapshots;
+    let (ages, since_handover) = (in_flight.ages()?, snapshots.numbers(HOURS_SINCE_HANDOVER)?);
+    let since_leg = match snapshots.legs_done()? {
+        Some(_) => snapshots.numbers(HOURS_SINCE_LEG)?,
+        None => vec![f32::NAN; ages.len()],
+    };
+    let nights = stages.iter().enumerate().map(|(position, &(_, milestone))| {
+        let hours = match milestone {
+            LatestMilestone::Ordered => ages[position],
+            LatestMilestone::HandedOver => since_handover[position],
+            LatestMilestone::LegsDone(_) => since_leg[position],
+        };
+        (milestone, (hours / 24.0).floor() as i32)
+    });
+    let nights: Vec<(LatestMilestone, i32)> = nights.collect();
+    Ok(are_first(&nights))
+}
+
+/// Whether each night after a milestone is the first one: before it there are less than half as many as on
+/// any, as shipments only become fewer.
+fn are_first(nights: &[(LatestMilestone, i32)]) -> Vec<bool> {
+    let mut counts: BTreeMap<LatestMilestone, BTreeMap<i32, usize>> = BTreeMap::new();
+    for &(milestone, night) in nights {
+        *counts.entry(milestone).or_default().entry(night).or_default() += 1;
+    }
+    let first = |counts: &BTreeMap<i32, usize>| {
+        let most = counts.values().max().copied().unwrap_or_default();
+        counts.iter().find(|(_, count)| 2 * **count >= most).map(|(&night, _)| night)
+    };
+    let first: BTreeMap<LatestMilestone, Option<i32>> =
+        counts.iter().map(|(&milestone, counts)| (milestone, first(counts))).collect();
+    nights.iter().map(|(milestone, night)| first[milestone] == Some(*night)).collect()
+}
+
+/// Some snapshots by the milestone after which it is their first night, if it is one.
+///
+/// # Errors
+/// If a column is not as it was built.
+pub(super) fn by_first_night(
+    in_flight: &InFlight<'_>,
+    positions: &[usize],
+) -> Result<SegmentFamily> {
+    let stages = stages_of(in_flight)?;
+    let is_first = first_nights(in_flight, &stages)?;
+    let name = |&position: &usize| match is_first[position] {
+        true => stages[position].1.name(),
+        false => LATER_NIGHTS.to_owned(),
+    };
+    Ok(SegmentFamily { name: FIRST_NIGHT.to_owned(), values: positions.iter().map(name).collect() })
+}
+
+/// Sorts segments: ages from the youngest on, milestones in their order, what is neither last.
+///
+/// # Errors
+/// If a column is not as it was built.
+pub(super) fn sort(segments: &mut [InFlightSegment], in_flight: &InFlight<'_>) -> Result<()> {
+    let milestones: BTreeSet<LatestMilestone> =
+        stages_of(in_flight)?.into_iter().map(|(_, milestone)| milestone).collect();
+    let ages = AGES.map(|(_, name)| name).into_iter().chain([OLDEST]).map(str::to_owned);
+    let names: Vec<String> =
+        ages.chain(milestones.into_iter().map(LatestMilestone::name)).collect();
+    let families = [AGE, MILESTONE, FIRST_NIGHT];
+    segments.sort_by_key(|segment| {
+        let family = families.iter().position(|family| *family == segment.by);
+        (family, names.iter().position(|name| *name == segment.name).unwrap_or(names.len()))
+    });
+    Ok(())
 }
 
 /// Some snapshots as the input of an evaluation, with the time that was left as known at `now`.
@@ -85,8 +169,8 @@ pub(crate) fn shipments(
         outcomes: positions.iter().map(|&position| outcomes[position]).collect(),
         promised_hours: positions.iter().map(promised).collect(),
         segments: vec![
-            segment("age", &|position| stages[position].0.to_owned()),
-            segment("milestone", &|position| stages[position].1.name()),
+            segment(AGE, &|position| stages[position].0.to_owned()),
+            segment(MILESTONE, &|position| stages[position].1.name()),
         ],
     })
 }
@@ -132,7 +216,29 @@ pub(crate) fn lane_baseline(
 
 #[cfg(test)]
 mod tests {
-    use super::LatestMilestone;
+    use super::{LatestMilestone, are_first};
+
+    #[test]
+    fn the_first_night_after_a_milestone_is_that_by_which_it_is_usually_on_record() {
+        let of = |milestone, counts: &[usize]| -> Vec<bool> {
+            let nights = counts.iter().zip(0..).flat_map(|(&n, night)| vec![(milestone, night); n]);
+            are_first(&nights.collect::<Vec<_>>())
+        };
+        let firsts = |counts: &[usize]| {
+            let found = of(LatestMilestone::HandedOver, counts);
+            let firsts = found.iter().zip(0..).filter(|(is_first, _)| **is_first);
+            firsts.map(|(_, at)| at).collect::<Vec<usize>>()
+        };
+        let among = |from: usize, n: usize| (from..from + n).collect::<Vec<usize>>();
+        assert_eq!(firsts(&[9, 8, 4]), among(0, 9));
+        // A few are on record earlier; none is; nearly all are open on the next nights too.
+        assert_eq!(firsts(&[1, 9, 7]), among(1, 9));
+        assert_eq!(firsts(&[0, 8, 9, 9]), among(0, 8));
+        // Each milestone has its own.
+        let two = [(LatestMilestone::Ordered, 0), (LatestMilestone::LegsDone(1), 2)];
+        assert_eq!(are_first(&two), [true, true]);
+        assert!(are_first(&[]).is_empty());
+    }
 
     #[test]
     fn the_latest_milestone_is_a_leg_where_one_has_arrived() {

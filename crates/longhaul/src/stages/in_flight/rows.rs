@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use features::{AGE_HOURS, Snapshots};
+use features::{AGE_HOURS, Outcomes, Snapshots};
 use learn::{Checkpoints, FamilyName, Trained};
 use scorer::{Distribution, Mixture, Scorer};
 use terms::{AsOf, DayGrid, Instant, LEVELS, Matrix, N_LEVELS, Outcome, TWO_DAYS_HOURS};
@@ -51,19 +51,8 @@ impl<'a> InFlight<'a> {
         origin: AsOf,
         checkpoints: &dyn Checkpoints,
     ) -> Result<Option<Trained>> {
-        let families = &resolved.settings.train.families;
-        let boosted = families.iter().find(|family| **family == FamilyName::Boost);
-        let Some(&family) = boosted.or(families.first()) else { return Ok(None) };
-        if self.snapshots.is_empty() {
-            return Ok(None);
-        }
-        let outcomes = |moment| self.outcomes(moment);
-        let rows = LabelledRows {
-            matrix: &self.matrix,
-            moments: self.snapshots.at(),
-            outcomes: &outcomes,
-        };
-        training::train(&rows, resolved, family, origin, checkpoints).map(Some)
+        let rows = (&self.feature_set.outcomes, self.snapshots, &self.matrix);
+        train_rows(rows, resolved, origin, checkpoints)
     }
 
     /// The age of each. Units: hours.
@@ -79,6 +68,43 @@ impl<'a> InFlight<'a> {
         let position = |end: AsOf| self.snapshots.at().partition_point(|&at| at < end.instant());
         position(from)..position(to)
     }
+}
+
+/// Trains a model on snapshots as of `origin`, as [`InFlight::train`] does, from the matrix and the outcomes
+/// of their orders; `None` if there are no snapshots.
+///
+/// # Errors
+/// If a column is not as it was built, or the training fails.
+pub(crate) fn train_on_snapshots(
+    snapshots: &Snapshots,
+    (orders, outcomes): (&Matrix, &Outcomes),
+    resolved: &Resolved,
+    origin: AsOf,
+    checkpoints: &dyn Checkpoints,
+) -> Result<Option<Trained>> {
+    if snapshots.is_empty() {
+        return Ok(None);
+    }
+    let matrix = snapshots.matrix(orders)?;
+    train_rows((outcomes, snapshots, &matrix), resolved, origin, checkpoints)
+}
+
+fn train_rows(
+    (outcomes, snapshots, matrix): (&Outcomes, &Snapshots, &Matrix),
+    resolved: &Resolved,
+    origin: AsOf,
+    checkpoints: &dyn Checkpoints,
+) -> Result<Option<Trained>> {
+    let families = &resolved.settings.train.families;
+    let boosted = families.iter().find(|family| **family == FamilyName::Boost);
+    let Some(&family) = boosted.or(families.first()) else { return Ok(None) };
+    if snapshots.is_empty() {
+        return Ok(None);
+    }
+    let (rows, moments) = (snapshots.rows(), snapshots.at());
+    let outcomes = |moment| outcomes.remaining(rows, moments, moment);
+    let rows = LabelledRows { matrix, moments, outcomes: &outcomes };
+    training::train(&rows, resolved, family, origin, checkpoints).map(Some)
 }
 
 /// Less than this is no time left: the shipment has been delivered, and that is not recorded yet. Where
