@@ -16,6 +16,8 @@ use crate::regressors::{Regressors, Which};
 use crate::settings::Settings;
 use crate::sizes::CalibrationBasis;
 
+const WEEK_HOURS: f64 = 7.0 * 24.0;
+
 /// What a training is made of, for its corrections.
 pub(crate) struct Corrections<'a> {
     pub(crate) population: &'a Population<'a>,
@@ -90,12 +92,16 @@ impl Corrections<'_> {
         let matrix = self.population.matrix;
         let predicted = regressors.predict(matrix, &followed.rows);
         let times = followed.times(matrix, &regressors.time_scales[0]);
+        let Population { moment, ordered_at, .. } = self.population;
+        let begin = moment.plus_days(-days).instant();
+        let week = |row: usize| (ordered_at[row].hours_since(begin) / WEEK_HOURS) as usize;
         let spell = |(position, quantiles)| Spell {
             quantiles: calibration.apply(quantiles),
             // All of them were ordered in the period.
             entered: 0.0,
             left: f64::from(times[position]),
             delivered: followed.observed[position],
+            week: week(followed.rows[position]),
         };
         let spells: Vec<Spell> = predicted.into_iter().enumerate().map(spell).collect();
         tracing::info!(?basis, "recalibration learned");

@@ -171,6 +171,10 @@ pub struct RecalibrationSettings {
     /// The share of the logarithm of the ratios that is applied.
     #[schemars(range(min = 0, max = 1))]
     pub damping: f64,
+    /// The standard deviation of the logarithm of ratios that last. Where those of single weeks differ
+    /// by more, less of their mean is applied: their mean is not what the next week will be.
+    #[schemars(range(min = 0.001, max = 1000))]
+    pub lasting_sd: f64,
     /// Deliveries that are added to those seen and to those expected in each stretch.
     #[schemars(range(min = 0))]
     pub prior_deliveries: f64,
@@ -189,6 +193,7 @@ impl Default for RecalibrationSettings {
             days: 28,
             deliveries_min: 100,
             damping: 0.5,
+            lasting_sd: 0.2,
             prior_deliveries: 22.5,
             stretches: 8,
             hazard_max: 3.2,
@@ -330,6 +335,13 @@ impl Settings {
         let recalibration = &self.recalibration;
         within("recalibration.days", recalibration.days.into(), 1.0, 36_500.0, days)?;
         within("recalibration.damping", recalibration.damping, 0.0, 1.0, "0 to 1")?;
+        within(
+            "recalibration.lasting_sd",
+            recalibration.lasting_sd,
+            0.001,
+            1000.0,
+            "0.001 to 1000",
+        )?;
         let prior = recalibration.prior_deliveries;
         within("recalibration.prior_deliveries", prior, 0.0, f64::MAX, "at least 0")?;
         let stretches = recalibration.stretches.into();
