@@ -7,6 +7,7 @@ Times in days, snapshots weighted as orders are.
 
 import numpy as np
 
+from export import LEVELS
 from metrics import coverage_of_days, inside, mean, score
 from table import line, plain
 from windows import COVERAGE, SEGMENT, not_run, within
@@ -80,6 +81,19 @@ def segment_scores(groups, actual, weight, hit, quantiles):
     return found
 
 
+def inside_left(actual, quantiles):
+    """Whether the time that was left lies in the 80% interval. None was left of a shipment that had been
+    delivered, as was recorded later: it is inside by the share of the forecast's P(none is left) that lies
+    in [0.1, 0.9], as for the days of `coverage_of_days`. That is known from the quantiles at 0: halfway
+    between the last of them and the next level.
+    """
+    edges = np.concatenate([[0.0], LEVELS, [1.0]])
+    at_none = (quantiles <= 0).sum(axis=1)
+    none_left = (edges[at_none] + edges[at_none + 1]) / 2
+    share = np.clip(np.minimum(none_left, 0.9) - 0.1, 0, None) / none_left
+    return np.where(actual == 0, share, inside(actual, quantiles))
+
+
 def judge(export, rows, forecasts, dates_only=False):
     """Everything about the snapshots of one window: positions among the predicted ones. Where times are
     dates, an outcome is inside by the share of its day that is.
@@ -92,7 +106,9 @@ def judge(export, rows, forecasts, dates_only=False):
     # A forecast that was not made for these rows has NaN there.
     quantiles = {name: hours for name, hours in quantiles.items() if not np.isnan(hours).any()}
     scores = {name: score(actual, weight, hours) for name, hours in quantiles.items()}
-    hit = inside(actual, quantiles["longhaul"])
+    for name, hours in quantiles.items():
+        scores[name]["coverage_80"] = mean(inside_left(actual, hours), weight)
+    hit = inside_left(actual, quantiles["longhaul"])
     if dates_only:
         hit = coverage_of_days(actual, forecasts["longhaul"]["by_day"][known])
         scores["longhaul"]["coverage_80"] = mean(hit, weight)

@@ -16,7 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import in_flight  # noqa: E402
 import peers  # noqa: E402
-from export import HOURS, Export  # noqa: E402
+from export import HOURS, LEVELS, Export  # noqa: E402
 
 ORIGINS = ("2018-01-01", "2018-01-08")
 
@@ -120,6 +120,19 @@ class Judging(unittest.TestCase):
         few = in_flight.judge(export, np.arange(800), forecasts)
         self.assertEqual(few["segments"]["milestone"]["handed over"]["rows"], 200)
         self.assertEqual(few["worst"]["milestone"]["segment"], "ordered")
+
+    def test_of_no_time_left_a_right_forecast_covers_four_fifths(self):
+        # A quarter is delivered already; the levels up to 0.25 say so, and those beyond are exact.
+        share, n = 0.25 + 0.15 / 2, 200_000
+        random = np.random.default_rng(1)
+        level = random.random(n)
+        left = np.where(level < share, 0.0, 100 * level)
+        quantiles = np.where(LEVELS <= share, 0.0, 100 * LEVELS)
+        covered = in_flight.inside_left(left, np.tile(quantiles, (n, 1))).mean()
+        self.assertAlmostEqual(covered, 0.8, delta=0.005)
+        # All of it at 0: what is inside is 0.1 to 0.9 of it, and not all.
+        nothing = in_flight.inside_left(np.zeros(1), np.zeros((1, 9)))[0]
+        self.assertAlmostEqual(nothing, 0.8 / 0.975)
 
     def test_snapshots_without_an_outcome_are_not_judged(self):
         export, forecasts = of_many()

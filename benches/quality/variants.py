@@ -27,21 +27,24 @@ from windows import JUDGED, NETWORKS  # noqa: E402
 
 DECLARATION = "pipelines/features/default.toml"
 # Name, settings, and the windows of the level in days.
+WINDOWS = [7, 14, 28]
 VARIANTS = [
-    ("as shipped", [], [14]),
-    ("multiples of the level only", ["train.time_scale.hours_weight=0.0"], [14]),
-    ("hours only", ["train.time_scale.hours_weight=1.0"], [14]),
-    ("half and half", ["train.time_scale.hours_weight=0.5"], [14]),
-    ("no clock of working time", ["train.time_scale.clock=false"], [14]),
-    ("clocks by region", ['train.time_scale.clock_by="destination_region"'], [14]),
+    ("as shipped", [], WINDOWS),
+    ("multiples of the level only", ["train.time_scale.hours_weight=0.0"], WINDOWS),
+    ("hours only", ["train.time_scale.hours_weight=1.0"], WINDOWS),
+    ("half and half", ["train.time_scale.hours_weight=0.5"], WINDOWS),
+    ("no clock of working time", ["train.time_scale.clock=false"], WINDOWS),
+    ("clocks by region", ['train.time_scale.clock_by="destination_region"'], WINDOWS),
+    ("level of 7 days at any rate", [], [7]),
+    ("level of 14 days", [], [14]),
     ("level of 28 days", [], [28]),
-    ("level of 28 days, ratios of 7 and 14", [], [7, 14, 28]),
-    ("trees see features of the network", ["train.network_share_min=1"], [14]),
-    ("no recalibration", ["train.recalibration.enabled=false"], [14]),
-    ("recalibration undamped", ["train.recalibration.damping=1.0"], [14]),
-    ("recalibration over 14 days", ["train.recalibration.days=14"], [14]),
-    ("no calibration of spread", ["train.calibration.enabled=false"], [14]),
-    ("calibration damped by half", ["train.calibration.damping=0.5"], [14]),
+    ("trees see features of the network", ["train.network_share_min=1"], WINDOWS),
+    ("no recalibration", ["train.recalibration.enabled=false"], WINDOWS),
+    ("recalibration undamped", ["train.recalibration.damping=1.0"], WINDOWS),
+    ("recalibration whatever weeks differ", ["train.recalibration.lasting_sd=1000"], WINDOWS),
+    ("recalibration over 14 days", ["train.recalibration.days=14"], WINDOWS),
+    ("no calibration of spread", ["train.calibration.enabled=false"], WINDOWS),
+    ("calibration damped by half", ["train.calibration.damping=0.5"], WINDOWS),
     (
         "none of it",
         [
@@ -49,7 +52,7 @@ VARIANTS = [
             "train.time_scale.clock=false",
             "train.recalibration.enabled=false",
         ],
-        [14],
+        WINDOWS,
     ),
 ]
 
@@ -57,8 +60,8 @@ VARIANTS = [
 def declaration(folder, windows):
     """The default declaration with other windows of the level."""
     text = (ROOT / DECLARATION).read_text()
-    changed = text.replace("windows_days = [14]\n\n# What a clock", f"windows_days = {windows}\n\n# What a clock")
-    if windows != [14] and changed == text:
+    changed = text.replace(f"\nwindows_days = {WINDOWS}\n", f"\nwindows_days = {windows}\n")
+    if windows != WINDOWS and changed == text:
         raise SystemExit(f"{DECLARATION}: the [level] is not where it is looked for")
     path = folder / f"declaration-{'-'.join(map(str, windows))}.toml"
     path.write_text(changed)
@@ -74,7 +77,7 @@ def predictions(arguments, settings, windows):
     command = [arguments.longhaul, "backtest", network["pipeline"], "--store", str(store)]
     command += ["--as-of", network["as_of"], "--from", first, "--to", str(last)]
     command += ["--every", arguments.every, "--json"]
-    if windows != [14]:
+    if windows != WINDOWS:
         settings = [*settings, f'features.declaration="{declaration(arguments.folder, windows)}"']
     for setting in settings:
         command += ["--set", setting]

@@ -1,4 +1,5 @@
-//! What is predicted of a day, where deliveries are recorded by their dates.
+//! What is predicted of a day, where deliveries are recorded by their dates; and of no time left, where a
+//! shipment had been delivered before its forecast and that was recorded later.
 //!
 //! Outcomes are then a few values with many shipments each, and the distribution has a step at each of
 //! them. Whether an outcome lies below a quantile is no yes or no: it lies somewhere on the step, and
@@ -21,9 +22,12 @@ pub(crate) struct Step {
 }
 
 impl Step {
-    /// The step at `hours` of a row; `None` where moments are recorded, or the forecast has no
+    /// The step at `hours` of a row; `None` where moments are recorded and it is no 0, or the forecast has no
     /// probabilities by day.
     pub(crate) fn of(forecast: &Forecast, row: usize, hours: f64, grain: Grain) -> Option<Self> {
+        if grain == Grain::Instant && hours == 0.0 {
+            return Some(Self { before: 0.0, after: up_to(&forecast.hours[row], 0.0) });
+        }
         let by_day = forecast.probability_by_day.as_ref()?.get(row)?;
         let day = match grain {
             Grain::Instant => return None,
@@ -32,11 +36,7 @@ impl Step {
         };
         let on_first_day = || {
             // The day of the order has no probability of its own: its quantiles bound it.
-            let quantiles = &forecast.hours[row];
-            let at_least = quantiles.partition_point(|&hours| hours <= 0.5);
-            let low = at_least.checked_sub(1).map_or(0.0, |level| LEVELS[level]);
-            let high = LEVELS.get(at_least).copied().unwrap_or(1.0);
-            f64::midpoint(low, high).min(f64::from(by_day[0]))
+            up_to(&forecast.hours[row], 0.5).min(f64::from(by_day[0]))
         };
         let by = |day: f64| {
             let at = day / f64::from(forecast.days.step_days()) - 1.0;
@@ -68,6 +68,15 @@ impl Step {
     }
 }
 
+/// The probability of so many hours or fewer, as far as quantiles bound it: halfway between the level of the
+/// last that is not above, and the next.
+fn up_to(quantiles: &[f32; N_LEVELS], hours: f32) -> f64 {
+    let at_least = quantiles.partition_point(|&quantile| quantile <= hours);
+    let low = at_least.checked_sub(1).map_or(0.0, |level| LEVELS[level]);
+    let high = LEVELS.get(at_least).copied().unwrap_or(1.0);
+    f64::midpoint(low, high)
+}
+
 #[cfg(test)]
 mod tests {
     use terms::{DAYS_AHEAD, DayGrid};
@@ -97,6 +106,8 @@ mod tests {
         near(step(72.0), 0.8, 1.0);
         assert_eq!(Step::of(&forecast(), 0, 9.0, Grain::Date), Some(step(24.0)));
         assert_eq!(Step::of(&forecast(), 0, 24.0, Grain::Instant), None);
+        // Of no time left too, whatever is recorded.
+        near(Step::of(&forecast(), 0, 0.0, Grain::Instant).unwrap(), 0.0, 0.175);
         assert!((step(47.0).below(0.65) - 0.5).abs() < 1e-6);
         assert_eq!((step(47.0).below(0.5), step(47.0).below(0.9)), (0.0, 1.0));
     }

@@ -6,6 +6,7 @@
 //! declaration is data only (no expressions), so another engine could compute it as well.
 
 use serde::{Deserialize, Serialize};
+use terms::column;
 
 use crate::Error;
 use crate::calendar::{CalendarFeature, ClockDeclaration};
@@ -164,7 +165,7 @@ impl Declaration {
             ("calendar", calendar),
             ("promise", promise),
             ("clock", self.clock.iter().flat_map(|_| ClockDeclaration::columns()).collect()),
-            ("level", self.level.iter().flat_map(LevelDeclaration::columns).collect()),
+            ("level", self.level.iter().map(|_| column::LEVEL_HOURS.to_owned()).collect()),
         ];
         let mut groups: Vec<Group> = (named.into_iter())
             .map(|(name, features)| Group { name: name.to_owned(), features })
@@ -183,7 +184,7 @@ impl Declaration {
 
     /// The columns that are the same for all orders of a night: the level, and history without a key.
     pub fn network_columns(&self) -> Vec<String> {
-        let level = self.level.iter().flat_map(LevelDeclaration::columns);
+        let level = self.level.iter().map(|_| column::LEVEL_HOURS.to_owned());
         let history = self.history.iter().filter(|history| history.key.is_empty());
         level.chain(history.flat_map(HistoryFeature::feature_names)).collect()
     }

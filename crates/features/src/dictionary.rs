@@ -1,6 +1,8 @@
 //! The dictionary of features: what each declared column means and its unit, for those who read a
 //! model and have never seen its declaration.
 
+use terms::column;
+
 use crate::calendar::{CalendarFeature, ClockDeclaration};
 use crate::declaration::HistoryFeature;
 use crate::declared_name::DeclaredName as _;
@@ -53,7 +55,7 @@ impl Declaration {
             let columns = ClockDeclaration::columns().into_iter().zip(meanings);
             definitions.extend(columns.map(|(name, (meaning, unit))| new(name, meaning, unit)));
         }
-        definitions.extend(self.level.iter().flat_map(of_level));
+        definitions.extend(self.level.iter().map(of_level));
         definitions.extend(self.history.iter().flat_map(of_history));
         if let Some(declared) = &self.snapshots {
             let of_legs = snapshots::LEG_DEFINITIONS.into_iter().filter(|_| declared.legs);
@@ -66,21 +68,18 @@ impl Declaration {
     }
 }
 
-fn of_level(level: &LevelDeclaration) -> Vec<Definition> {
-    let longest = level.longest();
-    let shorter = level.windows_days.iter().filter(|&&window| window < longest);
-    let meanings = std::iter::once((
-        format!(
-            "The level of the network: the median delivery time at the pace of the last {longest} days \
-             before the order's midnight, open shipments included"
-        ),
-        "h",
-    ))
-    .chain(shorter.map(|window| {
-        (format!("The level over {window} days as a multiple of that over {longest} days"), "")
-    }));
-    let columns = level.columns().into_iter().zip(meanings);
-    columns.map(|(name, (meaning, unit))| Definition { name, meaning, unit }).collect()
+fn of_level(level: &LevelDeclaration) -> Definition {
+    let windows: Vec<String> = level.windows_days.iter().map(u16::to_string).collect();
+    let enough = match windows.len() {
+        1 => String::new(),
+        _ => format!(", the first of these with {} deliveries", level.deliveries_min),
+    };
+    let meaning = format!(
+        "The level of the network: the median delivery time at the pace of the last {} days before the \
+         order's midnight{enough}, open shipments included",
+        windows.join(" or "),
+    );
+    Definition { name: column::LEVEL_HOURS.to_owned(), meaning, unit: "h" }
 }
 
 fn of_history(history: &HistoryFeature) -> Vec<Definition> {

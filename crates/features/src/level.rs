@@ -22,35 +22,33 @@ use crate::Error;
 use crate::as_of::CumulativeTotals;
 use crate::at_risk::life_table;
 
-/// With fewer deliveries a window has no level.
+/// With fewer deliveries the longest window has no level.
 const DELIVERIES_MIN: f64 = 30.0;
 
 /// Where so large a share is delivered, the level is the median of all shipments.
 const DELIVERED_SHARE: f64 = 0.9;
 
 /// Which windows the level of the network is estimated over.
+///
+/// The shorter a window, the sooner the level follows the network, and the noisier it is. So it is that of the
+/// shortest window with enough deliveries: a large network has it of a week, a small one of a month, and the
+/// week of a strike is left out while there is little else in the short one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LevelDeclaration {
-    /// Lengths in days of recording before the order's midnight, ascending. The last one is the
-    /// level that delivery times are relative to; of each shorter one there is a feature, its level
-    /// as a multiple of that.
+    /// Lengths in days of recording before the order's midnight, ascending.
     pub windows_days: Vec<u16>,
+    /// How many deliveries a window must have for a longer one not to be taken. Default 300. Of the longest 30
+    /// are enough.
+    #[serde(default = "deliveries_min")]
+    pub deliveries_min: u32,
+}
+
+fn deliveries_min() -> u32 {
+    300
 }
 
 impl LevelDeclaration {
-    /// The longest window.
-    pub(crate) fn longest(&self) -> u16 {
-        self.windows_days.iter().copied().max().unwrap_or_default()
-    }
-
-    /// The columns that it declares: the level, and for each shorter window its feature.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        let shorter = self.windows_days.iter().filter(|&&window| window < self.longest());
-        let ratio = |window: &u16| format!("level_{window}d_over_{}d", self.longest());
-        std::iter::once(column::LEVEL_HOURS.to_owned()).chain(shorter.map(ratio)).collect()
-    }
-
     pub(crate) fn check(&self) -> Result<(), Error> {
         let is_ascending = self.windows_days.is_sorted_by(|a, b| a < b);
         let in_range = self.windows_days.iter().all(|window| (1..=366).contains(window));
@@ -65,56 +63,55 @@ impl LevelDeclaration {
     }
 }
 
-/// The declared columns. `before` has for each row the day before which facts count; the totals are
-/// of ages up to `lost_after_days`. Units: hours, and multiples.
+/// The level of each row. `before` has for each the day before which facts count; the totals are of ages up to
+/// `lost_after_days`. Units: hours.
 ///
 /// # Errors
 /// If a page that they need is evicted.
-pub(crate) fn columns(
+pub(crate) fn column(
     declared: &LevelDeclaration,
     totals: &CumulativeTotals,
     (before, lost_after_days): (&[Day], i32),
-) -> Result<Vec<Column>, Error> {
-    let mut by_day: BTreeMap<Day, Vec<Option<f64>>> = BTreeMap::new();
+) -> Result<Column, Error> {
+    let mut by_day: BTreeMap<Day, Option<f64>> = BTreeMap::new();
     for &day in before {
         if let Entry::Vacant(entry) = by_day.entry(day) {
             entry.insert(of_day(declared, totals, (day, lost_after_days))?);
         }
     }
-    let names = declared.columns().into_iter().enumerate();
-    let column = |(position, name): (usize, String)| {
-        let value = |day: &Day| by_day.get(day)?[position].map(|value| value as f32);
-        Column::new(name.into(), before.iter().map(value).collect::<Vec<_>>())
-    };
-    Ok(names.map(column).collect())
+    let level = |day: &Day| by_day.get(day)?.map(|level| level as f32);
+    Ok(Column::new(column::LEVEL_HOURS.into(), before.iter().map(level).collect::<Vec<_>>()))
 }
 
-/// The values of the declared columns on a day; totals are of ages up to so many days.
+/// The level on a day: of the shortest window that has one.
 fn of_day(
     declared: &LevelDeclaration,
     totals: &CumulativeTotals,
     day: (Day, i32),
-) -> Result<Vec<Option<f64>>, Error> {
-    let longest = level(totals, day, declared.longest())?;
-    let mut values = vec![longest];
-    for &window in declared.windows_days.iter().filter(|&&window| window < declared.longest()) {
-        let shorter = level(totals, day, window)?;
-        values.push(shorter.zip(longest).map(|(shorter, longest)| shorter / longest));
+) -> Result<Option<f64>, Error> {
+    let longest = declared.windows_days.len().saturating_sub(1);
+    for (position, &window) in declared.windows_days.iter().enumerate() {
+        let needed = f64::from(declared.deliveries_min);
+        let needed = if position == longest { DELIVERIES_MIN } else { needed };
+        let level = of_window(totals, day, (window, needed))?;
+        if level.is_some() {
+            return Ok(level);
+        }
     }
-    Ok(values)
+    Ok(None)
 }
 
 /// The level of a window of days; `None` if too little was delivered in it.
-fn level(
+fn of_window(
     totals: &CumulativeTotals,
     (day, lost_after_days): (Day, i32),
-    window: u16,
+    (window, deliveries_min): (u16, f64),
 ) -> Result<Option<f64>, Error> {
     let days = day.plus(-i32::from(window))..day;
     let evicted = Error::PageMissing { month: day.first_of_month() };
     let table = life_table(totals, days, lost_after_days).ok_or(evicted)?;
     let deliveries: f64 = table.iter().map(|interval| interval.events).sum();
-    if deliveries < DELIVERIES_MIN {
+    if deliveries < deliveries_min {
         return Ok(None);
     }
     let share = (life_table_share(&table) / DELIVERED_SHARE).min(1.0);

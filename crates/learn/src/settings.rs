@@ -192,7 +192,7 @@ impl Default for RecalibrationSettings {
             enabled: true,
             days: 28,
             deliveries_min: 100,
-            damping: 0.5,
+            damping: 0.7,
             lasting_sd: 0.2,
             prior_deliveries: 22.5,
             stretches: 8,

@@ -295,19 +295,20 @@ impl HistoryState {
             || history::columns(&rows, &self.declared),
         );
         let mut columns = order_columns?;
-        columns.extend(self.level_columns(&shipments.history_before)?);
+        columns.extend(self.level_column(&shipments.history_before)?);
         columns.extend(history_columns?);
         let rows = DataFrame::new(shipments.len(), columns)?;
         Ok(Update { month: Month::new(rows, &versions, snapshots)?, late })
     }
 
-    /// The declared columns of the level, for rows whose history ends before these days.
-    pub(super) fn level_columns(&self, before: &[Day]) -> Result<Vec<Column>, Error> {
+    /// The level, if it is declared, for rows whose history ends before these days.
+    pub(super) fn level_column(&self, before: &[Day]) -> Result<Option<Column>, Error> {
         let by_age = self.totals.get(self.plan.totals.len());
-        let Some((level, by_age)) = self.declared.level.as_ref().zip(by_age) else {
-            return Ok(Vec::new());
-        };
-        level::columns(level, by_age, (before, self.declared.limits.stock_days_max()))
+        let declared = self.declared.level.as_ref().zip(by_age);
+        let lost_after_days = self.declared.limits.stock_days_max();
+        declared
+            .map(|(level, by_age)| level::column(level, by_age, (before, lost_after_days)))
+            .transpose()
     }
 
     /// The columns that are known at order time: keys, facts, categories and the calendar.

@@ -120,7 +120,7 @@ impl HistoryState {
             add(HOURS_SINCE_LEG, &|open| Some(open.at.hours_since(progress(open)?.last_at)));
             add(LEG_MILE, &|open| Some(progress(open)?.last_mile as f64));
         }
-        columns.extend(self.level_columns(&days)?);
+        columns.extend(self.level_column(&days)?);
         columns.extend(history::columns(&rows, &self.declared)?);
         Ok(DataFrame::new(open.len(), columns)?)
     }

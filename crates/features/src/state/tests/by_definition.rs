@@ -124,8 +124,8 @@ impl Records {
     }
 
     /// The median of the life table of what was recorded on some days: of what is known after them
-    /// less what was known before, hour by hour of age.
-    pub(super) fn median_of_period(&self, days: Range<Day>) -> Option<f64> {
+    /// less what was known before, hour by hour of age. `None` with fewer deliveries than so many.
+    pub(super) fn median_of_period(&self, days: Range<Day>, deliveries_min: f64) -> Option<f64> {
         let oldest = f64::from(self.lost_after_days) * 24.0;
         let hour = |row: &Row, day: Day| {
             let known = row.versions.iter().rfind(|version| version.day() < day)?;
@@ -159,7 +159,7 @@ impl Records {
             table.push(interval);
         }
         let share = (life_table_share(&table) / 0.9).min(1.0);
-        (deliveries >= 30.0).then(|| life_table_quantile(&table, 0.5 * share)).flatten()
+        (deliveries >= deliveries_min).then(|| life_table_quantile(&table, 0.5 * share)).flatten()
     }
 
     fn state_before(&self, row: usize, day: Day) -> Option<State> {
