@@ -30,7 +30,9 @@ const IN_NO_ROW: u32 = u32::MAX;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let as_of = "2026-11-20".parse()?;
-/// # let (all, fast) = (LaneGrouping::ALL_SHIPMENTS, LaneGrouping::ALL[6]);
+/// # let all = LaneGrouping::ALL_SHIPMENTS;
+/// # let by_zone = |grouping: &LaneGrouping| grouping.name() == "destination_zone";
+/// # let fast = LaneGrouping::ALL.into_iter().find(by_zone).ok_or("no grouping by zone")?;
 /// let slow_hours = [30.0, 40.0, 48.0, 60.0, 72.0, 84.0, 96.0, 120.0, 144.0];
 /// let slow = Mixture::new(0.75, slow_hours, 0.4).distribution();
 /// let quick = Mixture::new(0.05, slow_hours.map(|hours| hours / 3.0), 0.4).distribution();
