@@ -70,8 +70,9 @@ pub struct MissingPromise {
     pub missed_share: f64,
     /// The mean squared error of the probability.
     pub brier: f64,
-    /// By how much it is smaller than that of the share of each band of ages, as a share of that.
-    pub brier_skill: f64,
+    /// By how much it is smaller than that of the share of each band of ages, as a share of that; none where
+    /// that is 0: where all of each band missed it, or none.
+    pub brier_skill: Option<f64>,
     /// By tenths of the rows, ascending by probability: the mean probability, and the share that missed.
     pub tenths: Vec<[f64; 2]>,
 }
@@ -139,7 +140,7 @@ impl MissingPromise {
         let shipments = matured.shipments;
         let judged = |row: usize| {
             let promised = f64::from(shipments.promised_hours[row]?);
-            let within = matured.within(row, promised)?;
+            let within = matured.within(row, promised).filter(|within| within.weight > 0.0)?;
             Some((row, f64::from(probabilities[row]?), within))
         };
         let mut rows: Vec<_> = (0..shipments.len()).filter_map(judged).collect();
@@ -186,7 +187,7 @@ impl MissingPromise {
             rows: rows.len(),
             missed_share: mean(&mut rows.iter().map(|(_, _, within)| missed(within))),
             brier,
-            brier_skill: 1.0 - brier / of_bands,
+            brier_skill: (of_bands > 0.0).then(|| 1.0 - brier / of_bands),
             tenths: rows.chunks(rows.len().div_ceil(10)).map(tenth).collect(),
         })
     }
@@ -255,10 +256,12 @@ mod tests {
         };
         let known = of(&[Some(0.0), Some(1.0), Some(0.0), Some(1.0)]);
         assert_eq!((known.rows, known.missed_share, known.brier), (4, 0.5, 0.0));
-        assert_eq!(known.brier_skill, 1.0);
+        assert_eq!(known.brier_skill, Some(1.0));
         assert_eq!(known.tenths, [[0.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 1.0]]);
         let shares = of(&[Some(0.5); 4]);
-        assert_eq!((shares.brier, shares.brier_skill), (0.25, 0.0));
-        assert_eq!(of(&[Some(0.5), None, None, None]).rows, 1);
+        assert_eq!((shares.brier, shares.brier_skill), (0.25, Some(0.0)));
+        // Of one snapshot the share is exact: nothing is to be gained, and metrics have no NaN.
+        let one = of(&[Some(0.5), None, None, None]);
+        assert_eq!((one.rows, one.brier_skill), (1, None));
     }
 }

@@ -133,8 +133,11 @@ fn missing_promise(promise: &MissingPromise) -> Markup {
     html! {
         p {
             (percent(promise.missed_share)) " of " (count(promise.rows)) " promises that lay ahead were missed. "
-            "The Brier score of the probability is " (number(promise.brier, 4)) ", "
-            strong { (percent(promise.brier_skill)) } " less than that of the share of each band of ages."
+            "The Brier score of the probability is " (number(promise.brier, 4))
+            @if let Some(skill) = promise.brier_skill {
+                ", " strong { (percent(skill)) } " less than that of the share of each band of ages"
+            }
+            "."
         }
         div.scroll tabindex="0" { table {
             caption { "The probability of missing the promise, by tenths of the snapshots" }
