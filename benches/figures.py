@@ -173,6 +173,12 @@ def features():
     return table(["work", "longhaul", "DuckDB", "time", "pairs"], rows)
 
 
+def of_others(scores, others):
+    """Our mean pinball over that of each of the others that there is."""
+    ours = scores["longhaul"]["mean_pinball_days"]
+    return {other: ours / scores[other]["mean_pinball_days"] for other in others if other in scores}
+
+
 def quality():
     """The windows, the worst first: ours, each peer's mean pinball over which ours is, and intervals."""
     peers = ("lightgbm", "lightgbm_tuned", "lightgbm_level", "lane_median_28d")
@@ -180,11 +186,7 @@ def quality():
     for window in results("quality")["windows"]:
         scores = window["scores"]
         ours = scores["longhaul"]
-        quotients = {
-            peer: ours["mean_pinball_days"] / scores[peer]["mean_pinball_days"]
-            for peer in peers
-            if peer in scores
-        }
+        quotients = of_others(scores, peers)
         first, last, n = window["origins"]
         cells = [f"{window['network']} {window['window']}", f"{n} weeks, {first} to {last}"]
         cells += [f"{window['rows']:,}", f"**{ours['mean_pinball_days']:.3f}**"]
@@ -211,11 +213,7 @@ def in_flight():
     for window in results("quality").get("in_flight", []):
         scores = window["scores"]
         ours = scores["longhaul"]
-        quotients = {
-            other: ours["mean_pinball_days"] / scores[other]["mean_pinball_days"]
-            for other in others
-            if other in scores
-        }
+        quotients = of_others(scores, others)
         first, last, n = window["origins"]
         cells = [f"{window['network'].removesuffix(' in flight')} {window['window']}"]
         cells += [f"{n}, {first} to {last}", f"{window['rows']:,}", f"**{ours['mean_pinball_days']:.3f}**"]

@@ -8,9 +8,9 @@ Times in days, snapshots weighted as orders are.
 import numpy as np
 
 from export import LEVELS
-from metrics import coverage_of_days, inside, mean, score
-from table import line, plain
-from windows import COVERAGE, SEGMENT, not_run, within
+from metrics import SCORE_HEADS, coverage_of_days, inside, mean, score, score_cells, worst_ratio
+from table import line
+from windows import COVERAGE, not_run, segment_lines, within
 
 # `every`: the peers are trained, and all forecasts judged, at each so many-th of the weekly origins.
 NETWORKS = {
@@ -105,15 +105,15 @@ def judge(export, rows, forecasts, dates_only=False):
     quantiles = {name: forecast["hours"][known] for name, forecast in forecasts.items()}
     # A forecast that was not made for these rows has NaN there.
     quantiles = {name: hours for name, hours in quantiles.items() if not np.isnan(hours).any()}
-    scores = {name: score(actual, weight, hours) for name, hours in quantiles.items()}
-    for name, hours in quantiles.items():
-        scores[name]["coverage_80"] = mean(inside_left(actual, hours), weight)
-    hit = inside_left(actual, quantiles["longhaul"])
+    hits = {name: inside_left(actual, hours) for name, hours in quantiles.items()}
     if dates_only:
-        hit = coverage_of_days(actual, forecasts["longhaul"]["by_day"][known])
-        scores["longhaul"]["coverage_80"] = mean(hit, weight)
+        hits["longhaul"] = coverage_of_days(actual, forecasts["longhaul"]["by_day"][known])
+    scores = {
+        name: score(actual, weight, hours) | {"coverage_80": mean(hits[name], weight)}
+        for name, hours in quantiles.items()
+    }
     segments = {
-        family: segment_scores(groups[known], actual, weight, hit, quantiles)
+        family: segment_scores(groups[known], actual, weight, hits["longhaul"], quantiles)
         for family, groups in export.segments.items()
     }
     return {
@@ -126,13 +126,18 @@ def judge(export, rows, forecasts, dates_only=False):
     }
 
 
+def large(segments):
+    """Those with enough snapshots."""
+    return {name: of for name, of in segments.items() if of["rows"] >= SEGMENT_ROWS}
+
+
 def worst(segments):
     """The segment whose coverage is farthest from 80%, of those with enough snapshots."""
-    enough = {name: of["coverage_80"] for name, of in segments.items() if of["rows"] >= SEGMENT_ROWS}
+    enough = large(segments)
     if not enough:
         return None
-    name = max(enough, key=lambda segment: abs(enough[segment] - 0.8))
-    return {"segment": name, "rows": segments[name]["rows"], "coverage_80": enough[name]}
+    name = max(enough, key=lambda segment: abs(enough[segment]["coverage_80"] - 0.8))
+    return {"segment": name, "rows": enough[name]["rows"], "coverage_80": enough[name]["coverage_80"]}
 
 
 def against(title, scores, peer, target, strict=False):
@@ -141,23 +146,6 @@ def against(title, scores, peer, target, strict=False):
         return not_run(work, "not run")
     ours, theirs = (scores[name]["mean_pinball_days"] for name in ("longhaul", peer))
     return line(work, ours, theirs, target, strict=strict)
-
-
-def segment_lines(title, found):
-    """One line for all bands of ages or milestones, or one for each that is outside."""
-    for family, segments in found["segments"].items():
-        shares = {name: of["coverage_80"] for name, of in segments.items() if of["rows"] >= SEGMENT_ROWS}
-        if not shares:
-            continue
-        work = f"{title}: 80% interval covers, {family}"
-        outside = [name for name, share in shares.items() if not SEGMENT[0] <= share <= SEGMENT[1]]
-        for name in outside:
-            yield within(f"{work} {name}, {segments[name]['rows']:,} rows", shares[name], *SEGMENT)
-        if not outside:
-            least, most = min(shares.values()), max(shares.values())
-            target = f"{SEGMENT[0]:.0%} to {SEGMENT[1]:.0%}"
-            spread = f"{least:.1%} to {most:.1%}"
-            yield plain(f"{work}, {len(shares)} segments", spread, None, target, True)
 
 
 def lines(network, window, found):
@@ -171,21 +159,14 @@ def lines(network, window, found):
         target = settings["given_age"] if peer == "at_order_given_age" and window == whole else None
         yield against(title, scores, peer, target or 1.0, strict=target is None)
     yield within(f"{title}: 80% interval covers", scores["longhaul"]["coverage_80"], *COVERAGE)
-    yield from segment_lines(title, found)
-
-
-def worst_ratio(found):
-    """Our mean pinball against that of the best other forecast, and which that is."""
-    scores = found["scores"]
-    known = {peer: scores[peer]["mean_pinball_days"] for peer in PEERS if peer in scores}
-    best = min(known, key=known.get)
-    return scores["longhaul"]["mean_pinball_days"] / known[best], best
+    for family, segments in found["segments"].items():
+        yield from segment_lines(f"{title}: 80% interval covers, {family}", large(segments))
 
 
 def show(results):
     """A block for each window, the one in which we do worst first."""
     blocks = [
-        (*worst_ratio(found), f"{network} {window}", found)
+        (*worst_ratio(found["scores"], PEERS), f"{network} {window}", found)
         for network, windows in results.items()
         for window, found in windows.items()
         if found
@@ -197,17 +178,14 @@ def show(results):
             f"\n{title}: {n} origins from {first} to {last}, {found['rows']:,} snapshots,"
             f" {unknown:.1%} not known yet; {ratio:.3f}x the best other, {TITLES[best]}"
         )
-        heads = ("pinball, days", "ours/theirs", "MAE, days", "80% covers", "below median")
-        print(" " * 28 + "".join(f"{head:>14}" for head in heads))
+        print(" " * 28 + "".join(f"{head:>14}" for head in SCORE_HEADS))
         ours = found["scores"]["longhaul"]["mean_pinball_days"]
         for name, caption in TITLES.items():
             of = found["scores"].get(name)
             if not of:
                 print(f"{caption:28}{'–':>14}")
                 continue
-            cells = [f"{of['mean_pinball_days']:.4f}", f"{ours / of['mean_pinball_days']:.3f}x"]
-            cells += [f"{of['mae_days']:.3f}", f"{of['coverage_80']:.1%}", f"{of['below_median']:.1%}"]
-            print(f"{caption:28}" + "".join(f"{cell:>14}" for cell in cells))
+            print(f"{caption:28}" + "".join(f"{cell:>14}" for cell in score_cells(of, ours)))
         for family, segments in found["segments"].items():
             for name, of in segments.items():
                 given_age = of["scores"].get("at_order_given_age")

@@ -173,3 +173,19 @@ def judge(export, rows, forecasts, dates_only=False):
         over_two_days = forecasts["longhaul"]["over_two_days"][known]
         result["gates"] = gates(export.origin[known], actual, weight, over_two_days)
     return result
+
+
+def worst_ratio(scores, peers):
+    """Our mean pinball against that of the best of these, and which that is."""
+    known = {peer: scores[peer]["mean_pinball_days"] for peer in peers if peer in scores}
+    best = min(known, key=known.get)
+    return scores["longhaul"]["mean_pinball_days"] / known[best], best
+
+
+SCORE_HEADS = ("pinball, days", "ours/theirs", "MAE, days", "80% covers", "below median")
+
+
+def score_cells(of, ours):
+    """The scores of a forecast as text, under `SCORE_HEADS`; `ours` is our mean pinball."""
+    cells = [f"{of['mean_pinball_days']:.4f}", f"{ours / of['mean_pinball_days']:.3f}x"]
+    return [*cells, f"{of['mae_days']:.3f}", f"{of['coverage_80']:.1%}", f"{of['below_median']:.1%}"]

@@ -32,7 +32,7 @@ sys.path.insert(0, str(HERE.parent))
 import in_flight  # noqa: E402
 import peers  # noqa: E402
 from export import Export  # noqa: E402
-from metrics import judge, weeks_running_below  # noqa: E402
+from metrics import SCORE_HEADS, judge, score_cells, weeks_running_below, worst_ratio  # noqa: E402
 from table import finish, is_wanted, machine, write  # noqa: E402
 from windows import NETWORKS, PEERS, TITLES, lines  # noqa: E402
 
@@ -123,34 +123,49 @@ def trained(folder, origins, cache, workers, wanted):
     return {peer: known for peer, known in found.items() if known}, seconds
 
 
-def judged(arguments, network, settings, folder):
-    """Each wanted window of one network."""
-    windows = {
-        name: settings["windows"][name] for name in windows_wanted(arguments.only, network, settings)
-    }
+def with_peers(arguments, network, settings, folder, of_snapshots=False):
+    """The export with the forecasts of the peers, the origins of each wanted window at which all are judged,
+    and the seconds that the peers took.
+    """
     export = Export(folder)
     export.read_forecasts()
-    if arguments.before_export and network == "Olist":
-        export.forecasts["before"] = export.forecast_before(arguments.before_export)
+    every, learned, cache = 1, peers.PEERS, "quality"
+    if of_snapshots:
+        every, learned, cache = settings["every"], in_flight.LEARNED, "quality-in-flight"
+    judged_at = in_flight.chosen(export.origins, every)
     within = {
-        name: [origin for origin in export.origins if low <= origin <= high]
-        for name, (low, high) in windows.items()
+        name: [origin for origin in judged_at if low <= origin <= high]
+        for name, (low, high) in settings["windows"].items()
+        if name in windows_wanted(arguments.only, network, settings)
     }
     origins = sorted(set().union(*within.values()))
-    print(f"{network}: {len(origins)} origins of {folder}", flush=True)
-    wanted = peers.PEERS if arguments.peers is None else arguments.peers.split(",")
-    cache = arguments.folder / "quality"
-    forecasts, seconds = trained(folder, origins, cache, arguments.workers, wanted)
+    print(f"{network}: {len(origins)} of {len(export.origins)} origins of {folder}", flush=True)
+    named = learned if arguments.peers is None else arguments.peers.split(",")
+    wanted = [peer for peer in learned if peer in named]
+    forecasts, seconds = trained(folder, origins, arguments.folder / cache, arguments.workers, wanted)
     for peer, known in forecasts.items():
         export.forecasts[peer] = {"hours": by_origin(export, known)}
+    return export, within, seconds
+
+
+def judged_windows(judge, export, within, settings):
+    """Each window by itself."""
     found = {}
     for name, known in within.items():
         rows = np.flatnonzero(np.isin(export.origin, known))
         dates_only = settings.get("dates_only", False)
-        result = judge(export, rows, export.forecasts, dates_only) if len(rows) else None
-        if result:
-            result["origins"] = [known[0], known[-1], len(known)]
-        found[name] = result
+        found[name] = judge(export, rows, export.forecasts, dates_only) if len(rows) else None
+        if found[name]:
+            found[name]["origins"] = [known[0], known[-1], len(known)]
+    return found
+
+
+def judged(arguments, network, settings, folder):
+    """Each wanted window of one network."""
+    export, within, seconds = with_peers(arguments, network, settings, folder)
+    if arguments.before_export and network == "Olist":
+        export.forecasts["before"] = export.forecast_before(arguments.before_export)
+    found = judged_windows(judge, export, within, settings)
     # Two weeks may follow each other across the border of two windows.
     weeks = {week: of for result in found.values() if result for week, of in result["weeks"].items()}
     for result in filter(None, found.values()):
@@ -161,31 +176,8 @@ def judged(arguments, network, settings, folder):
 
 def judged_in_flight(arguments, network, settings, folder):
     """Each wanted window of what is in flight of one network."""
-    windows = windows_wanted(arguments.only, network, settings)
-    export = Export(folder)
-    export.read_forecasts()
-    chosen = in_flight.chosen(export.origins, settings["every"])
-    within = {
-        name: [origin for origin in chosen if low <= origin <= high]
-        for name, (low, high) in settings["windows"].items()
-        if name in windows
-    }
-    origins = sorted(set().union(*within.values()))
-    print(f"{network}: {len(origins)} of {len(export.origins)} origins of {folder}", flush=True)
-    wanted = in_flight.LEARNED if arguments.peers is None else arguments.peers.split(",")
-    wanted = [peer for peer in wanted if peer in in_flight.LEARNED]
-    cache = arguments.folder / "quality-in-flight"
-    forecasts, seconds = trained(folder, origins, cache, arguments.workers, wanted)
-    for peer, known in forecasts.items():
-        export.forecasts[peer] = {"hours": by_origin(export, known)}
-    found = {}
-    for name, known in within.items():
-        rows = np.flatnonzero(np.isin(export.origin, known))
-        dates_only = settings.get("dates_only", False)
-        found[name] = in_flight.judge(export, rows, export.forecasts, dates_only)
-        if found[name]:
-            found[name]["origins"] = [known[0], known[-1], len(known)]
-    return found, seconds
+    export, within, seconds = with_peers(arguments, network, settings, folder, of_snapshots=True)
+    return judged_windows(in_flight.judge, export, within, settings), seconds
 
 
 def by_origin(export, known):
@@ -196,18 +188,10 @@ def by_origin(export, known):
     return hours
 
 
-def worst_ratio(found):
-    """Our mean pinball against the best peer's, and who that is."""
-    scores = found["scores"]
-    known = {peer: scores[peer]["mean_pinball_days"] for peer in PEERS if peer in scores}
-    best = min(known, key=known.get)
-    return scores["longhaul"]["mean_pinball_days"] / known[best], best
-
-
 def show(results):
     """A block for each window, the one in which we do worst first."""
     blocks = [
-        (worst_ratio(found), network, window, found)
+        (worst_ratio(found["scores"], PEERS), network, window, found)
         for network, windows in results.items()
         for window, found in windows.items()
         if found
@@ -219,7 +203,7 @@ def show(results):
             f"\n{network} {window}: {n} origins from {first} to {last}, {found['rows']:,} rows,"
             f" {unknown:.1%} not known yet; {ratio:.3f}x the best peer, {TITLES[best][0]}"
         )
-        heads = ("pinball, days", "ours/theirs", "MAE, days", "80% covers", "below median", "width, days")
+        heads = (*SCORE_HEADS, "width, days")
         print(" " * 28 + "".join(f"{head:>14}" for head in heads) + "   at our coverage")
         ours = found["scores"]["longhaul"]["mean_pinball_days"]
         for name, title in TITLES.items():
@@ -227,8 +211,7 @@ def show(results):
             if not of:
                 print(f"{title:28}{'–':>14}")
                 continue
-            cells = [f"{of['mean_pinball_days']:.4f}", f"{ours / of['mean_pinball_days']:.3f}x"]
-            cells += [f"{of['mae_days']:.3f}", f"{of['coverage_80']:.1%}", f"{of['below_median']:.1%}"]
+            cells = score_cells(of, ours)
             cells.append(f"{of['width_80_days']:.2f}")
             if name == "promise":
                 cells = ["–", "–", cells[2], "–", "–", "–"]

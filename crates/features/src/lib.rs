@@ -72,7 +72,7 @@ pub use proof::{Alteration, AlterationResult, Build, Difference, Proof, ServedRe
 pub use quantity::{Quantity, Statistic};
 pub use snapshots::{
     AGE_HOURS, FOLLOWED_SHARE, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, HOURS_TO_HANDOVER,
-    PastSnapshots, SnapshotDeclaration, Snapshots,
+    PastSnapshots, SNAPSHOT_AT, SnapshotDeclaration, Snapshots,
 };
 pub use state::{HistoryState, MonthStore, StateFiles, Update, by_month};
 pub use tables::{QuarantinedVersion, Tables};

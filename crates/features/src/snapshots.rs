@@ -20,7 +20,7 @@ use crate::facts::Fact;
 use crate::{Error, Frame, encode};
 
 /// Column of the moment of a snapshot.
-pub(crate) const SNAPSHOT_AT: &str = "snapshot_at";
+pub const SNAPSHOT_AT: &str = "snapshot_at";
 
 /// Hours from the order to the snapshot.
 pub const AGE_HOURS: &str = column::AGE_HOURS;

@@ -36,11 +36,7 @@ pub(crate) fn run(
     export: bool,
 ) -> Result<()> {
     let (_, features) = stages::features_of(context, resolved)?;
-    let mut inputs = stages::train_inputs(resolved, &features)?;
-    inputs.insert("span".to_owned(), format!("{span:?}"));
-    inputs.insert("backtest".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
-    inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
-    inputs.insert("export".to_owned(), export.to_string());
+    let inputs = inputs("backtest", resolved, &features, (span, export))?;
     let stored = StoredModels::of(context, &stage::backtest_folder(context, &inputs));
     let done = stage::run_backtest(context, inputs, || {
         let feature_set = FeatureSet::read(context, resolved, &features)?;
@@ -62,6 +58,21 @@ pub(crate) fn run(
             Err(Refusal::OriginsLeftOut { n, first }.into())
         }
     }
+}
+
+/// What a backtest follows from, and so its id; `kind` says of what it is.
+pub(super) fn inputs(
+    kind: &str,
+    resolved: &Resolved,
+    features: &StageResult,
+    (span, export): (Span, bool),
+) -> Result<BTreeMap<String, String>> {
+    let mut inputs = stages::train_inputs(resolved, features)?;
+    inputs.insert("span".to_owned(), format!("{span:?}"));
+    inputs.insert(kind.to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
+    inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
+    inputs.insert("export".to_owned(), export.to_string());
+    Ok(inputs)
 }
 
 /// The table of scores.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use evaluate::{Comparison, Forecast, ReportExtras, SegmentFamily};
+use features::SNAPSHOT_AT;
 use learn::NoCheckpoints;
 use polars::prelude::*;
 use scorer::{Distribution, TimeScale};
@@ -14,7 +15,7 @@ use serde_json::json;
 use terms::{AsOf, DayGrid, Instant, column, count};
 
 use crate::command_output::envelope;
-use crate::commands::backtest::overview;
+use crate::commands::backtest::{inputs, overview};
 use crate::commands::backtest_export::{
     BASELINES, FEATURES, LABELS, Labels, MATRIX, PREDICTIONS, TIME_SCALES, baselines_frame,
     matrix_frame, time_scales,
@@ -36,8 +37,6 @@ const GIVEN_AGE: &str = "at_order_given_age";
 
 /// File name of the snapshots: whose they are, when they were taken, and what became of them.
 const SNAPSHOTS: &str = "snapshots.parquet";
-/// Column of the moment of a snapshot.
-const SNAPSHOT_AT: &str = "snapshot_at";
 
 /// Runs it, or finds that it was done, and writes its files to `backtests/<id>/`.
 ///
@@ -50,11 +49,7 @@ pub(crate) fn run(
     export: bool,
 ) -> Result<()> {
     let (_, features) = stages::features_of(context, resolved)?;
-    let mut inputs = stages::train_inputs(resolved, &features)?;
-    inputs.insert("span".to_owned(), format!("{span:?}"));
-    inputs.insert("in_flight".to_owned(), serde_json::to_string(&resolved.settings.backtest)?);
-    inputs.insert("evaluate".to_owned(), serde_json::to_string(&resolved.settings.evaluate)?);
-    inputs.insert("export".to_owned(), export.to_string());
+    let inputs = inputs("in_flight", resolved, &features, (span, export))?;
     let done = stage::run_backtest(context, inputs, || {
         let feature_set = FeatureSet::read(context, resolved, &features)?;
         work(context, resolved, &feature_set, (span, export))

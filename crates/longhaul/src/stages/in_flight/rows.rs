@@ -82,9 +82,6 @@ pub(crate) fn train_on_snapshots(
     origin: AsOf,
     checkpoints: &dyn Checkpoints,
 ) -> Result<Option<Trained>> {
-    if snapshots.is_empty() {
-        return Ok(None);
-    }
     let matrix = snapshots.matrix(orders)?;
     train_rows((outcomes, snapshots, &matrix), resolved, origin, checkpoints)
 }
