@@ -7,7 +7,7 @@
 
 use std::time::Instant as WallClock;
 
-use learn::{FamilyName, NoCheckpoints, Settings, family, train_as_of};
+use learn::{FamilyName, NoCheckpoints, Settings, train_as_of};
 use terms::{
     AsOf, DAY_MICROS, Feature, FeatureKind, FeatureList, HOUR_MICROS, Instant, Matrix, Outcome,
 };
@@ -80,25 +80,19 @@ fn main() {
     for name in
         [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees, FamilyName::Baseline]
     {
-        let family = family(name, &settings).unwrap();
-        if only.as_ref().is_some_and(|only| only != family.name()) {
+        let called = serde_json::to_value(name).unwrap();
+        let called = called.as_str().unwrap();
+        if only.as_ref().is_some_and(|only| only != called) {
             continue;
         }
         let started = WallClock::now();
         let origin = AsOf::at(day(480.0));
-        let trained = train_as_of(
-            &matrix,
-            &ordered_at,
-            &outcomes,
-            origin,
-            &*family,
-            &settings,
-            &NoCheckpoints,
-        )
-        .unwrap();
+        let trained =
+            train_as_of(&matrix, &ordered_at, &outcomes, origin, name, &settings, &NoCheckpoints)
+                .unwrap();
         let seconds = started.elapsed().as_secs_f64();
         let bytes: usize = trained.parts.encode().values().map(Vec::len).sum();
-        println!("{}: {seconds:.1} s, {bytes} bytes, {:?}", family.name(), trained.sizes);
+        println!("{called}: {seconds:.1} s, {bytes} bytes, {:?}", trained.sizes);
         let row: Vec<f32> = matrix.columns.iter().map(|column| column[0]).collect();
         let started = WallClock::now();
         for _ in 0..10_000 {

@@ -12,7 +12,7 @@ use terms::{LEVELS, Matrix, N_LEVELS, TWO_DAYS_HOURS};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
-use crate::family::{Family, TrainingRows};
+use crate::family::{Family, TrainingRows, WeightedTrees};
 use crate::lane_trees::lane_tree;
 use crate::settings::Settings;
 
@@ -50,14 +50,15 @@ impl Family for Baseline {
         rows: &TrainingRows<'_>,
         _: &str,
         _: &dyn Checkpoints,
-    ) -> Result<boost::Model, Error> {
+    ) -> Result<Vec<WeightedTrees>, Error> {
         let all: Vec<usize> = (0..rows.times.len()).collect();
         let of_all = quantiles(rows, &all).unwrap_or_else(|| exponential(rows));
         let of_lane = |lane: &[usize]| quantiles(rows, lane);
         let failed = |source| Error::Boost { step: "baseline", source };
         let tree = lane_tree(rows.matrix, of_all, &of_lane).map_err(failed)?;
         let (base, n_features) = (vec![0.0; N_LEVELS], rows.matrix.columns.len());
-        boost::Model::new(base, vec![tree], n_features, boost::OutputOrder::Rising).map_err(failed)
+        let trees = boost::Model::new(base, vec![tree], n_features, boost::OutputOrder::Rising);
+        Ok(vec![(trees.map_err(failed)?, 1.0)])
     }
 
     fn train_gate(
@@ -123,7 +124,8 @@ mod tests {
     fn medians(n: usize, times: &[f32], observed: &[bool]) -> [f64; 3] {
         let matrix = matrix(n);
         let rows = TrainingRows { matrix: &matrix, times, observed, matured: observed };
-        let model = Baseline.train(&rows, "regressor", &NoCheckpoints).unwrap();
+        let trained = Baseline.train(&rows, "regressor", &NoCheckpoints).unwrap();
+        let model = &trained[0].0;
         [0.0, 1.0, f32::NAN].map(|region| {
             let mut quantiles = [0.0; N_LEVELS];
             model.predict_row(&[region], &mut quantiles);

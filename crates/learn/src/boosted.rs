@@ -7,7 +7,7 @@ use terms::{FeatureList, LEVELS};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
-use crate::family::{Family, TrainingRows};
+use crate::family::{Family, TrainingRows, WeightedTrees};
 use crate::settings::Settings;
 
 /// Gradient boosting of all quantiles at once, with open shipments as right-censored rows.
@@ -54,7 +54,7 @@ impl Family for Boosted {
         rows: &TrainingRows<'_>,
         regressor: &str,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<boost::Model, Error> {
+    ) -> Result<Vec<WeightedTrees>, Error> {
         let failed = |source| Error::Boost { step: "boost", source };
         let categorical = rows.matrix.features.categorical();
         let directions = directions(&rows.matrix.features, &self.monotone)?;
@@ -66,7 +66,7 @@ impl Family for Boosted {
         };
         let params = self.params.clone().check().map_err(failed)?;
         let kept = (self.checkpoint_rounds, regressor, checkpoints);
-        train(&columns, &target, &params, kept)
+        Ok(vec![(train(&columns, &target, &params, kept)?, 1.0)])
     }
 }
 

@@ -6,7 +6,7 @@
 use scorer::{Calibration, Recalibration};
 use terms::{AsOf, Outcome};
 
-use crate::calibration::{Matured, calibration};
+use crate::calibration::{Matured, applied_share, calibration};
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
 use crate::family::Family;
@@ -65,8 +65,16 @@ impl Corrections<'_> {
             times: followed.times(matrix, &regressors.time_scales[0]),
             observed: followed.observed,
         };
-        tracing::info!(?basis, "calibration learned");
-        Ok((calibration(&matured, settings), Some(matured), basis))
+        let share = applied_share(self.deliveries_share(&regressors));
+        tracing::info!(?basis, share, "calibration learned");
+        Ok((calibration(&matured, settings, share), Some(matured), basis))
+    }
+
+    /// How many deliveries an earlier model was trained on, as a share of those known now.
+    fn deliveries_share(&self, earlier: &Regressors) -> f64 {
+        let population = self.population;
+        let now = population.durations(&population.history(self.settings));
+        earlier.durations.deliveries() as f64 / now.deliveries().max(1) as f64
     }
 
     /// The recalibration of quantiles that `calibration` has corrected.
@@ -120,7 +128,7 @@ impl Corrections<'_> {
         let moment = moment.plus_days(-days_ago);
         let span = moment.instant()..moment.instant().plus_days(days);
         let followed = self.population.durations(&self.population.ordered_within(span));
-        let found = followed.observed.iter().filter(|&&seen| seen).count();
+        let found = followed.deliveries();
         if found < needed {
             return Ok(Err(CalibrationBasis::TooFewMatured { found, needed }));
         }

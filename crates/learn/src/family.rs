@@ -12,21 +12,24 @@ use crate::settings::Settings;
 
 /// Training rows of a regressor: shipments that were delivered, or are known to take longer than a time.
 #[derive(Debug, Clone, Copy)]
-pub struct TrainingRows<'a> {
+pub(crate) struct TrainingRows<'a> {
     /// Their features.
-    pub matrix: &'a Matrix,
+    pub(crate) matrix: &'a Matrix,
     /// Delivery time on the time scale of the regressor, or what it is known to exceed.
-    pub times: &'a [f32],
+    pub(crate) times: &'a [f32],
     /// Whether the delivery was observed; if not, the time is a lower bound.
-    pub observed: &'a [bool],
+    pub(crate) observed: &'a [bool],
     /// Whether the order is so old that its outcome is known, but for exceptions. A family that
     /// cannot learn from right-censored rows uses only these: among recent orders the observed
     /// deliveries are the fast ones.
-    pub matured: &'a [bool],
+    pub(crate) matured: &'a [bool],
 }
 
-/// A learning method for the quantiles of delivery time given that it exceeds two days.
-pub trait Family: Sync {
+/// Trees and their weight in the mean of a family's quantiles.
+pub(crate) type WeightedTrees = (boost::Model, f32);
+
+/// A learning method for the quantiles of delivery time.
+pub(crate) trait Family: Sync {
     /// Its name in settings, files and reports.
     fn name(&self) -> &'static str;
 
@@ -35,8 +38,8 @@ pub trait Family: Sync {
         settings.clone()
     }
 
-    /// Trains a model that predicts the quantiles of `times` at [`terms::LEVELS`]. The same rows and
-    /// settings give the same model on any number of threads.
+    /// Trains trees that predict the quantiles of `times` at [`terms::LEVELS`]; of several, it is their
+    /// weighted mean that does. The same rows and settings give the same trees on any number of threads.
     ///
     /// A family that takes long may keep checkpoints under the name `regressor`, and goes on from
     /// the last one.
@@ -48,7 +51,7 @@ pub trait Family: Sync {
         rows: &TrainingRows<'_>,
         regressor: &str,
         checkpoints: &dyn Checkpoints,
-    ) -> Result<boost::Model, Error>;
+    ) -> Result<Vec<WeightedTrees>, Error>;
 
     /// Trains the model of the log-odds of more than two days. Shapes: one `over` a row of the matrix.
     ///

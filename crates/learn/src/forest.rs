@@ -27,7 +27,7 @@ use terms::{LEVELS, Matrix, N_LEVELS};
 
 use crate::checkpoints::Checkpoints;
 use crate::error::Error;
-use crate::family::{Family, TrainingRows};
+use crate::family::{Family, TrainingRows, WeightedTrees};
 use crate::forest_structure::{Node, Structure, read};
 use crate::imputation::Medians;
 use crate::sampling::sample;
@@ -143,7 +143,7 @@ impl Family for Forest {
         rows: &TrainingRows<'_>,
         _: &str,
         _: &dyn Checkpoints,
-    ) -> Result<boost::Model, Error> {
+    ) -> Result<Vec<WeightedTrees>, Error> {
         let usable = |&row: &usize| rows.observed[row] && rows.matured[row];
         let eligible: Vec<usize> = (0..rows.times.len()).filter(usable).collect();
         if eligible.is_empty() {
@@ -158,7 +158,8 @@ impl Family for Forest {
             leaf_quantiles(structure, rows.matrix, rows.times, &eligible, &medians)
         };
         let values: Vec<Vec<[f64; N_LEVELS]>> = structures.par_iter().map(leaf_values).collect();
-        model(self.name(), &structures, &values, &medians, rows.matrix.columns.len())
+        let n_features = rows.matrix.columns.len();
+        Ok(vec![(model(self.name(), &structures, &values, &medians, n_features)?, 1.0)])
     }
 }
 
@@ -327,14 +328,15 @@ mod tests {
                 observed: &observed,
                 matured: &matured,
             };
-            let model = small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap();
+            let trained = small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap();
+            let model = &trained[0].0;
             let predicted = model.predict(&matrix.columns).unwrap();
             let medians: Vec<f64> = predicted.chunks(N_LEVELS).map(|q| q[terms::MEDIAN]).collect();
             let missed: f64 =
                 (1000..4000).map(|row| (medians[row] - f64::from(hours[row])).abs()).sum();
             assert!(missed / 3000.0 < 25.0, "{kind:?}: {}", missed / 3000.0);
             assert!(predicted.iter().all(|&hours| hours > 50.0));
-            assert_eq!(model, small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap());
+            assert_eq!(trained, small(kind).train(&rows, "regressor", &NoCheckpoints).unwrap());
         }
     }
 

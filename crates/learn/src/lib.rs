@@ -1,7 +1,7 @@
 //! Training: turns feature rows and their outcomes, as known at one moment, into a model that
 //! `scorer` loads.
 //!
-//! What is here: [`train_as_of`]; the families of quantile regressors ([`Family`], [`family`]); the
+//! What is here: [`train_as_of`]; the families of quantile regressors ([`FamilyName`]); the
 //! gate for more or less than two days, boosted and as readable rules ([`GateRules`]); the conformal
 //! calibration; the [`Settings`] of all.
 //!
@@ -16,6 +16,9 @@ mod boosted;
 mod calibration;
 mod checkpoints;
 mod corrections;
+mod ensemble;
+#[cfg(test)]
+mod ensemble_tests;
 mod error;
 mod families;
 mod family;
@@ -32,6 +35,7 @@ mod population;
 mod recalibration;
 mod regressors;
 mod sampling;
+mod search;
 mod settings;
 mod sizes;
 mod tail;
@@ -41,10 +45,10 @@ mod train;
 mod training_tests;
 
 pub use checkpoints::{CheckpointError, Checkpoints, NoCheckpoints};
+pub use ensemble::EnsembleSettings;
 pub use error::Error;
-pub use families::family;
-pub use family::{Family, TrainingRows};
 pub use gate_rules::{GateRule, GateRules, Imputed};
+pub use search::{Candidate, Search, SearchSettings};
 pub use settings::{
     CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
     TimeScaleSettings,

@@ -35,6 +35,13 @@ pub(crate) struct Durations {
     pub(crate) observed: Vec<bool>,
 }
 
+impl Durations {
+    /// How many of the rows have been delivered.
+    pub(crate) fn deliveries(&self) -> usize {
+        self.observed.iter().filter(|&&seen| seen).count()
+    }
+}
+
 impl<'a> Population<'a> {
     /// The rows with their outcomes as known at `moment`. Open rows of which experience says that they
     /// will never be delivered are excluded.

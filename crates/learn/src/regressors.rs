@@ -51,7 +51,7 @@ impl Regressors {
     ) -> Result<Self, Error> {
         let history = population.history(settings);
         let durations = population.durations(&history);
-        let found = durations.observed.iter().filter(|&&seen| seen).count();
+        let found = durations.deliveries();
         if found < settings.rows_min {
             let (origin, needed) = (population.moment, settings.rows_min);
             return Err(Error::TooFewRows { origin, found, needed });
@@ -75,10 +75,13 @@ impl Regressors {
                 matured: &matured,
             };
             let name = format!("{name}_{}", trained.regressors.len());
-            let trees = family.train(&rows, &name, checkpoints)?;
-            let scale = time_scale.scale().clone();
-            trained.regressors.push(Regressor { trees, time_scale: scale, weight });
-            trained.time_scales.push(time_scale);
+            for (trees, share) in family.train(&rows, &name, checkpoints)? {
+                let time_scale_of_trees = time_scale.scale().clone();
+                let weight = weight * share;
+                let regressor = Regressor { trees, time_scale: time_scale_of_trees, weight };
+                trained.regressors.push(regressor);
+                trained.time_scales.push(time_scale.clone());
+            }
             if which == Which::First {
                 break;
             }

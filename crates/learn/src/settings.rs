@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ensemble::EnsembleSettings;
 use crate::error::Error;
+use crate::search::SearchSettings;
 
 /// The families of regressors.
 #[derive(
@@ -15,6 +17,9 @@ use crate::error::Error;
 pub enum FamilyName {
     /// Gradient boosting of all quantiles at once; learns from right-censored rows too.
     Boost,
+    /// The mean of boosting and a random forest while deliveries are few, and boosting alone from
+    /// `train.ensemble.deliveries_max` on.
+    Ensemble,
     /// Random forest.
     Forest,
     /// Extremely randomised trees.
@@ -34,13 +39,17 @@ pub enum FamilyName {
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// The families that are trained and compared.
-    #[schemars(length(min = 1, max = 4))]
+    #[schemars(length(min = 1, max = 5))]
     pub families: Vec<FamilyName>,
     /// The boosted regressor. Its `seed` is added to `train.seed`.
     pub boost: boost::Params,
     /// Monotone constraints of the boosted quantiles: whether they rise or fall with a feature, by
     /// its name.
     pub monotone: BTreeMap<String, boost::Direction>,
+    /// The ensemble of boosting and a random forest.
+    pub ensemble: EnsembleSettings,
+    /// The search for the sizes of an ensemble.
+    pub search: SearchSettings,
     /// Random forest and extra trees.
     pub forest: ForestSettings,
     /// The gate: which shipments take more than two days.
@@ -223,9 +232,11 @@ pub struct TimeScaleSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            families: vec![FamilyName::Boost],
+            families: vec![FamilyName::Ensemble],
             boost: boost::Params::default(),
             monotone: BTreeMap::new(),
+            ensemble: EnsembleSettings::default(),
+            search: SearchSettings::default(),
             forest: ForestSettings::default(),
             gate: GateSettings::default(),
             calibration: CalibrationSettings::default(),
@@ -306,12 +317,18 @@ impl Settings {
     /// With the first setting out of range.
     pub fn check(&self) -> Result<(), Error> {
         let (forest, gate, calibration) = (&self.forest, &self.gate, &self.calibration);
-        within("families", self.families.len() as f64, 1.0, 4.0, "one to four names")?;
+        within("families", self.families.len() as f64, 1.0, 5.0, "one to five names")?;
         let days = "1 to 36500 days";
         within("history_days", self.history_days.unwrap_or(1).into(), 1.0, 36_500.0, days)?;
         within("maturity_days", self.maturity_days.into(), 1.0, 36_500.0, days)?;
         within("network_share_min", self.network_share_min, 0.0, 1.0, "0 to 1")?;
         within("rows_min", self.rows_min as f64, 1.0, f64::MAX, "at least 1")?;
+        within("ensemble.forest_weight", self.ensemble.forest_weight, 0.0, 1.0, "0 to 1")?;
+        let deliveries = self.ensemble.deliveries_max as f64;
+        within("ensemble.deliveries_max", deliveries, 1.0, f64::MAX, "at least 1")?;
+        within("search.days", self.search.days.into(), 1.0, 36_500.0, days)?;
+        let deliveries = self.search.deliveries_min as f64;
+        within("search.deliveries_min", deliveries, 1.0, f64::MAX, "at least 1")?;
         within("forest.trees", forest.trees.into(), 1.0, 10_000.0, "1 to 10000")?;
         within("forest.depth", forest.depth.into(), 1.0, 30.0, "1 to 30")?;
         within("forest.rows_sampled", forest.rows_sampled as f64, 1.0, 1e6, "1 to 1000000")?;

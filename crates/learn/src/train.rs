@@ -2,14 +2,15 @@
 //!
 //! Order of work:
 //! 1. The outcomes as known at the origin; rows ordered before it.
-//! 2. The regressors, on all of them, open ones right-censored; how many of these rows each leaf has, and
+//! 2. Of an ensemble of few deliveries, the search for its sizes ([`crate::search`]).
+//! 3. The regressors, on all of them, open ones right-censored; how many of these rows each leaf has, and
 //!    so of the gate.
-//! 3. Their corrections, each by the same family trained as of an earlier moment, and its
+//! 4. Their corrections, each by the same family trained as of an earlier moment, and its
 //!    predictions for the orders that followed: the calibration by those that have matured since,
 //!    the recalibration by what was delivered in the last weeks ([`crate::corrections`]).
-//! 4. The gate, boosted and readable, on the rows of which it is known whether they took more than
+//! 5. The gate, boosted and readable, on the rows of which it is known whether they took more than
 //!    two days.
-//! 5. The tail beyond the last quantile.
+//! 6. The tail beyond the last quantile.
 
 use scorer::{Calibration, Parts, Scorer};
 use terms::{AsOf, DayGrid, Instant, Matrix, N_LEVELS, Outcome};
@@ -18,15 +19,15 @@ use crate::calibration::Matured;
 use crate::checkpoints::Checkpoints;
 use crate::corrections::Corrections;
 use crate::error::Error;
-use crate::family::Family;
 use crate::gate_rules::GateRules;
 use crate::leaf_counts::counted;
 use crate::network_features::hide;
 use crate::population::Population;
 use crate::regressors::{Regressors, Which};
-use crate::settings::Settings;
+use crate::search::Search;
+use crate::settings::{FamilyName, Settings};
 use crate::sizes::{Sizes, TailBasis};
-use crate::{gate_rules, tail};
+use crate::{families, gate_rules, search, tail};
 
 /// The result of training.
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct Trained {
     pub sizes: Sizes,
     /// Features with their share of the regressor's split gain, the largest first.
     pub importance: Vec<(String, f64)>,
+    /// The search for its sizes, if there was one.
+    pub search: Option<Search>,
 }
 
 /// Trains a model with what was known at `origin`.
@@ -60,13 +63,20 @@ pub fn train_as_of(
     ordered_at: &[Instant],
     outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
     origin: AsOf,
-    family: &dyn Family,
+    name: FamilyName,
     settings: &Settings,
     checkpoints: &dyn Checkpoints,
 ) -> Result<Trained, Error> {
     settings.check()?;
-    let settings = &family.settings(settings);
+    let settings = &families::family(name, settings).settings(settings);
     let population = Population::at(origin, matrix, ordered_at, outcomes, settings)?;
+    let search = match name {
+        FamilyName::Ensemble => search::search(&population, outcomes, settings, checkpoints)?,
+        _ => None,
+    };
+    let settings = &search.as_ref().map_or(settings.clone(), |search| search.settings(settings));
+    let family = families::family(name, settings);
+    let family = family.as_ref();
     let history = population.history(settings);
     let kept = ("regressor", checkpoints);
     let mut regressors = Regressors::train(&population, family, settings, Which::All, kept)?;
@@ -93,7 +103,7 @@ pub fn train_as_of(
         history.iter().filter(|&&row| is(&population.outcomes[row])).count()
     };
     let durations = &regressors.durations;
-    let observed = durations.observed.iter().filter(|&&seen| seen).count();
+    let observed = durations.deliveries();
     let sizes = Sizes {
         rows: history.len(),
         excluded: count(|outcome| matches!(outcome, Outcome::Excluded)),
@@ -118,7 +128,7 @@ pub fn train_as_of(
         grain: population.grain,
     };
     let scorer = Scorer::from_parts(parts.clone()).map_err(|source| Error::Scorer { source })?;
-    Ok(Trained { parts, scorer, gate_rules, sizes, importance })
+    Ok(Trained { parts, scorer, gate_rules, sizes, importance, search })
 }
 
 /// The tail ratio, from rows that the model was not trained on if there are enough.

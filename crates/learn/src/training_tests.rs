@@ -7,8 +7,8 @@ use terms::{
     LEVELS, MEDIAN, Matrix, N_LEVELS, Outcome,
 };
 
+use crate::train_as_of;
 use crate::{CalibrationBasis, Error, FamilyName, NoCheckpoints, Settings, TailBasis, Trained};
-use crate::{family, train_as_of};
 
 /// Quantiles of the standard normal distribution at [`LEVELS`].
 const NORMAL: [f64; N_LEVELS] =
@@ -16,7 +16,7 @@ const NORMAL: [f64; N_LEVELS] =
 
 /// Orders over 240 days. Beyond two days, the excess is lognormal with a median that depends on
 /// distance and region; whether it is beyond depends on `near`.
-struct Orders {
+pub(crate) struct Orders {
     matrix: Matrix,
     ordered_at: Vec<Instant>,
     hours: Vec<f32>,
@@ -27,7 +27,7 @@ struct Orders {
 }
 
 /// The excess is so many times longer for orders from this day on.
-struct Shift {
+pub(crate) struct Shift {
     day: i64,
     factor: f64,
 }
@@ -43,7 +43,7 @@ fn after(instant: Instant, micros: f64) -> Instant {
     Instant::from_micros(instant.micros() + micros as i64)
 }
 
-fn orders(n_rows: usize, shift: Option<Shift>) -> Orders {
+pub(crate) fn orders(n_rows: usize, shift: Option<Shift>) -> Orders {
     let mut random = SplitMix64::new(20);
     let mut uniform = || random.unit();
     let mut orders = Orders {
@@ -108,7 +108,7 @@ impl Orders {
         self.ordered_at.iter().zip(&self.hours).map(outcome).collect()
     }
 
-    fn train(&self, name: FamilyName, settings: &Settings) -> Result<Trained, Error> {
+    pub(crate) fn train(&self, name: FamilyName, settings: &Settings) -> Result<Trained, Error> {
         self.train_with(name, settings, &|as_of| self.outcomes(as_of))
     }
 
@@ -118,13 +118,12 @@ impl Orders {
         settings: &Settings,
         outcomes: &dyn Fn(AsOf) -> Vec<Outcome>,
     ) -> Result<Trained, Error> {
-        let family = family(name, settings).unwrap();
         train_as_of(
             &self.matrix,
             &self.ordered_at,
             outcomes,
             day(210),
-            &*family,
+            name,
             settings,
             &NoCheckpoints,
         )
@@ -137,7 +136,7 @@ impl Orders {
     }
 
     /// Mean relative error of the quantiles beyond two days against the truth, on new rows.
-    fn error_beyond(&self, scorer: &Scorer) -> f64 {
+    pub(crate) fn error_beyond(&self, scorer: &Scorer) -> f64 {
         let rows = self.new_rows();
         let mut values = [0.0; 4];
         let mut sum = 0.0;
@@ -162,7 +161,7 @@ impl Orders {
     }
 }
 
-fn quick() -> Settings {
+pub(crate) fn quick() -> Settings {
     let mut settings = Settings::default();
     settings.boost.rounds = 60;
     settings.boost.rows_in_leaf_min = 100;
@@ -356,11 +355,16 @@ fn right_censored_rows_are_learned_from() {
 #[test]
 fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads() {
     let orders = orders(9_000, None);
-    for name in [FamilyName::Boost, FamilyName::Forest, FamilyName::ExtraTrees] {
+    let mut settings = quick();
+    settings.ensemble.deliveries_max = 100_000;
+    for name in
+        [FamilyName::Boost, FamilyName::Ensemble, FamilyName::Forest, FamilyName::ExtraTrees]
+    {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            let trained = pool.install(|| orders.train(name, &quick()).unwrap());
-            (trained.parts.encode(), trained.gate_rules, trained.sizes, trained.importance)
+            let trained = pool.install(|| orders.train(name, &settings).unwrap());
+            let Trained { parts, gate_rules, sizes, importance, search, .. } = trained;
+            (parts.encode(), gate_rules, sizes, importance, search)
         };
         assert_eq!(on(1), on(3), "{name:?}");
     }

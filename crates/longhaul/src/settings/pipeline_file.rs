@@ -162,7 +162,7 @@ impl Default for Settings {
             evaluate: EvaluateSection::default(),
             publish: PublishSection { exports: true },
             score: ScoreSection { given_still_open: true, lane_shipments_min: 5 },
-            backtest: BacktestSection { family: FamilyName::Boost },
+            backtest: BacktestSection { family: FamilyName::Ensemble },
         }
     }
 }

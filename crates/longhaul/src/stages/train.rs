@@ -176,6 +176,9 @@ fn bundle_files(trained: &Trained, declaration: &Declaration) -> Result<BTreeMap
     files.insert(GATE_RULES.to_owned(), trained.gate_rules.text().into_bytes());
     files.insert("gate_rules.json".to_owned(), pretty(&trained.gate_rules)?);
     files.insert(IMPORTANCE.to_owned(), pretty(&trained.importance)?);
+    if let Some(search) = &trained.search {
+        files.insert("search.json".to_owned(), pretty(search)?);
+    }
     files.insert("training.json".to_owned(), pretty(&trained.sizes)?);
     Ok(files)
 }

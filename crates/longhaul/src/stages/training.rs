@@ -38,13 +38,12 @@ pub(crate) fn train(
 ) -> Result<Trained> {
     let settings = &resolved.settings.train;
     let name = name(family);
-    let family = learn::family(family, settings)?;
     let trained = learn::train_as_of(
         rows.matrix,
         rows.moments,
         rows.outcomes,
         origin,
-        family.as_ref(),
+        family,
         settings,
         checkpoints,
     )

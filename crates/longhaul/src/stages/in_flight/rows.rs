@@ -93,8 +93,11 @@ fn train_rows(
     checkpoints: &dyn Checkpoints,
 ) -> Result<Option<Trained>> {
     let families = &resolved.settings.train.families;
-    let boosted = families.iter().find(|family| **family == FamilyName::Boost);
-    let Some(&family) = boosted.or(families.first()) else { return Ok(None) };
+    // Snapshots are many; a forest beside boosting would take long, and learns from no open ones.
+    let is_boosted =
+        |family: &FamilyName| [FamilyName::Boost, FamilyName::Ensemble].contains(family);
+    let boosted = families.iter().any(is_boosted).then_some(FamilyName::Boost);
+    let Some(family) = boosted.or(families.first().copied()) else { return Ok(None) };
     if snapshots.is_empty() {
         return Ok(None);
     }
