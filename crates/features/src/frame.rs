@@ -50,6 +50,14 @@ impl Frame {
         Ok(texts(&self.0, name)?.iter().map(|text| text.map(str::to_owned)).collect())
     }
 
+    /// The same as it is held, in one chunk: a fraction of the memory.
+    ///
+    /// # Errors
+    /// If there is no such column.
+    pub fn strings(&self, name: &str) -> Result<StringChunked, Error> {
+        texts(&self.0, name)
+    }
+
     /// A column of numbers.
     ///
     /// # Errors

@@ -38,7 +38,7 @@ pub fn build(tables: &Tables, declared: &Declaration, as_of: AsOf) -> Result<Bui
     if built.0.iter().all(|month| month.n_rows() == 0) {
         return Err(Error::NothingKnown { as_of });
     }
-    let (frame, outcomes) = assemble(&built.0, declared.limits)?;
+    let (frame, outcomes) = assemble(&mut built.0, declared.limits)?;
     let snapshots = assemble_snapshots(&built.0, &frame, declared.snapshots.as_ref(), as_of)?;
     Ok(Built { frame, outcomes, snapshots })
 }

@@ -129,18 +129,17 @@ fn sorted(rows: &DataFrame) -> Result<DataFrame, Error> {
 }
 
 /// The rows of all months by (ordered_at, shipment_id), and the timeline of each row's outcome.
-/// `months` are in the order of time, and [sorted](Month::sorted) themselves; `limits` are those of
-/// the network.
+/// `months` are in the order of time, and [sorted](Month::sorted) themselves; their rows are taken out of
+/// them, so that they are in memory once. `limits` are those of the network.
 ///
 /// # Errors
 /// If they are of different declarations.
-pub fn assemble(months: &[Month], limits: Limits) -> Result<(Frame, Outcomes), Error> {
+pub fn assemble(months: &mut [Month], limits: Limits) -> Result<(Frame, Outcomes), Error> {
     let Some(rows) = rows_of(months)? else {
         let none = Outcomes::new(Vec::new(), Timelines::default(), limits);
         return Ok((Frame(DataFrame::default()), none));
     };
-    let frame = Frame(sorted(&rows)?);
-    drop(rows);
+    let frame = Frame(if is_sorted(&rows)? { rows } else { sorted(&rows)? });
     let ordered_at = frame.ordered_at()?;
     let timelines = timelines_of(months, &frame)?;
     Ok((frame, Outcomes::new(ordered_at, timelines, limits)))
@@ -178,21 +177,30 @@ pub fn assemble_snapshots(
     })
 }
 
-/// The rows of all months, if there are any.
-fn rows_of(months: &[Month]) -> Result<Option<DataFrame>, Error> {
+/// The rows of all months, taken out of them, if there are any.
+fn rows_of(months: &mut [Month]) -> Result<Option<DataFrame>, Error> {
     let mut rows = DataFrame::default();
-    for month in months.iter().filter(|month| month.rows.height() > 0) {
+    for month in months.iter_mut().filter(|month| month.rows.height() > 0) {
+        let of_month = std::mem::take(&mut month.rows);
         if rows.width() == 0 {
-            rows = month.rows.clone();
+            rows = of_month;
         } else {
-            rows.vstack_mut(&month.rows)?;
+            rows.vstack_mut_owned(of_month)?;
         }
     }
     if rows.width() == 0 {
         return Ok(None);
     }
-    rows.rechunk_mut_par();
+    // A column at a time: of all at once there would be two copies.
+    rows.rechunk_mut();
     Ok(Some(rows))
+}
+
+/// Whether rows are by (ordered_at, shipment_id), as those of months in their order are.
+fn is_sorted(rows: &DataFrame) -> Result<bool, Error> {
+    let ordered_at = required_instants(rows, column::ORDERED_AT)?;
+    let ids = texts(rows, column::SHIPMENT_ID)?;
+    Ok(ordered_at.iter().zip(ids.iter()).is_sorted())
 }
 
 /// The timeline of each row of the frame.

@@ -9,6 +9,8 @@
 //!
 //! Source: landmarking, van Houwelingen, Scandinavian Journal of Statistics 34(1), 2007.
 
+use std::ops::Range;
+
 use polars::prelude::*;
 use serde::{Deserialize, Serialize};
 use statistics::SplitMix64;
@@ -202,6 +204,18 @@ impl Snapshots {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// Those at these positions.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn slice(&self, positions: Range<usize>) -> Self {
+        Self {
+            rows: self.rows[positions.clone()].to_vec(),
+            at: self.at[positions.clone()].to_vec(),
+            columns: self.columns.slice(positions.start as i64, positions.len()),
+        }
     }
 
     /// Of each the row of its shipment in the feature frame.

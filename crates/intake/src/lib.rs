@@ -65,7 +65,7 @@ pub use import::error::ImportError;
 pub use import::source_problem::SourceProblem;
 pub use import::{ImportReport, ImportedTable, import};
 pub use layout::FileVersion;
-pub use output_file::write_output;
+pub use output_file::OutputFile;
 pub use quarantine::copies::write_quarantine;
 pub use quarantine::explanation::{ExplainedRule, Sample, explain};
 pub use quarantine::release::{Release, ReleasedFile, Releases};

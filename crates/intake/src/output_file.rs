@@ -28,45 +28,81 @@ const KEY_PREFIX: &str = "longhaul.";
 
 const ROW_GROUP_ROWS: usize = 1 << 17;
 
-/// The frame as a file of the contract's table: equal frames give equal bytes. `metadata` is written
-/// beside `longhaul.contract` and `longhaul.contract_version`, each key with `longhaul.` before it.
-///
-/// # Errors
-/// If a column of the contract is not there, is of another type or has a null although it is required;
-/// or the frame has one that is not in the contract.
-pub fn write_output(
-    contract: &Contract,
-    frame: &DataFrame,
-    metadata: &[(&str, &str)],
-) -> Result<Vec<u8>, Error> {
-    let table = || contract.table().to_owned();
-    let names = frame.get_column_names();
-    if let Some(column) = names.into_iter().find(|name| contract.column(name).is_none()) {
-        return Err(Error::UnknownColumn { table: table(), column: column.to_string() });
+/// A table as a file, written piece by piece, so that it need not be in memory as a whole: equal frames
+/// give equal bytes.
+pub struct OutputFile<'a> {
+    contract: &'a Contract,
+    properties: WriterProperties,
+    /// There is one once something was written.
+    writer: Option<ArrowWriter<Vec<u8>>>,
+}
+
+impl<'a> OutputFile<'a> {
+    /// A file of the contract's table. `metadata` is written beside `longhaul.contract` and
+    /// `longhaul.contract_version`, each key with `longhaul.` before it.
+    pub fn new(contract: &'a Contract, metadata: &[(&str, &str)]) -> Self {
+        let of_contract =
+            [("contract", contract.table()), ("contract_version", contract.version())];
+        let metadata = of_contract.iter().chain(metadata);
+        let metadata = metadata
+            .map(|(key, value)| KeyValue::new(format!("{KEY_PREFIX}{key}"), (*value).to_owned()));
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_key_value_metadata(Some(metadata.collect()));
+        Self { contract, properties: properties.build(), writer: None }
     }
-    let failed = |source| Error::OutputWrite { table: table(), source };
-    let (mut fields, mut arrays) = (Vec::new(), Vec::new());
-    for spec in contract.columns() {
-        let array = array_of(frame, spec).map_err(|error| failed(external(error)))?;
-        fields.push(Field::new(&spec.name, array.data_type().clone(), !spec.required));
-        arrays.push(array);
+
+    /// Adds the rows of a frame.
+    ///
+    /// # Errors
+    /// If a column of the contract is not there, is of another type or has a null although it is
+    /// required; or the frame has one that is not in the contract.
+    pub fn write(&mut self, frame: &DataFrame) -> Result<(), Error> {
+        let names = frame.get_column_names();
+        if let Some(column) = names.into_iter().find(|name| self.contract.column(name).is_none()) {
+            let table = self.contract.table().to_owned();
+            return Err(Error::UnknownColumn { table, column: column.to_string() });
+        }
+        // As arrays there would be a second copy of all rows. A frame without rows has a schema.
+        for start in (0..frame.height().max(1)).step_by(ROW_GROUP_ROWS) {
+            let rows = frame.slice(start as i64, ROW_GROUP_ROWS);
+            self.write_rows(&rows).map_err(|source| self.failed(source))?;
+        }
+        Ok(())
     }
-    let of_contract = [("contract", contract.table()), ("contract_version", contract.version())];
-    let metadata = of_contract.iter().chain(metadata);
-    let metadata = metadata
-        .map(|(key, value)| KeyValue::new(format!("{KEY_PREFIX}{key}"), (*value).to_owned()));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_key_value_metadata(Some(metadata.collect()));
-    let write = || {
+
+    fn write_rows(&mut self, rows: &DataFrame) -> Result<(), ParquetError> {
+        let (mut fields, mut arrays) = (Vec::new(), Vec::new());
+        for spec in self.contract.columns() {
+            let array = array_of(rows, spec).map_err(external)?;
+            fields.push(Field::new(&spec.name, array.data_type().clone(), !spec.required));
+            arrays.push(array);
+        }
         let schema = Arc::new(Schema::new(fields));
         let batch = RecordBatch::try_new(schema.clone(), arrays)?;
-        let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties.build()))?;
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => ArrowWriter::try_new(Vec::new(), schema, Some(self.properties.clone()))?,
+        };
         writer.write(&batch)?;
-        writer.into_inner()
-    };
-    write().map_err(failed)
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    /// The bytes of the file.
+    ///
+    /// # Errors
+    /// If nothing was written, not even a frame without rows.
+    pub fn finish(mut self) -> Result<Vec<u8>, Error> {
+        let nothing = || ParquetError::General("no rows and no columns were written".to_owned());
+        let writer = self.writer.take().ok_or_else(nothing);
+        writer.and_then(ArrowWriter::into_inner).map_err(|source| self.failed(source))
+    }
+
+    fn failed(&self, source: ParquetError) -> Error {
+        Error::OutputWrite { table: self.contract.table().to_owned(), source }
+    }
 }
 
 fn external(error: PolarsError) -> ParquetError {
@@ -132,6 +168,16 @@ mod tests {
     use crate::check::output::check_output;
     use crate::fixture::{contract, instants, texts};
 
+    fn write_output(
+        contract: &Contract,
+        frame: &DataFrame,
+        metadata: &[(&str, &str)],
+    ) -> Result<Vec<u8>, Error> {
+        let mut file = OutputFile::new(contract, metadata);
+        file.write(frame)?;
+        file.finish()
+    }
+
     fn lanes(rows: usize) -> DataFrame {
         let text = |name: &str| texts(name, (0..rows).map(|row| Some(format!("{name} {row}"))));
         let mut columns = vec![
@@ -171,6 +217,11 @@ mod tests {
         let write = |frame| write_output(&contract, frame, &[("model_id", "m1")]).unwrap();
         let bytes = Bytes::from(write(&frame));
         assert_eq!(write(&chunks), bytes);
+        let mut pieces = OutputFile::new(&contract, &[("model_id", "m1")]);
+        pieces.write(&frame.slice(0, 15)).unwrap();
+        pieces.write(&frame.slice(15, 25)).unwrap();
+        assert_eq!(pieces.finish().unwrap(), bytes);
+        assert!(OutputFile::new(&contract, &[]).finish().is_err(), "a file without columns");
         assert_eq!(check_output(&contract, "s.parquet", &bytes).unwrap(), 40);
         let read = ParquetReader::new(std::io::Cursor::new(&bytes)).finish().unwrap();
         assert!(read.equals_missing(&frame), "{read}");

@@ -167,7 +167,7 @@ fn model(
         context.reporter.note(&format!("backtest {origin}: goes on with the model that was kept"));
         return Ok(model);
     }
-    let family = resolved.settings.backtest.family;
+    let family = resolved.settings.backtest_family();
     let orders = (&feature_set.matrix, &feature_set.outcomes);
     let trained = stages::train_on_orders(orders, resolved, family, origin, &NoCheckpoints)?;
     if let Some(stored) = stored {
@@ -190,7 +190,7 @@ pub(crate) fn evaluate_folds(
     let shipments = stages::shipments(feature_set, &rows, context.as_of)?;
     let all: Vec<Distribution> =
         folds.iter().flat_map(|fold| fold.distributions.iter().copied()).collect();
-    let name = stages::family_name(resolved.settings.backtest.family);
+    let name = stages::family_name(resolved.settings.backtest_family());
     let model = stages::forecast(&name, resolved.settings.network.days(), &all);
     let comparison = Comparison {
         shipments: &shipments,

@@ -102,7 +102,7 @@ fn work(
     span: Span,
     (export, stored, features): (bool, &StoredModels<'_>, &StageResult),
 ) -> Result<Output> {
-    let family = resolved.settings.backtest.family;
+    let family = resolved.settings.backtest_family();
     let days = resolved.settings.network.days();
     let Folds { folds, left_out } = folds(context, resolved, feature_set, span, Some(stored))?;
     let mut files = BTreeMap::new();
@@ -154,7 +154,7 @@ fn report(
         ("outcomes known as of", context.as_of.to_string()),
         ("origins", format!("{}, from {from} up to {to}, every {every_days} days", folds.len())),
         ("trained", format!("every {train_every_days} days")),
-        ("family", stages::family_name(resolved.settings.backtest.family)),
+        ("family", stages::family_name(resolved.settings.backtest_family())),
         ("seed", resolved.settings.train.seed.to_string()),
     ];
     let mut header: Vec<(String, String)> =

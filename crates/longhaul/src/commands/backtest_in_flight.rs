@@ -136,7 +136,7 @@ fn fold(
     let Ok(lane) = lane_baseline_in_flight(in_flight, &positions, (origin, days))? else {
         return Ok(None);
     };
-    let family = resolved.settings.backtest.family;
+    let family = resolved.settings.backtest_family();
     let Some(trained) = in_flight.train(resolved, origin, &NoCheckpoints)? else {
         return Ok(None);
     };

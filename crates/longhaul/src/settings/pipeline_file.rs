@@ -142,8 +142,16 @@ impl ScoreSection {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct BacktestSection {
-    /// The family that is trained at each origin.
-    pub(crate) family: FamilyName,
+    /// The family that is trained at each origin; unless it is set, the first of `train.families`.
+    pub(crate) family: Option<FamilyName>,
+}
+
+impl Settings {
+    /// The family that a backtest trains.
+    pub(crate) fn backtest_family(&self) -> FamilyName {
+        let first = self.train.families.first().copied();
+        self.backtest.family.or(first).unwrap_or(FamilyName::Baseline)
+    }
 }
 
 impl Default for Settings {
@@ -162,7 +170,7 @@ impl Default for Settings {
             evaluate: EvaluateSection::default(),
             publish: PublishSection { exports: true },
             score: ScoreSection { given_still_open: true, lane_shipments_min: 5 },
-            backtest: BacktestSection { family: FamilyName::Ensemble },
+            backtest: BacktestSection { family: None },
         }
     }
 }

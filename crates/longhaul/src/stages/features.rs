@@ -87,7 +87,7 @@ pub(crate) fn run(
 /// The outcomes of all months, read without their features.
 fn outcomes(context: &RunContext<'_>, months: &[StoredMonth], limits: Limits) -> Result<Outcomes> {
     let months = months.iter().map(|month| month.read_outcomes(context));
-    Ok(assemble(&months.collect::<Result<Vec<_>>>()?, limits)?.1)
+    Ok(assemble(&mut months.collect::<Result<Vec<_>>>()?, limits)?.1)
 }
 
 /// The objects of the state that a features stage refers to; none if the manifest is another's.
@@ -143,8 +143,8 @@ impl FeatureSet {
         result: &StageResult,
     ) -> Result<Self> {
         let (declaration, _) = resolved.declaration()?;
-        let months = months(context, result, StoredMonth::read)?;
-        let (frame, outcomes) = assemble(&months, declaration.limits)?;
+        let mut months = months(context, result, StoredMonth::read)?;
+        let (frame, outcomes) = assemble(&mut months, declaration.limits)?;
         let of_snapshots = declaration.snapshots.as_ref();
         let PastSnapshots { drawn: snapshots, followed } =
             assemble_snapshots(&months, &frame, of_snapshots, context.as_of)?;
@@ -165,8 +165,8 @@ impl FeatureSet {
         of_model: &FeatureList,
     ) -> Result<Self> {
         let (declaration, _) = resolved.declaration()?;
-        let months = months(context, result, StoredMonth::read_rows)?;
-        let (frame, outcomes) = assemble(&months, declaration.limits)?;
+        let mut months = months(context, result, StoredMonth::read_rows)?;
+        let (frame, outcomes) = assemble(&mut months, declaration.limits)?;
         drop(months);
         let matrix = encode(&frame, of_model)?;
         let (snapshots, followed) = (Snapshots::none(), Snapshots::none());

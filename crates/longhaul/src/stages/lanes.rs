@@ -2,28 +2,25 @@
 
 use anyhow::Result;
 use features::{Category, Fact, LANE_DESTINATION_ZONE, LANE_ORIGIN_ZONE};
+use polars::prelude::StringChunked;
 use scorer::Lane;
 use terms::column;
 
 use crate::stages::features::FeatureSet;
-use crate::stages::segments::declared_texts;
 
 /// The columns of a lane that a person knows it by: regions, and who carries.
 pub(crate) const REGIONAL: [&str; 4] =
     [column::ORIGIN_REGION, column::DESTINATION_REGION, column::CARRIER, column::SERVICE];
 
-/// A column by row of the feature set; `None` if it is not declared.
-type Declared<T> = Option<Vec<Option<T>>>;
-
 /// The lanes of all rows of a feature set. Zones are there always; of the rest what is declared.
 pub(crate) struct Lanes {
-    origin_zone: Vec<Option<String>>,
-    destination_zone: Vec<Option<String>>,
-    origin_region: Declared<String>,
-    destination_region: Declared<String>,
-    carrier: Declared<String>,
-    service: Declared<String>,
-    weight_g: Declared<f32>,
+    origin_zone: StringChunked,
+    destination_zone: StringChunked,
+    origin_region: Option<StringChunked>,
+    destination_region: Option<StringChunked>,
+    carrier: Option<StringChunked>,
+    service: Option<StringChunked>,
+    weight_g: Option<Vec<Option<f32>>>,
 }
 
 impl Lanes {
@@ -35,10 +32,13 @@ impl Lanes {
         let FeatureSet { declaration, frame, .. } = feature_set;
         let has_weight = declaration.facts.contains(&Fact::WeightG);
         let weight_g = has_weight.then(|| frame.numbers(Fact::WeightG.into())).transpose()?;
-        let text = |category| declared_texts(feature_set, category);
+        let text = |category: Category| {
+            let is_declared = declaration.categories.contains(&category);
+            is_declared.then(|| frame.strings(category.into())).transpose()
+        };
         Ok(Self {
-            origin_zone: frame.texts(LANE_ORIGIN_ZONE)?,
-            destination_zone: frame.texts(LANE_DESTINATION_ZONE)?,
+            origin_zone: frame.strings(LANE_ORIGIN_ZONE)?,
+            destination_zone: frame.strings(LANE_DESTINATION_ZONE)?,
             origin_region: text(Category::OriginRegion)?,
             destination_region: text(Category::DestinationRegion)?,
             carrier: text(Category::Carrier)?,
@@ -56,12 +56,12 @@ impl Lanes {
 
     /// That of a row.
     pub(crate) fn of_row(&self, row: usize) -> Lane<'_> {
-        fn text(column: &Declared<String>, row: usize) -> Option<&str> {
-            column.as_ref()?[row].as_deref()
+        fn text(column: &Option<StringChunked>, row: usize) -> Option<&str> {
+            column.as_ref()?.get(row)
         }
         Lane {
-            origin_zone: self.origin_zone[row].as_deref(),
-            destination_zone: self.destination_zone[row].as_deref(),
+            origin_zone: self.origin_zone.get(row),
+            destination_zone: self.destination_zone.get(row),
             origin_region: text(&self.origin_region, row),
             destination_region: text(&self.destination_region, row),
             carrier: text(&self.carrier, row),

@@ -1,19 +1,24 @@
 //! The forecasts of the shipments that are open at the as-of, as tables: all of them, and those that have
 //! a promise by how likely they miss it.
 
+use std::ops::Range;
+
 use anyhow::Result;
 use features::{Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
 use polars::prelude::*;
 use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
 use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS, column};
 
-use crate::predictions::{Predictions, instants};
+use crate::predictions::{by_day_column, distribution_columns, instants};
 use crate::stages::features::FeatureSet;
 use crate::stages::holdout::credible_promise;
 use crate::stages::in_flight::hours_left;
 use crate::stages::lanes::{Lanes, REGIONAL};
 
 const SECOND_MICROS: i64 = 1_000_000;
+
+/// Snapshots whose features are numbers at the same time: of a million they would take half a gigabyte.
+const SNAPSHOTS_AT_ONCE: usize = 1 << 16;
 
 /// Half a second, in hours: what rounding may have taken from a promise. Where deliveries are dates, a
 /// promise of a midnight includes its day.
@@ -69,16 +74,18 @@ impl<'a> OpenForecasts<'a> {
         let promised_at: Vec<Option<Instant>> = promised_at.collect();
         let mut forecasts: Vec<Option<OpenForecast>> = vec![None; rows.len()];
         if let Some((scorer, open)) = of_snapshots {
-            let matrix = open.encode(frame, scorer.features())?;
-            let forecast = |snapshot: usize, mixture: &Mixture| {
-                let at = rows.binary_search(&open.rows()[snapshot]).ok()?;
-                let moments = (ordered_at[at], open.at()[snapshot]);
-                Some((at, in_flight(mixture, moments, promised_at[at])))
-            };
-            for (at, forecast) in
-                scorer.map_mixtures(&matrix, None, forecast)?.into_iter().flatten()
-            {
-                forecasts[at] = Some(forecast);
+            for start in (0..open.len()).step_by(SNAPSHOTS_AT_ONCE) {
+                let open = open.slice(start..open.len().min(start + SNAPSHOTS_AT_ONCE));
+                let matrix = open.encode(frame, scorer.features())?;
+                let forecast = |snapshot: usize, mixture: &Mixture| {
+                    let at = rows.binary_search(&open.rows()[snapshot]).ok()?;
+                    let moments = (ordered_at[at], open.at()[snapshot]);
+                    Some((at, in_flight(mixture, moments, promised_at[at])))
+                };
+                let scored = scorer.map_mixtures(&matrix, None, forecast)?;
+                for (at, forecast) in scored.into_iter().flatten() {
+                    forecasts[at] = Some(forecast);
+                }
             }
         }
         let others: Vec<usize> = (0..rows.len()).filter(|&at| forecasts[at].is_none()).collect();
@@ -119,41 +126,37 @@ impl<'a> OpenForecasts<'a> {
         self.shipments.len()
     }
 
-    /// All of them, one a row. Units: hours from the order, instants in UTC microseconds.
+    /// Some of them, one a row. Units: hours from the order, instants in UTC microseconds.
     ///
     /// # Errors
     /// If the feature set lacks its keys.
-    pub(super) fn predictions(&self) -> Result<DataFrame> {
-        let mut predictions = Predictions::on_days(self.scorer.days());
-        let frame = &self.feature_set.frame;
-        let [shipment_ids, order_ids] =
-            [frame.texts(column::SHIPMENT_ID)?, frame.texts(column::ORDER_ID)?];
-        for (open, forecast) in self.shipments.iter().zip(&self.forecasts) {
-            let ids = (&shipment_ids[open.row], &order_ids[open.row]);
-            let ids = (ids.0.as_deref().unwrap_or_default(), ids.1.as_deref().unwrap_or_default());
-            predictions.push(ids, self.as_of, self.model_id, forecast.distribution);
-        }
-        let all: Vec<usize> = (0..self.len()).collect();
+    pub(super) fn predictions(&self, chosen: Range<usize>) -> Result<DataFrame> {
+        let all: Vec<usize> = chosen.clone().collect();
+        let n_rows = all.len();
+        let (shipments, forecasts) =
+            (&self.shipments[chosen.clone()], &self.forecasts[chosen.clone()]);
         let ordered_at = self.feature_set.outcomes.ordered_at();
-        let ordered_at: Vec<Instant> =
-            self.shipments.iter().map(|open| ordered_at[open.row]).collect();
-        predictions.more = vec![
+        let ordered_at: Vec<Instant> = shipments.iter().map(|open| ordered_at[open.row]).collect();
+        let mut last = vec![
             instants(column::ORDERED_AT, &ordered_at)?,
-            Column::new(
-                column::RECORDING_LAG_HOURS.into(),
-                vec![self.recording_lag_hours; self.len()],
-            ),
-            Column::new(column::LEVEL_HOURS.into(), &self.levels),
+            Column::new(column::RECORDING_LAG_HOURS.into(), vec![self.recording_lag_hours; n_rows]),
+            Column::new(column::LEVEL_HOURS.into(), &self.levels[chosen]),
             Column::new(
                 column::FORECAST_BY.into(),
-                self.forecasts.iter().map(|forecast| forecast.by).collect::<Vec<_>>(),
+                forecasts.iter().map(|forecast| forecast.by).collect::<Vec<_>>(),
             ),
         ];
-        predictions.more.extend(self.of_promise(&all)?);
+        last.extend(self.of_promise(&all)?);
         for (level, name) in column::ETA.into_iter().enumerate() {
-            predictions.more.push(self.eta_column(name, level, &all)?);
+            last.push(self.eta_column(name, level, &all)?);
         }
-        predictions.into_frame()
+        let distributions: Vec<&Distribution> =
+            forecasts.iter().map(|forecast| &forecast.distribution).collect();
+        let mut columns = self.keys(&all)?;
+        columns.extend(distribution_columns(&distributions));
+        columns.push(by_day_column(self.scorer.days(), &distributions));
+        columns.extend(last);
+        Ok(DataFrame::new(n_rows, columns)?)
     }
 
     /// Those that have a promise, the likeliest to miss it first. Lanes are of the columns that are
@@ -167,16 +170,7 @@ impl<'a> OpenForecasts<'a> {
         let probability = |at: &usize| self.forecasts[*at].missing_promise.unwrap_or_default();
         // Equal ones stay in the order of the feature set.
         chosen.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
-        let of = |texts: &[Option<String>]| -> Vec<Option<String>> {
-            chosen.iter().map(|&at| texts[self.shipments[at].row].clone()).collect()
-        };
-        let frame = &self.feature_set.frame;
-        let mut columns = vec![
-            Column::new(column::SHIPMENT_ID.into(), of(&frame.texts(column::SHIPMENT_ID)?)),
-            Column::new(column::ORDER_ID.into(), of(&frame.texts(column::ORDER_ID)?)),
-            instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
-            Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
-        ];
+        let mut columns = self.keys(&chosen)?;
         let lanes: Vec<Lane<'_>> =
             chosen.iter().map(|&at| lanes.of_row(self.shipments[at].row)).collect();
         for name in REGIONAL {
@@ -189,6 +183,20 @@ impl<'a> OpenForecasts<'a> {
         columns.extend(self.of_promise(&chosen)?);
         columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, &chosen)?);
         Ok(DataFrame::new(chosen.len(), columns)?)
+    }
+
+    /// Ids, as-of and model of some of them.
+    fn keys(&self, chosen: &[usize]) -> Result<Vec<Column>> {
+        let frame = self.feature_set.frame.frame();
+        let rows = chosen.iter().map(|&at| self.shipments[at].row as IdxSize).collect();
+        let rows = IdxCa::from_vec("".into(), rows);
+        let id = |name: &str| frame.column(name)?.take(&rows)?.cast(&DataType::String);
+        Ok(vec![
+            id(column::SHIPMENT_ID)?,
+            id(column::ORDER_ID)?,
+            instants(column::AS_OF, &vec![self.as_of.instant(); chosen.len()])?,
+            Column::new(column::MODEL_ID.into(), vec![self.model_id; chosen.len()]),
+        ])
     }
 
     /// Age, milestone and promise of some of them.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use features::Snapshots;
-use intake::Contract;
+use intake::{Contract, OutputFile};
 use polars::prelude::DataFrame;
 use scorer::{is_in_flight_file, is_model_file};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,9 @@ pub(crate) const PREDICTIONS: &str = "predictions";
 
 /// The table of the open shipments that have a promise.
 const AT_RISK: &str = "at_risk";
+
+/// Predictions that are a table in memory at the same time: of a million they would take gigabytes.
+const ROWS_AT_ONCE: usize = 1 << 17;
 
 /// The table of lanes.
 const SPEED_TABLE: &str = "speed_table";
@@ -85,21 +88,27 @@ pub(crate) fn run(
             None => Snapshots::none(),
         };
         let in_flight = in_flight.as_ref().map(|scorer| (scorer, &snapshots));
-        let open =
-            OpenForecasts::new(&feature_set, &scorer, in_flight, of_model, given_still_open)?;
         let lanes = Lanes::of(&feature_set)?;
-        let (predictions, at_risk) = (open.predictions()?, open.at_risk(&lanes)?);
-        let (rows, promised) = (predictions.height(), at_risk.height());
+        let mut files = BTreeMap::new();
+        let mut write = |table: &str, frames: &mut dyn Iterator<Item = Result<DataFrame>>| {
+            let bytes = written(table, scorer.days(), of_model, frames)?;
+            files.insert(file_of(table), bytes);
+            anyhow::Ok(())
+        };
         let model = (matrix, &scorer);
         let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
         let n_lanes = table.n_rows();
-        let tables =
-            [(PREDICTIONS, predictions), (AT_RISK, at_risk), (SPEED_TABLE, table.to_frame()?)];
-        let files = tables.into_iter().map(|(table, frame)| {
-            let bytes = written(table, scorer.days(), of_model, &frame)?;
-            Ok((file_of(table), bytes))
-        });
-        let mut files = files.collect::<Result<BTreeMap<_, _>>>()?;
+        write(SPEED_TABLE, &mut std::iter::once(table.to_frame()))?;
+        let open =
+            OpenForecasts::new(&feature_set, &scorer, in_flight, of_model, given_still_open)?;
+        let at_risk = open.at_risk(&lanes)?;
+        let (rows, promised) = (open.len(), at_risk.height());
+        write(AT_RISK, &mut std::iter::once(Ok(at_risk)))?;
+        let starts = (0..rows.max(1)).step_by(ROWS_AT_ONCE);
+        write(
+            PREDICTIONS,
+            &mut starts.map(|start| open.predictions(start..rows.min(start + ROWS_AT_ONCE))),
+        )?;
         files.extend(table.to_file()?.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
         Ok(Output {
             line: format!(
@@ -124,12 +133,16 @@ fn written(
     table: &str,
     days: DayGrid,
     (as_of, model_id): (AsOf, &str),
-    frame: &DataFrame,
+    frames: &mut dyn Iterator<Item = Result<DataFrame>>,
 ) -> Result<Vec<u8>> {
     let contract = Contract::shipped_on(table, days);
     let contract = contract.with_context(|| format!("no contract of {table} is shipped"))??;
     let about = [("as_of", &*as_of.to_string()), ("model_id", model_id)];
-    Ok(intake::write_output(&contract, frame, &about)?)
+    let mut file = OutputFile::new(&contract, &about);
+    for frame in frames {
+        file.write(&frame?)?;
+    }
+    Ok(file.finish()?)
 }
 
 /// The champion; if it is withdrawn or as of a later moment, the newest model that passed, is not, and is not

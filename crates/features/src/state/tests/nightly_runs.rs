@@ -80,8 +80,8 @@ impl NightlyStore {
     }
 
     pub(super) fn assemble(&self, limits: Limits) -> (Frame, Outcomes) {
-        let months: Vec<Month> = self.months.keys().map(|&first| self.month(first)).collect();
-        assemble(&months, limits).unwrap()
+        let mut months: Vec<Month> = self.months.keys().map(|&first| self.month(first)).collect();
+        assemble(&mut months, limits).unwrap()
     }
 }
 
