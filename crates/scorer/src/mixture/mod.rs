@@ -234,7 +234,12 @@ impl Mixture {
     fn plain_survival_of(&self, hours: f64, of_quantiles: f64) -> f64 {
         if hours <= self.two_days {
             let within = 1.0 - self.over_of_quantiles;
-            1.0 - (1.0 - self.over) * ((1.0 - of_quantiles) / within).clamp(0.0, 1.0)
+            // Of quantiles of months so little lies within two days that nothing of it is left.
+            let share = match within > 0.0 {
+                true => ((1.0 - of_quantiles) / within).clamp(0.0, 1.0),
+                false => f64::from(u8::from(hours >= self.two_days)),
+            };
+            1.0 - (1.0 - self.over) * share
         } else {
             self.plain_survival_beyond(of_quantiles)
         }
@@ -435,5 +440,23 @@ mod tests {
         assert_eq!(published.probability_over_2d, 1.0);
         assert!((mixture.quantile(0.5) - (1e5 + 6.0 * 2f64.ln())).abs() < 1e-6);
         assert_eq!(published.by_day, [0.0; DAYS_AHEAD]);
+    }
+
+    /// A network of months: of a share of 1e-17 within two days not a number was left, but one that is none.
+    #[test]
+    fn quantiles_of_months_leave_a_number_within_two_days() {
+        for first in [2_000.0, 9_000.0, 1e6, 1e12] {
+            let quantiles = std::array::from_fn(|level| first * (1.0 + 0.001 * level as f64));
+            let plain = Mixture::new(0.97, quantiles, 0.3);
+            for mixture in [plain, plain.given_open_for(24.0)] {
+                let published = mixture.distribution();
+                assert!(
+                    published.by_day.iter().all(|share| (0.0..=1.0).contains(share)),
+                    "{first}"
+                );
+                assert!(published.hours.iter().all(|hours| hours.is_finite()), "{first}");
+                assert!((f64::from(published.by_day[1]) - 0.03).abs() < 1e-6, "{published:?}");
+            }
+        }
     }
 }
