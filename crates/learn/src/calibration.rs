@@ -16,6 +16,8 @@ use scorer::{Calibration, Factors, Segment};
 use statistics::{Censored, kaplan_meier};
 use terms::{LEVELS, MEDIAN, N_LEVELS};
 
+use crate::population::{Durations, Population};
+use crate::regressors::Regressors;
 use crate::settings::CalibrationSettings;
 
 /// Corrections are kept within this factor, up and down: a larger one is a fault in the data.
@@ -34,19 +36,23 @@ pub(crate) struct Matured {
     pub(crate) observed: Vec<bool>,
 }
 
-/// The share of a correction that is applied to a model, where the one that it was estimated from was
-/// trained on this share of the model's deliveries. One that had a third of them or fewer errs in other
-/// ways, as in the first months of a network, and corrections of it made forecasts worse.
-pub(crate) fn applied_share(deliveries_share: f64) -> f64 {
-    (3.0 * deliveries_share - 1.0).clamp(0.0, 1.0)
+impl Matured {
+    /// Rows, and what regressors predict of them.
+    pub(crate) fn of(
+        population: &Population<'_>,
+        regressors: &Regressors,
+        rows: Durations,
+    ) -> Self {
+        Self {
+            predicted: regressors.predict(population.matrix, &rows.rows),
+            times: rows.times(population.matrix, &regressors.time_scales[0]),
+            observed: rows.observed,
+        }
+    }
 }
 
-/// The correction estimated from these rows, of which a share is applied.
-pub(crate) fn calibration(
-    matured: &Matured,
-    settings: &CalibrationSettings,
-    applied_share: f64,
-) -> Calibration {
+/// The correction estimated from these rows.
+pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> Calibration {
     let mut by_median: Vec<usize> = (0..matured.times.len()).collect();
     by_median.sort_by(|&a, &b| {
         let median = |row: usize| matured.predicted[row][MEDIAN];
@@ -77,12 +83,12 @@ pub(crate) fn calibration(
             continue;
         }
         let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
-        let factors = factors(band, settings, applied_share);
+        let factors = factors(band, settings);
         segments.push(Segment { upper_median: upper, factors });
         end = upper.unwrap_or(f32::INFINITY);
         from = to;
     }
-    Calibration { segments, pooled: factors(pooled, settings, applied_share) }
+    Calibration { segments, pooled: factors(pooled, settings) }
 }
 
 /// Logarithms of the factors estimated from `rows`, shrunk towards `prior`.
@@ -116,12 +122,12 @@ fn logs(
 
 /// Location and spread are damped separately: drift is in the location, and by the time that the
 /// outcomes have matured it is out of date.
-fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings, applied_share: f64) -> Factors {
+fn factors(logs: [f64; N_LEVELS], settings: &CalibrationSettings) -> Factors {
     let bound = libm::log(FACTOR_MAX);
     let location = logs[MEDIAN];
     logs.map(|log| {
         let damped = settings.location_damping * location + settings.damping * (log - location);
-        libm::exp((applied_share * damped).clamp(-bound, bound)) as f32
+        libm::exp(damped.clamp(-bound, bound)) as f32
     })
 }
 
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn each_band_gets_the_factor_by_which_it_was_wrong() {
-        let found = calibration(&shifted(), &settings(), 1.0);
+        let found = calibration(&shifted(), &settings());
         assert_eq!(found.segments.len(), 2);
         assert!(found.check().is_ok());
         for level in 0..N_LEVELS {
@@ -172,22 +178,11 @@ mod tests {
     #[test]
     fn shrinking_and_damping_scale_the_logarithm_of_the_factor() {
         let half = CalibrationSettings { damping: 0.5, location_damping: 0.5, ..settings() };
-        let found = calibration(&shifted(), &half, 1.0).factors(300.0)[MEDIAN];
+        let found = calibration(&shifted(), &half).factors(300.0)[MEDIAN];
         assert!((found - 1.5f32.sqrt()).abs() < 0.01, "{found}");
         let shrunk = CalibrationSettings { shrink_rows: 1e9, ..settings() };
-        let found = calibration(&shifted(), &shrunk, 1.0).factors(300.0)[MEDIAN];
+        let found = calibration(&shifted(), &shrunk).factors(300.0)[MEDIAN];
         assert!((found - 1.0).abs() < 1e-3, "{found}");
-    }
-
-    #[test]
-    fn of_a_model_of_few_deliveries_less_is_corrected() {
-        let applied = [0.2, 1.0 / 3.0, 0.5, 2.0 / 3.0, 0.9, 1.1].map(applied_share);
-        for (found, expected) in applied.into_iter().zip([0.0, 0.0, 0.5, 1.0, 1.0, 1.0]) {
-            assert!((found - expected).abs() < 1e-12, "{applied:?}");
-        }
-        let factor = |share| calibration(&shifted(), &settings(), share).factors(300.0)[MEDIAN];
-        assert!((factor(0.0) - 1.0).abs() < 1e-6);
-        assert!((factor(0.5) - 1.5f32.sqrt()).abs() < 0.01);
     }
 
     #[test]
@@ -199,7 +194,7 @@ mod tests {
             predicted.iter_mut().for_each(|hours| *hours = median + (*hours - median) / 2.0);
         }
         let location_kept = CalibrationSettings { location_damping: 0.0, ..settings() };
-        let found = *calibration(&matured, &location_kept, 1.0).factors(300.0);
+        let found = *calibration(&matured, &location_kept).factors(300.0);
         assert!((found[MEDIAN] - 1.0).abs() < 1e-6, "{found:?}");
         assert!(found[0] < 0.75 && found[N_LEVELS - 1] > 1.15, "{found:?}");
     }
@@ -214,7 +209,7 @@ mod tests {
                 open.observed[row] = false;
             }
         }
-        let upper = |matured: &Matured| calibration(matured, &settings(), 1.0).pooled[7];
+        let upper = |matured: &Matured| calibration(matured, &settings()).pooled[7];
         let truth = upper(&shifted());
         let found = upper(&open);
         open.observed.fill(true);
@@ -226,7 +221,7 @@ mod tests {
     fn equal_medians_make_one_band() {
         let mut same = shifted();
         same.predicted.fill(LEVELS.map(|level| 100.0 * (0.5 + level)));
-        let found = calibration(&same, &CalibrationSettings { bands: 3, ..settings() }, 1.0);
+        let found = calibration(&same, &CalibrationSettings { bands: 3, ..settings() });
         assert!(found.check().is_ok());
         assert_eq!(found.segments.len(), 2);
     }
@@ -235,7 +230,7 @@ mod tests {
     /// long, the logarithm of actual over predicted was no number, and no model could be made.
     #[test]
     fn quantiles_at_or_below_zero_make_a_valid_correction_near_that_without_them() {
-        let without = calibration(&shifted(), &settings(), 1.0);
+        let without = calibration(&shifted(), &settings());
         let mut matured = shifted();
         for (row, predicted) in matured.predicted.iter_mut().enumerate() {
             if row % 8 == 0 {
@@ -244,7 +239,7 @@ mod tests {
                 predicted[..3].fill(-5.0);
             }
         }
-        let found = calibration(&matured, &settings(), 1.0);
+        let found = calibration(&matured, &settings());
         assert!(found.check().is_ok(), "{found:?}");
         for level in 0..N_LEVELS {
             let (found, without) = (found.pooled[level], without.pooled[level]);
@@ -252,7 +247,7 @@ mod tests {
         }
         matured.predicted.fill([0.0; N_LEVELS]);
         matured.times.fill(0.0);
-        assert!(calibration(&matured, &settings(), 1.0).check().is_ok());
+        assert!(calibration(&matured, &settings()).check().is_ok());
     }
 
     fn any_time() -> impl Strategy<Value = f32> {
@@ -271,7 +266,7 @@ mod tests {
             rows in proptest::collection::vec(
                 (proptest::array::uniform9(any_quantile()), any_time(), any::<bool>()), 0..40),
             (damping, location_damping, shrink_rows) in (0.0f64..=1.0, 0.0f64..=1.0, 0.0f64..1e3),
-            (bands, applied) in (1usize..8, 0.0f64..=1.0),
+            bands in 1usize..8,
         ) {
             let mut matured = Matured { predicted: vec![], times: vec![], observed: vec![] };
             for (predicted, time, observed) in rows {
@@ -282,7 +277,7 @@ mod tests {
             let settings = CalibrationSettings {
                 damping, location_damping, shrink_rows, bands, ..CalibrationSettings::default()
             };
-            let found = calibration(&matured, &settings, applied);
+            let found = calibration(&matured, &settings);
             prop_assert!(found.check().is_ok(), "{found:?}");
             let ends = found.segments.iter().filter_map(|segment| segment.upper_median);
             prop_assert!(ends.clone().all(f32::is_finite), "infinity is not written to a bundle");

@@ -16,6 +16,7 @@ use crate::settings::Settings;
 
 /// All rows, and their outcomes as known at one moment. Shapes: one time and outcome a row of the
 /// matrix.
+#[derive(Clone)]
 pub(crate) struct Population<'a> {
     pub(crate) moment: AsOf,
     pub(crate) matrix: &'a Matrix,

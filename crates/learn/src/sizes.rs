@@ -41,6 +41,16 @@ pub enum CalibrationBasis {
         /// Of these, right-censored.
         open: usize,
     },
+    /// Weeks that were held out one after the other, where the model of an earlier moment had too few
+    /// deliveries.
+    HeldOut {
+        /// One of so many weeks was held out at a time.
+        folds: usize,
+        /// Rows predicted.
+        rows: usize,
+        /// Of these, right-censored.
+        open: usize,
+    },
     /// Switched off.
     Disabled,
     /// Too few rows to train the inner model.
