@@ -1,7 +1,9 @@
-//! Ensembles of few and of many deliveries, and the search for their sizes.
+//! Models of few deliveries: ensembles, the search for their sizes, calibration from held-out weeks.
 
 use crate::training_tests::{orders, quick};
-use crate::{FamilyName, Trained};
+use terms::LEVELS;
+
+use crate::{CalibrationBasis, FamilyName, Trained};
 
 fn weights(trained: &Trained) -> Vec<f32> {
     trained.parts.regressors.iter().map(|regressor| regressor.weight).collect()
@@ -63,4 +65,29 @@ fn without_a_matured_delivery_an_ensemble_is_boosting_alone() {
     let boosted = orders.train(FamilyName::Boost, &settings).unwrap();
     let ensemble = orders.train(FamilyName::Ensemble, &settings).unwrap();
     assert_eq!(ensemble.parts.encode(), boosted.parts.encode());
+}
+
+/// Leaves of few rows are sure of what they have seen.
+#[test]
+fn a_young_network_is_calibrated_by_weeks_that_were_held_out() {
+    let orders = orders(2_400, None);
+    let mut settings = quick();
+    settings.boost.rows_in_leaf_min = 8;
+    settings.calibration.shrink_rows = 0.0;
+    settings.recalibration.enabled = false;
+    // The model of 110 days ago has less than half of the deliveries.
+    settings.calibration.days = 80;
+    let covered = |trained: &Trained| {
+        orders.coverage(&trained.scorer, 7) - orders.coverage(&trained.scorer, 1)
+    };
+    let held_out = orders.train(FamilyName::Boost, &settings).unwrap();
+    let basis = &held_out.sizes.calibration;
+    let CalibrationBasis::HeldOut { folds: 4, rows, open } = *basis else { panic!("{basis:?}") };
+    // Matured: all but the last thirty days.
+    assert!((1_700..1_900).contains(&rows) && open < 10, "{basis:?}");
+    settings.calibration.enabled = false;
+    let plain = orders.train(FamilyName::Boost, &settings).unwrap();
+    let nominal = LEVELS[7] - LEVELS[1];
+    let (with, without) = (covered(&held_out), covered(&plain));
+    assert!(without < nominal - 0.1 && (with - nominal).abs() < 0.06, "{without} {with}");
 }

@@ -152,7 +152,7 @@ impl Orders {
     }
 
     /// Share of new rows that are delivered by the predicted quantile of a level.
-    fn coverage(&self, scorer: &Scorer, level: usize) -> f64 {
+    pub(crate) fn coverage(&self, scorer: &Scorer, level: usize) -> f64 {
         let rows = self.new_rows();
         let scored = scorer.score(&self.matrix.take(&rows)).unwrap();
         let covered =
