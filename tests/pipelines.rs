@@ -11,8 +11,8 @@ fn every_shipped_pipeline_resolves_and_shows_the_origin_of_each_value() {
         if path.extension().is_some_and(|end| end == "toml") {
             let name = path.to_str().unwrap();
             let shown = longhaul(&["config", "show", name, "--json"]).ok().json();
-            let families = &shown["train.families"];
-            assert_eq!(families["origin"].as_str(), Some(name), "{families}");
+            let declaration = &shown["features.declaration"];
+            assert_eq!(declaration["origin"].as_str(), Some(name), "{declaration}");
             assert_eq!(shown["evaluate.bootstrap_rounds"]["origin"], "default");
             seen += 1;
         }

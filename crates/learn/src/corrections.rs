@@ -20,7 +20,11 @@ const WEEK_HOURS: f64 = 7.0 * 24.0;
 
 /// An earlier model of a smaller share of today's deliveries errs in other ways, as in the first months
 /// of a network: of today's the errors on held-out weeks are nearer.
-const EARLIER_SHARE_MIN: f64 = 2.0 / 3.0;
+const EARLIER_SHARE_MIN: f64 = 0.5;
+
+/// With fewer deliveries those of some weeks are too few to learn a calibration from, and all are held
+/// out in turn.
+const DELIVERIES_MIN: usize = 5_000;
 
 /// One of so many weeks is held out at a time.
 const FOLDS: usize = 4;
@@ -69,7 +73,8 @@ impl Corrections<'_> {
         let matured = Matured::of(self.population, &regressors, followed);
         let history = self.population.history(self.settings);
         let deliveries = self.population.durations(&history).deliveries();
-        if regressors.durations.deliveries() as f64 >= EARLIER_SHARE_MIN * deliveries as f64 {
+        let earlier = regressors.durations.deliveries() as f64;
+        if deliveries >= DELIVERIES_MIN && earlier >= EARLIER_SHARE_MIN * deliveries as f64 {
             tracing::info!(?basis, "calibration learned");
             return Ok((calibration(&matured, settings), Some(matured), basis));
         }

@@ -5,41 +5,13 @@
 //! leaves of a forest need few. Their errors differ, so that the mean is near the better of both. The
 //! forest's weight falls with the number of deliveries, and so no night is unlike the one before.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::boosted::Boosted;
 use crate::checkpoints::Checkpoints;
+use crate::ensemble_settings::EnsembleSettings;
 use crate::error::Error;
 use crate::family::{Family, TrainingRows, WeightedTrees};
 use crate::forest::{Forest, Kind};
 use crate::settings::Settings;
-
-/// Settings of the ensemble of boosting and a random forest.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct EnsembleSettings {
-    /// The forest's weight where deliveries are few, from 0 (boosting alone) to 1 (the forest alone).
-    #[schemars(range(min = 0, max = 1))]
-    pub forest_weight: f64,
-    /// It falls in proportion to the observed deliveries, and is 0 from so many on.
-    #[schemars(range(min = 1))]
-    pub deliveries_max: usize,
-}
-
-impl Default for EnsembleSettings {
-    fn default() -> Self {
-        Self { forest_weight: 0.5, deliveries_max: 5_000 }
-    }
-}
-
-impl EnsembleSettings {
-    /// The forest's weight after so many observed deliveries.
-    pub(crate) fn forest_weight_of(&self, deliveries: usize) -> f64 {
-        let share = deliveries as f64 / self.deliveries_max as f64;
-        self.forest_weight * (1.0 - share).max(0.0)
-    }
-}
 
 /// Boosting and a random forest, of whose quantiles the weighted mean is taken.
 pub(crate) struct Ensemble {

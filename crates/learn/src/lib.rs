@@ -17,6 +17,7 @@ mod calibration;
 mod checkpoints;
 mod corrections;
 mod ensemble;
+mod ensemble_settings;
 #[cfg(test)]
 mod ensemble_tests;
 mod error;
@@ -45,10 +46,10 @@ mod train;
 mod training_tests;
 
 pub use checkpoints::{CheckpointError, Checkpoints, NoCheckpoints};
-pub use ensemble::EnsembleSettings;
+pub use ensemble_settings::{EnsembleSettings, SearchSettings};
 pub use error::Error;
 pub use gate_rules::{GateRule, GateRules, Imputed};
-pub use search::{Candidate, Search, SearchSettings};
+pub use search::{Candidate, Search};
 pub use settings::{
     CalibrationSettings, FamilyName, ForestSettings, GateSettings, RecalibrationSettings, Settings,
     TimeScaleSettings,

@@ -12,7 +12,6 @@
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
-use schemars::JsonSchema;
 use scorer::{Regressor, mean_hours};
 use serde::{Deserialize, Serialize};
 use statistics::{Censored, CensoringSurvival};
@@ -20,7 +19,7 @@ use terms::{AsOf, LEVELS, N_LEVELS, Outcome, pinball_loss};
 
 use crate::boosted::Boosted;
 use crate::checkpoints::Checkpoints;
-use crate::ensemble::EnsembleSettings;
+use crate::ensemble_settings::EnsembleSettings;
 use crate::error::Error;
 use crate::family::Family;
 use crate::forest::{Forest, Kind};
@@ -35,27 +34,6 @@ const WEEKS_MIN: usize = 3;
 const STANDARD_ERRORS: f64 = 2.0;
 /// And by which share of their loss.
 const SHARE_MIN: f64 = 0.005;
-
-/// Settings of the search for the sizes of an ensemble.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct SearchSettings {
-    /// Whether there is one, of the family `ensemble` with fewer than
-    /// `train.ensemble.deliveries_max` observed deliveries.
-    pub enabled: bool,
-    /// Days of matured orders that candidates are judged on.
-    #[schemars(range(min = 1, max = 36_500))]
-    pub days: u32,
-    /// With fewer deliveries of these orders the sizes are those of the settings.
-    #[schemars(range(min = 1))]
-    pub deliveries_min: usize,
-}
-
-impl Default for SearchSettings {
-    fn default() -> Self {
-        Self { enabled: true, days: 28, deliveries_min: 100 }
-    }
-}
 
 /// What was found by a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -122,7 +100,7 @@ pub(crate) fn search(
     let begin = as_of.instant();
     let week = |&row: &usize| (ordered_at[row].hours_since(begin) / WEEK_HOURS) as usize;
     let weeks: Vec<usize> = followed.rows.iter().map(week).collect();
-    let judged = Judged::new(&followed, weeks);
+    let judged = Followed::new(&followed, weeks);
     let rows = judged.weights.iter().filter(|&&weight| weight > 0.0).count();
     if rows < settings.search.deliveries_min {
         return Ok(None);
@@ -231,7 +209,7 @@ fn mean((one, weight): (&Hours, f64), (other, other_weight): (&Hours, f64)) -> H
 }
 
 /// What became of the orders that were forecast. Shapes: one value a row that is followed.
-struct Judged {
+struct Followed {
     hours: Vec<f64>,
     /// For how many rows it stands; 0 where it is open.
     weights: Vec<f64>,
@@ -239,7 +217,7 @@ struct Judged {
     weeks: Vec<usize>,
 }
 
-impl Judged {
+impl Followed {
     fn new(followed: &Durations, weeks: Vec<usize>) -> Self {
         let value = |(&hours, &observed): (&f32, &bool)| Censored {
             value: f64::from(hours),
@@ -318,7 +296,7 @@ mod tests {
             hours: vec![100.0; 160],
             observed: vec![true; 160],
         };
-        let judged = Judged::new(&followed, (0..160).map(|row| row / 40).collect());
+        let judged = Followed::new(&followed, (0..160).map(|row| row / 40).collect());
         let forecast = |(at, of): (usize, &&dyn Fn(usize) -> f64)| Forecast {
             rounds: at as u32,
             rows_in_leaf_min: 1,
@@ -354,7 +332,7 @@ mod tests {
             hours: vec![10.0, 20.0, 30.0, 40.0],
             observed: vec![true, false, true, true],
         };
-        let judged = Judged::new(&followed, vec![0; 4]);
+        let judged = Followed::new(&followed, vec![0; 4]);
         assert_eq!(judged.weights, [1.0, 0.0, 1.5, 1.5]);
     }
 }

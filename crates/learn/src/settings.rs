@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::ensemble::EnsembleSettings;
+use crate::ensemble_settings::{EnsembleSettings, SearchSettings};
 use crate::error::Error;
-use crate::search::SearchSettings;
 
 /// The families of regressors.
 #[derive(

@@ -41,8 +41,8 @@ pub enum CalibrationBasis {
         /// Of these, right-censored.
         open: usize,
     },
-    /// Weeks that were held out one after the other, where the model of an earlier moment had too few
-    /// deliveries.
+    /// Weeks that were held out one after the other, where deliveries are few, or were at the earlier
+    /// moment.
     HeldOut {
         /// One of so many weeks was held out at a time.
         folds: usize,
