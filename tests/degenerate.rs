@@ -246,7 +246,7 @@ fn where_nothing_is_delivered_the_gates_say_so_and_a_baseline_is_kept() {
 #[test]
 fn a_few_dozen_orders_are_a_baseline_that_smaller_gates_publish() {
     let (store, ended) = ends_well(Network { orders_a_day: 1, ..NETWORK });
-    ended.refuses(12, &["shipments whose outcome is known: found", "needed at least 200"]);
+    ended.refuses(12, &["shipments whose outcome is known: found", "needed at least 100"]);
     assert_eq!(family(&store), "baseline");
     let smaller =
         ["--set", "evaluate.gates.rows_min=10", "--set", "evaluate.gates.baseline_worse_max=0.3"];

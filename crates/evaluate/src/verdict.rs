@@ -32,7 +32,7 @@ impl Default for GateSettings {
         Self {
             coverage_80_min: 0.65,
             coverage_80_max: 0.92,
-            rows_min: 200,
+            rows_min: 100,
             nightly_rows_min: 500,
             worse_than_champion_max: 0.02,
             baseline_worse_max: 0.1,
