@@ -231,7 +231,7 @@ mod tests {
     fn each_gate_passes_on_its_boundary_or_not() {
         check(&metrics(500, 2.9, 1.4, 0.65), None, &[]);
         check(&metrics(500, 2.9, 1.4, 0.92), None, &[]);
-        check(&metrics(199, 2.9, 1.4, 0.8), None, &["rows_judged"]);
+        check(&metrics(99, 2.9, 1.4, 0.8), None, &["rows_judged"]);
         check(&metrics(500, 3.0, 1.4, 0.8), None, &["mae_beats_baselines"]);
         check(&metrics(500, 2.9, 1.5, 0.8), None, &["mean_pinball_beats_baselines"]);
         check(&metrics(500, 2.9, 1.4, 0.6499), None, &["coverage_80_in_band"]);

@@ -27,6 +27,7 @@ const FACTOR_MAX: f64 = 4.0;
 const VALUE_MIN: f64 = 1e-6;
 
 /// Rows that were predicted and have matured since. Shapes: one value a row.
+#[derive(Default)]
 pub(crate) struct Matured {
     /// Raw quantiles, ascending.
     pub(crate) predicted: Vec<[f64; N_LEVELS]>,
@@ -34,10 +35,12 @@ pub(crate) struct Matured {
     pub(crate) times: Vec<f32>,
     /// Whether the delivery was observed.
     pub(crate) observed: Vec<bool>,
+    /// How many orders each counts for.
+    pub(crate) weights: Vec<f64>,
 }
 
 impl Matured {
-    /// Rows, and what regressors predict of them.
+    /// Rows, and what regressors predict of them. Each counts once.
     pub(crate) fn of(
         population: &Population<'_>,
         regressors: &Regressors,
@@ -46,8 +49,17 @@ impl Matured {
         Self {
             predicted: regressors.predict(population.matrix, &rows.rows),
             times: rows.times(population.matrix, &regressors.time_scales[0]),
+            weights: vec![1.0; rows.rows.len()],
             observed: rows.observed,
         }
+    }
+
+    /// More rows, each of which counts for `weight`.
+    pub(crate) fn add(&mut self, more: &Self, weight: f64) {
+        self.predicted.extend(&more.predicted);
+        self.times.extend(&more.times);
+        self.observed.extend(&more.observed);
+        self.weights.extend(more.weights.iter().map(|rows| weight * rows));
     }
 }
 
@@ -98,10 +110,10 @@ fn logs(
     prior: [f64; N_LEVELS],
     shrink_rows: f64,
 ) -> [f64; N_LEVELS] {
-    if rows.is_empty() {
+    let n: f64 = rows.iter().map(|&row| matured.weights[row]).sum();
+    if n <= 0.0 {
         return prior;
     }
-    let n = rows.len() as f64;
     let weight = n / (n + shrink_rows);
     let mut logs = prior;
     // The logarithm of what is at or below 0 is no number; `max` takes not-a-number away, too.
@@ -110,7 +122,11 @@ fn logs(
         let score = |&row: &usize| {
             let actual = positive(matured.times[row].into());
             let ratio = actual / positive(matured.predicted[row][level]);
-            Censored { value: libm::log(ratio), observed: matured.observed[row], weight: 1.0 }
+            Censored {
+                value: libm::log(ratio),
+                observed: matured.observed[row],
+                weight: matured.weights[row],
+            }
         };
         let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
         if let Some(estimate) = kaplan_meier(&mut scores, &LEVELS[level..=level]).first() {
@@ -140,7 +156,7 @@ mod tests {
     /// Predictions for two kinds of shipments, of which the slow kind takes 1.5 times as long as
     /// predicted.
     fn shifted() -> Matured {
-        let mut matured = Matured { predicted: vec![], times: vec![], observed: vec![] };
+        let mut matured = Matured::default();
         for row in 0..4000 {
             let (scale, slower) = if row % 2 == 0 { (100.0, 1.0) } else { (300.0, 1.5) };
             // Uniform from half to one and a half times the scale.
@@ -148,6 +164,7 @@ mod tests {
             matured.predicted.push(LEVELS.map(|level| scale * (0.5 + level)));
             matured.times.push((slower * scale * (0.5 + share)) as f32);
             matured.observed.push(true);
+            matured.weights.push(1.0);
         }
         matured
     }
@@ -183,6 +200,25 @@ mod tests {
         let shrunk = CalibrationSettings { shrink_rows: 1e9, ..settings() };
         let found = calibration(&shifted(), &shrunk).factors(300.0)[MEDIAN];
         assert!((found - 1.0).abs() < 1e-3, "{found}");
+    }
+
+    #[test]
+    fn a_row_counts_by_its_weight() {
+        let mut slower = shifted();
+        slower.times.iter_mut().for_each(|time| *time *= 4.0);
+        let mut both = Matured::default();
+        both.add(&shifted(), 1.0);
+        both.add(&slower, 0.0);
+        let shrunk = CalibrationSettings { shrink_rows: 500.0, ..settings() };
+        assert_eq!(calibration(&both, &shrunk), calibration(&shifted(), &shrunk));
+        let median = |slow: f64| {
+            let mut both = Matured::default();
+            both.add(&shifted(), 1.0 - slow);
+            both.add(&slower, slow);
+            calibration(&both, &settings()).pooled[MEDIAN]
+        };
+        let (few, half, most) = (median(0.25), median(0.5), median(0.75));
+        assert!(few < half && half < most, "{few} {half} {most}");
     }
 
     #[test]
@@ -264,15 +300,16 @@ mod tests {
         #[test]
         fn any_finite_rows_make_a_valid_correction(
             rows in proptest::collection::vec(
-                (proptest::array::uniform9(any_quantile()), any_time(), any::<bool>()), 0..40),
+                (proptest::array::uniform9(any_quantile()), any_time(), any::<bool>(), 0..3_u8), 0..40),
             (damping, location_damping, shrink_rows) in (0.0f64..=1.0, 0.0f64..=1.0, 0.0f64..1e3),
             bands in 1usize..8,
         ) {
-            let mut matured = Matured { predicted: vec![], times: vec![], observed: vec![] };
-            for (predicted, time, observed) in rows {
+            let mut matured = Matured::default();
+            for (predicted, time, observed, weight) in rows {
                 matured.predicted.push(predicted);
                 matured.times.push(time);
                 matured.observed.push(observed);
+                matured.weights.push(f64::from(weight) / 2.0);
             }
             let settings = CalibrationSettings {
                 damping, location_damping, shrink_rows, bands, ..CalibrationSettings::default()

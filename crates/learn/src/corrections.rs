@@ -4,7 +4,7 @@
 //! Both are made from the first regressor only, which is a fraction of the work.
 
 use scorer::{Calibration, Recalibration};
-use terms::{AsOf, Outcome};
+use terms::{AsOf, Instant, Outcome};
 
 use crate::calibration::{Matured, calibration};
 use crate::checkpoints::Checkpoints;
@@ -18,9 +18,10 @@ use crate::sizes::CalibrationBasis;
 
 const WEEK_HOURS: f64 = 7.0 * 24.0;
 
-/// An earlier model of a smaller share of today's deliveries errs in other ways, as in the first months
-/// of a network: of today's the errors on held-out weeks are nearer.
-const EARLIER_SHARE_MIN: f64 = 0.5;
+/// From where an earlier model of such a share of today's deliveries, as in the first months of a network,
+/// errs in other ways to where it errs as today's does. Between both the errors on held-out weeks count in
+/// part.
+const EARLIER_SHARES: (f64, f64) = (1.0 / 3.0, 2.0 / 3.0);
 
 /// With fewer deliveries those of some weeks are too few to learn a calibration from, and all are held
 /// out in turn.
@@ -66,31 +67,61 @@ impl Corrections<'_> {
         let days = i64::from(settings.days);
         let span = (maturity_days + days, days);
         let earlier = self.earlier(span, settings.rows_min, "regressor_of_calibration")?;
-        let EarlierModel { regressors, followed, basis } = match earlier {
-            Ok(earlier) => earlier,
+        let (followed, deliveries_then, learned) = match earlier {
+            Ok(EarlierModel { regressors, followed, basis }) => {
+                let deliveries = regressors.durations.deliveries();
+                (Some(Matured::of(self.population, &regressors, followed)), deliveries, basis)
+            }
+            Err(basis @ CalibrationBasis::TooFewToTrain { .. }) => (None, 0, basis),
             Err(basis) => return none(basis),
         };
-        let matured = Matured::of(self.population, &regressors, followed);
         let history = self.population.history(self.settings);
         let deliveries = self.population.durations(&history).deliveries();
-        let earlier = regressors.durations.deliveries() as f64;
-        if deliveries >= DELIVERIES_MIN && earlier >= EARLIER_SHARE_MIN * deliveries as f64 {
-            tracing::info!(?basis, "calibration learned");
-            return Ok((calibration(&matured, settings), Some(matured), basis));
+        let are_few = deliveries < DELIVERIES_MIN;
+        let weight_of_earlier = match are_few {
+            true => 0.0,
+            false => {
+                let share = deliveries_then as f64 / deliveries as f64;
+                ((share - EARLIER_SHARES.0) / (EARLIER_SHARES.1 - EARLIER_SHARES.0)).clamp(0.0, 1.0)
+            }
+        };
+        if weight_of_earlier == 1.0
+            && let Some(followed) = followed
+        {
+            tracing::info!(basis = ?learned, "calibration learned");
+            return Ok((calibration(&followed, settings), Some(followed), learned));
         }
-        let (held_out, basis) = self.held_out(&history)?;
+        // The same orders as after the earlier moment, or all where these are few.
+        let first = match are_few {
+            true => Instant::MIN,
+            false => self.population.moment.plus_days(-span.0).instant(),
+        };
+        let held_out = self.held_out(&history, first)?;
+        let rows = held_out.times.len();
+        let open = held_out.observed.iter().filter(|&&seen| !seen).count();
+        let basis = CalibrationBasis::HeldOut { folds: FOLDS, rows, open, weight_of_earlier };
         tracing::info!(?basis, "calibration learned");
-        Ok((calibration(&held_out, settings), Some(matured), basis))
+        let mut both = Matured::default();
+        both.add(&held_out, 1.0 - weight_of_earlier);
+        if let Some(followed) = &followed {
+            both.add(followed, weight_of_earlier);
+        }
+        Ok((calibration(&both, settings), Some(followed.unwrap_or(held_out)), basis))
     }
 
-    /// The matured rows of the history, each as predicted by a model that was not trained on its week.
-    fn held_out(&self, history: &[usize]) -> Result<(Matured, CalibrationBasis), Error> {
+    /// The matured rows of the history from `first` on, each as predicted by a model that was not trained
+    /// on its week.
+    fn held_out(&self, history: &[usize], first: Instant) -> Result<Matured, Error> {
         let population = self.population;
         let end = population.moment.instant();
         let fold = |row: usize| {
             (end.hours_since(population.ordered_at[row]) / WEEK_HOURS) as usize % FOLDS
         };
-        let mut all = Matured { predicted: vec![], times: vec![], observed: vec![] };
+        let is_judged = |row: &usize| {
+            population.ordered_at[*row] >= first
+                && population.is_matured(*row, self.settings.maturity_days)
+        };
+        let mut all = Matured::default();
         for held_out in 0..FOLDS {
             let mut others = population.clone();
             let of_fold: Vec<usize> =
@@ -104,15 +135,10 @@ impl Corrections<'_> {
                 Err(Error::TooFewRows { .. } | Error::NothingMatured { .. }) => continue,
                 trained => trained?,
             };
-            let is_matured = |row: &usize| population.is_matured(*row, self.settings.maturity_days);
-            let judged: Vec<usize> = of_fold.into_iter().filter(is_matured).collect();
-            let judged = Matured::of(population, &regressors, population.durations(&judged));
-            all.predicted.extend(judged.predicted);
-            all.times.extend(judged.times);
-            all.observed.extend(judged.observed);
+            let judged: Vec<usize> = of_fold.into_iter().filter(is_judged).collect();
+            all.add(&Matured::of(population, &regressors, population.durations(&judged)), 1.0);
         }
-        let (rows, open) = (all.times.len(), all.observed.iter().filter(|&&seen| !seen).count());
-        Ok((all, CalibrationBasis::HeldOut { folds: FOLDS, rows, open }))
+        Ok(all)
     }
 
     /// The recalibration of quantiles that `calibration` has corrected.

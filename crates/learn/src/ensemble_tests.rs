@@ -82,7 +82,9 @@ fn a_young_network_is_calibrated_by_weeks_that_were_held_out() {
     };
     let held_out = orders.train(FamilyName::Boost, &settings).unwrap();
     let basis = &held_out.sizes.calibration;
-    let CalibrationBasis::HeldOut { folds: 4, rows, open } = *basis else { panic!("{basis:?}") };
+    let CalibrationBasis::HeldOut { folds: 4, rows, open, weight_of_earlier: 0.0 } = *basis else {
+        panic!("{basis:?}")
+    };
     // Matured: all but the last thirty days.
     assert!((1_700..1_900).contains(&rows) && open < 10, "{basis:?}");
     settings.calibration.enabled = false;

@@ -28,6 +28,7 @@ pub(crate) struct Population<'a> {
 }
 
 /// Rows whose delivery time is known, or a lower bound of it (right-censored). Shapes: one value a row.
+#[derive(Clone)]
 pub(crate) struct Durations {
     /// Positions in the matrix.
     pub(crate) rows: Vec<usize>,

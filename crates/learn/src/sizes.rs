@@ -41,8 +41,8 @@ pub enum CalibrationBasis {
         /// Of these, right-censored.
         open: usize,
     },
-    /// Weeks that were held out one after the other, where deliveries are few, or were at the earlier
-    /// moment.
+    /// Weeks that were held out one after the other, where deliveries are few, or were much fewer at the
+    /// earlier moment.
     HeldOut {
         /// One of so many weeks was held out at a time.
         folds: usize,
@@ -50,6 +50,8 @@ pub enum CalibrationBasis {
         rows: usize,
         /// Of these, right-censored.
         open: usize,
+        /// From 0 to 1: how much the errors of the inner model of the earlier moment count beside them.
+        weight_of_earlier: f64,
     },
     /// Switched off.
     Disabled,

@@ -147,12 +147,7 @@ fn learn_tail(
     if let Some(ratio) = matured.as_ref().and_then(ratio) {
         return (ratio, TailBasis::Matured);
     }
-    let durations = &regressors.durations;
-    let training = Matured {
-        predicted: regressors.predict(population.matrix, &durations.rows),
-        times: durations.times(population.matrix, &regressors.time_scales[0]),
-        observed: durations.observed.clone(),
-    };
+    let training = Matured::of(population, regressors, regressors.durations.clone());
     match ratio(&training) {
         Some(ratio) => (ratio, TailBasis::Training),
         None => (tail::RATIO_ASSUMED, TailBasis::Assumed),
