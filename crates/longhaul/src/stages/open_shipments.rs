@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use features::{Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
 use polars::prelude::*;
 use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
@@ -108,6 +108,8 @@ impl<'a> OpenForecasts<'a> {
         for (&at, forecast) in others.iter().zip(of_others) {
             forecasts[at] = Some(forecast);
         }
+        // In place: a second list of them would be a third of a gigabyte for a million.
+        let forecasts: Option<Vec<OpenForecast>> = forecasts.into_iter().collect();
         Ok(Self {
             levels: rows.iter().map(|&row| scorer.level_hours(matrix, row)).collect(),
             recording_lag_hours: outcomes.recording_lag_hours(as_of) as f32,
@@ -117,7 +119,7 @@ impl<'a> OpenForecasts<'a> {
             scorer,
             shipments,
             promised_at,
-            forecasts: forecasts.into_iter().flatten().collect(),
+            forecasts: forecasts.context("a shipment without a forecast")?,
         })
     }
 
@@ -159,18 +161,22 @@ impl<'a> OpenForecasts<'a> {
         Ok(DataFrame::new(n_rows, columns)?)
     }
 
-    /// Those that have a promise, the likeliest to miss it first. Lanes are of the columns that are
-    /// declared.
-    ///
-    /// # Errors
-    /// If the feature set lacks a column.
-    pub(super) fn at_risk(&self, lanes: &Lanes) -> Result<DataFrame> {
-        let mut chosen: Vec<usize> =
+    /// Those that have a promise, the likeliest to miss it first.
+    pub(super) fn promised(&self) -> Vec<usize> {
+        let mut promised: Vec<usize> =
             (0..self.len()).filter(|&at| self.promised_at[at].is_some()).collect();
         let probability = |at: &usize| self.forecasts[*at].missing_promise.unwrap_or_default();
         // Equal ones stay in the order of the feature set.
-        chosen.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
-        let mut columns = self.keys(&chosen)?;
+        promised.sort_by(|a, b| probability(b).total_cmp(&probability(a)));
+        promised
+    }
+
+    /// Some of those that have a promise, one a row. Lanes are of the columns that are declared.
+    ///
+    /// # Errors
+    /// If the feature set lacks a column.
+    pub(super) fn at_risk(&self, chosen: &[usize], lanes: &Lanes) -> Result<DataFrame> {
+        let mut columns = self.keys(chosen)?;
         let lanes: Vec<Lane<'_>> =
             chosen.iter().map(|&at| lanes.of_row(self.shipments[at].row)).collect();
         for name in REGIONAL {
@@ -180,8 +186,8 @@ impl<'a> OpenForecasts<'a> {
         let passed = |&at: &usize| self.promised_at[at].is_some_and(|at| at < self.as_of.instant());
         let passed: Vec<bool> = chosen.iter().map(passed).collect();
         columns.push(Column::new(PROMISE_PASSED.into(), passed));
-        columns.extend(self.of_promise(&chosen)?);
-        columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, &chosen)?);
+        columns.extend(self.of_promise(chosen)?);
+        columns.push(self.eta_column(column::ETA[MEDIAN], MEDIAN, chosen)?);
         Ok(DataFrame::new(chosen.len(), columns)?)
     }
 

@@ -27,7 +27,7 @@ pub(crate) const PREDICTIONS: &str = "predictions";
 /// The table of the open shipments that have a promise.
 const AT_RISK: &str = "at_risk";
 
-/// Predictions that are a table in memory at the same time: of a million they would take gigabytes.
+/// Rows that are a table in memory at the same time: of a million they would take gigabytes.
 const ROWS_AT_ONCE: usize = 1 << 17;
 
 /// The table of lanes.
@@ -82,12 +82,6 @@ pub(crate) fn run(
             FeatureSet::read_for_scoring(context, resolved, features, scorer.features())?;
         let matrix = &feature_set.matrix;
         let of_model = (context.as_of, model_id.as_str());
-        let in_flight = if given_still_open { bundle.in_flight_scorer()? } else { None };
-        let snapshots = match &in_flight {
-            Some(_) => feature_set.open(context, features)?,
-            None => Snapshots::none(),
-        };
-        let in_flight = in_flight.as_ref().map(|scorer| (scorer, &snapshots));
         let lanes = Lanes::of(&feature_set)?;
         let mut files = BTreeMap::new();
         let mut write = |table: &str, frames: &mut dyn Iterator<Item = Result<DataFrame>>| {
@@ -97,19 +91,30 @@ pub(crate) fn run(
         };
         let model = (matrix, &scorer);
         let table = LaneTable::of(&feature_set, (&lanes, shipments_min), model, of_model)?;
-        let n_lanes = table.n_rows();
+        let (n_lanes, lookup) = (table.n_rows(), table.to_file()?);
         write(SPEED_TABLE, &mut std::iter::once(table.to_frame()))?;
+        drop(table);
+        // Lanes before snapshots: each takes a gigabyte for a while.
+        let in_flight = if given_still_open { bundle.in_flight_scorer()? } else { None };
+        let snapshots = match &in_flight {
+            Some(_) => feature_set.open(context, features)?,
+            None => Snapshots::none(),
+        };
+        let in_flight = in_flight.as_ref().map(|scorer| (scorer, &snapshots));
         let open =
             OpenForecasts::new(&feature_set, &scorer, in_flight, of_model, given_still_open)?;
-        let at_risk = open.at_risk(&lanes)?;
-        let (rows, promised) = (open.len(), at_risk.height());
-        write(AT_RISK, &mut std::iter::once(Ok(at_risk)))?;
+        // Of a million open shipments they take half a gigabyte.
+        drop(snapshots);
+        let (rows, promised) = (open.len(), open.promised());
+        // At least one part, so that the file has its columns.
+        let parts = promised.chunks(ROWS_AT_ONCE).chain(promised.is_empty().then_some(&[][..]));
+        write(AT_RISK, &mut parts.map(|part| open.at_risk(part, &lanes)))?;
         let starts = (0..rows.max(1)).step_by(ROWS_AT_ONCE);
         write(
             PREDICTIONS,
             &mut starts.map(|start| open.predictions(start..rows.min(start + ROWS_AT_ONCE))),
         )?;
-        files.extend(table.to_file()?.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
+        files.extend(lookup.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
         Ok(Output {
             line: format!(
                 "{} open shipments and {} lanes by {model_id}",
@@ -119,7 +124,7 @@ pub(crate) fn run(
             summary: serde_json::to_value(&Summary {
                 model_id: model_id.clone(),
                 rows,
-                promised,
+                promised: promised.len(),
                 lanes: n_lanes,
                 late_shares: late_shares((&feature_set, &lanes), matrix, &scorer, context.as_of)?,
             })?,
