@@ -286,6 +286,7 @@ OPEN_FLAGS = $(if $(OPEN),--open $(OPEN)) $(if $(REPEATS),--repeats $(REPEATS)) 
 
 bench-open: $(if $(PROGRAM),,release) ## What scoring a million open shipments takes: [OPEN=1000000] [REPEATS=3] [PROGRAM=…] [CHECK=1]
 	python3 benches/open/run.py $(OPEN_FLAGS) --longhaul $(or $(PROGRAM),$(TARGET)/release/longhaul)
+	$(if $(OPEN),,python3 benches/figures.py record open .bench/open/bench-open.json)
 
 bench-serve: ## The HTTP service under load, a closed and an open loop, while its model is replaced: DIR=<bundle folder> [SECONDS=60]
 	@test -n "$(DIR)" || { echo 'make bench-serve DIR=<bundle folder>'; exit 2; }
