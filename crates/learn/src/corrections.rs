@@ -78,13 +78,7 @@ impl Corrections<'_> {
         let history = self.population.history(self.settings);
         let deliveries = self.population.durations(&history).deliveries();
         let are_few = deliveries < DELIVERIES_MIN;
-        let weight_of_earlier = match are_few {
-            true => 0.0,
-            false => {
-                let share = deliveries_then as f64 / deliveries as f64;
-                ((share - EARLIER_SHARES.0) / (EARLIER_SHARES.1 - EARLIER_SHARES.0)).clamp(0.0, 1.0)
-            }
-        };
+        let weight_of_earlier = weight_of_earlier(deliveries_then, deliveries);
         if weight_of_earlier == 1.0
             && let Some(followed) = followed
         {
@@ -213,5 +207,33 @@ impl Corrections<'_> {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// From 0 to 1: how much the errors of an earlier model count that was trained when there were so many
+/// deliveries, and not those of models from which weeks are held out.
+fn weight_of_earlier(deliveries_then: usize, deliveries: usize) -> f64 {
+    if deliveries < DELIVERIES_MIN {
+        return 0.0;
+    }
+    let (none, whole) = EARLIER_SHARES;
+    let share = deliveries_then as f64 / deliveries as f64;
+    ((share - none) / (whole - none)).clamp(0.0, 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_model_counts_by_the_share_of_the_deliveries_that_it_had() {
+        assert_eq!(weight_of_earlier(DELIVERIES_MIN - 1, DELIVERIES_MIN - 1), 0.0, "few");
+        assert_eq!(weight_of_earlier(0, 60_000), 0.0);
+        assert_eq!(weight_of_earlier(20_000, 60_000), 0.0);
+        assert!((weight_of_earlier(30_000, 60_000) - 0.5).abs() < 1e-12);
+        assert!(weight_of_earlier(39_999, 60_000) < 1.0);
+        assert_eq!(weight_of_earlier(50_000, 60_000), 1.0);
+        // Of a moment with more deliveries, as where old ones leave the history.
+        assert_eq!(weight_of_earlier(90_000, 60_000), 1.0);
     }
 }
