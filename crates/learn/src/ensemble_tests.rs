@@ -75,8 +75,6 @@ fn a_young_network_is_calibrated_by_weeks_that_were_held_out() {
     settings.boost.rows_in_leaf_min = 8;
     settings.calibration.shrink_rows = 0.0;
     settings.recalibration.enabled = false;
-    // The model of 110 days ago has less than half of the deliveries.
-    settings.calibration.days = 80;
     let covered = |trained: &Trained| {
         orders.coverage(&trained.scorer, 7) - orders.coverage(&trained.scorer, 1)
     };

@@ -3,6 +3,7 @@
 //! `speed_table.bin` for looking lanes up.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use anyhow::{Context as _, Result};
 use features::Snapshots;
@@ -106,14 +107,14 @@ pub(crate) fn run(
         // Of a million open shipments they take half a gigabyte.
         drop(snapshots);
         let (rows, promised) = (open.len(), open.promised());
-        // At least one part, so that the file has its columns.
-        let parts = promised.chunks(ROWS_AT_ONCE).chain(promised.is_empty().then_some(&[][..]));
-        write(AT_RISK, &mut parts.map(|part| open.at_risk(part, &lanes)))?;
-        let starts = (0..rows.max(1)).step_by(ROWS_AT_ONCE);
-        write(
-            PREDICTIONS,
-            &mut starts.map(|start| open.predictions(start..rows.min(start + ROWS_AT_ONCE))),
-        )?;
+        // At least one part, so that a file has its columns.
+        let parts = |n_rows: usize| {
+            let starts = (0..n_rows.max(1)).step_by(ROWS_AT_ONCE);
+            starts.map(move |start| start..n_rows.min(start + ROWS_AT_ONCE))
+        };
+        let at_risk = |part: Range<usize>| open.at_risk(&promised[part], &lanes);
+        write(AT_RISK, &mut parts(promised.len()).map(at_risk))?;
+        write(PREDICTIONS, &mut parts(rows).map(|part| open.predictions(part)))?;
         files.extend(lookup.map(|bytes| (SPEED_LOOKUP.to_owned(), bytes)));
         Ok(Output {
             line: format!(

@@ -455,10 +455,10 @@ mod tests {
                     "{first}"
                 );
                 assert!(published.hours.iter().all(|hours| hours.is_finite()), "{first}");
-                assert!(
-                    published.by_day[1] < 0.031 && published.by_day.is_sorted(),
-                    "{published:?}"
-                );
+                // All that is within two days, or none of it where nothing is left of it.
+                let within = f64::from(published.by_day[1]);
+                assert!(within == 0.0 || (within - 0.03).abs() < 1e-6, "{published:?}");
+                assert!(published.by_day.is_sorted(), "{published:?}");
             }
         }
     }
