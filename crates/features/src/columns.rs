@@ -19,10 +19,14 @@ pub(crate) fn required_instants(frame: &DataFrame, name: &str) -> Result<Vec<Ins
     required(name, instants(frame, name)?)
 }
 
+/// A column of integers, some of which may be missing.
+pub(crate) fn integers(frame: &DataFrame, name: &str) -> Result<Int64Chunked, Error> {
+    Ok(frame.column(name)?.cast(&DataType::Int64)?.i64()?.clone())
+}
+
 /// A column of integers without nulls.
 pub(crate) fn required_integers(frame: &DataFrame, name: &str) -> Result<Vec<i64>, Error> {
-    let integers = frame.column(name)?.cast(&DataType::Int64)?;
-    required(name, integers.i64()?.iter())
+    required(name, integers(frame, name)?.iter())
 }
 
 /// A column of positions without nulls.

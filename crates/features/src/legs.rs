@@ -14,7 +14,7 @@ use terms::{Day, Instant, ShipmentIdx, column};
 use crate::Error;
 use crate::as_of::Totals;
 use crate::columns::{
-    frame_of, instants, of_instants, required_instants, required_integers, texts,
+    frame_of, instants, integers, of_instants, required_instants, required_integers, texts,
 };
 use crate::events::{Change, duration};
 use crate::quantity::Quantity;
@@ -24,6 +24,8 @@ const LEG_INDEX: &str = "leg_index";
 const MILE: &str = "mile";
 const DEPARTED_AT: &str = "departed_at";
 const ARRIVED_AT: &str = "arrived_at";
+const FAILED_ATTEMPTS: &str = "failed_attempts";
+const FAILED_ATTEMPT_AT: &str = "failed_attempt_at";
 
 /// A version of a leg.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,6 +35,10 @@ pub(crate) struct Leg {
     pub(crate) index: i64,
     /// `None` before it arrives.
     pub(crate) arrival: Option<Arrival>,
+    /// How many attempts to deliver had failed.
+    pub(crate) failed_attempts: i64,
+    /// When the last of them failed, if it is reported.
+    pub(crate) failed_attempt_at: Option<Instant>,
 }
 
 /// The arrival of a leg.
@@ -65,6 +71,8 @@ pub(crate) fn read(table: &DataFrame) -> Result<(StringChunked, Vec<Leg>), Error
     let miles = texts(&table, MILE)?;
     let departed_at = instants(&table, DEPARTED_AT)?;
     let arrived_at = instants(&table, ARRIVED_AT)?;
+    let failed_attempts = integers(&table, FAILED_ATTEMPTS)?;
+    let failed_attempt_at = instants(&table, FAILED_ATTEMPT_AT)?;
     let leg = |row: usize| {
         let mile = match miles.get(row) {
             Some("first") => Some(Quantity::FirstMileHours),
@@ -78,7 +86,13 @@ pub(crate) fn read(table: &DataFrame) -> Result<(StringChunked, Vec<Leg>), Error
             mile,
             duration: duration(from, at),
         });
-        Leg { recorded_at: recorded_at[row], index: indexes[row], arrival }
+        Leg {
+            recorded_at: recorded_at[row],
+            index: indexes[row],
+            arrival,
+            failed_attempts: failed_attempts.get(row).unwrap_or(0),
+            failed_attempt_at: failed_attempt_at[row],
+        }
     };
     let legs = (0..table.height()).map(leg).collect();
     Ok((texts(&table, column::SHIPMENT_ID)?, legs))
@@ -90,14 +104,16 @@ pub(crate) fn read(table: &DataFrame) -> Result<(StringChunked, Vec<Leg>), Error
 pub(crate) struct LegVersions(PlHashMap<ShipmentIdx, Vec<Leg>>);
 
 /// How far a shipment has come, by its legs.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct LegProgress {
     /// How many legs have arrived.
     pub(crate) n_arrived: usize,
-    /// When the furthest of them arrived.
-    pub(crate) last_at: Instant,
-    /// Its mile: 0 first, 1 middle, 2 last.
-    pub(crate) last_mile: usize,
+    /// When the furthest of them arrived, and its mile: 0 first, 1 middle, 2 last.
+    pub(crate) furthest: Option<(Instant, usize)>,
+    /// How many attempts to deliver have failed.
+    pub(crate) failed_attempts: i64,
+    /// When the last of them failed.
+    pub(crate) failed_attempt_at: Option<Instant>,
 }
 
 impl LegVersions {
@@ -118,19 +134,20 @@ impl LegVersions {
         taken_back.into_iter().chain(added).collect()
     }
 
-    /// How far a shipment has come; `None` if no leg has arrived.
+    /// How far a shipment has come.
     ///
     /// As of: versions recorded before `at`; of each leg the last one.
-    pub(crate) fn progress(&self, shipment: ShipmentIdx, at: Instant) -> Option<LegProgress> {
-        let recorded = self.0.get(&shipment)?.iter().filter(|leg| leg.recorded_at < at);
-        let last: BTreeMap<i64, Option<Arrival>> =
-            recorded.map(|leg| (leg.index, leg.arrival)).collect();
-        let furthest = last.values().rev().find_map(|arrival| *arrival)?;
-        Some(LegProgress {
-            n_arrived: last.values().flatten().count(),
-            last_at: furthest.at,
-            last_mile: code(furthest.mile),
-        })
+    pub(crate) fn progress(&self, shipment: ShipmentIdx, at: Instant) -> LegProgress {
+        let recorded =
+            self.0.get(&shipment).into_iter().flatten().filter(|leg| leg.recorded_at < at);
+        let last: BTreeMap<i64, &Leg> = recorded.map(|leg| (leg.index, leg)).collect();
+        let arrivals = || last.values().filter_map(|leg| leg.arrival);
+        LegProgress {
+            n_arrived: arrivals().count(),
+            furthest: arrivals().next_back().map(|arrival| (arrival.at, code(arrival.mile))),
+            failed_attempts: last.values().map(|leg| leg.failed_attempts).sum(),
+            failed_attempt_at: last.values().filter_map(|leg| leg.failed_attempt_at).max(),
+        }
     }
 
     /// Those of the shipments at the positions `kept`, which ascend, renumbered by them.
@@ -143,8 +160,8 @@ impl LegVersions {
         Self(self.0.into_iter().filter_map(renumbered).collect())
     }
 
-    /// As a frame: shipment, leg, when it was recorded, and of its arrival when, the mile, seconds and
-    /// squared minutes.
+    /// As a frame: shipment, leg, when it was recorded, of its arrival when, the mile, seconds and
+    /// squared minutes, and the attempts that failed.
     pub(crate) fn to_frame(&self) -> Result<DataFrame, Error> {
         let mut of_shipments: Vec<_> = self.0.iter().collect();
         of_shipments.sort_unstable_by_key(|(shipment, _)| **shipment);
@@ -165,6 +182,14 @@ impl LegVersions {
             Column::new(MILE.into(), numbers(|arrival| code(arrival.mile) as i64)),
             Column::new(SECONDS.into(), numbers(|arrival| arrival.duration.sum)),
             Column::new(SQUARES.into(), numbers(|arrival| arrival.duration.squares)),
+            Column::new(
+                FAILED_ATTEMPTS.into(),
+                legs.iter().map(|leg| leg.failed_attempts).collect::<Vec<i64>>(),
+            ),
+            Column::new(
+                FAILED_ATTEMPT_AT.into(),
+                legs.iter().map(|leg| Some(leg.failed_attempt_at?.micros())).collect::<Vec<_>>(),
+            ),
         ])
     }
 
@@ -174,6 +199,8 @@ impl LegVersions {
         let indexes = required_integers(frame, LEG_INDEX)?;
         let recorded_at = required_instants(frame, column::RECORDED_AT)?;
         let arrived_at = instants(frame, ARRIVED_AT)?;
+        let failed_attempts = required_integers(frame, FAILED_ATTEMPTS)?;
+        let failed_attempt_at = instants(frame, FAILED_ATTEMPT_AT)?;
         let [miles, seconds, squares] = [MILE, SECONDS, SQUARES].map(|name| frame.column(name));
         let (miles, seconds, squares) = (miles?.i64()?, seconds?.i64()?, squares?.i64()?);
         let mut all = Self::default();
@@ -186,8 +213,13 @@ impl LegVersions {
                     duration: Totals { count: 1, sum, squares },
                 })
             };
-            let leg =
-                Leg { recorded_at: recorded_at[row], index: indexes[row], arrival: arrival() };
+            let leg = Leg {
+                recorded_at: recorded_at[row],
+                index: indexes[row],
+                arrival: arrival(),
+                failed_attempts: failed_attempts[row],
+                failed_attempt_at: failed_attempt_at[row],
+            };
             all.0.entry(ShipmentIdx(shipment as u32)).or_default().push(leg);
         }
         Ok(all)
@@ -224,7 +256,19 @@ mod tests {
         let mile = MILES[index as usize % 3];
         let arrival =
             arrived.map(|at| Arrival { at: hour(at), mile, duration: duration(hour(0), hour(at)) });
-        Leg { recorded_at: hour(recorded), index, arrival }
+        Leg {
+            recorded_at: hour(recorded),
+            index,
+            arrival,
+            failed_attempts: 0,
+            failed_attempt_at: None,
+        }
+    }
+
+    /// A version recorded at an hour, and the hour of the last attempt of so many that failed.
+    fn failed(recorded: i64, index: i64, attempts: i64, at: i64) -> Leg {
+        let leg = leg(recorded, index, None);
+        Leg { failed_attempts: attempts, failed_attempt_at: Some(hour(at)), ..leg }
     }
 
     fn versions(legs: &[Leg]) -> LegVersions {
@@ -244,16 +288,53 @@ mod tests {
             leg(60, 1, None),
         ]);
         let known = |at: i64| {
-            let progress = versions.progress(SHIPMENT_0, hour(at))?;
-            Some((progress.n_arrived, progress.last_at, progress.last_mile))
+            let progress = versions.progress(SHIPMENT_0, hour(at));
+            (progress.n_arrived, progress.furthest)
         };
-        assert_eq!(known(20), None, "recorded at this very moment");
-        assert_eq!(known(21), Some((1, hour(15), 1)));
-        assert_eq!(known(31), Some((2, hour(28), 2)), "the furthest");
-        assert_eq!(known(41), Some((2, hour(28), 2)), "an earlier one is corrected");
-        assert_eq!(known(51), Some((1, hour(16), 1)), "taken back");
-        assert_eq!(known(61), None, "all are taken back");
-        assert_eq!(versions.progress(ShipmentIdx(1), hour(61)), None, "another shipment");
+        assert_eq!(known(20), (0, None), "recorded at this very moment");
+        assert_eq!(known(21), (1, Some((hour(15), 1))));
+        assert_eq!(known(31), (2, Some((hour(28), 2))), "the furthest");
+        assert_eq!(known(41), (2, Some((hour(28), 2))), "an earlier one is corrected");
+        assert_eq!(known(51), (1, Some((hour(16), 1))), "taken back");
+        assert_eq!(known(61), (0, None), "all are taken back");
+        let other = versions.progress(ShipmentIdx(1), hour(61));
+        assert_eq!(other, LegProgress::default(), "another shipment");
+    }
+
+    #[test]
+    fn failed_attempts_are_those_of_the_last_versions_that_were_recorded_before() {
+        let versions = versions(&[
+            leg(10, 1, Some(8)),
+            failed(20, 2, 1, 15),
+            failed(30, 2, 2, 28),
+            failed(40, 2, 1, 15),
+            leg(50, 2, Some(45)),
+        ]);
+        let known = |at: i64| {
+            let progress = versions.progress(SHIPMENT_0, hour(at));
+            (progress.n_arrived, progress.failed_attempts, progress.failed_attempt_at)
+        };
+        assert_eq!(known(20), (1, 0, None), "recorded at this very moment");
+        assert_eq!(known(21), (1, 1, Some(hour(15))));
+        assert_eq!(known(31), (1, 2, Some(hour(28))));
+        assert_eq!(known(41), (1, 1, Some(hour(15))), "one is taken back");
+        assert_eq!(known(51), (2, 0, None), "of a leg that has arrived, as it was recorded");
+    }
+
+    #[test]
+    fn a_table_without_failed_attempts_has_none() {
+        let columns = vec![
+            Column::new(column::SHIPMENT_ID.into(), ["s1", "s1"]),
+            of_instants(column::RECORDED_AT, [hour(9), hour(8)].into_iter()),
+            Column::new(LEG_INDEX.into(), [1_i64, 0]),
+            Column::new(MILE.into(), ["last", "middle"]),
+            of_instants(DEPARTED_AT, [hour(5), hour(1)].into_iter()),
+            Column::full_null(ARRIVED_AT.into(), 2, &DataType::Int64),
+            Column::full_null(FAILED_ATTEMPTS.into(), 2, &DataType::Int64),
+            Column::full_null(FAILED_ATTEMPT_AT.into(), 2, &DataType::Int64),
+        ];
+        let (_, legs) = read(&DataFrame::new(2, columns).unwrap()).unwrap();
+        assert_eq!(legs, [leg(8, 0, None), leg(9, 1, None)]);
     }
 
     #[test]
@@ -273,7 +354,8 @@ mod tests {
 
     #[test]
     fn versions_come_back_from_a_frame_as_they_were() {
-        let before = versions(&[leg(10, 1, None), leg(20, 1, Some(15)), leg(30, 0, Some(3))]);
+        let legs = [leg(10, 1, None), leg(20, 1, Some(15)), leg(30, 0, Some(3))];
+        let before = versions(&[legs.as_slice(), &[failed(40, 2, 1, 35)]].concat());
         let again = LegVersions::from_frame(&before.to_frame().unwrap()).unwrap();
         assert_eq!(again, before);
         let none = LegVersions::default();

@@ -38,6 +38,10 @@ pub(crate) const LEGS_DONE: &str = "legs_done";
 pub const HOURS_SINCE_LEG: &str = "hours_since_leg";
 /// The mile of the furthest leg that has arrived: 0 first, 1 middle, 2 last; missing before one has.
 pub(crate) const LEG_MILE: &str = "leg_mile";
+/// How many attempts to deliver have failed.
+pub(crate) const FAILED_ATTEMPTS: &str = "failed_attempts";
+/// Hours since the last of them failed; missing before one has.
+pub(crate) const HOURS_SINCE_FAILED_ATTEMPT: &str = "hours_since_failed_attempt";
 /// Hours from the snapshot until it has to be handed over; negative when that is late.
 const HOURS_TO_SHIP_BY: &str = "hours_to_ship_by";
 
@@ -119,7 +123,7 @@ pub(crate) const DEFINITIONS: [(&str, &str, &str); 5] = [
 ];
 
 /// Those of networks with a table of legs.
-pub(crate) const LEG_DEFINITIONS: [(&str, &str, &str); 3] = [
+pub(crate) const LEG_DEFINITIONS: [(&str, &str, &str); 5] = [
     (LEGS_DONE, "How many legs had arrived, as recorded before the snapshot", ""),
     (
         HOURS_SINCE_LEG,
@@ -132,6 +136,17 @@ pub(crate) const LEG_DEFINITIONS: [(&str, &str, &str); 3] = [
         "The mile of the furthest leg that had arrived, 0 first, 1 middle, 2 last; missing before one is \
          recorded",
         "",
+    ),
+    (
+        FAILED_ATTEMPTS,
+        "How many attempts to deliver had failed, as recorded before the snapshot",
+        "",
+    ),
+    (
+        HOURS_SINCE_FAILED_ATTEMPT,
+        "Hours from the last attempt to deliver that failed to the snapshot; missing before one is \
+         recorded",
+        "h",
     ),
 ];
 

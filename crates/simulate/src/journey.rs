@@ -18,7 +18,7 @@ const VAN_HOURS: (f64, f64) = (8.5, 20.5);
 /// Share of parcels left behind after a Sunday, when the vans are full.
 const MONDAY_LEFT_BEHIND: f64 = 0.12;
 /// The last attempt always succeeds: the parcel is left with a neighbour.
-const ATTEMPTS_MAX: u32 = 4;
+const ATTEMPTS_MAX: usize = 4;
 /// Tail index and scale of the hours that a stuck parcel loses: a Pareto of infinite variance.
 const STUCK_SHAPE: f64 = 1.7;
 const STUCK_HOURS: (f64, f64) = (24.0, 900.0);
@@ -35,12 +35,16 @@ pub(crate) struct Route {
     pub(crate) service: Service,
 }
 
+/// When delivery was attempted and failed, from the first on. Units: seconds since the epoch.
+pub(crate) type FailedAttempts = [Option<i64>; ATTEMPTS_MAX - 1];
+
 /// The journey of a parcel. Units: seconds since the epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
     pub(crate) handed_over_at: i64,
     /// When it arrives at the last station.
     pub(crate) at_station_at: i64,
+    pub(crate) failed_attempts: FailedAttempts,
     pub(crate) delivered_at: i64,
 }
 
@@ -129,9 +133,9 @@ impl Route {
         }
         let at_station_at =
             speed_changes.arrived_at(self.carrier, zone.region, handed_over_at, hours);
-        let delivered_at = self.last_mile(plan, at_station_at, random);
+        let (failed_attempts, delivered_at) = self.last_mile(plan, at_station_at, random);
         let delivered_at = delivered_at.max(handed_over_at + HOUR as i64);
-        Times { handed_over_at, at_station_at, delivered_at }
+        Times { handed_over_at, at_station_at, failed_attempts, delivered_at }
     }
 
     /// Delay of a parcel that is handed over, or would have arrived, during the disruption.
@@ -169,7 +173,10 @@ impl Route {
             }
         }
         let at_station_at = delayed(usual.at_station_at).min(delivered_at).max(handed_over_at);
-        Times { handed_over_at, at_station_at, delivered_at }
+        // What would have been attempted during a strike, or before the parcel was there, was not.
+        let is_made = |at: &i64| delayed(*at) == *at;
+        let failed_attempts = usual.failed_attempts.map(|at| at.filter(is_made));
+        Times { handed_over_at, at_station_at, failed_attempts, delivered_at }
     }
 
     /// The first pick-up after strikes, for what would have been picked up at `usual`.
@@ -190,7 +197,8 @@ impl Route {
         }
     }
 
-    fn last_mile(self, plan: &Plan, arrived_at: i64, random: &mut Random) -> i64 {
+    /// When delivery is attempted in vain, and when the parcel is delivered.
+    fn last_mile(self, plan: &Plan, arrived_at: i64, random: &mut Random) -> (FailedAttempts, i64) {
         let zone = &plan.geography.zones[self.zone];
         let clock = &plan.clock;
         let (today, seconds) = clock.local(zone.region, arrived_at);
@@ -199,15 +207,19 @@ impl Route {
         if weekday(day) == 0 && random.chance(MONDAY_LEFT_BEHIND) {
             day = clock.next_open(day + 1, zone.delivery_days);
         }
-        for _ in 1..ATTEMPTS_MAX {
+        let mut failed_on = [None; ATTEMPTS_MAX - 1];
+        for failed in &mut failed_on {
             if !random.chance(zone.failed_attempt_rate) {
                 break;
             }
+            *failed = Some(day);
             day = clock.next_open(day + 1, zone.delivery_days);
         }
         let hour = VAN_STARTS_AT_HOUR + zone.route_hours + 0.8 * random.normal();
         let seconds = (hour.clamp(VAN_HOURS.0, VAN_HOURS.1) * HOUR) as i64;
-        clock.instant(zone.region, day, seconds).max(arrived_at)
+        // The van passes at the same time every day.
+        let passes = |day| clock.instant(zone.region, day, seconds).max(arrived_at);
+        (failed_on.map(|day| day.map(passes)), passes(day))
     }
 
     /// The shop's promise: its rule for the lane, padded, to the end of a day that is no Sunday. The

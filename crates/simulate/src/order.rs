@@ -7,7 +7,7 @@ use crate::calendar::{DAY, HOUR};
 use crate::carriers::Service;
 use crate::geography::round;
 use crate::goods::Goods;
-use crate::journey::{Route, Times};
+use crate::journey::{FailedAttempts, Route, Times};
 use crate::plan::{Plan, Waiting};
 use crate::random::Random;
 use crate::speed::SpeedChanges;
@@ -77,6 +77,8 @@ pub(crate) struct Shipment {
     pub(crate) handed_over_at: Option<i64>,
     /// `None` if it is cancelled, or lost on the way there.
     pub(crate) at_station_at: Option<i64>,
+    /// None if it is cancelled, or lost on the way there.
+    pub(crate) failed_attempts: FailedAttempts,
     pub(crate) ending: Ending,
     pub(crate) ended_at: i64,
 }
@@ -94,6 +96,7 @@ impl Shipment {
         self.ship_by_at = known(self.ship_by_at);
         self.handed_over_at = self.handed_over_at.map(&known);
         self.at_station_at = self.at_station_at.map(&known);
+        self.failed_attempts = self.failed_attempts.map(|at| at.map(&known));
         self.ended_at = known(self.ended_at);
     }
 }
@@ -210,7 +213,7 @@ fn draw_shipment(
     times: Times,
     random: &mut Random,
 ) -> Shipment {
-    let Times { handed_over_at, at_station_at, delivered_at } = times;
+    let Times { handed_over_at, at_station_at, failed_attempts, delivered_at } = times;
     let fate = random.share();
     let (ending, ended_at) = if fate < plan.settings.lost_rate {
         let days = plan.patience() * random.between(DECLARED_LOST_DAYS.0, DECLARED_LOST_DAYS.1);
@@ -234,6 +237,11 @@ fn draw_shipment(
         ship_by_at: route.ship_by_at(plan, order.ordered_at),
         handed_over_at: Some(handed_over_at),
         at_station_at: (ending != Ending::Lost).then_some(at_station_at),
+        failed_attempts: if ending == Ending::Lost {
+            FailedAttempts::default()
+        } else {
+            failed_attempts
+        },
         ending,
         ended_at,
     }
@@ -257,6 +265,7 @@ fn cancel(order: &mut Order, shipments: &mut [Shipment], first_handover_at: i64,
     for shipment in shipments {
         shipment.handed_over_at = None;
         shipment.at_station_at = None;
+        shipment.failed_attempts = FailedAttempts::default();
         shipment.ending = Ending::Cancelled;
         shipment.ended_at = cancelled_at;
     }

@@ -67,7 +67,8 @@ pub(crate) struct ShipmentVersion {
     pub(crate) delivered_at: Option<i64>,
 }
 
-/// A leg of a parcel, recorded when it has arrived. Units: instants are seconds since the epoch.
+/// A leg of a parcel, recorded when it has arrived and, of the last mile, after each attempt to deliver
+/// that failed. Units: instants are seconds since the epoch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LegRecord {
     pub(crate) order_number: u64,
@@ -78,7 +79,11 @@ pub(crate) struct LegRecord {
     /// The zone of the customer, and of the last station.
     pub(crate) zone: u32,
     pub(crate) departed_at: i64,
-    pub(crate) arrived: Fact,
+    pub(crate) arrived_at: Option<i64>,
+    /// How many attempts have failed, and when the last one did; `None` of a mile without attempts.
+    pub(crate) failed_attempts: Option<(u8, Option<i64>)>,
+    /// The night in which it is recorded.
+    pub(crate) night: u32,
 }
 
 /// Draws when the facts of an order and its shipments are recorded.
@@ -221,24 +226,49 @@ impl ShipmentRecord {
 }
 
 impl ShipmentRecord {
-    /// The legs of a parcel: to the last station, and, if it is delivered, from there to a customer in
-    /// `zone`. One that is returned has come as far as the station, as one that is delivered.
+    /// The legs of a parcel: to the last station, and from there to a customer in `zone`, once it is
+    /// attempted. One that is returned has come as far as the station, as one that is delivered.
     pub(crate) fn legs(&self, plan: &Plan, zone: u32) -> Vec<LegRecord> {
         let shipment = &self.shipment;
         let times = shipment.handed_over_at.zip(shipment.at_station_at);
-        let Some((handed_over_at, at)) = times else { return Vec::new() };
-        let at_station = Fact { at, night: plan.night(at).max(self.created) };
-        let leg = |index, departed_at, arrived| LegRecord {
+        let Some((handed_over_at, at_station_at)) = times else { return Vec::new() };
+        let recorded = |at: i64| plan.night(at).max(self.created);
+        let leg = LegRecord {
             order_number: shipment.order_number,
             part: shipment.part,
-            index,
+            index: 0,
             node: shipment.node,
             zone,
-            departed_at,
-            arrived,
+            departed_at: handed_over_at,
+            arrived_at: Some(at_station_at),
+            failed_attempts: None,
+            night: recorded(at_station_at),
         };
-        let delivered = (shipment.ending == Ending::Delivered).then(|| leg(1, at, self.ended));
-        std::iter::once(leg(0, handed_over_at, at_station)).chain(delivered).collect()
+        let mut legs = vec![leg];
+        let mut last_mile = LegRecord {
+            index: 1,
+            departed_at: at_station_at,
+            arrived_at: None,
+            failed_attempts: Some((0, None)),
+            ..leg
+        };
+        for (n, &at) in (1..).zip(shipment.failed_attempts.iter().flatten()) {
+            last_mile.failed_attempts = Some((n, Some(at)));
+            last_mile.night = recorded(at);
+            if last_mile.night < self.ended.night {
+                legs.push(last_mile);
+            }
+        }
+        if shipment.ending == Ending::Delivered {
+            last_mile.arrived_at = Some(self.ended.at);
+            last_mile.night = self.ended.night;
+            legs.push(last_mile);
+        }
+        // A shipment that is recorded late has several facts in its first night: the last version counts.
+        legs.reverse();
+        legs.dedup_by_key(|leg| (leg.index, leg.night));
+        legs.reverse();
+        legs
     }
 }
 

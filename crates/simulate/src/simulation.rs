@@ -127,7 +127,7 @@ impl Simulation {
                 self.count(&shipment);
                 if self.plan.settings.legs {
                     for leg in shipment.legs(&self.plan, zone) {
-                        put(&mut self.legs, leg.arrived.night, leg);
+                        put(&mut self.legs, leg.night, leg);
                     }
                 }
                 put(&mut self.shipments, shipment.first_night(), shipment);

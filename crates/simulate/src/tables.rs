@@ -33,6 +33,8 @@ mod leg_column {
     pub(super) const TO_NODE_ID: &str = "to_node_id";
     pub(super) const DEPARTED_AT: &str = "departed_at";
     pub(super) const ARRIVED_AT: &str = "arrived_at";
+    pub(super) const FAILED_ATTEMPTS: &str = "failed_attempts";
+    pub(super) const FAILED_ATTEMPT_AT: &str = "failed_attempt_at";
 }
 
 /// Rows of `orders`.
@@ -254,6 +256,8 @@ pub(crate) struct LegRows {
     to_node_id: StringBuilder,
     departed_at: Instants,
     arrived_at: Instants,
+    failed_attempts: Int64Builder,
+    failed_attempt_at: Instants,
 }
 
 impl LegRows {
@@ -277,7 +281,9 @@ impl LegRows {
         self.from_node_id.append_value(from);
         self.to_node_id.append_value(to);
         self.departed_at.push(Some(leg.departed_at));
-        self.arrived_at.push(Some(leg.arrived.at));
+        self.arrived_at.push(leg.arrived_at);
+        self.failed_attempts.append_option(leg.failed_attempts.map(|(n, _)| i64::from(n)));
+        self.failed_attempt_at.push(leg.failed_attempts.and_then(|(_, at)| at));
     }
 
     pub(crate) fn finish(self, recorded_on: Day) -> Result<Bytes, Error> {
@@ -290,6 +296,8 @@ impl LegRows {
             .required(leg_column::TO_NODE_ID, finish(self.to_node_id))
             .nullable(leg_column::DEPARTED_AT, self.departed_at.finish())
             .nullable(leg_column::ARRIVED_AT, self.arrived_at.finish())
+            .nullable(leg_column::FAILED_ATTEMPTS, finish(self.failed_attempts))
+            .nullable(leg_column::FAILED_ATTEMPT_AT, self.failed_attempt_at.finish())
             .into_parquet("legs", recorded_on)
     }
 }

@@ -70,6 +70,11 @@ fn instant(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
     column.is_valid(row).then(|| column.value(row))
 }
 
+fn integer(batch: &RecordBatch, name: &str, row: usize) -> Option<i64> {
+    let column = batch[name].as_primitive::<Int64Type>();
+    column.is_valid(row).then(|| column.value(row))
+}
+
 fn text(batch: &RecordBatch, name: &str, row: usize) -> String {
     batch[name].as_string::<i32>().value(row).to_owned()
 }
@@ -130,13 +135,13 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 fn columns_are_those_of_the_tables() {
     let (nights, _) = run(NetworkSettings { legs: true, ..quiet() });
     let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9), ("legs", 8)] {
+    for (table, n_columns) in [("orders", 12), ("shipments", 21), ("nodes", 9), ("legs", 10)] {
         let schema = batches(&nights, table)[0].schema();
         assert_eq!(schema.fields().len(), n_columns, "{table}");
         for field in schema.fields() {
             let expected = match field.name().as_str() {
                 column::N_UNITS | "daily_capacity" => DataType::Int32,
-                "leg_index" => DataType::Int64,
+                "leg_index" | "failed_attempts" => DataType::Int64,
                 name if name.ends_with("_at") => utc.clone(),
                 "weight_g" | "volume_cm3" | "longest_side_cm" => DataType::Float64,
                 name if name.ends_with("_value") => DataType::Float64,
@@ -241,12 +246,29 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
         created.entry(row.shipment_id).or_insert(row.recorded_at / DAY_MICROS);
     }
     let mut legs: BTreeMap<String, Vec<(i64, i64)>> = BTreeMap::new();
+    let (mut failed, mut n_versions): (BTreeMap<String, Vec<i64>>, u64) = Default::default();
     for batch in batches(&nights, "legs") {
+        n_versions += batch.num_rows() as u64;
         for row in 0..batch.num_rows() {
-            let [departed_at, arrived_at, recorded_at] =
-                ["departed_at", "arrived_at", "recorded_at"]
-                    .map(|name| instant(&batch, name, row).unwrap());
+            let [departed_at, recorded_at] =
+                ["departed_at", "recorded_at"].map(|name| instant(&batch, name, row).unwrap());
+            let n_failed = integer(&batch, "failed_attempts", row);
+            let failed_at = instant(&batch, "failed_attempt_at", row);
+            assert_eq!(failed_at.is_some(), n_failed.is_some_and(|n| n > 0));
+            let Some(arrived_at) = instant(&batch, "arrived_at", row) else {
+                // An attempt to deliver that failed: the parcel is still at the station.
+                let id = text(&batch, column::SHIPMENT_ID, row);
+                let failed_at = failed_at.unwrap();
+                assert!(departed_at < failed_at && failed_at < recorded_at, "{id}");
+                let night = (failed_at / DAY_MICROS + 1).max(created[&id]);
+                assert_eq!(recorded_at / DAY_MICROS, night, "{id}");
+                let failed = failed.entry(id).or_default();
+                failed.push(failed_at);
+                assert!(failed.is_sorted() && n_failed >= Some(failed.len() as i64));
+                continue;
+            };
             assert!(departed_at <= arrived_at && arrived_at <= recorded_at);
+            assert!(failed_at.is_none_or(|at| departed_at < at && at < arrived_at));
             let index = batch["leg_index"].as_primitive::<Int64Type>().value(row);
             assert_eq!(text(&batch, "mile", row), ["middle", "last"][index as usize]);
             let id = text(&batch, column::SHIPMENT_ID, row);
@@ -260,7 +282,9 @@ fn legs_lead_from_the_handover_to_the_delivery_and_change_nothing_else() {
             legs.push((departed_at, arrived_at));
         }
     }
-    assert_eq!(legs.values().map(Vec::len).sum::<usize>() as u64, summary.leg_versions);
+    assert_eq!(n_versions, summary.leg_versions);
+    let share = failed.len() as f64 / delivered.len() as f64;
+    assert!((0.03..0.2).contains(&share), "{share}");
     assert!(delivered.len() > 4_000, "{}", delivered.len());
     for (id, (handed_over_at, delivered_at)) in delivered {
         let legs = &legs[&id];

@@ -17,12 +17,14 @@ use crate::reference_data::ReferenceData;
 use crate::state::active_shipments::ActiveShipments;
 use crate::state::history_state::HistoryState;
 use crate::state::orders::{Cancellation, OrderIdx, Orders};
+use crate::state::promises::Promises;
 use crate::state::shipments::Shipments;
 use crate::timeline::{from_columns, to_columns};
 
 /// Names of the files.
 const ORDERS: &str = "orders.parquet";
 const CANCELLED: &str = "cancelled.parquet";
+const PROMISES: &str = "promises.parquet";
 const SHIPMENTS: &str = "shipments.parquet";
 const VERSIONS: &str = "versions.parquet";
 const KEYS: &str = "keys.parquet";
@@ -53,6 +55,7 @@ impl HistoryState {
         let frames = [
             (ORDERS, orders.firsts.clone()),
             (CANCELLED, frame_of_cancellations(&orders.cancellations)?),
+            (PROMISES, orders.promises.to_frame()?),
             (SHIPMENTS, frame_of_shipments(shipments)?),
             (VERSIONS, frame_of(versions)?),
             (LEGS, shipments.legs.to_frame()?),
@@ -81,7 +84,7 @@ impl HistoryState {
         let bytes = |name: &'static str| {
             files.get(name).map(AsRef::as_ref).ok_or(Error::StateFileMissing { name })
         };
-        let names = [ORDERS, CANCELLED, SHIPMENTS, VERSIONS, LEGS, KEYS].into_par_iter();
+        let names = [ORDERS, CANCELLED, PROMISES, SHIPMENTS, VERSIONS, LEGS, KEYS].into_par_iter();
         let frames = names.map(|name| Ok((name, from_parquet(bytes(name)?)?)));
         let frames = frames.collect::<Result<BTreeMap<_, _>, Error>>()?;
         let mut state = Self::new(declared)?;
@@ -90,7 +93,8 @@ impl HistoryState {
         state.totals.iter_mut().for_each(|totals| *totals = CumulativeTotals::evicted(months));
         state.restore_keys(&frames[KEYS])?;
         let limits = declared.limits;
-        let orders = restore_orders(&frames[ORDERS], &frames[CANCELLED], limits.history_days())?;
+        let of_orders = [ORDERS, CANCELLED, PROMISES].map(|name| &frames[name]);
+        let orders = restore_orders(of_orders, limits.history_days())?;
         let n_keys = state.keys.len();
         let mut shipments =
             restore_shipments(&frames[SHIPMENTS], &frames[VERSIONS], &orders, n_keys)?;
@@ -146,8 +150,7 @@ fn frame_of_shipments(shipments: &Shipments) -> Result<DataFrame, Error> {
 }
 
 fn restore_orders(
-    firsts: &DataFrame,
-    cancelled: &DataFrame,
+    [firsts, cancelled, promises]: [&DataFrame; 3],
     history_days: i32,
 ) -> Result<Orders, Error> {
     let orders = required_positions(cancelled, ORDER)?.into_iter().map(OrderIdx);
@@ -156,6 +159,7 @@ fn restore_orders(
     Ok(Orders {
         recorded_at: required_instants(firsts, column::RECORDED_AT)?,
         ordered_at: required_instants(firsts, column::ORDERED_AT)?,
+        promises: Promises::from_frames(firsts, promises)?,
         cancellations: orders.zip(required_instants(cancelled, AT)?).map(cancellation).collect(),
         firsts: firsts.clone(),
         history_days,

@@ -17,6 +17,7 @@ mod id_lookup;
 mod month_store;
 mod orders;
 mod page_file;
+mod promises;
 mod shipments;
 mod snapshots;
 #[cfg(test)]

@@ -4,8 +4,9 @@ use polars::prelude::*;
 use terms::{Day, Instant, column};
 
 use crate::Error;
-use crate::columns::{required_instants, texts};
+use crate::columns::{instants, required_instants, texts};
 use crate::state::id_lookup::IdLookup;
+use crate::state::promises::Promises;
 
 /// An order stays active for so many days longer than it counts, since a month may be ingested at
 /// once: an order without a row that is recorded again after that is a new order.
@@ -28,6 +29,8 @@ pub(super) struct Orders {
     /// When its first version was recorded.
     pub(super) recorded_at: Vec<Instant>,
     pub(super) ordered_at: Vec<Instant>,
+    /// Those of versions that count.
+    pub(super) promises: Promises,
     /// Cancellations that count, by when they were recorded.
     pub(super) cancellations: Vec<Cancellation>,
     /// Records of an order so many days after its first one do not count in history.
@@ -48,6 +51,7 @@ impl Orders {
             firsts: table.clear(),
             recorded_at: Vec::new(),
             ordered_at: Vec::new(),
+            promises: Promises::default(),
             cancellations: Vec::new(),
             history_days,
         }
@@ -112,6 +116,7 @@ impl Orders {
         let statuses = texts(table, column::STATUS)?;
         let recorded_at = required_instants(table, column::RECORDED_AT)?;
         let ordered_at = required_instants(table, column::ORDERED_AT)?;
+        let promised_at = instants(table, column::PROMISED_AT)?;
         let mut first_rows = Vec::new();
         let mut cancellations = Vec::new();
         for (row, id) in ids.iter().enumerate() {
@@ -126,12 +131,16 @@ impl Orders {
                     lookup.insert(id, order);
                     self.recorded_at.push(recorded_at);
                     self.ordered_at.push(ordered_at[row]);
+                    self.promises.add(promised_at[row]);
                     first_rows.push(row as IdxSize);
                     order
                 }
             };
-            if statuses.get(row) == Some("cancelled") && self.counts(order, day) {
-                cancellations.push(Cancellation { order, recorded_at });
+            if self.counts(order, day) {
+                self.promises.ingest(order, recorded_at, promised_at[row]);
+                if statuses.get(row) == Some("cancelled") {
+                    cancellations.push(Cancellation { order, recorded_at });
+                }
             }
         }
         let firsts = table.take(&IdxCa::from_vec("".into(), first_rows))?;
@@ -154,6 +163,7 @@ impl Orders {
             firsts: self.firsts.filter(&mask)?,
             recorded_at: of_kept(self.recorded_at),
             ordered_at: of_kept(self.ordered_at),
+            promises: self.promises.only(kept, new),
             cancellations: self.cancellations.into_iter().filter_map(renumbered).collect(),
             history_days: self.history_days,
         })

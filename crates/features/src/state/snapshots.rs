@@ -8,11 +8,13 @@ use terms::{AsOf, Day, Instant, KeyIdx, ShipmentIdx, column};
 
 use crate::Error;
 use crate::columns::of_instants;
+use crate::facts::PROMISE_FEATURE;
+use crate::frame::PROMISED_HOURS;
 use crate::history::{self, HistoryRows};
 use crate::parquet::to_parquet;
 use crate::snapshots::{
-    AGE_HOURS, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, HOURS_SINCE_RECORD, HOURS_TO_HANDOVER,
-    LEG_MILE, LEGS_DONE, SNAPSHOT_AT, SnapshotDraw, sorted,
+    AGE_HOURS, FAILED_ATTEMPTS, HOURS_SINCE_FAILED_ATTEMPT, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG,
+    HOURS_SINCE_RECORD, HOURS_TO_HANDOVER, LEG_MILE, LEGS_DONE, SNAPSHOT_AT, SnapshotDraw, sorted,
 };
 use crate::state::active_shipments::ActiveShipments;
 use crate::state::history_state::HistoryState;
@@ -113,12 +115,24 @@ impl HistoryState {
         add(HOURS_TO_HANDOVER, &|open| Some(handed_over_at(open)?.hours_since(ordered_at(open))));
         add(HOURS_SINCE_HANDOVER, &|open| Some(open.at.hours_since(handed_over_at(open)?)));
         add(HOURS_SINCE_RECORD, &|open| Some(open.at.hours_since(open.last.recorded_at)));
+        let promised_hours = |open: &Open| {
+            let order = shipments.orders[open.shipment];
+            Some(active.orders.promises.at(order, open.at)?.hours_since(ordered_at(open)))
+        };
+        add(PROMISED_HOURS, &promised_hours);
+        if self.declared.promise {
+            add(PROMISE_FEATURE, &promised_hours);
+        }
         if self.declared.snapshots.as_ref().is_some_and(|declared| declared.legs) {
             let progress =
                 |open: &Open| shipments.legs.progress(ShipmentIdx(open.shipment as u32), open.at);
-            add(LEGS_DONE, &|open| Some(progress(open).map_or(0, |legs| legs.n_arrived) as f64));
-            add(HOURS_SINCE_LEG, &|open| Some(open.at.hours_since(progress(open)?.last_at)));
-            add(LEG_MILE, &|open| Some(progress(open)?.last_mile as f64));
+            add(LEGS_DONE, &|open| Some(progress(open).n_arrived as f64));
+            add(HOURS_SINCE_LEG, &|open| Some(open.at.hours_since(progress(open).furthest?.0)));
+            add(LEG_MILE, &|open| Some(progress(open).furthest?.1 as f64));
+            add(FAILED_ATTEMPTS, &|open| Some(progress(open).failed_attempts as f64));
+            add(HOURS_SINCE_FAILED_ATTEMPT, &|open| {
+                Some(open.at.hours_since(progress(open).failed_attempt_at?))
+            });
         }
         columns.extend(self.level_column(&days)?);
         columns.extend(history::columns(&rows, &self.declared)?);

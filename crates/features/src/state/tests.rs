@@ -14,6 +14,8 @@ use terms::{AsOf, Day, Instant};
 use self::by_definition::Records;
 use self::fixture::{FIRST_DAY, N_DAYS};
 use crate::columns::{numbers, required_instants, texts};
+use crate::facts::PROMISE_FEATURE;
+use crate::frame::PROMISED_HOURS;
 use crate::snapshots::{FOLLOWED_SHARE, LEG_DEFINITIONS, SNAPSHOT_AT, SnapshotDraw};
 use crate::{Built, Declaration, Error, HistoryState, Limits, Tables, build};
 
@@ -120,6 +122,33 @@ proptest! {
     }
 
     #[test]
+    fn what_is_promised_of_a_snapshot_is_equal_to_its_definition(
+        seed: u64, nights: u64, network in 0..LIMITS.len(),
+    ) {
+        let (tables, mut declared) = (fixture::tables(seed), declared_for(network));
+        declared.promise = true;
+        let frame = build(&tables, &declared, AsOf::start_of(END)).unwrap().frame;
+        let records = Records::of(&tables, &frame, declared.limits);
+        let of_orders = frame.numbers(PROMISED_HOURS).unwrap();
+        let (rows, ordered_at) = (frame.texts("shipment_id").unwrap(), frame.ordered_at().unwrap());
+        let snapshots = nightly_runs::run(&tables, &declared, nights).all_snapshots();
+        let ids = texts(&snapshots, "shipment_id").unwrap();
+        let at = required_instants(&snapshots, SNAPSHOT_AT).unwrap();
+        let found = [PROMISED_HOURS, PROMISE_FEATURE].map(|name| numbers(&snapshots, name).unwrap());
+        let mut n_corrected = 0;
+        for (snapshot, &at) in at.iter().enumerate() {
+            let row = rows.iter().position(|row| row.as_deref() == ids.get(snapshot)).unwrap();
+            let promised_at = records.promised_before(row, at);
+            let expected = promised_at.map(|at| at.hours_since(ordered_at[row]) as f32);
+            let found = found.each_ref().map(|column| column[snapshot] as f32);
+            let found = found.map(|hours| (!hours.is_nan()).then_some(hours));
+            prop_assert_eq!(found, [expected; 2], "row {} at {:?}", row, at);
+            n_corrected += usize::from(expected != of_orders[row]);
+        }
+        prop_assert!(n_corrected > 0);
+    }
+
+    #[test]
     fn the_legs_of_a_snapshot_are_equal_to_their_definition(
         seed: u64, nights: u64, network in 0..LIMITS.len(),
     ) {
@@ -131,22 +160,26 @@ proptest! {
         let ids = texts(&snapshots, "shipment_id").unwrap();
         let at = required_instants(&snapshots, SNAPSHOT_AT).unwrap();
         let of_legs = LEG_DEFINITIONS.map(|(name, ..)| numbers(&snapshots, name).unwrap());
-        let mut n_with_legs = 0;
+        let (mut n_with_legs, mut n_failed) = (0, 0);
         for (snapshot, &at) in at.iter().enumerate() {
             let row = rows.iter().position(|row| row.as_deref() == ids.get(snapshot)).unwrap();
             let arrived = records.legs_arrived_before(row, at);
             let last = arrived.last();
+            let (failed_attempts, failed_attempt_at) = records.attempts_failed_before(row, at);
             let expected = [
                 Some(arrived.len() as f32),
                 last.map(|leg| at.hours_since(leg.at) as f32),
                 last.map(|leg| leg.mile as f32),
+                Some(failed_attempts as f32),
+                failed_attempt_at.map(|failed_at| at.hours_since(failed_at) as f32),
             ];
             let found = of_legs.each_ref().map(|column| column[snapshot] as f32);
             let found = found.map(|value| (!value.is_nan()).then_some(value));
             prop_assert_eq!(found, expected, "row {} at {:?}", row, at);
             n_with_legs += usize::from(last.is_some());
+            n_failed += usize::from(failed_attempt_at.is_some());
         }
-        prop_assert!(n_with_legs > 0);
+        prop_assert!(n_with_legs > 0 && n_failed > 0);
     }
 
     #[test]
@@ -229,12 +262,12 @@ fn snapshots_of_a_network_without_legs_have_no_columns_of_legs() {
         LEG_DEFINITIONS.map(|(name, ..)| snapshots.column(name).is_ok())
     };
     let without = declared().with_legs(false);
-    assert_eq!([columns_of(&declared()), columns_of(&without)], [[true; 3], [false; 3]]);
+    assert_eq!([columns_of(&declared()), columns_of(&without)], [[true; 5], [false; 5]]);
     let defined = |declared: &Declaration| {
         let defined = declared.dictionary();
         LEG_DEFINITIONS.map(|(name, ..)| defined.iter().any(|of| of.name == name))
     };
-    assert_eq!([defined(&declared()), defined(&without)], [[true; 3], [false; 3]]);
+    assert_eq!([defined(&declared()), defined(&without)], [[true; 5], [false; 5]]);
     let identity = |declared: &Declaration| toml::to_string(&declared.snapshots).unwrap();
     assert_ne!(identity(&declared()), identity(&without), "of other columns, so another state");
 }

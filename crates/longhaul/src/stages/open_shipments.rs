@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use features::{Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
+use features::{Frame, Milestone, OpenShipment, PROMISED_HOURS, Snapshots};
 use polars::prelude::*;
 use scorer::{Distribution, IN_FLIGHT_FOLDER, Lane, Mixture, Scorer};
 use terms::{AsOf, HOUR_MICROS, Instant, LEVELS, MEDIAN, N_LEVELS, TWO_DAYS_HOURS, column};
@@ -67,9 +67,9 @@ impl<'a> OpenForecasts<'a> {
         let shipments = outcomes.open(as_of);
         let rows: Vec<usize> = shipments.iter().map(|open| open.row).collect();
         let ordered_at: Vec<Instant> = rows.iter().map(|&row| outcomes.ordered_at()[row]).collect();
-        let promised = frame.numbers(PROMISED_HOURS)?;
-        let promised_at = rows.iter().zip(&ordered_at).map(|(&row, ordered_at)| {
-            credible_promise(promised[row]).map(|hours| after(*ordered_at, f64::from(hours)))
+        let promised = promised_hours(frame, of_snapshots.map(|(_, open)| open), &rows)?;
+        let promised_at = promised.into_iter().zip(&ordered_at).map(|(promised, ordered_at)| {
+            credible_promise(promised).map(|hours| after(*ordered_at, f64::from(hours)))
         });
         let promised_at: Vec<Option<Instant>> = promised_at.collect();
         let mut forecasts: Vec<Option<OpenForecast>> = vec![None; rows.len()];
@@ -263,6 +263,26 @@ fn in_flight(
         missing_promise: promised_at
             .map(|at| 1.0 - within(at.hours_since(ordered_at) + ROUNDING_HOURS) as f32),
     }
+}
+
+/// What is promised of shipments, in hours from their orders: as it was last recorded where there is a
+/// snapshot, otherwise as of the order. `rows` are their rows of the frame, ascending.
+fn promised_hours(
+    frame: &Frame,
+    snapshots: Option<&Snapshots>,
+    rows: &[usize],
+) -> Result<Vec<Option<f32>>> {
+    let of_orders = frame.numbers(PROMISED_HOURS)?;
+    let mut promised: Vec<Option<f32>> = rows.iter().map(|&row| of_orders[row]).collect();
+    if let Some(snapshots) = snapshots {
+        let last = snapshots.numbers(PROMISED_HOURS)?;
+        for (row, hours) in snapshots.rows().iter().zip(last) {
+            if let Ok(at) = rows.binary_search(row) {
+                promised[at] = (!hours.is_nan()).then_some(hours);
+            }
+        }
+    }
+    Ok(promised)
 }
 
 /// Whether a promise lies before the as-of.

@@ -91,7 +91,7 @@ fn where_there_are_dates_only_each_instant_is_a_local_midnight_known_after_its_d
         for row in 0..batch.num_rows() {
             let shipment = text(&batch, column::SHIPMENT_ID, row);
             let order = format!("o{}", shipment[1..].split('-').next().unwrap());
-            check(&batch, &order, row, &["departed_at", "arrived_at"]);
+            check(&batch, &order, row, &["departed_at", "arrived_at", "failed_attempt_at"]);
         }
     }
     assert!(n_checked > 50_000, "{n_checked}");

@@ -7,7 +7,7 @@ use std::ops::Range;
 use statistics::{AgeInterval, life_table_quantile, life_table_share};
 use terms::{Day, Instant};
 
-use crate::columns::{instants, required_instants, required_integers, texts};
+use crate::columns::{instants, integers, required_instants, required_integers, texts};
 use crate::timeline::{State, Version, states};
 use crate::{Frame, Limits, Tables};
 
@@ -27,6 +27,8 @@ struct Row {
     versions: Vec<Version>,
     /// By time.
     legs: Vec<LegRecord>,
+    /// What was promised, and when it was recorded, by time.
+    promises: Vec<(Instant, Option<Instant>)>,
 }
 
 struct LegRecord {
@@ -34,6 +36,8 @@ struct LegRecord {
     index: i64,
     /// Its arrival, if it has arrived.
     arrived: Option<ArrivedLeg>,
+    failed_attempts: Option<i64>,
+    failed_attempt_at: Option<Instant>,
 }
 
 /// The arrival of a leg.
@@ -44,8 +48,12 @@ pub(super) struct ArrivedLeg {
     pub(super) mile: usize,
 }
 
-/// The instants of an order's records, and whether each is a cancellation.
-type OrderRecords = Vec<(Instant, bool)>;
+/// A record of an order.
+struct OrderRecord {
+    at: Instant,
+    is_cancelled: bool,
+    promised_at: Option<Instant>,
+}
 
 impl Records {
     pub(super) fn of(tables: &Tables, frame: &Frame, limits: Limits) -> Self {
@@ -62,10 +70,10 @@ impl Records {
             let counts_until = order_first.day().plus(history_days);
             let id = ids[row].as_deref();
             let mut versions = versions(tables, id, first_recorded_at);
-            for &(at, is_cancelled) in &of_order {
-                if is_cancelled && at >= order_first && at.day() < counts_until {
-                    versions.push((at.max(first_recorded_at), 1, State::Excluded));
-                }
+            let counts = |at: Instant| at >= order_first && at.day() < counts_until;
+            let counted = || of_order.iter().filter(|record| counts(record.at));
+            for record in counted().filter(|record| record.is_cancelled) {
+                versions.push((record.at.max(first_recorded_at), 1, State::Excluded));
             }
             versions.retain(|(at, ..)| at.day() < counts_until);
             versions.sort_by_key(|(at, source, _)| (*at, *source));
@@ -76,6 +84,7 @@ impl Records {
                 first_day: first_recorded_at.day(),
                 versions: versions.into_iter().map(version).collect(),
                 legs: legs(tables, id, first_recorded_at.day()..counts_until),
+                promises: counted().map(|record| (record.at, record.promised_at)).collect(),
             }
         };
         Self { rows: (0..ids.len()).map(row).collect(), lost_after_days }
@@ -115,11 +124,27 @@ impl Records {
 
     /// The legs that were recorded as arrived before `at`, in the order of the journey.
     pub(super) fn legs_arrived_before(&self, row: usize, at: Instant) -> Vec<ArrivedLeg> {
+        self.legs_before(row, at).into_iter().filter_map(|leg| leg.arrived).collect()
+    }
+
+    /// By when it was promised, as recorded before `at`.
+    pub(super) fn promised_before(&self, row: usize, at: Instant) -> Option<Instant> {
+        let promises = &self.rows[row].promises;
+        promises.iter().rfind(|(recorded_at, _)| *recorded_at < at)?.1
+    }
+
+    /// How many attempts were recorded as failed before `at`, and when the last of them failed.
+    pub(super) fn attempts_failed_before(&self, row: usize, at: Instant) -> (i64, Option<Instant>) {
+        let legs = self.legs_before(row, at);
+        let failed_at = legs.iter().filter_map(|leg| leg.failed_attempt_at).max();
+        (legs.iter().filter_map(|leg| leg.failed_attempts).sum(), failed_at)
+    }
+
+    /// The legs as they were recorded before `at`, in the order of the journey.
+    fn legs_before(&self, row: usize, at: Instant) -> Vec<&LegRecord> {
         let legs = &self.rows[row].legs;
         let indexes: BTreeSet<i64> = legs.iter().map(|leg| leg.index).collect();
-        let last = |index: i64| {
-            legs.iter().rfind(|leg| leg.index == index && leg.recorded_at < at)?.arrived
-        };
+        let last = |index: i64| legs.iter().rfind(|leg| leg.index == index && leg.recorded_at < at);
         indexes.into_iter().filter_map(last).collect()
     }
 
@@ -168,27 +193,28 @@ impl Records {
     }
 }
 
-fn order_records(tables: &Tables, order_id: Option<&str>) -> OrderRecords {
+fn order_records(tables: &Tables, order_id: Option<&str>) -> Vec<OrderRecord> {
     let statuses = texts(&tables.orders, "status").unwrap();
     let ids = texts(&tables.orders, "order_id").unwrap();
     let recorded_at = required_instants(&tables.orders, "recorded_at").unwrap();
-    let mut records: OrderRecords = (0..ids.len())
+    let promised_at = instants(&tables.orders, "promised_at").unwrap();
+    let mut records: Vec<OrderRecord> = (0..ids.len())
         .filter(|&row| ids.get(row) == order_id)
-        .map(|row| (recorded_at[row], statuses.get(row) == Some("cancelled")))
+        .map(|row| OrderRecord {
+            at: recorded_at[row],
+            is_cancelled: statuses.get(row) == Some("cancelled"),
+            promised_at: promised_at[row],
+        })
         .collect();
-    records.sort_unstable();
+    records.sort_by_key(|record| record.at);
     records
 }
 
 /// The first record of the order that a shipment belongs to: an order without a row that is
 /// recorded again a month after it counts is a new one.
-fn first_record(
-    records: &[(Instant, bool)],
-    shipment_first: Instant,
-    history_days: i32,
-) -> Instant {
+fn first_record(records: &[OrderRecord], shipment_first: Instant, history_days: i32) -> Instant {
     let mut first: Option<Instant> = None;
-    for &(at, _) in records {
+    for &OrderRecord { at, .. } in records {
         let is_new = first.is_none_or(|first| at.day() >= first.day().plus(history_days + 31));
         if is_new && at.day() <= shipment_first.day() {
             first = Some(at);
@@ -217,6 +243,8 @@ fn legs(tables: &Tables, id: Option<&str>, days: Range<Day>) -> Vec<LegRecord> {
     let indexes = required_integers(&tables.legs, "leg_index").unwrap();
     let miles = texts(&tables.legs, "mile").unwrap();
     let arrived_at = instants(&tables.legs, "arrived_at").unwrap();
+    let failed_attempts = integers(&tables.legs, "failed_attempts").unwrap();
+    let failed_attempt_at = instants(&tables.legs, "failed_attempt_at").unwrap();
     let mile =
         |row: usize| ["first", "middle", "last"].iter().position(|m| Some(*m) == miles.get(row));
     let mut legs: Vec<LegRecord> = (0..ids.len())
@@ -225,6 +253,8 @@ fn legs(tables: &Tables, id: Option<&str>, days: Range<Day>) -> Vec<LegRecord> {
             recorded_at: recorded_at[row],
             index: indexes[row],
             arrived: arrived_at[row].zip(mile(row)).map(|(at, mile)| ArrivedLeg { at, mile }),
+            failed_attempts: failed_attempts.get(row),
+            failed_attempt_at: failed_attempt_at[row],
         })
         .collect();
     legs.sort_by_key(|leg| (leg.recorded_at, leg.index));

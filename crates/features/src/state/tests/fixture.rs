@@ -31,6 +31,7 @@ struct OrderRow {
     recorded_at: i64,
     ordered_at: i64,
     status: &'static str,
+    promised_at: Option<i64>,
 }
 
 #[derive(Clone)]
@@ -40,6 +41,8 @@ struct LegRow {
     index: i64,
     mile: &'static str,
     times: Option<(i64, i64)>,
+    failed_attempts: Option<i64>,
+    failed_attempt_at: Option<i64>,
 }
 
 #[derive(Clone)]
@@ -68,13 +71,16 @@ pub(super) fn tables(seed: u64) -> Tables {
             _ => 0,
         };
         let ordered_at = recorded_at - waited * DAY_MICROS - draws.below(20) * HOUR_MICROS;
-        let order = OrderRow { id: id.clone(), recorded_at, ordered_at, status: "placed" };
+        let (id_of_order, status) = (id.clone(), "placed");
+        let promised_at = promise(&mut draws, ordered_at);
+        let order = OrderRow { id: id_of_order, recorded_at, ordered_at, status, promised_at };
         orders.push(order.clone());
         for again in [3, 40, 95, 125, 155, 170] {
             if draws.one_in(8) {
                 let recorded_at = recorded_at + again * DAY_MICROS;
                 let status = if draws.one_in(2) { "cancelled" } else { "paid" };
-                orders.push(OrderRow { recorded_at, status, ..order.clone() });
+                let promised_at = promise(&mut draws, ordered_at);
+                orders.push(OrderRow { recorded_at, status, promised_at, ..order.clone() });
             }
         }
         for part in 0..1 + draws.below(2) {
@@ -130,7 +136,12 @@ pub(super) fn tables(seed: u64) -> Tables {
     }
 }
 
-/// Legs not arrived, arrived, corrected, taken back, or recorded before their shipment.
+/// A promise, if there is one.
+fn promise(draws: &mut Draws, ordered_at: i64) -> Option<i64> {
+    (!draws.one_in(4)).then(|| ordered_at + draws.below(20) * DAY_MICROS)
+}
+
+/// Legs not arrived, attempted, arrived, corrected, taken back, or recorded before their shipment.
 fn legs_of(draws: &mut Draws, shipment_id: &str, from: i64) -> Vec<LegRow> {
     let mut legs = Vec::new();
     for index in 0..draws.below(4) {
@@ -142,8 +153,20 @@ fn legs_of(draws: &mut Draws, shipment_id: &str, from: i64) -> Vec<LegRow> {
             let departed_at = from - draws.below(9) * HOUR_MICROS;
             let arrived_at = departed_at + draws.below(50) * HOUR_MICROS;
             let times = (!draws.one_in(3)).then_some((departed_at, arrived_at));
+            // Reported with a time, without, or not at all.
+            let failed_attempts = (!draws.one_in(3)).then(|| draws.below(3));
+            let has_failed = failed_attempts.is_some_and(|n| n > 0) && !draws.one_in(4);
+            let failed_attempt_at = has_failed.then(|| recorded_at - draws.below(30) * HOUR_MICROS);
             let shipment_id = shipment_id.to_owned();
-            legs.push(LegRow { shipment_id, recorded_at, index, mile, times });
+            legs.push(LegRow {
+                shipment_id,
+                recorded_at,
+                index,
+                mile,
+                times,
+                failed_attempts,
+                failed_attempt_at,
+            });
         }
     }
     legs
@@ -158,6 +181,11 @@ fn legs_frame(rows: &[LegRow]) -> DataFrame {
         text("mile", rows, |row| row.mile),
         instant("departed_at", time(|times| times.0)),
         instant("arrived_at", time(|times| times.1)),
+        Column::new(
+            "failed_attempts".into(),
+            rows.iter().map(|row| row.failed_attempts).collect::<Vec<_>>(),
+        ),
+        instant("failed_attempt_at", rows.iter().map(|row| row.failed_attempt_at).collect()),
     ];
     DataFrame::new(rows.len(), columns).unwrap()
 }
@@ -180,7 +208,7 @@ fn orders_frame(rows: &[OrderRow]) -> DataFrame {
         text("destination_time_zone", rows, |_| "Asia/Tokyo"),
         text("destination_zone", rows, |_| "77"),
         text("destination_region", rows, |_| "east"),
-        instant("promised_at", rows.iter().map(|row| Some(row.ordered_at)).collect()),
+        instant("promised_at", rows.iter().map(|row| row.promised_at).collect()),
     ];
     DataFrame::new(rows.len(), columns).unwrap()
 }

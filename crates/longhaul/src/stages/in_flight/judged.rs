@@ -9,6 +9,7 @@ use features::{HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG, PROMISED_HOURS};
 use terms::{AsOf, DayGrid, Grain, Instant};
 
 use super::rows::InFlight;
+use crate::stages::holdout::credible_promise;
 use crate::stages::lanes::Lanes;
 
 /// Ends of the bands of ages in days, and what they are called.
@@ -151,16 +152,16 @@ pub(crate) fn shipments(
     positions: &[usize],
     now: AsOf,
 ) -> Result<Shipments> {
-    let InFlight { feature_set, snapshots, matrix } = in_flight;
+    let InFlight { snapshots, matrix, .. } = in_flight;
     let outcomes = in_flight.outcomes(now);
-    let promised = feature_set.frame.numbers(PROMISED_HOURS)?;
+    let promised = snapshots.numbers(PROMISED_HOURS)?;
     let (ages, stages) = (in_flight.ages()?, stages_of(in_flight)?);
     let segment = |name: &str, of: &dyn Fn(usize) -> String| SegmentFamily {
         name: name.to_owned(),
         values: positions.iter().map(|&position| of(position)).collect(),
     };
     let promised = |&position: &usize| {
-        let left = promised[snapshots.rows()[position]]? - ages[position];
+        let left = credible_promise(Some(promised[position]))? - ages[position];
         (left > 0.0).then_some(left)
     };
     Ok(Shipments {
