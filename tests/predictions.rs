@@ -1,6 +1,8 @@
 //! What `score` leaves for others: tables as their contracts say, with what a reader of them needs.
 
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
 use parquet::basic::Repetition;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
@@ -8,7 +10,10 @@ use polars::prelude::*;
 use serde_json::Value;
 use terms::{AsOf, HOUR_MICROS, Instant, column};
 
-use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame};
+use crate::program::{AS_OF, Folder, PIPELINE, longhaul, read_frame, write_frame};
+
+/// A week.
+const WEEK_MICROS: i64 = 7 * 24 * HOUR_MICROS;
 
 const TABLES: [&str; 3] = ["predictions", "at_risk", "speed_table"];
 
@@ -175,7 +180,7 @@ fn the_probability_of_missing_a_promise_is_that_of_the_distribution() {
     let probabilities = numbers(&at_risk, column::PROBABILITY_OF_MISSING_PROMISE);
     assert!(probabilities.windows(2).all(|pair| pair[0] >= pair[1]), "they descend");
     assert!(probabilities[0] > probabilities[n_promised - 1], "and not all are equal");
-    let of_predictions: std::collections::BTreeMap<_, _> =
+    let of_predictions: BTreeMap<_, _> =
         texts(&frame, "shipment_id").into_iter().zip(missing).collect();
     for (id, probability) in texts(&at_risk, "shipment_id").iter().zip(&probabilities) {
         assert_eq!(of_predictions[id], *probability);
@@ -185,6 +190,71 @@ fn the_probability_of_missing_a_promise_is_that_of_the_distribution() {
     let expected = micros(&at_risk, column::PROMISED_AT).into_iter().map(|at| Some(at? < as_of));
     assert!(passed.iter().eq(expected));
     assert!(at_risk.column("carrier").unwrap().null_count() < n_promised / 2, "lanes are there");
+}
+
+#[test]
+fn a_promise_is_the_one_that_was_recorded_last() {
+    let store = Folder::with_simulated_tables();
+    store.run("publish", &[]).ok();
+    let before = read_frame(&scored(&store, &[]).join("predictions.parquet"));
+
+    // The last night also records some of the orders again, with a week more to deliver them.
+    let mut partitions = store.partitions("orders");
+    partitions.retain(|path| {
+        let recorded_on = path.parent().and_then(Path::file_name).and_then(OsStr::to_str);
+        recorded_on.is_some_and(|folder| folder < &*format!("recorded_on={AS_OF}"))
+    });
+    let path = partitions.last().expect("a partition");
+    let mut last = read_frame(path);
+    let recorded_at = last.column(column::RECORDED_AT).unwrap().slice(0, 1);
+    let week = DataType::Duration(TimeUnit::Microseconds);
+    let week = Column::new("week".into(), [WEEK_MICROS]).cast(&week).unwrap();
+    let in_last = texts(&last, column::ORDER_ID);
+    let of_open = texts(&before, column::ORDER_ID);
+    let chosen: BTreeSet<&Option<String>> =
+        of_open.iter().step_by(7).filter(|id| !in_last.contains(id)).collect();
+    let mut corrected = BTreeSet::new();
+    for partition in &partitions[..partitions.len() - 1] {
+        let rows = read_frame(partition);
+        let ids = texts(&rows, column::ORDER_ID).into_iter();
+        let is_first = ids.map(|id| chosen.contains(&id) && corrected.insert(id));
+        let mut again = rows.filter(&is_first.collect()).unwrap();
+        let promised_at = (again.column(column::PROMISED_AT).unwrap() + &week).unwrap();
+        again.with_column(promised_at).unwrap();
+        again.with_column(recorded_at.new_from_index(0, again.height())).unwrap();
+        last.vstack_mut(&again).unwrap();
+    }
+    let n_corrected = corrected.len();
+    assert!(n_corrected > 10, "{n_corrected}");
+    write_frame(path, &mut last);
+
+    let folder = scored(&store, &[]);
+    let after = read_frame(&folder.join("predictions.parquet"));
+    assert_eq!(texts(&after, "shipment_id"), texts(&before, "shipment_id"));
+    let [promised, promised_before] =
+        [&after, &before].map(|frame| micros(frame, column::PROMISED_AT));
+    let [missing, missing_before] =
+        [&after, &before].map(|frame| numbers(frame, column::PROBABILITY_OF_MISSING_PROMISE));
+    let mut n_likelier_kept = 0;
+    for (row, id) in of_open.iter().enumerate() {
+        if chosen.contains(&id) {
+            let later = promised[row].unwrap() - promised_before[row].unwrap();
+            assert!((later - WEEK_MICROS).abs() <= 1_000_000, "row {row}: {later}");
+            assert!(missing[row] <= missing_before[row], "row {row}");
+            n_likelier_kept += usize::from(missing[row] < missing_before[row]);
+        } else {
+            assert_eq!(promised[row], promised_before[row], "row {row}");
+            assert_eq!(missing[row], missing_before[row], "row {row}");
+        }
+    }
+    assert!(n_likelier_kept > 10, "{n_likelier_kept}");
+    let at_risk = read_frame(&folder.join("at_risk.parquet"));
+    let listed =
+        texts(&at_risk, "shipment_id").into_iter().zip(micros(&at_risk, column::PROMISED_AT));
+    let listed: BTreeMap<_, _> = listed.collect();
+    for (id, promised) in texts(&after, "shipment_id").iter().zip(promised) {
+        assert_eq!(listed.get(id).copied().flatten(), promised);
+    }
 }
 
 /// Where others find the predictions of the small pipeline.

@@ -26,7 +26,7 @@ use crate::stages::history::{self, StoredMonth};
 pub(crate) const MONTHS: &str = "months.json";
 
 /// Snapshots of what is open at the as-of.
-const OPEN: &str = "open.parquet";
+pub(crate) const OPEN: &str = "open.parquet";
 
 /// The summary in the stage's manifest.
 #[derive(Debug, Serialize, Deserialize)]

@@ -59,7 +59,7 @@ impl<'a> OpenForecasts<'a> {
     pub(super) fn new(
         feature_set: &'a FeatureSet,
         scorer: &'a Scorer,
-        of_snapshots: Option<(&Scorer, &Snapshots)>,
+        (in_flight, snapshots): (Option<&Scorer>, &Snapshots),
         (as_of, model_id): (AsOf, &'a str),
         given_still_open: bool,
     ) -> Result<Self> {
@@ -67,20 +67,21 @@ impl<'a> OpenForecasts<'a> {
         let shipments = outcomes.open(as_of);
         let rows: Vec<usize> = shipments.iter().map(|open| open.row).collect();
         let ordered_at: Vec<Instant> = rows.iter().map(|&row| outcomes.ordered_at()[row]).collect();
-        let promised = promised_hours(frame, of_snapshots.map(|(_, open)| open), &rows)?;
+        let promised = promised_hours(frame, snapshots, &rows)?;
         let promised_at = promised.into_iter().zip(&ordered_at).map(|(promised, ordered_at)| {
             credible_promise(promised).map(|hours| after(*ordered_at, f64::from(hours)))
         });
         let promised_at: Vec<Option<Instant>> = promised_at.collect();
         let mut forecasts: Vec<Option<OpenForecast>> = vec![None; rows.len()];
-        if let Some((scorer, open)) = of_snapshots {
-            for start in (0..open.len()).step_by(SNAPSHOTS_AT_ONCE) {
-                let open = open.slice(start..open.len().min(start + SNAPSHOTS_AT_ONCE));
-                let matrix = open.encode(frame, scorer.features())?;
+        if let Some(scorer) = in_flight {
+            for start in (0..snapshots.len()).step_by(SNAPSHOTS_AT_ONCE) {
+                let end = snapshots.len().min(start + SNAPSHOTS_AT_ONCE);
+                let part = snapshots.slice(start..end);
+                let matrix = part.encode(frame, scorer.features())?;
                 let forecast = |snapshot: usize, mixture: &Mixture| {
-                    let at = rows.binary_search(&open.rows()[snapshot]).ok()?;
-                    let moments = (ordered_at[at], open.at()[snapshot]);
-                    Some((at, in_flight(mixture, moments, promised_at[at])))
+                    let at = rows.binary_search(&part.rows()[snapshot]).ok()?;
+                    let moments = (ordered_at[at], part.at()[snapshot]);
+                    Some((at, of_snapshot(mixture, moments, promised_at[at])))
                 };
                 let scored = scorer.map_mixtures(&matrix, None, forecast)?;
                 for (at, forecast) in scored.into_iter().flatten() {
@@ -234,7 +235,7 @@ const AT_ORDER: &str = "at_order";
 
 /// The forecast of a shipment by the distribution of the time that is left after a snapshot. Nothing of it
 /// lies before the snapshot.
-fn in_flight(
+fn of_snapshot(
     mixture: &Mixture,
     (ordered_at, taken_at): (Instant, Instant),
     promised_at: Option<Instant>,
@@ -269,17 +270,14 @@ fn in_flight(
 /// snapshot, otherwise as of the order. `rows` are their rows of the frame, ascending.
 fn promised_hours(
     frame: &Frame,
-    snapshots: Option<&Snapshots>,
+    snapshots: &Snapshots,
     rows: &[usize],
 ) -> Result<Vec<Option<f32>>> {
     let of_orders = frame.numbers(PROMISED_HOURS)?;
     let mut promised: Vec<Option<f32>> = rows.iter().map(|&row| of_orders[row]).collect();
-    if let Some(snapshots) = snapshots {
-        let last = snapshots.numbers(PROMISED_HOURS)?;
-        for (row, hours) in snapshots.rows().iter().zip(last) {
-            if let Ok(at) = rows.binary_search(row) {
-                promised[at] = (!hours.is_nan()).then_some(hours);
-            }
+    for (row, hours) in snapshots.rows().iter().zip(snapshots.numbers(PROMISED_HOURS)?) {
+        if let Ok(at) = rows.binary_search(row) {
+            promised[at] = (!hours.is_nan()).then_some(hours);
         }
     }
     Ok(promised)

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use anyhow::{Context as _, Result};
-use features::Snapshots;
 use intake::{Contract, OutputFile};
 use polars::prelude::DataFrame;
 use scorer::{is_in_flight_file, is_model_file};
@@ -16,7 +15,7 @@ use terms::{AsOf, DayGrid, count};
 use crate::refusal::Refusal;
 use crate::settings::Resolved;
 use crate::stage::{self, Output, RunContext, StageResult};
-use crate::stages::features::FeatureSet;
+use crate::stages::features::{FeatureSet, OPEN};
 use crate::stages::lanes::Lanes;
 use crate::stages::late_shares::{LateShares, late_shares};
 use crate::stages::open_shipments::OpenForecasts;
@@ -72,6 +71,7 @@ pub(crate) fn run(
     let given_still_open = settings.given_still_open;
     let shipments_min = settings.lane_shipments_min as usize;
     let mut inputs = FeatureSet::inputs(features);
+    inputs.insert(OPEN.to_owned(), features.digest(OPEN));
     inputs.insert("model".to_owned(), model_id.clone());
     inputs.insert("given_still_open".to_owned(), given_still_open.to_string());
     inputs.insert("lane_shipments_min".to_owned(), shipments_min.to_string());
@@ -97,11 +97,8 @@ pub(crate) fn run(
         drop(table);
         // Lanes before snapshots: each takes a gigabyte for a while.
         let in_flight = if given_still_open { bundle.in_flight_scorer()? } else { None };
-        let snapshots = match &in_flight {
-            Some(_) => feature_set.open(context, features)?,
-            None => Snapshots::none(),
-        };
-        let in_flight = in_flight.as_ref().map(|scorer| (scorer, &snapshots));
+        let snapshots = feature_set.open(context, features)?;
+        let in_flight = (in_flight.as_ref(), &snapshots);
         let open =
             OpenForecasts::new(&feature_set, &scorer, in_flight, of_model, given_still_open)?;
         // Of a million open shipments they take half a gigabyte.
