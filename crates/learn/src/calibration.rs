@@ -5,6 +5,10 @@
 //! had the right coverage. Scores of shipments that are still open are right-censored, so quantiles
 //! are product-limit (Kaplan-Meier) estimates.
 //!
+//! Where a parcel may have been delivered already, which is recorded later, its low quantiles are next to
+//! nothing, and no factor corrects them. At each level only rows count of which more is predicted: a
+//! delivery is below the quantile of a level in the share of that level among those rows, too.
+//!
 //! The correction of a band of the predicted median is shrunk towards the pooled correction of all
 //! rows, and that one towards no correction, the more the fewer rows there are.
 //!
@@ -25,6 +29,9 @@ const FACTOR_MAX: f64 = 4.0;
 
 /// Times and quantiles are taken to be no smaller, and no larger than its reciprocal.
 const VALUE_MIN: f64 = 1e-6;
+
+/// A quantile is next to nothing up to such a share of the mean predicted median.
+const NEXT_TO_NOTHING: f64 = 0.01;
 
 /// Rows that were predicted and have matured since. Shapes: one value a row.
 #[derive(Default)]
@@ -70,7 +77,10 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
         let median = |row: usize| matured.predicted[row][MEDIAN];
         median(a).total_cmp(&median(b)).then(a.cmp(&b))
     });
-    let pooled = logs(matured, &by_median, [0.0; N_LEVELS], settings.shrink_rows);
+    let medians: f64 = matured.predicted.iter().map(|quantiles| quantiles[MEDIAN]).sum();
+    let least = NEXT_TO_NOTHING * medians / matured.predicted.len() as f64;
+    let logs = |rows, prior| logs(matured, rows, least, prior, settings.shrink_rows);
+    let pooled = logs(&by_median, [0.0; N_LEVELS]);
     let mut segments = Vec::new();
     let (mut from, mut end) = (0, 0.0);
     for band in 1..=settings.bands {
@@ -94,8 +104,7 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
         if to == from && !is_last {
             continue;
         }
-        let band = logs(matured, &by_median[from..to], pooled, settings.shrink_rows);
-        let factors = factors(band, settings);
+        let factors = factors(logs(&by_median[from..to], pooled), settings);
         segments.push(Segment { upper_median: upper, factors });
         end = upper.unwrap_or(f32::INFINITY);
         from = to;
@@ -103,22 +112,24 @@ pub(crate) fn calibration(matured: &Matured, settings: &CalibrationSettings) -> 
     Calibration { segments, pooled: factors(pooled, settings) }
 }
 
-/// Logarithms of the factors estimated from `rows`, shrunk towards `prior`.
+/// Logarithms of the factors estimated from `rows`, at each level from those of which more than `least` is
+/// predicted, shrunk towards `prior`.
 fn logs(
     matured: &Matured,
     rows: &[usize],
+    least: f64,
     prior: [f64; N_LEVELS],
     shrink_rows: f64,
 ) -> [f64; N_LEVELS] {
-    let n: f64 = rows.iter().map(|&row| matured.weights[row]).sum();
-    if n <= 0.0 {
-        return prior;
-    }
-    let weight = n / (n + shrink_rows);
     let mut logs = prior;
     // The logarithm of what is at or below 0 is no number; `max` takes not-a-number away, too.
     let positive = |value: f64| value.max(VALUE_MIN).min(VALUE_MIN.recip());
     for (level, log) in logs.iter_mut().enumerate() {
+        let rows = rows.iter().filter(|&&row| matured.predicted[row][level] > least);
+        let n: f64 = rows.clone().map(|&row| matured.weights[row]).sum();
+        if n <= 0.0 {
+            continue;
+        }
         let score = |&row: &usize| {
             let actual = positive(matured.times[row].into());
             let ratio = actual / positive(matured.predicted[row][level]);
@@ -128,9 +139,9 @@ fn logs(
                 weight: matured.weights[row],
             }
         };
-        let mut scores: Vec<Censored<f64>> = rows.iter().map(score).collect();
+        let mut scores: Vec<Censored<f64>> = rows.map(score).collect();
         if let Some(estimate) = kaplan_meier(&mut scores, &LEVELS[level..=level]).first() {
-            *log += weight * (estimate - *log);
+            *log += n / (n + shrink_rows) * (estimate - *log);
         }
     }
     logs
@@ -284,6 +295,29 @@ mod tests {
         matured.predicted.fill([0.0; N_LEVELS]);
         matured.times.fill(0.0);
         assert!(calibration(&matured, &settings()).check().is_ok());
+    }
+
+    /// Of every other row 3 in 10 are delivered already, as is predicted: its quantiles up to 0.25 are
+    /// nothing. The deliveries among them would make all low quantiles a quarter of what is right.
+    #[test]
+    fn rows_that_may_be_delivered_already_leave_the_low_quantiles_of_others_alone() {
+        let mut matured = Matured::default();
+        for row in 0..4000 {
+            let share = (f64::from(row / 2) + 0.5) / 2000.0;
+            let quantile = |level: f64| match row % 2 {
+                0 => 100.0 * (0.5 + level),
+                _ => (150.0 * (level - 0.3)).max(1e-3),
+            };
+            matured.predicted.push(LEVELS.map(quantile));
+            let time = quantile(share);
+            matured.times.push(if time > 1e-3 { time as f32 } else { 0.0 });
+            matured.observed.push(true);
+            matured.weights.push(1.0);
+        }
+        let found = calibration(&matured, &CalibrationSettings { bands: 1, ..settings() });
+        for factor in found.pooled {
+            assert!((factor - 1.0).abs() < 0.02, "{:?}", found.pooled);
+        }
     }
 
     fn any_time() -> impl Strategy<Value = f32> {
