@@ -50,8 +50,8 @@ impl Promises {
 
     /// By when an order was promised, as recorded before `at`; in its first version if nothing was.
     pub(super) fn at(&self, order: OrderIdx, at: Instant) -> Option<Instant> {
-        let corrected = self.corrected.get(&order).into_iter().flatten();
-        match corrected.filter(|corrected| corrected.recorded_at < at).next_back() {
+        let mut corrected = self.corrected.get(&order).into_iter().flatten();
+        match corrected.rfind(|corrected| corrected.recorded_at < at) {
             Some(corrected) => corrected.promised_at,
             None => self.firsts[order.as_usize()],
         }

@@ -11,6 +11,7 @@ use crate::columns::of_instants;
 use crate::facts::PROMISE_FEATURE;
 use crate::frame::PROMISED_HOURS;
 use crate::history::{self, HistoryRows};
+use crate::legs::{LegProgress, LegVersions};
 use crate::parquet::to_parquet;
 use crate::snapshots::{
     AGE_HOURS, FAILED_ATTEMPTS, HOURS_SINCE_FAILED_ATTEMPT, HOURS_SINCE_HANDOVER, HOURS_SINCE_LEG,
@@ -105,9 +106,7 @@ impl HistoryState {
             of_instants(SNAPSHOT_AT, open.iter().map(|open| open.at)),
         ];
         let mut add = |name: &str, hours: &dyn Fn(&Open) -> Option<f64>| {
-            let values: Vec<Option<f32>> =
-                open.iter().map(|open| hours(open).map(|hours| hours as f32)).collect();
-            columns.push(Column::new(name.into(), values));
+            columns.push(of_numbers(name, open.iter().map(hours)));
         };
         let ordered_at = |open: &Open| shipments.ordered_at[open.shipment];
         let handed_over_at = |open: &Open| open.last.state.handed_over_at();
@@ -124,20 +123,39 @@ impl HistoryState {
             add(PROMISE_FEATURE, &promised_hours);
         }
         if self.declared.snapshots.as_ref().is_some_and(|declared| declared.legs) {
-            let progress =
-                |open: &Open| shipments.legs.progress(ShipmentIdx(open.shipment as u32), open.at);
-            add(LEGS_DONE, &|open| Some(progress(open).n_arrived as f64));
-            add(HOURS_SINCE_LEG, &|open| Some(open.at.hours_since(progress(open).furthest?.0)));
-            add(LEG_MILE, &|open| Some(progress(open).furthest?.1 as f64));
-            add(FAILED_ATTEMPTS, &|open| Some(progress(open).failed_attempts as f64));
-            add(HOURS_SINCE_FAILED_ATTEMPT, &|open| {
-                Some(open.at.hours_since(progress(open).failed_attempt_at?))
-            });
+            columns.extend(columns_of_legs(&shipments.legs, open));
         }
         columns.extend(self.level_column(&days)?);
         columns.extend(history::columns(&rows, &self.declared)?);
         Ok(DataFrame::new(open.len(), columns)?)
     }
+}
+
+/// How far shipments have come by their legs, and attempts to deliver that failed.
+fn columns_of_legs(legs: &LegVersions, open: &[Open]) -> [Column; 5] {
+    let progress = |open: &Open| {
+        let shipment = ShipmentIdx(open.shipment as u32);
+        (open.at, legs.progress(shipment, open.at))
+    };
+    let progress: Vec<(Instant, LegProgress)> = open.iter().map(progress).collect();
+    let column = |name: &str, number: fn(Instant, &LegProgress) -> Option<f64>| {
+        of_numbers(name, progress.iter().map(|(at, progress)| number(*at, progress)))
+    };
+    [
+        column(LEGS_DONE, |_, legs| Some(legs.n_arrived as f64)),
+        column(HOURS_SINCE_LEG, |at, legs| Some(at.hours_since(legs.furthest?.0))),
+        column(LEG_MILE, |_, legs| Some(legs.furthest?.1 as f64)),
+        column(FAILED_ATTEMPTS, |_, legs| Some(legs.failed_attempts as f64)),
+        column(HOURS_SINCE_FAILED_ATTEMPT, |at, legs| {
+            Some(at.hours_since(legs.failed_attempt_at?))
+        }),
+    ]
+}
+
+/// A column of numbers, some of which may be missing.
+fn of_numbers(name: &str, numbers: impl Iterator<Item = Option<f64>>) -> Column {
+    let numbers: Vec<Option<f32>> = numbers.map(|number| Some(number? as f32)).collect();
+    Column::new(name.into(), numbers)
 }
 
 /// A shipment at a moment, if it is open by what was recorded before. For longer than it takes until it is
