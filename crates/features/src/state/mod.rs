@@ -15,6 +15,7 @@ mod files;
 mod history_state;
 mod id_lookup;
 mod month_store;
+mod order_idx;
 mod orders;
 mod page_file;
 mod promises;

@@ -6,21 +6,12 @@ use terms::{Day, Instant, column};
 use crate::Error;
 use crate::columns::{instants, required_instants, texts};
 use crate::state::id_lookup::IdLookup;
+use crate::state::order_idx::OrderIdx;
 use crate::state::promises::Promises;
 
 /// An order stays active for so many days longer than it counts, since a month may be ingested at
 /// once: an order without a row that is recorded again after that is a new order.
 const MONTH_DAYS: i32 = 31;
-
-/// The position of an order among the active ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct OrderIdx(pub(super) u32);
-
-impl OrderIdx {
-    pub(super) const fn as_usize(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// Active orders, in the order in which they were first recorded.
 pub(super) struct Orders {

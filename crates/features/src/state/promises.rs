@@ -7,7 +7,7 @@ use terms::{Instant, column};
 
 use crate::Error;
 use crate::columns::{frame_of, instants, of_instants, required_instants, required_positions};
-use crate::state::orders::OrderIdx;
+use crate::state::order_idx::OrderIdx;
 
 /// Columns that the tables do not have.
 const ORDER: &str = "order";

@@ -4,7 +4,7 @@ use polars::prelude::{PlHashMap, PlSmallStr};
 use terms::{Instant, KeyIdx, ShipmentIdx};
 
 use crate::legs::LegVersions;
-use crate::state::orders::OrderIdx;
+use crate::state::order_idx::OrderIdx;
 use crate::timeline::Timelines;
 
 /// Shipments, in the order in which they were first recorded.
