@@ -16,7 +16,7 @@ use crate::parquet::{from_parquet, to_parquet};
 use crate::reference_data::ReferenceData;
 use crate::state::active_shipments::ActiveShipments;
 use crate::state::history_state::HistoryState;
-use crate::state::order_idx::OrderIdx;
+use crate::state::order_idx::{ORDER, OrderIdx};
 use crate::state::orders::{Cancellation, Orders};
 use crate::state::promises::Promises;
 use crate::state::shipments::Shipments;
@@ -34,7 +34,6 @@ const NODES: &str = "nodes.parquet";
 const HOLIDAYS: &str = "holidays.parquet";
 
 /// Columns that the tables do not have.
-const ORDER: &str = "order";
 const AT: &str = "at";
 const N_VERSIONS: &str = "n_versions";
 const KEY: &str = "key";

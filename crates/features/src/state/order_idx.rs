@@ -1,5 +1,8 @@
 //! The index of an active order.
 
+/// Its column in files of the state.
+pub(super) const ORDER: &str = "order";
+
 /// The position of an order among the active ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct OrderIdx(pub(super) u32);

@@ -7,10 +7,7 @@ use terms::{Instant, column};
 
 use crate::Error;
 use crate::columns::{frame_of, instants, of_instants, required_instants, required_positions};
-use crate::state::order_idx::OrderIdx;
-
-/// Columns that the tables do not have.
-const ORDER: &str = "order";
+use crate::state::order_idx::{ORDER, OrderIdx};
 
 /// The promises of orders, which are numbered from 0.
 #[derive(Debug, Clone, Default, PartialEq)]
